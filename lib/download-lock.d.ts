@@ -1,0 +1,6 @@
+export {
+  type DownloadWithLockOptions,
+  downloadWithLock,
+  type HttpDownloadResult,
+  type LockHolder,
+} from '../index.js'

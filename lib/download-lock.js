@@ -1,0 +1,5 @@
+'use strict'
+
+const { downloadWithLock } = require('../index.js')
+
+module.exports = { downloadWithLock }
