@@ -1,0 +1,137 @@
+//! What callers may ask for, as plain structs. `Default` is the one home of every default value; the binding and
+//! the documentation only repeat it.
+//!
+//! `None` in a duration means "no limit".
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method};
+
+/// How often a failed attempt is repeated, and after what delay. See [`crate::policy::retry`].
+#[derive(Clone, Debug)]
+pub struct Retry {
+    /// Repetitions after the first attempt.
+    pub retries: u32,
+    /// Delay before the first repetition; doubles with each one.
+    pub delay: Duration,
+    /// Upper bound of one delay, the server's `Retry-After` included.
+    pub delay_max: Duration,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self { retries: 0, delay: Duration::from_secs(1), delay_max: Duration::from_secs(30) }
+    }
+}
+
+/// See [`crate::policy::redirect`].
+#[derive(Clone, Debug)]
+pub struct Redirects {
+    /// `false`: a redirect is an answer like any other.
+    pub follow: bool,
+    /// Redirects followed within one attempt; one more is an error.
+    pub maximum: u32,
+}
+
+impl Default for Redirects {
+    fn default() -> Self {
+        Self { follow: true, maximum: 5 }
+    }
+}
+
+/// Whom to trust. Transports are pooled by this.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Tls {
+    /// Whether certificates are verified at all; `NODE_TLS_REJECT_UNAUTHORIZED=0` says no.
+    pub verify: bool,
+}
+
+impl Default for Tls {
+    fn default() -> Self {
+        Self { verify: true }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct RequestOptions {
+    pub method: Method,
+    pub headers: HeaderMap,
+    pub body: Option<Bytes>,
+    pub redirects: Redirects,
+    pub retry: Retry,
+    /// Limit of one attempt, redirects and body included.
+    pub timeout: Option<Duration>,
+    pub tls: Tls,
+}
+
+impl Default for RequestOptions {
+    fn default() -> Self {
+        Self {
+            method: Method::GET,
+            headers: HeaderMap::new(),
+            body: None,
+            redirects: Redirects::default(),
+            retry: Retry::default(),
+            timeout: Some(Duration::from_secs(30)),
+            tls: Tls::default(),
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct DownloadOptions {
+    pub headers: HeaderMap,
+    pub redirects: Redirects,
+    pub retry: Retry,
+    /// Limit of one attempt, redirects and body included.
+    pub timeout: Option<Duration>,
+    pub tls: Tls,
+}
+
+impl Default for DownloadOptions {
+    fn default() -> Self {
+        Self {
+            headers: HeaderMap::new(),
+            redirects: Redirects::default(),
+            retry: Retry::default(),
+            timeout: Some(Duration::from_secs(120)),
+            tls: Tls::default(),
+        }
+    }
+}
+
+/// See [`crate::io::lock`] and `docs/locking.md`.
+#[derive(Clone, Debug)]
+pub struct LockOptions {
+    /// How long one caller waits for a lock that somebody else holds.
+    pub timeout: Option<Duration>,
+    /// A holder that showed no sign of life for this long is passed over.
+    pub stale: Duration,
+    /// How often a waiter looks where the operating system cannot wake it.
+    pub poll: Duration,
+    /// Directory of lock files; `None` is `.locks` beside the destination.
+    pub directory: Option<PathBuf>,
+    /// How long a file that another process published must stay in place before a waiter returns it;
+    /// `None` is a quarter of `poll`, 250 ms at most.
+    pub settle: Option<Duration>,
+}
+
+impl Default for LockOptions {
+    fn default() -> Self {
+        Self {
+            timeout: Some(Duration::from_secs(60)),
+            stale: Duration::from_secs(300),
+            poll: Duration::from_secs(1),
+            directory: None,
+            settle: None,
+        }
+    }
+}
+
+impl LockOptions {
+    pub fn settle_delay(&self) -> Duration {
+        self.settle.unwrap_or_else(|| (self.poll / 4).min(Duration::from_millis(250)))
+    }
+}

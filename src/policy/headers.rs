@@ -1,0 +1,129 @@
+//! How header fields are shown to callers, and which of them are secret.
+
+use http::header::{HeaderMap, HeaderName, HeaderValue, SET_COOKIE};
+
+/// The value or values of one field name, as Node shows them.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Joined {
+    One(String),
+    Many(Vec<String>),
+}
+
+/// Fields that Node keeps once: a repetition is dropped (`http.IncomingMessage#headers`).
+const FIRST_ONLY: [&str; 18] = [
+    "age",
+    "authorization",
+    "content-length",
+    "content-type",
+    "etag",
+    "expires",
+    "from",
+    "host",
+    "if-modified-since",
+    "if-unmodified-since",
+    "last-modified",
+    "location",
+    "max-forwards",
+    "proxy-authorization",
+    "referer",
+    "retry-after",
+    "server",
+    "user-agent",
+];
+
+/// Field names in order of first appearance, repetitions joined as Node joins them: `set-cookie` is always a list,
+/// some fields keep their first value, `cookie` is joined with `; ` and everything else with `, `.
+pub fn joined(headers: &HeaderMap) -> impl Iterator<Item = (&str, Joined)> {
+    headers.keys().map(|name| {
+        let mut values = headers.get_all(name).iter().map(text);
+        let joined = if name == SET_COOKIE {
+            Joined::Many(values.collect())
+        } else if FIRST_ONLY.contains(&name.as_str()) {
+            Joined::One(values.next().unwrap_or_default())
+        } else {
+            let separator = if name == http::header::COOKIE { "; " } else { ", " };
+            Joined::One(values.collect::<Vec<_>>().join(separator))
+        };
+        (name.as_str(), joined)
+    })
+}
+
+/// The value as a string, each byte a character, as Node reads it.
+pub fn text(value: &HeaderValue) -> String {
+    match value.to_str() {
+        Ok(text) => text.to_owned(),
+        Err(_) => value.as_bytes().iter().map(|&byte| char::from(byte)).collect(),
+    }
+}
+
+/// Whether a field must not reach another origin than the one that the caller wrote it for.
+pub fn is_credential(name: &HeaderName) -> bool {
+    matches!(name.as_str(), "cookie2" | "www-authenticate") || is_credential_name(name.as_str())
+}
+
+/// Whether the name of a header field or query parameter says that its value is secret.
+pub fn is_credential_name(name: &str) -> bool {
+    const WORDS: [&str; 12] = [
+        "auth",
+        "cookie",
+        "credential",
+        "api-key",
+        "api_key",
+        "apikey",
+        "access-key",
+        "password",
+        "secret",
+        "token",
+        "signature",
+        "session",
+    ];
+    let name = name.to_ascii_lowercase();
+    matches!(name.as_str(), "sig" | "key") || WORDS.iter().any(|word| name.contains(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(fields: &[(&'static str, &[u8])]) -> HeaderMap {
+        let mut map = HeaderMap::new();
+        for (name, value) in fields {
+            map.append(*name, HeaderValue::from_bytes(value).unwrap());
+        }
+        map
+    }
+
+    #[test]
+    fn repetitions_are_joined_as_node_joins_them() {
+        let map = headers(&[
+            ("x-list", b"a"),
+            ("x-list", b"b"),
+            ("set-cookie", b"one=1"),
+            ("set-cookie", b"two=2"),
+            ("etag", b"\"first\""),
+            ("etag", b"\"second\""),
+        ]);
+        let joined: Vec<_> = joined(&map).collect();
+        assert!(joined.contains(&("x-list", Joined::One("a, b".into()))));
+        assert!(joined.contains(&("set-cookie", Joined::Many(vec!["one=1".into(), "two=2".into()]))));
+        assert!(joined.contains(&("etag", Joined::One("\"first\"".into()))));
+        assert_eq!(joined.len(), 3);
+    }
+
+    #[test]
+    fn bytes_beyond_ascii_are_characters_of_latin_1() {
+        assert_eq!(text(&HeaderValue::from_bytes(b"caf\xe9").unwrap()), "caf\u{e9}");
+    }
+
+    #[test]
+    fn names_of_credentials_are_recognised() {
+        for name in
+            ["authorization", "proxy-authorization", "cookie", "x-api-key", "x-auth-token", "X-Amz-Signature", "sig"]
+        {
+            assert!(is_credential_name(name), "{name}");
+        }
+        for name in ["accept", "content-type", "range", "if-range", "user-agent", "x-request-id", "keyboard"] {
+            assert!(!is_credential_name(name), "{name}");
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! Floor 1: decisions. No I/O; clocks and randomness are arguments, so every rule has an exact test.
+
+pub mod headers;
+pub mod holder;
+pub mod redirect;
+pub mod retry;
