@@ -1,0 +1,145 @@
+//! Content codings: the body of an answer as bytes that a caller can use.
+
+use std::io;
+
+use async_compression::tokio::bufread::{BrotliDecoder, DeflateDecoder, GzipDecoder, ZlibDecoder, ZstdDecoder};
+use bytes::{Bytes, BytesMut};
+use futures_util::stream;
+use http::{HeaderMap, header};
+use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
+use tokio_util::io::StreamReader;
+
+use crate::error::{Error, Kind, Result};
+use crate::io::transport::Answer;
+
+/// What we can decode, for `Accept-Encoding`.
+pub const ACCEPTED: &str = "gzip, deflate, br, zstd";
+
+/// Room reserved on a server's word for the length of a body.
+const TRUSTED_LENGTH: u64 = 1 << 20;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Coding {
+    Gzip,
+    Deflate,
+    Brotli,
+    Zstd,
+}
+
+/// The whole body, decoded.
+pub async fn collect(mut answer: Answer) -> Result<Bytes> {
+    let codings = codings(&answer.headers);
+    let Some(first) = answer.chunk().await? else {
+        // No body, as after HEAD or with 204 and 304, is no broken gzip.
+        return Ok(Bytes::new());
+    };
+    if codings.is_empty() { plain(answer, first).await } else { decoded(answer, first, &codings).await }
+}
+
+async fn plain(mut answer: Answer, first: Bytes) -> Result<Bytes> {
+    let Some(second) = answer.chunk().await? else {
+        return Ok(first);
+    };
+    let announced = answer.content_length().unwrap_or_default().min(TRUSTED_LENGTH);
+    let mut body = BytesMut::with_capacity(usize::try_from(announced).unwrap_or_default());
+    body.extend_from_slice(&first);
+    body.extend_from_slice(&second);
+    while let Some(chunk) = answer.chunk().await? {
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body.freeze())
+}
+
+async fn decoded(answer: Answer, first: Bytes, codings: &[Coding]) -> Result<Bytes> {
+    let chunks = stream::try_unfold((Some(first), answer), |(first, mut answer)| async move {
+        let chunk = match first {
+            Some(first) => Some(first),
+            None => answer.chunk().await.map_err(io::Error::other)?,
+        };
+        Ok::<_, io::Error>(chunk.map(|chunk| (chunk, (None, answer))))
+    });
+    let mut reader: Box<dyn AsyncBufRead + Send + Unpin> = Box::new(StreamReader::new(Box::pin(chunks)));
+    // Listed in the order in which they were applied.
+    for coding in codings.iter().rev() {
+        reader = decoder(*coding, reader).await.map_err(decode_error)?;
+    }
+    let mut body = Vec::new();
+    reader.read_to_end(&mut body).await.map_err(decode_error)?;
+    Ok(body.into())
+}
+
+async fn decoder(
+    coding: Coding,
+    mut reader: Box<dyn AsyncBufRead + Send + Unpin>,
+) -> io::Result<Box<dyn AsyncBufRead + Send + Unpin>> {
+    Ok(match coding {
+        Coding::Gzip => {
+            let mut decoder = GzipDecoder::new(reader);
+            decoder.multiple_members(true);
+            buffered(decoder)
+        }
+        Coding::Deflate => {
+            // RFC 9110 means zlib; some servers send the bare stream. CMF of zlib always names method 8.
+            let is_zlib = reader.fill_buf().await?.first().is_some_and(|byte| byte & 0x0f == 8);
+            if is_zlib { buffered(ZlibDecoder::new(reader)) } else { buffered(DeflateDecoder::new(reader)) }
+        }
+        Coding::Brotli => buffered(BrotliDecoder::new(reader)),
+        Coding::Zstd => {
+            let mut decoder = ZstdDecoder::new(reader);
+            decoder.multiple_members(true);
+            buffered(decoder)
+        }
+    })
+}
+
+fn buffered(decoder: impl AsyncRead + Send + Unpin + 'static) -> Box<dyn AsyncBufRead + Send + Unpin> {
+    Box::new(BufReader::with_capacity(64 << 10, decoder))
+}
+
+/// The codings of a body in the order of the header; none at all when one is unknown, because then the bytes as sent
+/// are all that we can offer.
+fn codings(headers: &HeaderMap) -> Vec<Coding> {
+    let names = headers.get_all(header::CONTENT_ENCODING).iter().filter_map(|value| value.to_str().ok());
+    let known = names.flat_map(|names| names.split(',')).map(|name| match name.trim().to_ascii_lowercase().as_str() {
+        "" | "identity" => Some(None),
+        "gzip" | "x-gzip" => Some(Some(Coding::Gzip)),
+        "deflate" => Some(Some(Coding::Deflate)),
+        "br" => Some(Some(Coding::Brotli)),
+        "zstd" => Some(Some(Coding::Zstd)),
+        _ => None,
+    });
+    known.collect::<Option<Vec<_>>>().unwrap_or_default().into_iter().flatten().collect()
+}
+
+/// A failure of the connection keeps its own error; anything else is a broken body.
+fn decode_error(error: io::Error) -> Error {
+    match error.downcast::<Error>() {
+        Ok(error) => error,
+        Err(error) => Error::new(Kind::Decode, format!("the body cannot be decoded: {error}")).with_cause(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(values: &[&'static str]) -> Vec<Coding> {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(header::CONTENT_ENCODING, header::HeaderValue::from_static(value));
+        }
+        codings(&headers)
+    }
+
+    #[test]
+    fn layered_codings_keep_their_order() {
+        assert_eq!(of(&["deflate, GZIP"]), [Coding::Deflate, Coding::Gzip]);
+        assert_eq!(of(&["br", "identity", "zstd"]), [Coding::Brotli, Coding::Zstd]);
+    }
+
+    #[test]
+    fn an_unknown_coding_leaves_the_body_as_sent() {
+        assert!(of(&["gzip, compress"]).is_empty());
+        assert!(of(&[]).is_empty());
+    }
+}

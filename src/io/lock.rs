@@ -1,0 +1,417 @@
+//! One of many: the lock that makes a single process do the work. The only file-lock calls of the crate.
+//!
+//! Correctness never depends on it. Every download writes a part file of its own and publishes by rename; a broken
+//! lock costs bandwidth and nothing else.
+//!
+//! # Protocol
+//!
+//! The lock is a file, held by a kernel lock on it (flock on Unix, `LockFileEx` on Windows) for as long as its holder
+//! lives. Its JSON ([`Holder`]) is for people and for older JavaScript holders.
+//!
+//! 1. *Nothing at the path*: write the JSON to a claim beside it, take the kernel lock on the claim, then `link` it to
+//!    the path. The lock appears whole and already held. Without hard links: create exclusively, then lock.
+//! 2. *Something at the path*: open it, try the kernel lock, make sure that it is still the file at the path, and let
+//!    [`judge`] decide from the answer, the content and the time whether to wait or to remove it.
+//! 3. *Remove*: one remover at a time, and only if the path still is the file that was judged ([`remove_if`]). Then
+//!    start over.
+//!
+//! A holder renews the file's modification time ([`Guard::renew`]) and releases by unlinking under rule 3.
+//!
+//! # Not guaranteed
+//!
+//! On file systems that grant one kernel lock to two hosts, or none at all (some set-ups of NFS, SMB, `VirtioFS`), two
+//! processes may download at once.
+
+use std::borrow::Cow;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Seek, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Once;
+use std::time::{Duration, Instant, SystemTime};
+
+use fs4::{FileExt, TryLockError};
+use sha2::{Digest, Sha256};
+
+use crate::error::{Error, Result};
+use crate::policy::holder::{Holder, KernelLock, Verdict, Vigil, judge, refresh_interval};
+
+/// Longest name of a file on the common file systems, in bytes.
+const NAME_MAX: usize = 255;
+/// A lock file is a line of JSON; more is not ours, and is not read.
+const CONTENT_MAX: u64 = 64 << 10;
+/// How long to try for the removers' lock before leaving the matter to the next look.
+const REMOVER_PATIENCE: Duration = Duration::from_millis(250);
+/// Claims of processes that died while claiming are swept after this time.
+const CLAIM_MAX_AGE: Duration = Duration::from_secs(60);
+/// Rounds of one attempt; each starts because another process changed the path meanwhile.
+const ROUNDS: u32 = 64;
+
+/// Where the lock of this destination lies: its absolute path with every character outside `[A-Za-z0-9_.-]` replaced
+/// by `_`, and `.lock`. Lexical, because older holders compute it so; "character" is theirs too, a UTF-16 unit.
+pub fn lock_path(directory: &Path, destination: &Path) -> PathBuf {
+    let name: String = destination
+        .to_string_lossy()
+        .encode_utf16()
+        .map(|unit| match u8::try_from(unit).map(char::from) {
+            Ok(unit) if unit.is_ascii_alphanumeric() || "_.-".contains(unit) => unit,
+            _ => '_',
+        })
+        .collect();
+    directory.join(format!("{}.lock", shortened(&name, ".lock".len())))
+}
+
+/// `name`, cut and told apart by a hash where it would leave less than `room` bytes of a file name.
+pub(super) fn shortened(name: &str, room: usize) -> Cow<'_, str> {
+    if name.len() + room <= NAME_MAX {
+        return Cow::Borrowed(name);
+    }
+    let digest = Sha256::digest(name);
+    let hash = digest.iter().take(16).fold(String::new(), |hash, byte| hash + &format!("{byte:02x}"));
+    let mut end = NAME_MAX - room - hash.len() - 1;
+    while !name.is_char_boundary(end) {
+        end -= 1;
+    }
+    Cow::Owned(format!("{}-{hash}", &name[..end]))
+}
+
+/// Tries the kernel lock without waiting.
+///
+/// Any failure but "busy" means that this file system has no such locks (`ENOTSUP`, `ENOLCK`, `EBADF` of NFS, …).
+/// Windows reports contention in several codes; fs4 maps them.
+#[expect(clippy::disallowed_methods, reason = "the one place")]
+pub(super) fn try_kernel_lock(file: &File) -> KernelLock {
+    match FileExt::try_lock(file) {
+        Ok(()) => KernelLock::Free,
+        Err(TryLockError::WouldBlock) => KernelLock::Busy,
+        Err(TryLockError::Error(_)) => KernelLock::Unsupported,
+    }
+}
+
+/// Lets go without closing.
+#[expect(clippy::disallowed_methods, reason = "the one place")]
+fn unlock(file: &File) {
+    // Nothing to do about a failure: the lock ends with the file at the latest.
+    let _ = FileExt::unlock(file);
+}
+
+/// Whether the path names this open file.
+#[cfg(unix)]
+pub(super) fn is_at(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let identity = |found: fs::Metadata| (found.dev(), found.ino());
+    match (file.metadata(), fs::symlink_metadata(path)) {
+        (Ok(file), Ok(path)) => identity(file) == identity(path),
+        _ => false,
+    }
+}
+
+/// Whether the path names this open file.
+#[cfg(not(unix))]
+pub(super) fn is_at(file: &File, path: &Path) -> bool {
+    let open = file.try_clone().and_then(same_file::Handle::from_file);
+    matches!((open, same_file::Handle::from_path(path)), (Ok(file), Ok(path)) if file == path)
+}
+
+/// Says once in the life of the process that locks are weaker here.
+fn announce_no_kernel_locks(path: &Path) {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        eprintln!(
+            "socket-registry: the file system of {} has no file locks; downloads may run twice, never wrongly",
+            path.display()
+        );
+    });
+}
+
+/// One process's way to one lock. Keeps what it knows of the present holder between attempts.
+#[derive(Debug)]
+pub struct Contender {
+    path: PathBuf,
+    url: String,
+    stale: Duration,
+    /// The longest time between two attempts.
+    tick: Duration,
+    present: Option<Present>,
+}
+
+/// The lock file that is in the way, and what was seen of it.
+///
+/// It stays open between attempts: a close would wake every other waiter's watch.
+#[derive(Debug)]
+struct Present {
+    file: File,
+    vigil: Vigil,
+    seen: Instant,
+}
+
+/// What came of one attempt.
+#[derive(Debug)]
+pub enum Attempt {
+    Acquired(Guard),
+    /// Somebody else holds it; unknown who while the file is being written.
+    Blocked(Option<Holder>),
+}
+
+impl Contender {
+    pub fn new(path: PathBuf, url: String, stale: Duration, tick: Duration) -> Self {
+        Self { path, url, stale, tick, present: None }
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Takes the lock, or says who has it. Never waits for a holder. Blocks for a few file system calls.
+    pub fn attempt(&mut self) -> Result<Attempt> {
+        for _ in 0..ROUNDS {
+            if let Some(blocked) = self.examine()? {
+                return Ok(blocked);
+            }
+            if let Some(guard) = self.claim()? {
+                self.present = None;
+                return Ok(Attempt::Acquired(guard));
+            }
+        }
+        // The path changed hands under each look: somebody else is making progress.
+        Ok(Attempt::Blocked(None))
+    }
+
+    /// Step 2. `None`: nothing is in the way any more.
+    fn examine(&mut self) -> Result<Option<Attempt>> {
+        if self.present.as_ref().is_none_or(|present| !is_at(&present.file, &self.path)) {
+            match open_existing(&self.path) {
+                Ok(file) => {
+                    self.present = Some(Present { file, vigil: Vigil::default(), seen: Instant::now() });
+                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    self.present = None;
+                    return Ok(None);
+                }
+                Err(error) => return Err(self.failed("open", &error)),
+            }
+        }
+        let Some(present) = &mut self.present else {
+            return Ok(None);
+        };
+        let lock = try_kernel_lock(&present.file);
+        let metadata = present.file.metadata().map_err(|error| failed(&self.path, "stat", &error))?;
+        if !is_at(&present.file, &self.path) {
+            // Released or replaced between open and lock: this was the lock of nothing.
+            self.present = None;
+            return Ok(None);
+        }
+        let holder = if metadata.is_file() { read_holder(&present.file) } else { None };
+        let modified = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+        let since = std::mem::replace(&mut present.seen, Instant::now()).elapsed();
+        let quiet = present.vigil.look(modified, SystemTime::now(), since, self.tick);
+        let verdict = judge(lock, holder.as_ref(), quiet, self.stale, is_alive);
+        if verdict == Verdict::Wait {
+            if lock == KernelLock::Free {
+                // An older holder's, or one being written: it must look unlocked to others too.
+                unlock(&present.file);
+            }
+            return Ok(Some(Attempt::Blocked(holder)));
+        }
+        let unchanged = || present.file.metadata().and_then(|now| now.modified()).is_ok_and(|now| now == modified);
+        let removed =
+            remove_if(&self.path, &present.file, unchanged).map_err(|error| failed(&self.path, "unlink", &error));
+        let blocked = !removed? && is_at(&present.file, &self.path);
+        if blocked {
+            unlock(&present.file);
+            return Ok(Some(Attempt::Blocked(holder)));
+        }
+        self.present = None;
+        Ok(None)
+    }
+
+    /// Step 1. `None`: somebody else was faster.
+    fn claim(&self) -> Result<Option<Guard>> {
+        let directory = self.path.parent().unwrap_or(Path::new("."));
+        let (claim, mut file) = match create_claim(directory) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                fs::create_dir_all(directory)
+                    .map_err(|error| Error::file("Failed to create the lock directory", "mkdir", directory, &error))?;
+                create_claim(directory)
+            }
+            claim => claim,
+        }
+        .map_err(|error| Error::file("Failed to create a lock", "open", directory, &error))?;
+        let claimed = self.publish_claim(&claim, &mut file);
+        let _ = fs::remove_file(&claim);
+        if !claimed.map_err(|error| self.failed("link", &error))? {
+            return Ok(None);
+        }
+        sweep_claims(directory);
+        Ok(Some(Guard { path: self.path.clone(), file, every: refresh_interval(self.stale) }))
+    }
+
+    fn publish_claim(&self, claim: &Path, file: &mut File) -> io::Result<bool> {
+        let kernel_lock = try_kernel_lock(file) == KernelLock::Free;
+        if !kernel_lock {
+            announce_no_kernel_locks(&self.path);
+        }
+        file.write_all(self.holder(kernel_lock).to_json().as_bytes())?;
+        match fs::hard_link(claim, &self.path) {
+            Ok(()) => return Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
+            // Swept by somebody whose clock is ahead: try again.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(_) => {}
+        }
+        // No hard links on this file system. Between the next two calls others may see an empty file; they wait.
+        match OpenOptions::new().read(true).write(true).create_new(true).open(&self.path) {
+            Ok(created) => *file = created,
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
+            Err(error) => return Err(error),
+        }
+        let mut kernel_lock = try_kernel_lock(file);
+        let started = Instant::now();
+        while kernel_lock == KernelLock::Busy && started.elapsed() < REMOVER_PATIENCE {
+            // Somebody is just looking at it.
+            std::thread::sleep(Duration::from_millis(1));
+            kernel_lock = try_kernel_lock(file);
+        }
+        file.write_all(self.holder(kernel_lock == KernelLock::Free).to_json().as_bytes())?;
+        Ok(true)
+    }
+
+    fn holder(&self, kernel_lock: bool) -> Holder {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        Holder {
+            pid: std::process::id(),
+            start_time: Some((now.as_secs_f64() * 1000.0).floor()),
+            url: Some(self.url.clone()),
+            kernel_lock,
+            refresh: Some(refresh_interval(self.stale)),
+        }
+    }
+
+    fn failed(&self, syscall: &'static str, error: &io::Error) -> Error {
+        failed(&self.path, syscall, error)
+    }
+}
+
+fn failed(path: &Path, syscall: &'static str, error: &io::Error) -> Error {
+    Error::file("Failed to use the lock file", syscall, path, error).with_lock(path, None)
+}
+
+/// Read and write, because NFS emulates exclusive locks only on files opened for writing; read only where it must be.
+fn open_existing(path: &Path) -> io::Result<File> {
+    match OpenOptions::new().read(true).write(true).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => File::open(path),
+        opened => opened,
+    }
+}
+
+fn read_holder(mut file: &File) -> Option<Holder> {
+    let mut content = Vec::new();
+    file.rewind().ok()?;
+    file.take(CONTENT_MAX).read_to_end(&mut content).ok()?;
+    Holder::parse(&content)
+}
+
+fn create_claim(directory: &Path) -> io::Result<(PathBuf, File)> {
+    loop {
+        let claim = directory.join(format!(".{}-{:016x}.claim", std::process::id(), fastrand::u64(..)));
+        match OpenOptions::new().read(true).write(true).create_new(true).open(&claim) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            created => return created.map(|file| (claim, file)),
+        }
+    }
+}
+
+/// Removes what processes that died while claiming have left.
+fn sweep_claims(directory: &Path) {
+    let Ok(entries) = fs::read_dir(directory) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let is_claim = name
+            .to_str()
+            .is_some_and(|name| name.strip_prefix('.').is_some_and(|name| name.strip_suffix(".claim").is_some()));
+        let is_old = || {
+            let age = entry.metadata().ok()?.modified().ok()?.elapsed().ok()?;
+            Some(age > CLAIM_MAX_AGE)
+        };
+        if is_claim && is_old() == Some(true) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// Removes the file at `path` if it is `judged` and `condition` still holds, with all other removers kept out, so that
+/// nobody unlinks the fresh lock of somebody who was faster. `false`: something changed; look again.
+fn remove_if(path: &Path, judged: &File, condition: impl Fn() -> bool) -> io::Result<bool> {
+    let _only = only_remover(path.parent().unwrap_or(Path::new(".")));
+    if !is_at(judged, path) || !condition() {
+        return Ok(false);
+    }
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(true),
+    }
+}
+
+/// A kernel lock on the directory itself: needs no file that somebody would have to remove.
+///
+/// `None` where directories cannot be locked, or when its holder was stopped within those few calls: then the check
+/// of identity alone must do, which leaves a window of microseconds.
+fn only_remover(directory: &Path) -> Option<File> {
+    let directory = File::open(directory).ok()?;
+    let started = Instant::now();
+    loop {
+        match try_kernel_lock(&directory) {
+            KernelLock::Free => return Some(directory),
+            KernelLock::Busy if started.elapsed() < REMOVER_PATIENCE => std::thread::sleep(Duration::from_micros(200)),
+            _ => return None,
+        }
+    }
+}
+
+#[cfg(unix)]
+fn is_alive(pid: u32) -> bool {
+    use rustix::process::{Pid, test_kill_process};
+    let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) else {
+        return false;
+    };
+    // EPERM: it lives and belongs to somebody else.
+    test_kill_process(pid) != Err(rustix::io::Errno::SRCH)
+}
+
+/// Unknown here; the age of the file decides.
+#[cfg(not(unix))]
+fn is_alive(_: u32) -> bool {
+    true
+}
+
+/// The lock, held. Released when dropped.
+#[derive(Debug)]
+pub struct Guard {
+    path: PathBuf,
+    file: File,
+    every: Duration,
+}
+
+impl Guard {
+    /// Whether the lock was not taken away meanwhile, as happens to a process that was stopped for too long.
+    pub fn is_current(&self) -> bool {
+        is_at(&self.file, &self.path)
+    }
+
+    /// The holder's sign of life; due every [`Guard::every`]. Goes by the open file, never by the path.
+    pub fn renew(&self) {
+        let _ = self.file.set_modified(SystemTime::now());
+    }
+
+    pub fn every(&self) -> Duration {
+        self.every
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        // A failure leaves a file without a kernel lock: the next contender takes it over.
+        let _ = remove_if(&self.path, &self.file, || true);
+    }
+}

@@ -1,0 +1,9 @@
+//! Floor 2: the outside world, one thing a file. Thin: what to do is decided in [`crate::policy`].
+
+pub mod decode;
+pub mod lock;
+pub mod resolve;
+pub mod staging;
+pub mod tls;
+pub mod transport;
+pub mod watch;

@@ -1,0 +1,44 @@
+//! Names to addresses, by the system's `getaddrinfo`, as Node does it: `/etc/hosts`, search domains and the order of
+//! addresses are the system's.
+//!
+//! Not tokio's `lookup_host`, because that loses the reason of a failure, and callers tell `ENOTFOUND` (the name is
+//! wrong) from `EAI_AGAIN` (the network is down).
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use dns_lookup::{AddrInfoHints, LookupErrorKind, SockType};
+
+/// Why a name has no address, with Node's code for it.
+#[derive(Debug)]
+pub struct LookupError {
+    pub code: &'static str,
+    host: String,
+}
+
+impl fmt::Display for LookupError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "getaddrinfo {} {}", self.code, self.host)
+    }
+}
+
+impl std::error::Error for LookupError {}
+
+pub async fn lookup(host: String) -> Result<Vec<SocketAddr>, LookupError> {
+    let name = host.clone();
+    // A lookup blocks its thread for as long as the resolver takes.
+    let answer = tokio::task::spawn_blocking(move || {
+        let hints = AddrInfoHints { socktype: SockType::Stream.into(), ..AddrInfoHints::default() };
+        let found = dns_lookup::getaddrinfo(Some(&name), None, Some(hints)).map_err(|error| match error.kind() {
+            LookupErrorKind::Again => "EAI_AGAIN",
+            LookupErrorKind::Memory => "ENOMEM",
+            _ => "ENOTFOUND",
+        })?;
+        Ok(found.flatten().map(|info| info.sockaddr).collect::<Vec<_>>())
+    });
+    match answer.await.unwrap_or(Err("ENOTFOUND")) {
+        Ok(addresses) if !addresses.is_empty() => Ok(addresses),
+        Ok(_) => Err(LookupError { code: "ENOTFOUND", host }),
+        Err(code) => Err(LookupError { code, host }),
+    }
+}

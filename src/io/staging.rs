@@ -1,0 +1,426 @@
+//! From "not there" to "there, whole": the part file, its record, and the rename. The only writer of destinations.
+//!
+//! The part file lies beside the destination (a rename never crosses file systems) and is held by a kernel lock of its
+//! own, so that two downloads never write one part file; when another live download has `<name>.part`, this one takes a
+//! unique name. What a dead process left under `<name>.part` is taken over; unique names that dead processes left are
+//! swept when the destination is next published.
+//!
+//! The record beside it (`<name>.part.json`) tells waiters in other processes how much is expected.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Seek, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant, SystemTime};
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::error::{Error, Kind, Result};
+use crate::io::lock::{is_at, shortened, try_kernel_lock};
+use crate::policy::holder::KernelLock;
+
+/// Chunks that may wait for the disk: bounds memory, and hides short stalls on either side.
+const QUEUE: usize = 16;
+/// A part file that was written to more recently than this may be about to be published.
+const ORPHAN_MIN_AGE: Duration = Duration::from_secs(60);
+/// How long to wait until children that were just being started have closed their copies of the part file.
+const EXEC_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Tells part files of one process apart.
+static UNIQUE: AtomicU32 = AtomicU32::new(0);
+
+/// A part file, held by this process. Dropped without [`Staging::publish`], it is removed.
+#[derive(Debug)]
+pub struct Staging {
+    destination: PathBuf,
+    part: PathBuf,
+    record: PathBuf,
+    file: Option<File>,
+}
+
+/// How far the download of somebody else has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    pub downloaded: u64,
+    pub total: u64,
+}
+
+impl Staging {
+    /// Creates the directory and the part file of a destination, or takes over what a dead process left.
+    pub fn open(destination: &Path) -> Result<Self> {
+        let directory = destination.parent().unwrap_or(Path::new("."));
+        fs::create_dir_all(directory)
+            .map_err(|error| Error::file("Failed to create directory", "mkdir", directory, &error))?;
+        if destination.is_dir() {
+            let error = io::Error::from(io::ErrorKind::IsADirectory);
+            return Err(Error::file("Failed to write file", "open", destination, &error));
+        }
+        let mut part = part_path(destination, "");
+        loop {
+            let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&part);
+            let file = opened.map_err(|error| Error::file("Failed to write file", "open", &part, &error))?;
+            let lock = try_kernel_lock(&file);
+            if lock == KernelLock::Free && !is_at(&file, &part) {
+                // Its holder published or removed it between our open and our lock: it is no part file any more.
+                continue;
+            }
+            if lock == KernelLock::Free {
+                let record = record_path(&part);
+                return Ok(Self { destination: destination.to_owned(), part, record, file: Some(file) });
+            }
+            // Busy, or no kernel locks that would tell: only a name of our own is safe.
+            let count = UNIQUE.fetch_add(1, Ordering::Relaxed);
+            part = part_path(destination, &format!(".{}-{count}", std::process::id()));
+            if lock == KernelLock::Unsupported {
+                let created = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&part);
+                let file = created.map_err(|error| Error::file("Failed to write file", "open", &part, &error))?;
+                let record = record_path(&part);
+                return Ok(Self { destination: destination.to_owned(), part, record, file: Some(file) });
+            }
+        }
+    }
+
+    /// Empties the part file for a new attempt and notes the announced length.
+    fn restart(&mut self, total: Option<u64>) -> Result<()> {
+        let file = self.file()?;
+        file.set_len(0).map_err(|error| self.failed("ftruncate", &error))?;
+        self.file()?.rewind().map_err(|error| self.failed("lseek", &error))?;
+        // Only a help for waiters: a failure is not worth failing the download.
+        let _ = match total {
+            Some(total) => fs::write(&self.record, json!({ "total": total }).to_string()),
+            None => fs::remove_file(&self.record),
+        };
+        Ok(())
+    }
+
+    fn write(&mut self, chunk: &[u8]) -> Result<()> {
+        self.file()?.write_all(chunk).map_err(|error| self.failed("write", &error))
+    }
+
+    /// The whole file becomes the destination, in one step.
+    pub fn publish(mut self) -> Result<u64> {
+        let file = self.file.take().ok_or_else(|| Error::new(Kind::Internal, "a part file was published twice"))?;
+        let size = file.metadata().map_err(|error| self.failed("stat", &error))?.len();
+        self.settle(file)?;
+        fs::rename(&self.part, &self.destination)
+            .map_err(|error| Error::file("Failed to write file", "rename", &self.destination, &error))?;
+        let _ = fs::remove_file(&self.record);
+        sweep(&self.destination);
+        // Nothing is left for `drop` to remove.
+        self.part = PathBuf::new();
+        Ok(size)
+    }
+
+    /// Closes the file and waits until nobody has it open for writing any more.
+    ///
+    /// A child that another thread is just starting holds a copy of every descriptor until its `exec`; a program that
+    /// is run meanwhile fails with `ETXTBSY`. A kernel lock belongs to the open file description and all its copies, so
+    /// once a fresh description gets the lock, no copy is left (rust-lang/rust#114554). Under a name of its own, because
+    /// for a moment nobody holds the lock of what would look like an abandoned part file.
+    #[cfg(unix)]
+    fn settle(&mut self, file: File) -> Result<()> {
+        let sealed = part_path(&self.destination, &format!(".{}-{:08x}", std::process::id(), fastrand::u32(..)));
+        fs::rename(&self.part, &sealed).map_err(|error| self.failed("rename", &error))?;
+        self.part = sealed;
+        let fresh = File::open(&self.part).map_err(|error| self.failed("open", &error))?;
+        drop(file);
+        let started = Instant::now();
+        while try_kernel_lock(&fresh) == KernelLock::Busy && started.elapsed() < EXEC_PATIENCE {
+            std::thread::sleep(Duration::from_micros(500));
+        }
+        Ok(())
+    }
+
+    /// Windows neither copies handles into children unasked nor renames open files.
+    #[cfg(not(unix))]
+    fn settle(&mut self, file: File) -> Result<()> {
+        drop(file);
+        Ok(())
+    }
+
+    fn file(&self) -> Result<&File> {
+        self.file.as_ref().ok_or_else(|| Error::new(Kind::Internal, "the part file is closed"))
+    }
+
+    fn failed(&self, syscall: &'static str, error: &io::Error) -> Error {
+        Error::file("Failed to write file", syscall, &self.part, error)
+    }
+}
+
+impl Drop for Staging {
+    fn drop(&mut self) {
+        if self.part.as_os_str().is_empty() {
+            return;
+        }
+        let _ = fs::remove_file(&self.record);
+        // While we still hold its lock, so that nobody takes over a file that is about to vanish.
+        let _ = fs::remove_file(&self.part);
+    }
+}
+
+/// A part file behind a thread that writes, so that a slow disk stalls neither the connections nor other requests.
+#[derive(Debug)]
+pub struct Writer {
+    commands: mpsc::Sender<Command>,
+    finished: oneshot::Receiver<Result<Staging>>,
+}
+
+#[derive(Debug)]
+enum Command {
+    Restart(Option<u64>),
+    Write(Bytes),
+}
+
+impl Writer {
+    /// Opens the part file of a destination.
+    pub async fn open(destination: &Path) -> Result<Self> {
+        let destination = destination.to_owned();
+        let (commands, queue) = mpsc::channel(QUEUE);
+        let (opened, opening) = oneshot::channel();
+        let (done, finished) = oneshot::channel();
+        tokio::task::spawn_blocking(move || match Staging::open(&destination) {
+            Ok(staging) => {
+                let _ = opened.send(Ok(()));
+                // Nobody listens when the download was given up: then this removes the part file.
+                let _ = done.send(carry_out(queue, staging));
+            }
+            Err(error) => {
+                let _ = opened.send(Err(error));
+            }
+        });
+        opening.await.unwrap_or_else(|_| Err(writer_died()))?;
+        Ok(Self { commands, finished })
+    }
+
+    /// See [`Staging::restart`].
+    pub async fn restart(&mut self, total: Option<u64>) -> Result<()> {
+        self.send(Command::Restart(total)).await
+    }
+
+    /// Hands over one chunk; waits while the disk is behind.
+    pub async fn write(&mut self, chunk: Bytes) -> Result<()> {
+        self.send(Command::Write(chunk)).await
+    }
+
+    /// Waits until everything is written.
+    pub async fn finish(self) -> Result<Staging> {
+        drop(self.commands);
+        self.finished.await.unwrap_or_else(|_| Err(writer_died()))
+    }
+
+    async fn send(&mut self, command: Command) -> Result<()> {
+        if self.commands.send(command).await.is_ok() {
+            return Ok(());
+        }
+        match (&mut self.finished).await {
+            Ok(Err(error)) => Err(error),
+            _ => Err(writer_died()),
+        }
+    }
+}
+
+fn carry_out(mut queue: mpsc::Receiver<Command>, mut staging: Staging) -> Result<Staging> {
+    while let Some(command) = queue.blocking_recv() {
+        match command {
+            Command::Restart(total) => staging.restart(total)?,
+            Command::Write(chunk) => staging.write(&chunk)?,
+        }
+    }
+    Ok(staging)
+}
+
+fn writer_died() -> Error {
+    Error::new(Kind::Internal, "the thread that writes the part file died")
+}
+
+/// The progress of whoever downloads to this destination now, from what lies beside it.
+pub fn observe(destination: &Path) -> Option<Progress> {
+    let part = part_path(destination, "");
+    let record: Value = serde_json::from_slice(&fs::read(record_path(&part)).ok()?).ok()?;
+    let total = record.get("total")?.as_u64()?;
+    let downloaded = fs::metadata(part).ok()?.len().min(total);
+    Some(Progress { downloaded, total })
+}
+
+/// A file at its destination, and what must stay the same while it settles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ready {
+    pub size: u64,
+    modified: Option<SystemTime>,
+    #[cfg(unix)]
+    inode: (u64, u64),
+}
+
+/// The file that is ready; `None` for none, or an empty one.
+pub fn ready(destination: &Path) -> Option<Ready> {
+    let found = fs::metadata(destination).ok().filter(|found| found.is_file() && found.len() > 0)?;
+    Some(Ready {
+        size: found.len(),
+        modified: found.modified().ok(),
+        #[cfg(unix)]
+        inode: {
+            use std::os::unix::fs::MetadataExt;
+            (found.dev(), found.ino())
+        },
+    })
+}
+
+/// How long ago this was written, renamed or had its mode changed; for a directory, an entry. Zero for the future.
+pub fn age(path: &Path) -> Option<Duration> {
+    let found = fs::metadata(path).ok()?;
+    #[cfg(unix)]
+    let changed = {
+        use std::os::unix::fs::MetadataExt;
+        let seconds = Duration::from_secs(u64::try_from(found.ctime()).ok()?);
+        SystemTime::UNIX_EPOCH + seconds + Duration::from_nanos(u64::try_from(found.ctime_nsec()).ok()?)
+    };
+    #[cfg(not(unix))]
+    let changed = found.modified().ok()?;
+    Some(changed.elapsed().unwrap_or_default())
+}
+
+fn part_path(destination: &Path, unique: &str) -> PathBuf {
+    // The longest suffix decides whether the name is cut, so that all names of one destination start alike.
+    const ROOM: usize = 48;
+    let name = destination.file_name().unwrap_or_default().to_string_lossy();
+    destination.with_file_name(format!("{}{unique}.part", shortened(&name, ROOM)))
+}
+
+fn record_path(part: &Path) -> PathBuf {
+    let mut name = part.as_os_str().to_owned();
+    name.push(".json");
+    name.into()
+}
+
+/// Removes part files under unique names that no living process holds. Not the newest: between closing and renaming,
+/// for a moment, a part file is finished and unlocked.
+fn sweep(destination: &Path) {
+    let plain = part_path(destination, "");
+    let (Some(directory), Some(plain)) = (destination.parent(), plain.file_name().and_then(|name| name.to_str()))
+    else {
+        return;
+    };
+    let Some(stem) = plain.strip_suffix("part") else {
+        return;
+    };
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let Some(unique) = name.to_str().and_then(|name| name.strip_prefix(stem)?.strip_suffix(".part")) else {
+            continue;
+        };
+        // `<pid>-<count>`, and nothing that a user may have named so.
+        let is_ours = unique.split_once('-').is_some_and(|(pid, count)| {
+            pid.bytes().all(|byte| byte.is_ascii_digit()) && count.bytes().all(|byte| byte.is_ascii_hexdigit())
+        });
+        if !is_ours {
+            continue;
+        }
+        let age = entry.metadata().ok().and_then(|found| found.modified().ok()?.elapsed().ok());
+        if age.is_none_or(|age| age < ORPHAN_MIN_AGE) {
+            continue;
+        }
+        let Ok(file) = OpenOptions::new().read(true).write(true).open(entry.path()) else {
+            continue;
+        };
+        if try_kernel_lock(&file) == KernelLock::Free && is_at(&file, &entry.path()) {
+            let _ = fs::remove_file(record_path(&entry.path()));
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn directory() -> tempfile::TempDir {
+        tempfile::tempdir().unwrap()
+    }
+
+    fn names(directory: &Path) -> Vec<String> {
+        let mut names: Vec<_> =
+            fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    fn write(staging: &mut Staging, content: &[u8]) {
+        staging.restart(Some(content.len() as u64)).unwrap();
+        staging.write(content).unwrap();
+    }
+
+    #[test]
+    fn publishing_leaves_the_destination_alone() {
+        let directory = directory();
+        let destination = directory.path().join("deep/er/file");
+        let mut staging = Staging::open(&destination).unwrap();
+        write(&mut staging, b"whole");
+        assert_eq!(observe(&destination), Some(Progress { downloaded: 5, total: 5 }));
+        assert_eq!(staging.publish().unwrap(), 5);
+        assert_eq!(fs::read(&destination).unwrap(), b"whole");
+        assert_eq!(names(destination.parent().unwrap()), ["file"]);
+    }
+
+    #[test]
+    fn giving_up_removes_the_part_and_keeps_the_old_file() {
+        let directory = directory();
+        let destination = directory.path().join("file");
+        fs::write(&destination, "old").unwrap();
+        let mut staging = Staging::open(&destination).unwrap();
+        write(&mut staging, b"ne");
+        drop(staging);
+        assert_eq!(fs::read(&destination).unwrap(), b"old");
+        assert_eq!(names(directory.path()), ["file"]);
+    }
+
+    #[test]
+    fn two_downloads_never_share_a_part_file() {
+        let directory = directory();
+        let destination = directory.path().join("file");
+        let mut first = Staging::open(&destination).unwrap();
+        let mut second = Staging::open(&destination).unwrap();
+        assert_ne!(first.part, second.part);
+        write(&mut first, b"first");
+        write(&mut second, b"second");
+        first.publish().unwrap();
+        assert_eq!(fs::read(&destination).unwrap(), b"first");
+        second.publish().unwrap();
+        assert_eq!(fs::read(&destination).unwrap(), b"second");
+        assert_eq!(names(directory.path()), ["file"]);
+    }
+
+    #[test]
+    fn leftovers_are_taken_over_or_swept() {
+        let directory = directory();
+        let destination = directory.path().join("file");
+        fs::write(directory.path().join("file.part"), "left by a dead process, and longer than the new one").unwrap();
+        let orphan = File::create(directory.path().join("file.99999-0.part")).unwrap();
+        orphan.set_modified(SystemTime::now() - ORPHAN_MIN_AGE * 2).unwrap();
+        drop(orphan);
+        fs::write(directory.path().join("file.notes.part"), "a user's").unwrap();
+        let mut staging = Staging::open(&destination).unwrap();
+        write(&mut staging, b"new");
+        staging.publish().unwrap();
+        assert_eq!(fs::read(&destination).unwrap(), b"new");
+        assert_eq!(names(directory.path()), ["file", "file.notes.part"]);
+    }
+
+    #[test]
+    fn the_longest_names_still_get_a_part_file() {
+        let directory = directory();
+        let destination = directory.path().join("n".repeat(255));
+        let mut staging = Staging::open(&destination).unwrap();
+        write(&mut staging, b"x");
+        staging.publish().unwrap();
+        assert_eq!(names(directory.path()), ["n".repeat(255)]);
+    }
+
+    #[test]
+    fn a_directory_is_no_destination() {
+        let directory = directory();
+        let error = Staging::open(directory.path()).unwrap_err();
+        assert_eq!(error.details().code, "EISDIR");
+    }
+}

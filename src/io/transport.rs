@@ -1,0 +1,295 @@
+//! One exchange with a server, over a pool of connections. The only file that knows reqwest.
+//!
+//! Redirects, retries, timeouts, decoding and `Referer` are ours, in the floors above, so that their rules and messages
+//! are exact: reqwest's own are off.
+#![expect(clippy::disallowed_types, reason = "the one place for reqwest")]
+
+use std::error::Error as StdError;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode, header};
+use hyper::ext::ReasonPhrase;
+use tower_service::Service;
+
+use crate::error::{Error, Kind, Result, io_code};
+use crate::io::resolve::{self, LookupError};
+use crate::io::tls;
+use crate::options::Tls;
+use crate::policy::redirect::Hop;
+
+/// How long an unused connection stays open. Node servers close theirs after 5 s and say so only since version 20; a
+/// pool that gives up first does not lose requests to that race.
+const IDLE: Duration = Duration::from_secs(4);
+/// Flow control of HTTP/2: large enough that one download is not slowed by the round trip.
+const STREAM_WINDOW: u32 = 4 << 20;
+const CONNECTION_WINDOW: u32 = 16 << 20;
+
+/// A pool of connections with one TLS configuration. Cheap to clone; clones share the pool.
+#[derive(Clone, Debug)]
+pub struct Transport {
+    client: reqwest::Client,
+    /// Connections opened so far: tells whether a request that failed had a fresh one.
+    opened: Arc<AtomicU64>,
+}
+
+/// The head of an answer; its body is still on the wire.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    /// As sent; the standard phrase where the protocol has none.
+    pub status_text: String,
+    pub headers: HeaderMap,
+    body: reqwest::Response,
+    received: u64,
+}
+
+impl Transport {
+    /// Blocks: reads the system's certificates.
+    pub fn new(options: Tls) -> Result<Self> {
+        let opened = Arc::new(AtomicU64::new(0));
+        let client = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls::client_config(options)?)
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .referer(false)
+            .no_proxy()
+            .dns_resolver(SystemResolver)
+            .connector_layer(CountConnections(opened.clone()))
+            .http1_title_case_headers()
+            .http2_initial_stream_window_size(STREAM_WINDOW)
+            .http2_initial_connection_window_size(CONNECTION_WINDOW)
+            .http2_keep_alive_interval(Duration::from_secs(15))
+            .http2_keep_alive_timeout(Duration::from_secs(10))
+            .tcp_keepalive(Duration::from_secs(60))
+            .pool_idle_timeout(IDLE)
+            .build()
+            .map_err(|error| {
+                Error::new(Kind::Internal, format!("The HTTP client cannot be set up: {}", chain(&error)))
+            })?;
+        Ok(Self { client, opened })
+    }
+
+    /// Sends one request and waits for the head of its answer.
+    ///
+    /// When a kept-alive connection turns out to be closed before any answer, an idempotent request is sent once more:
+    /// the server closed it for being idle, not because of the request (RFC 9112, 9.3.1).
+    pub async fn send(&self, hop: &Hop, body: Option<&Bytes>) -> Result<Answer> {
+        let opened = self.opened.load(Ordering::Relaxed);
+        match self.send_once(hop, body).await {
+            Err(error)
+                if is_closed_before_answer(&error)
+                    && hop.method.is_idempotent()
+                    && self.opened.load(Ordering::Relaxed) == opened =>
+            {
+                self.send_once(hop, body).await
+            }
+            answer => answer,
+        }
+        .map_err(|error| network_error(&error, hop))
+    }
+
+    async fn send_once(&self, hop: &Hop, body: Option<&Bytes>) -> reqwest::Result<Answer> {
+        let mut request = self.client.request(hop.method.clone(), hop.url.clone()).headers(hop.headers.clone());
+        if let Some(body) = body.filter(|_| hop.with_body) {
+            // Said even of an empty body, where hyper would leave it out.
+            request = request.header(header::CONTENT_LENGTH, body.len()).body(body.clone());
+        }
+        let mut response = request.send().await?;
+        let status = response.status();
+        let status_text = match response.extensions().get::<ReasonPhrase>() {
+            Some(phrase) => String::from_utf8_lossy(phrase.as_bytes()).into_owned(),
+            None => status.canonical_reason().unwrap_or_default().to_owned(),
+        };
+        let headers = std::mem::take(response.headers_mut());
+        Ok(Answer { status, status_text, headers, body: response, received: 0 })
+    }
+}
+
+impl Answer {
+    /// The announced length of the body as sent, when there is one.
+    pub fn content_length(&self) -> Option<u64> {
+        if self.headers.contains_key(header::TRANSFER_ENCODING) {
+            return None;
+        }
+        self.headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
+    }
+
+    /// The next piece of the body; `None` at its end.
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>> {
+        match self.body.chunk().await {
+            Ok(chunk) => {
+                self.received += chunk.as_ref().map_or(0, |bytes| bytes.len() as u64);
+                Ok(chunk)
+            }
+            Err(error) => Err(self.body_error(&error)),
+        }
+    }
+
+    fn body_error(&self, error: &reqwest::Error) -> Error {
+        let ended_early = find::<hyper::Error>(error).is_some_and(hyper::Error::is_incomplete_message)
+            || find::<io::Error>(error).is_some_and(|error| error.kind() == io::ErrorKind::UnexpectedEof);
+        let failure = if let Some(length) = self.content_length().filter(|_| ended_early) {
+            Error::new(Kind::BodyLength, format!("the body ended after {} of {length} bytes", self.received))
+        } else {
+            let code = code_of(error);
+            Error::new(Kind::Network, format!("the connection failed within the body: {}", describe(error, code)))
+                .with_code(code)
+        };
+        failure.with_syscall("read").with_cause(chain(error)).with_url(self.body.url())
+    }
+}
+
+fn network_error(error: &reqwest::Error, hop: &Hop) -> Error {
+    if let Some(failure) = find::<LookupError>(error) {
+        return Error::new(Kind::Network, failure.to_string())
+            .with_code(failure.code)
+            .with_syscall("getaddrinfo")
+            .with_cause(chain(error))
+            .with_url(&hop.url);
+    }
+    let (kind, code, why) = if let Some(failure) = find::<rustls::Error>(error) {
+        tls_failure(failure)
+    } else {
+        let code = code_of(error);
+        (Kind::Network, code, describe(error, code))
+    };
+    let host = hop.url.host_str().unwrap_or_default();
+    let port = hop.url.port_or_known_default().unwrap_or_default();
+    let (syscall, message) = if error.is_connect() {
+        ("connect", format!("connect {code} {host}:{port}: {why}"))
+    } else {
+        ("read", format!("{code}: {why}"))
+    };
+    Error::new(kind, message).with_code(code).with_syscall(syscall).with_cause(chain(error)).with_url(&hop.url)
+}
+
+/// Node's code for a failed handshake, and the reason in words.
+fn tls_failure(error: &rustls::Error) -> (Kind, &'static str, String) {
+    use rustls::CertificateError as C;
+    let rustls::Error::InvalidCertificate(reason) = error else {
+        return (Kind::Network, "EPROTO", error.to_string());
+    };
+    let (code, why) = match reason {
+        C::Expired | C::ExpiredContext { .. } => ("CERT_HAS_EXPIRED", "the certificate has expired"),
+        C::NotValidYet | C::NotValidYetContext { .. } => ("CERT_NOT_YET_VALID", "the certificate is not valid yet"),
+        C::NotValidForName | C::NotValidForNameContext { .. } => {
+            ("ERR_TLS_CERT_ALTNAME_INVALID", "the certificate is for another host")
+        }
+        C::Revoked => ("CERT_REVOKED", "the certificate has been revoked"),
+        C::UnknownIssuer => ("UNABLE_TO_VERIFY_LEAF_SIGNATURE", "the issuer of the certificate is not trusted"),
+        _ => ("UNABLE_TO_VERIFY_LEAF_SIGNATURE", "the certificate cannot be verified"),
+    };
+    (Kind::Certificate, code, why.to_owned())
+}
+
+/// Node's code for a failed exchange: the operating system's where there is one.
+fn code_of(error: &reqwest::Error) -> &'static str {
+    if let Some(code) = find::<io::Error>(error).and_then(io_code) {
+        return code;
+    }
+    match find::<hyper::Error>(error) {
+        Some(error) if error.is_parse() => "EPROTO",
+        _ => "ECONNRESET",
+    }
+}
+
+/// The innermost reason in words.
+fn describe(error: &reqwest::Error, code: &str) -> String {
+    if find::<hyper::Error>(error).is_some_and(hyper::Error::is_incomplete_message) {
+        return "the server closed the connection without an answer".to_owned();
+    }
+    let mut innermost: &dyn StdError = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    let text = innermost.to_string();
+    let text = text.split(" (os error").next().unwrap_or_default();
+    if text.is_empty() { code.to_owned() } else { text.to_owned() }
+}
+
+fn is_closed_before_answer(error: &reqwest::Error) -> bool {
+    let closed = |error: &hyper::Error| error.is_incomplete_message() || error.is_canceled() || error.is_closed();
+    find::<hyper::Error>(error).is_some_and(closed)
+        || find::<io::Error>(error)
+            .is_some_and(|error| matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe))
+}
+
+/// The first error of this type among the causes.
+fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a T> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref::<T>() {
+            return Some(found);
+        }
+        // io::Error hides what it wraps from `source` but not from `get_ref`; rustls errors travel that way.
+        if let Some(inner) = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref)
+            && let Some(found) = find::<T>(inner)
+        {
+            return Some(found);
+        }
+        next = error.source();
+    }
+    None
+}
+
+/// All causes in one line. reqwest's own line is left out: it repeats the URL.
+fn chain(error: &reqwest::Error) -> String {
+    let mut causes = Vec::new();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        causes.push(cause.to_string());
+        next = cause.source();
+    }
+    causes.dedup();
+    causes.join(": ")
+}
+
+struct SystemResolver;
+
+impl reqwest::dns::Resolve for SystemResolver {
+    fn resolve(&self, name: reqwest::dns::Name) -> reqwest::dns::Resolving {
+        let host = name.as_str().to_owned();
+        Box::pin(async move {
+            let addresses: reqwest::dns::Addrs = Box::new(resolve::lookup(host).await?.into_iter());
+            Ok(addresses)
+        })
+    }
+}
+
+/// Counts connections on their way through the connector; changes nothing.
+#[derive(Clone)]
+struct CountConnections(Arc<AtomicU64>);
+
+#[derive(Clone)]
+struct Counted<S> {
+    connector: S,
+    opened: Arc<AtomicU64>,
+}
+
+impl<S> tower_layer::Layer<S> for CountConnections {
+    type Service = Counted<S>;
+
+    fn layer(&self, connector: S) -> Counted<S> {
+        Counted { connector, opened: self.0.clone() }
+    }
+}
+
+impl<S: Service<T>, T> Service<T> for Counted<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.connector.poll_ready(context)
+    }
+
+    fn call(&mut self, target: T) -> S::Future {
+        self.opened.fetch_add(1, Ordering::Relaxed);
+        self.connector.call(target)
+    }
+}

@@ -1,0 +1,86 @@
+//! Being woken when a file is released, removed or renewed.
+//!
+//! On Linux by inotify on the file itself: its holder's release unlinks it, and the kernel closes it when the holder
+//! dies, in whatever PID namespace. That costs nothing while nothing happens, and leaves no thread behind. Elsewhere,
+//! where no watch can be had (each user has a limited number), and for changes made by other hosts on a network file
+//! system, the caller's own poll must do: [`Watch::changed`] then never returns, and [`Watch::wakes`] says so.
+
+use std::path::Path;
+
+#[cfg(target_os = "linux")]
+mod inotify {
+    use std::mem::MaybeUninit;
+    use std::os::fd::OwnedFd;
+    use std::path::Path;
+
+    use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
+    use tokio::io::unix::AsyncFd;
+
+    pub struct Watch(Option<AsyncFd<OwnedFd>>);
+
+    impl Watch {
+        pub fn new(path: &Path) -> Self {
+            let watch = || {
+                let watch = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC).ok()?;
+                // ATTRIB: unlinked, or renewed. CLOSE_WRITE: its holder died, or another waiter left.
+                let events = WatchFlags::ATTRIB | WatchFlags::CLOSE_WRITE | WatchFlags::MOVE_SELF;
+                inotify::add_watch(&watch, path, events).ok()?;
+                // SAFETY: an OwnedFd names one open descriptor for as long as it lives.
+                #[expect(unsafe_code)]
+                let watch = unsafe { AsyncFd::register(watch) };
+                watch.ok()
+            };
+            Self(watch())
+        }
+
+        pub fn wakes(&self) -> bool {
+            self.0.is_some()
+        }
+
+        pub async fn changed(&mut self) {
+            let Some(watch) = &self.0 else {
+                return std::future::pending().await;
+            };
+            let Ok(mut ready) = watch.readable().await else {
+                return std::future::pending().await;
+            };
+            // Drain: what happened does not matter, the caller looks for itself.
+            let mut buffer = [MaybeUninit::uninit(); 4096];
+            let mut events = inotify::Reader::new(watch.get_ref(), &mut buffer);
+            while events.next().is_ok() {}
+            ready.clear_ready();
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+pub use inotify::Watch;
+
+#[cfg(not(target_os = "linux"))]
+pub struct Watch;
+
+#[cfg(not(target_os = "linux"))]
+impl Watch {
+    pub fn new(_: &Path) -> Self {
+        Self
+    }
+
+    pub fn wakes(&self) -> bool {
+        false
+    }
+
+    pub async fn changed(&mut self) {
+        std::future::pending().await
+    }
+}
+
+impl std::fmt::Debug for Watch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Watch").field("wakes", &self.wakes()).finish()
+    }
+}
+
+/// Watches the file that is now at this path. Later files of the same name are other files.
+pub fn watch(path: &Path) -> Watch {
+    Watch::new(path)
+}
