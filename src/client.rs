@@ -1,0 +1,100 @@
+//! Floor 4: owns what lives long (the runtime, the pool, the downloads under way) and lends it to the operations.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::{OnceCell, watch};
+use tokio::task::JoinHandle;
+use url::Url;
+
+use crate::error::{Error, Kind, Result};
+use crate::io::transport::Transport;
+use crate::operation::blocking;
+use crate::operation::download::{Downloaded, download};
+use crate::operation::locked::{Flights, Job, absolute, download_with_lock};
+use crate::operation::progress::{Report, reported};
+use crate::operation::request::{Response, request};
+use crate::options::{DownloadOptions, LockOptions, RequestOptions, Tls};
+
+/// Threads that move bytes. More do not help one machine's network; blocking work has threads of its own.
+const WORKERS: usize = 2;
+
+/// Everything that outlives one call.
+#[derive(Debug, Default)]
+pub struct Client {
+    transports: Mutex<HashMap<Tls, Arc<OnceCell<Transport>>>>,
+    flights: Flights,
+}
+
+static SHARED: LazyLock<Client> = LazyLock::new(Client::default);
+
+impl Client {
+    /// The client of the process. Opens nothing and starts nothing until used.
+    pub fn shared() -> &'static Self {
+        &SHARED
+    }
+
+    pub async fn request(&self, url: Url, options: RequestOptions) -> Result<Response> {
+        request(&self.transport(options.tls).await?, url, options).await
+    }
+
+    pub async fn download(
+        &self,
+        url: Url,
+        destination: &Path,
+        options: DownloadOptions,
+        report: Option<Report>,
+    ) -> Result<Downloaded> {
+        let (progress, watched) = watch::channel(None);
+        let destination = absolute(destination)?;
+        let transport = self.transport(options.tls).await?;
+        let downloading = download(&transport, url, &destination, options, &progress);
+        match report {
+            Some(report) => reported(watched, report, downloading).await,
+            None => downloading.await,
+        }
+    }
+
+    pub async fn download_with_lock(
+        &self,
+        url: Url,
+        destination: &Path,
+        download: DownloadOptions,
+        lock: LockOptions,
+        report: Option<Report>,
+    ) -> Result<Downloaded> {
+        let job = Job { url, destination: absolute(destination)?, download, lock };
+        let transport = self.transport(job.download.tls).await?;
+        download_with_lock(&transport, &self.flights, job, report).await
+    }
+
+    /// The pool for this way of trusting; made when first needed.
+    async fn transport(&self, tls: Tls) -> Result<Transport> {
+        let pool = self.transports.lock().unwrap_or_else(PoisonError::into_inner).entry(tls).or_default().clone();
+        pool.get_or_try_init(|| blocking(move || Transport::new(tls))).await.cloned()
+    }
+}
+
+/// Runs an operation on the threads of this library.
+///
+/// They are started by the first call, and never ended: a process that exits takes them along, and nothing waits for
+/// them meanwhile.
+pub fn spawn<T: Send + 'static>(operation: impl Future<Output = T> + Send + 'static) -> Result<JoinHandle<T>> {
+    static RUNTIME: OnceLock<Result<Runtime>> = OnceLock::new();
+    let runtime = RUNTIME.get_or_init(|| {
+        Builder::new_multi_thread()
+            .worker_threads(WORKERS)
+            .thread_name("socket-registry")
+            .thread_keep_alive(Duration::from_secs(2))
+            .enable_all()
+            .build()
+            .map_err(|error| Error::new(Kind::Internal, format!("No threads can be started: {error}")))
+    });
+    match runtime {
+        Ok(runtime) => Ok(runtime.spawn(operation)),
+        Err(error) => Err(error.clone()),
+    }
+}

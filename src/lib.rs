@@ -1,0 +1,24 @@
+//! HTTP requests, downloads and download locks for Node.js.
+//!
+//! Each floor uses only floors below it:
+//!
+//! ```text
+//! 5  node/        the only code that names napi: convert, call, convert
+//! 4  client       owns the long-lived parts, lends them to operations
+//! 3  operation/   one verb a file: request, download, locked; what they share: attempt, progress
+//! 2  io/          one outside thing a file: transport (the only reqwest), resolve, tls, decode,
+//!                 lock (the only file locks), watch, staging (the only writer of destinations)
+//! 1  policy/      decisions without I/O: retry, redirect, headers, holder
+//! 0  error, options
+//! ```
+//!
+//! Floors 0 to 4 know nothing of Node: `cargo test --no-default-features`.
+
+pub mod client;
+pub mod error;
+pub mod io;
+#[cfg(feature = "node")]
+mod node;
+pub mod operation;
+pub mod options;
+pub mod policy;

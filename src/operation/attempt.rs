@@ -1,0 +1,174 @@
+//! What requests and downloads have in common: one attempt follows redirects within its time, and attempts are
+//! repeated as [`retry`](crate::policy::retry) says.
+
+use std::future::Future;
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, header};
+use tokio::time::{sleep, timeout};
+use url::Url;
+
+use crate::error::{Error, Kind, Result};
+use crate::io::transport::{Answer, Transport};
+use crate::options::{Redirects, Retry};
+use crate::policy::headers::text;
+use crate::policy::redirect::{self, Hop, Next};
+use crate::policy::retry::{self, Failure};
+
+/// The size of a redirect's body up to which reading it is cheaper than a new connection.
+const DRAIN_MAX: u64 = 16 << 10;
+
+/// Reads a URL, and refuses what cannot be asked for.
+pub fn parse_url(url: &str) -> Result<Url> {
+    let invalid = |why: String| Error::new(Kind::InvalidUrl, why);
+    // The parser would drop the first two in silence; who sends them means to smuggle something.
+    if url.contains(['\r', '\n', '\0']) {
+        return Err(invalid("Invalid URL: it contains a line break or a null character".to_owned()));
+    }
+    let parsed = Url::parse(url).map_err(|error| invalid(format!("Invalid URL: {error}: {:?}", shown(url))))?;
+    match parsed.scheme() {
+        "http" | "https" => Ok(parsed),
+        scheme => Err(invalid(format!("Invalid URL: protocol \"{scheme}:\" is not supported, only http: and https:"))),
+    }
+}
+
+/// A string that could not be parsed as a URL may still hold a password before an `@`.
+fn shown(url: &str) -> &str {
+    url.rsplit('@').next().unwrap_or_default()
+}
+
+/// The first hop: credentials of the URL become an `Authorization` field, unless the caller gave one.
+pub fn first_hop(method: Method, mut url: Url, mut headers: HeaderMap, with_body: bool) -> Hop {
+    take_credentials(&mut url, &mut headers);
+    // The length is known better here than by the caller, and a wrong one corrupts the connection.
+    headers.remove(header::CONTENT_LENGTH);
+    headers.remove(header::TRANSFER_ENCODING);
+    Hop { method, url, headers, with_body }
+}
+
+fn take_credentials(url: &mut Url, headers: &mut HeaderMap) {
+    if url.username().is_empty() && url.password().is_none() {
+        return;
+    }
+    let decoded = |part: &str| percent_encoding::percent_decode_str(part).collect::<Vec<u8>>();
+    let pair = [&decoded(url.username())[..], b":", &decoded(url.password().unwrap_or_default())].concat();
+    let basic = format!("Basic {}", base64::Engine::encode(&base64::engine::general_purpose::STANDARD, pair));
+    if let (false, Ok(mut value)) = (headers.contains_key(header::AUTHORIZATION), HeaderValue::from_str(&basic)) {
+        value.set_sensitive(true);
+        headers.insert(header::AUTHORIZATION, value);
+    }
+    // Neither fails for http and https.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+}
+
+/// Sends a request and follows its redirects. The answer comes with the URL that gave it.
+pub async fn follow(
+    transport: &Transport,
+    first: &Hop,
+    body: Option<&Bytes>,
+    redirects: &Redirects,
+) -> Result<(Answer, Url)> {
+    let mut hop = first.clone();
+    let mut followed = 0;
+    loop {
+        let mut answer = transport.send(&hop, body).await?;
+        match redirect::decide(redirects, followed, &hop, answer.status, &answer.headers) {
+            Next::Answer => return Ok((answer, hop.url)),
+            Next::Refuse(error) => return Err(error.with_status(answer.status.as_u16(), None)),
+            Next::Follow(next) => {
+                if answer.content_length().is_some_and(|length| length <= DRAIN_MAX) {
+                    // Keeps the connection for the next hop; a body that breaks off says nothing about that hop.
+                    while let Ok(Some(_)) = answer.chunk().await {}
+                }
+                hop = *next;
+                take_credentials(&mut hop.url, &mut hop.headers);
+                followed += 1;
+            }
+        }
+    }
+}
+
+/// The wait that an answer asks for.
+pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    retry::retry_after(&text(headers.get(header::RETRY_AFTER)?), SystemTime::now())
+}
+
+/// Bounds one attempt. `what` opens the message: `Request timed out after 30000ms`.
+pub async fn within<T>(
+    limit: Option<Duration>,
+    what: &str,
+    url: &Url,
+    attempt: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    let Some(limit) = limit else {
+        return attempt.await;
+    };
+    timeout(limit, attempt).await.unwrap_or_else(|_| {
+        let message = format!("{what} timed out after {}ms", limit.as_millis());
+        Err(Error::new(Kind::Timeout, message).with_url(url))
+    })
+}
+
+/// The attempts of one operation, counted.
+#[derive(Debug)]
+pub struct Attempts<'a> {
+    policy: &'a Retry,
+    method: &'a Method,
+    pub made: u32,
+}
+
+impl<'a> Attempts<'a> {
+    pub fn new(policy: &'a Retry, method: &'a Method) -> Self {
+        Self { policy, method, made: 0 }
+    }
+
+    /// Counts an attempt that did not succeed, and waits before the next one. `false`: it was the last.
+    pub async fn again(&mut self, failure: Failure) -> bool {
+        let next = retry::decide(self.policy, self.method, self.made, failure, fastrand::f64());
+        self.made = self.made.saturating_add(1);
+        match next {
+            retry::Next::Stop => false,
+            retry::Next::Wait(delay) => {
+                sleep(delay).await;
+                true
+            }
+        }
+    }
+}
+
+/// What an error means to the retry policy.
+pub fn failure_of(error: &Error) -> Failure {
+    match error.details().status.filter(|_| error.kind() == Kind::Status) {
+        Some(status) => Failure::Status { status, retry_after: error.details().retry_after },
+        None if error.is_retryable() => Failure::Passing,
+        None => Failure::Lasting,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_of_a_url_become_a_header_unless_the_caller_has_one() {
+        let url = Url::parse("http://us%40er:p%C3%A4ss@host/").unwrap();
+        let hop = first_hop(Method::GET, url.clone(), HeaderMap::new(), false);
+        assert_eq!(hop.url.as_str(), "http://host/");
+        assert_eq!(hop.headers[header::AUTHORIZATION], "Basic dXNAZXI6cMOkc3M=");
+        let mut headers = HeaderMap::new();
+        headers.insert(header::AUTHORIZATION, HeaderValue::from_static("Bearer x"));
+        assert_eq!(first_hop(Method::GET, url, headers, false).headers[header::AUTHORIZATION], "Bearer x");
+    }
+
+    #[test]
+    fn urls_that_cannot_be_asked_for_are_refused_without_their_password() {
+        assert_eq!(parse_url("http://a/b").unwrap().as_str(), "http://a/b");
+        for url in ["", "nonsense", "/relative", "ftp://a/", "file:///etc", "http://", "http://u:secret@ho st/"] {
+            let error = parse_url(url).unwrap_err();
+            assert_eq!(error.kind(), Kind::InvalidUrl, "{url}");
+            assert!(error.to_string().starts_with("Invalid URL: ") && !error.to_string().contains("secret"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Progress, as callers see it: only when the total is known, never going back, at most one call per 50 ms, and a last
+//! one with everything before the operation ends well.
+
+use std::future::Future;
+use std::pin::pin;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use tokio::select;
+use tokio::sync::watch;
+use tokio::time::sleep;
+
+use crate::error::Result;
+use crate::io::staging::Progress;
+
+/// Tells one listener; resolves when the listener is done with it.
+pub type Report = Box<dyn FnMut(Progress) -> BoxFuture<'static, Result<()>> + Send>;
+
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Runs an operation and reports what it writes into `progress`. An error of the report ends both.
+///
+/// Reports are awaited one after the other, so a slow listener slows nobody down and gets the latest state next.
+pub async fn reported<T>(
+    mut progress: watch::Receiver<Option<Progress>>,
+    mut report: Report,
+    operation: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    let mut operation = pin!(operation);
+    let mut last = None;
+    let result = loop {
+        // A closed channel means that nothing new will come; the operation decides when to end.
+        select! {
+            result = &mut operation => break result,
+            Ok(()) = progress.changed() => {}
+        }
+        // Copied out first: the channel is locked for its sender as long as the borrow lives.
+        let state = *progress.borrow_and_update();
+        if let Some(next) = newer(last, state) {
+            report(next).await?;
+            last = Some(next);
+            select! {
+                result = &mut operation => break result,
+                () = sleep(PAUSE) => {}
+            }
+        }
+    };
+    let value = result?;
+    let state = *progress.borrow_and_update();
+    if let Some(next) = newer(last, state) {
+        report(next).await?;
+    }
+    Ok(value)
+}
+
+/// A retry starts over, but what was reported once is not taken back.
+fn newer(last: Option<Progress>, next: Option<Progress>) -> Option<Progress> {
+    next.filter(|next| last.is_none_or(|last| next.downloaded > last.downloaded || next.total != last.total))
+        .map(|next| Progress { downloaded: next.downloaded.max(last.map_or(0, |last| last.downloaded)), ..next })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+    use crate::error::{Error, Kind};
+
+    fn at(downloaded: u64) -> Progress {
+        Progress { downloaded, total: 100 }
+    }
+
+    #[tokio::test]
+    async fn reports_are_rare_never_go_back_and_end_with_the_last() {
+        let started = tokio::time::Instant::now();
+        let (sender, receiver) = watch::channel(None);
+        let operation = async {
+            for downloaded in (0..=20).chain(0..=30).chain([100]) {
+                sender.send_replace(Some(at(downloaded)));
+                sleep(Duration::from_millis(10)).await;
+            }
+            Ok(())
+        };
+        let reports = Arc::new(Mutex::new(Vec::new()));
+        let heard = reports.clone();
+        let report: Report = Box::new(move |progress| {
+            heard.lock().unwrap().push(progress.downloaded);
+            Box::pin(async { Ok(()) })
+        });
+        reported(receiver, report, operation).await.unwrap();
+        let reports = reports.lock().unwrap();
+        assert!(reports.is_sorted() && reports.last() == Some(&100), "{reports:?}");
+        assert!(reports.len() as u128 <= started.elapsed().as_millis() / 50 + 2, "{reports:?}");
+    }
+
+    #[tokio::test]
+    async fn a_failing_listener_ends_the_operation() {
+        let (sender, receiver) = watch::channel(None);
+        sender.send_replace(Some(at(1)));
+        let stop: Report = Box::new(|_| Box::pin(async { Err(Error::new(Kind::Aborted, "enough")) }));
+        let error = reported(receiver, stop, std::future::pending::<Result<()>>()).await.unwrap_err();
+        assert_eq!(error.to_string(), "enough");
+    }
+
+    #[tokio::test]
+    async fn an_unknown_total_is_not_reported() {
+        let (_sender, receiver) = watch::channel(None);
+        reported(receiver, Box::new(|_| panic!("reported")), async { Ok(()) }).await.unwrap();
+    }
+}
