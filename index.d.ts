@@ -1,0 +1,215 @@
+/* Generated from src/node: change it there. */
+
+export interface DownloadWithLockOptions extends HttpDownloadOptions {}
+
+/**
+ * Which binding artifact the generated loader actually loaded: `'native'` for
+ * a native addon, otherwise the `platformArchABI` of the WASI flavor. Every
+ * flavor napi-rs can build is listed, because `NAPI_RS_NATIVE_LIBRARY_PATH`
+ * can point the loader at a WASI artifact this package does not build itself.
+ */
+export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
+
+/**
+ * Downloads a URL to a file once, however many processes ask for it at the same time: one downloads, the others wait
+ * and return the same file. A destination that exists and is not empty is returned at once.
+ *
+ * Callers in one process share one download. See `docs/locking.md`.
+ *
+ * @throws as `httpDownload`; `Lock acquisition timed out after 60000ms (held by PID 123)` with
+ * `code: 'ERR_LOCK_TIMEOUT'`, `lockPath` and `holder`.
+ */
+export declare function downloadWithLock(url: string | URL, destPath: string, options?: DownloadWithLockOptions | null | undefined): Promise<HttpDownloadResult>
+
+/** Options of `downloadWithLock`, besides those of `httpDownload`. Durations are milliseconds. */
+export interface DownloadWithLockOptions {
+  /**
+   * How long to wait for another process that has the lock; then `ERR_LOCK_TIMEOUT`.
+   *
+   * @default 60000
+   */
+  lockTimeout?: number | undefined
+  /**
+   * A holder that has shown no sign of life for this long is passed over.
+   *
+   * @default 300000
+   */
+  staleTimeout?: number | undefined
+  /**
+   * How often to look where the operating system cannot wake a waiter.
+   *
+   * @default 1000
+   */
+  pollInterval?: number | undefined
+  /**
+   * Directory of lock files.
+   *
+   * @default `.locks` beside the destination
+   */
+  locksDir?: string | undefined
+  /**
+   * How long a file that another process published must stay in place before it is returned.
+   *
+   * @default the smaller of 250 and a quarter of `pollInterval`
+   */
+  settleDelay?: number | undefined
+}
+
+/**
+ * Downloads a URL to a file, which appears only whole: it is written beside the destination and renamed. The directory
+ * is created.
+ *
+ * @throws `Download failed: HTTP 404 Not Found`, `Download timed out after 120000ms`, `Failed to write file: …`, or
+ * `HTTP download failed: …` with the `code` of the failure. The destination is then as it was before.
+ */
+export declare function httpDownload(url: string | URL, destPath: string, options?: HttpDownloadOptions | null | undefined): Promise<HttpDownloadResult>
+
+/** Options of `httpDownload`. Durations are milliseconds, sizes bytes. */
+export interface HttpDownloadOptions {
+  /**
+   * Header fields. An invalid name or value is refused before connecting.
+   *
+   * @default {}
+   */
+  headers?: Record<string, string> | undefined
+  /**
+   * Called when the size of the file is known, at most once per 50 ms, never with less than before, and with
+   * `downloaded === total` before the promise resolves. If it throws, the download stops and rejects with that.
+   *
+   * @default none
+   */
+  onProgress?: ((downloaded: number, total: number) => void) | undefined
+  /**
+   * Further attempts after one that failed for a reason that may pass.
+   *
+   * @default 0
+   */
+  retries?: number | undefined
+  /**
+   * Delay before the first further attempt; doubles with each, with up to 10 % added at random.
+   *
+   * @default 1000
+   */
+  retryDelay?: number | undefined
+  /**
+   * Total time of one attempt, redirects and body included. `0` or `Infinity`: no limit.
+   *
+   * @default 120000
+   */
+  timeout?: number | undefined
+}
+
+/** A file that has been downloaded, or was there. */
+export interface HttpDownloadResult {
+  /** The destination, as given. */
+  path: string
+  /** Size in bytes. */
+  size: number
+}
+
+/**
+ * Gets a URL and parses the answer as JSON.
+ *
+ * @throws as `httpRequest`; `HTTP 404: Not Found` with `code: 'ERR_HTTP_STATUS'`, `status` and `response` for any
+ * status but 200 to 299; `Failed to parse JSON response`, with the `SyntaxError` as `cause`.
+ */
+export declare function httpGetJson<T = unknown>(url: string | URL, options?: HttpRequestOptions | null | undefined): Promise<T>
+
+/**
+ * Gets a URL and gives the answer as text (UTF-8).
+ *
+ * @throws as `httpRequest`; `HTTP 404: Not Found` with `code: 'ERR_HTTP_STATUS'`, `status` and `response` for any
+ * status but 200 to 299.
+ */
+export declare function httpGetText(url: string | URL, options?: HttpRequestOptions | null | undefined): Promise<string>
+
+/**
+ * Sends a request and resolves with the answer, whatever its status.
+ *
+ * With `retries`, network failures, timeouts and the statuses 408, 425, 429, 500, 502, 503 and 504 are repeated: 429 and
+ * 503 for every method, other statuses for idempotent methods.
+ *
+ * @throws `TypeError` for a wrong argument; `Error` with a `code` such as `ECONNREFUSED`, `ENOTFOUND`, `ERR_TIMEOUT`,
+ * `ERR_TOO_MANY_REDIRECTS`, `ERR_REDIRECT_REFUSED` or `ERR_DECODE` when there is no complete answer.
+ */
+export declare function httpRequest(url: string | URL, options?: HttpRequestOptions | null | undefined): Promise<HttpResponse>
+
+/** Options of `httpRequest`, `httpGetJson` and `httpGetText`. Durations are milliseconds. */
+export interface HttpRequestOptions {
+  /**
+   * Request method, in any case.
+   *
+   * @default 'GET'
+   */
+  method?: string | undefined
+  /**
+   * Header fields. An invalid name or value is refused before connecting.
+   *
+   * @default {}
+   */
+  headers?: Record<string, string> | undefined
+  /**
+   * Body, sent with `Content-Length`; a string as UTF-8.
+   *
+   * @default none
+   */
+  body?: string | Uint8Array | null | undefined
+  /**
+   * Whether redirects are followed. If not, a redirect is an answer like any other.
+   *
+   * @default true
+   */
+  followRedirects?: boolean | undefined
+  /**
+   * Redirects to follow; one more rejects with `ERR_TOO_MANY_REDIRECTS`.
+   *
+   * @default 5
+   */
+  maxRedirects?: number | undefined
+  /**
+   * Further attempts after one that failed for a reason that may pass.
+   *
+   * @default 0
+   */
+  retries?: number | undefined
+  /**
+   * Delay before the first further attempt; doubles with each, with up to 10 % added at random.
+   *
+   * @default 1000
+   */
+  retryDelay?: number | undefined
+  /**
+   * Total time of one attempt, redirects and body included. `0` or `Infinity`: no limit.
+   *
+   * @default 30000
+   */
+  timeout?: number | undefined
+}
+
+/** A complete answer. A plain object: it can be spread, logged and compared. */
+export interface HttpResponse {
+  /** Whether the status is 200 to 299. */
+  ok: boolean
+  status: number
+  /** The reason phrase, as sent. */
+  statusText: string
+  /** Lower-case names. Repeated fields are joined as Node joins them; `set-cookie` is an array. */
+  headers: import('node:http').IncomingHttpHeaders
+  /** The body, decoded from gzip, deflate, br or zstd. */
+  body: Buffer
+  /** The body as UTF-8. */
+  text: () => string
+  /** The body parsed as JSON; throws a `SyntaxError` if it is none. */
+  json: <T = unknown>() => T
+  /** A copy of the body. */
+  arrayBuffer: () => ArrayBuffer
+}
+
+/** The process that holds a lock, as its lock file tells. */
+export interface LockHolder {
+  pid: number
+  /** Milliseconds since 1970. */
+  startTime?: number
+  /** What it downloads, without credentials. */
+  url?: string
+}

@@ -1,0 +1,135 @@
+//! Between the JavaScript thread and ours: promises and callbacks.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures_util::FutureExt;
+use napi::bindgen_prelude::{FnArgs, Function, JsObjectValue, Object, ToNapiValue, Unknown};
+use napi::threadsafe_function::UnknownReturnValue;
+use napi::{Env, Status, sys};
+
+use crate::client;
+use crate::error::{Error, Kind, Result};
+use crate::node::error::to_js;
+use crate::operation::progress::Report;
+
+/// A value in JavaScript, valid until the current callback returns.
+pub type Handle = sys::napi_value;
+
+/// Hands a value to JavaScript.
+pub fn handle<T: ToNapiValue>(env: &Env, value: T) -> napi::Result<Handle> {
+    // SAFETY: `Env` is only ever given to us for the thread and the time of a callback.
+    unsafe { T::to_napi_value(env.raw(), value) }
+}
+
+/// Makes the promise of an operation. `start` reads the arguments and gives the operation, `convert` makes its result
+/// a JavaScript value. Whatever fails, panics included, rejects the promise; it keeps the event loop alive until then.
+pub fn promise<O, T>(
+    env: &Env,
+    start: impl FnOnce() -> napi::Result<O>,
+    convert: impl FnOnce(Env, T) -> napi::Result<Handle> + Send + 'static,
+) -> napi::Result<Object<'_>>
+where
+    O: Future<Output = Result<T, Failure>> + Send + 'static,
+    T: Send + 'static,
+{
+    let (deferred, promise) = env.create_deferred()?;
+    let operation = match start() {
+        Ok(operation) => Some(operation),
+        Err(error) => {
+            let error = pending_exception(env).unwrap_or(error);
+            deferred.reject(error);
+            return Ok(promise);
+        }
+    };
+    let settle = async move {
+        let outcome = match operation {
+            Some(operation) => {
+                AssertUnwindSafe(operation).catch_unwind().await.unwrap_or_else(|_| Err(panicked().into()))
+            }
+            None => Err(panicked().into()),
+        };
+        deferred.resolve(move |env| {
+            let converted = std::panic::catch_unwind(AssertUnwindSafe(|| match outcome {
+                Ok(value) => convert(env, value),
+                Err(Failure::Ours(error)) => Err(to_js(&env, *error)),
+                Err(Failure::Thrown(error)) => Err(error),
+            }));
+            converted.unwrap_or_else(|_| Err(to_js(&env, panicked())))
+        });
+    };
+    client::spawn(settle).map_err(|error| to_js(env, error))?;
+    Ok(promise)
+}
+
+fn panicked() -> Error {
+    Error::new(Kind::Internal, "Internal error: please report this, with what the process wrote to stderr")
+}
+
+/// Why an operation failed.
+pub enum Failure {
+    Ours(Box<Error>),
+    /// A callback threw this value, which goes back as it came.
+    Thrown(napi::Error),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Ours(Box::new(error))
+    }
+}
+
+/// The exception that a getter or a proxy of the caller threw while we read.
+fn pending_exception(env: &Env) -> Option<napi::Error> {
+    let (mut is_pending, mut thrown) = (false, std::ptr::null_mut());
+    // SAFETY: both only write to the places given, and are allowed while an exception is pending.
+    unsafe {
+        if sys::napi_is_exception_pending(env.raw(), &raw mut is_pending) != sys::Status::napi_ok || !is_pending {
+            return None;
+        }
+        if sys::napi_get_and_clear_last_exception(env.raw(), &raw mut thrown) != sys::Status::napi_ok {
+            return None;
+        }
+        Some(napi::Error::from_unknown_without_coercion(Unknown::from_raw_unchecked(env.raw(), thrown)))
+    }
+}
+
+/// What a callback threw, kept until the operation that it stopped has ended.
+#[derive(Clone, Default)]
+pub struct Thrown(Arc<Mutex<Option<napi::Error>>>);
+
+impl Thrown {
+    /// The failure of the operation: what the callback threw, if it did.
+    pub fn or(&self, error: Error) -> Failure {
+        let thrown = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        thrown.map_or_else(|| error.into(), Failure::Thrown)
+    }
+}
+
+/// A listener for progress, called on the JavaScript thread. It does not keep the event loop alive: its promise does.
+pub fn report(callback: Function<FnArgs<(f64, f64)>, UnknownReturnValue>, thrown: &Thrown) -> napi::Result<Report> {
+    let callback = callback.build_threadsafe_function::<FnArgs<(f64, f64)>>().weak::<true>().build()?;
+    let callback = Arc::new(callback);
+    let thrown = thrown.clone();
+    Ok(Box::new(move |progress| {
+        let (callback, thrown) = (callback.clone(), thrown.clone());
+        Box::pin(async move {
+            // Exact up to 2^53 bytes, as every number in JavaScript.
+            #[allow(clippy::cast_precision_loss)]
+            let arguments = FnArgs::from((progress.downloaded as f64, progress.total as f64));
+            let Err(error) = callback.call_async_catch(arguments).await else {
+                return Ok(());
+            };
+            if error.status == Status::Closing {
+                return Err(Error::new(Kind::Aborted, "The environment of the caller has ended"));
+            }
+            *thrown.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+            Err(Error::new(Kind::Aborted, "The progress callback threw"))
+        })
+    }))
+}
+
+/// `object[name]`, as JavaScript would read it.
+pub fn property<'env>(object: &Object<'env>, name: &str) -> napi::Result<Unknown<'env>> {
+    object.get_named_property_unchecked(name)
+}
