@@ -1,0 +1,22 @@
+// A self-signed certificate for localhost and 127.0.0.1, valid from 2020 to 2120. Nobody trusts
+// it, and its key protects nothing: both are here so that a spec can serve https.
+
+export const key = `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgoz8IMKz3i0ZPL1UN
+BWTV2MxmklLNFvFOKQ7sUUWZoRahRANCAASKvKEkmjbob3/59vDbfUV4Yilq73j/
+QsDowUF8OKClDjE1eJcj892JwGHyR8pDeXmZNds/YlbniV8X2xcbJOkM
+-----END PRIVATE KEY-----
+`
+
+export const cert = `-----BEGIN CERTIFICATE-----
+MIIBijCCAS+gAwIBAgIBATAKBggqhkjOPQQDAjAUMRIwEAYDVQQDDAlsb2NhbGhv
+c3QwIBcNMjAwMTAxMDAwMDAwWhgPMjEyMDAxMDEwMDAwMDBaMBQxEjAQBgNVBAMM
+CWxvY2FsaG9zdDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABIq8oSSaNuhvf/n2
+8Nt9RXhiKWrveP9CwOjBQXw4oKUOMTV4lyPz3YnAYfJHykN5eZk12z9iVueJXxfb
+Fxsk6QyjcDBuMAwGA1UdEwEB/wQCMAAwGgYDVR0RBBMwEYIJbG9jYWxob3N0hwR/
+AAABMA4GA1UdDwEB/wQEAwIHgDATBgNVHSUEDDAKBggrBgEFBQcDATAdBgNVHQ4E
+FgQUx5la9oqQBmXyAHbIXz9j6v3jcokwCgYIKoZIzj0EAwIDSQAwRgIhAOLJwbNb
+UmIsI1s5T95pOAI4G+PIdt2bfvP1NhVA/8b4AiEAlorLwm0onRlmmFKAfJX8uTJO
+Sd2WMli/tWMoYkBcTEE=
+-----END CERTIFICATE-----
+`

@@ -1,0 +1,5 @@
+// Loads the package and does nothing with it.
+
+import '@socketsecurity/registry'
+
+console.log('settled')

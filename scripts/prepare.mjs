@@ -1,0 +1,66 @@
+// Makes sure that the package can be used from a fresh clone: installed and built.
+
+import { spawnSync } from 'node:child_process'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
+const SOURCES = ['src', 'Cargo.toml', 'Cargo.lock', 'build.rs']
+
+/** Installs what is missing and builds the addon; a release build only when something changed. */
+export function prepare({ release = false } = {}) {
+  if (!isInstalled()) run('npm ci --include=dev')
+  if (release && isReleaseUpToDate()) console.log('> the release build is up to date')
+  else run(`npx napi build --platform${release ? ' --release' : ''}`)
+}
+
+/** npm writes this file at the end of an installation. */
+function isInstalled() {
+  return modified('node_modules/.package-lock.json') >= modified('package-lock.json')
+}
+
+function isReleaseUpToDate() {
+  const addon = readdirSync(ROOT).find((name) => /^registry\..*\.node$/.test(name))
+  if (!addon || modified('index.js') === 0) return false
+  return modified(addon) > Math.max(...SOURCES.map(modified)) && isRelease(addon)
+}
+
+/** An addon is a copy of the library that cargo made: of the release one, or of the other. */
+function isRelease(addon) {
+  const bytes = readFileSync(join(ROOT, addon))
+  return releaseLibraries().some((file) => readFileSync(file).equals(bytes))
+}
+
+function releaseLibraries() {
+  const target = join(ROOT, 'target')
+  return list(target)
+    .flatMap((name) => (name === 'release' ? [name] : [join(name, 'release')]))
+    .map((directory) => join(target, directory))
+    .flatMap((directory) => list(directory).map((name) => join(directory, name)))
+    .filter((file) => /\.(so|dylib|dll)$/.test(file))
+}
+
+function list(directory) {
+  try {
+    return readdirSync(directory)
+  } catch {
+    return []
+  }
+}
+
+/** When a file, or the newest file of a directory, was last changed; 0 when there is none. */
+function modified(path) {
+  const stats = statSync(join(ROOT, path), { throwIfNoEntry: false })
+  if (!stats?.isDirectory()) return stats?.mtimeMs ?? 0
+  const times = readdirSync(join(ROOT, path)).map((name) => modified(join(path, name)))
+  return Math.max(stats.mtimeMs, ...times)
+}
+
+/** Through a shell, because npm and npx are .cmd files on Windows. */
+function run(command) {
+  console.log(`> ${command}`)
+  const { status, signal, error } = spawnSync(command, { cwd: ROOT, shell: true, stdio: 'inherit' })
+  if (error) throw error
+  if (status !== 0) throw new Error(`\`${command}\` failed (${signal ?? `exit code ${status}`})`)
+}
