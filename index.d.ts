@@ -53,6 +53,12 @@ export interface DownloadWithLockOptions {
    * @default the smaller of 250 and a quarter of `pollInterval`
    */
   settleDelay?: number | undefined
+  /**
+   * Called once, when the wait for another process begins. If it throws, the call rejects with that.
+   *
+   * @default none
+   */
+  onWait?: ((holder: LockHolder) => void) | undefined
 }
 
 /**
@@ -97,14 +103,95 @@ export interface HttpDownloadOptions {
    * @default 120000
    */
   timeout?: number | undefined
+  /**
+   * Upper bound of one delay between attempts, a `Retry-After` of the server included.
+   *
+   * @default 30000
+   */
+  retryDelayMax?: number | undefined
+  /**
+   * Whether redirects are followed. If not, a redirect is a failure.
+   *
+   * @default true
+   */
+  followRedirects?: boolean | undefined
+  /**
+   * Redirects to follow; one more rejects with `ERR_TOO_MANY_REDIRECTS`.
+   *
+   * @default 5
+   */
+  maxRedirects?: number | undefined
+  /**
+   * Expected SHA-256, in hexadecimal. Anything else rejects with `ERR_INTEGRITY` and is not published.
+   *
+   * @default none
+   */
+  sha256?: string | undefined
+  /**
+   * Expected Subresource Integrity: `sha512-…` and others, separated by spaces. Anything else rejects with
+   * `ERR_INTEGRITY` and is not published.
+   *
+   * @default none
+   */
+  integrity?: string | undefined
+  /**
+   * Whether `sha256` and `integrity` of the result are computed while downloading, though nothing is expected.
+   *
+   * @default false
+   */
+  digests?: boolean | undefined
+  /**
+   * Permission bits, for instance `0o755`, set before the file appears. Without effect on Windows.
+   *
+   * @default those of a new file
+   */
+  mode?: number | undefined
+  /**
+   * Whether an interrupted transfer goes on where it stopped, in this call or a later one, if the server proves that
+   * the file is the same.
+   *
+   * @default true
+   */
+  resume?: boolean | undefined
+  /**
+   * Whether the file is on the disk, not only in the system's cache, before it appears.
+   *
+   * @default false
+   */
+  fsync?: boolean | undefined
+  /**
+   * Ends the call: while connecting, waiting, reading and between attempts. Rejects with an `AbortError`.
+   *
+   * @default none
+   */
+  signal?: AbortSignal | undefined
 }
 
-/** A file that has been downloaded, or was there. */
+/** A file that has been downloaded, or was there. A plain object: it can be spread, logged and compared. */
 export interface HttpDownloadResult {
   /** The destination, as given. */
   path: string
   /** Size in bytes. */
   size: number
+  /** Whether the file is there: always, because a failure rejects. */
+  ok: boolean
+  /** The status under which the file came; 200 for a file that was there. */
+  status: number
+  /** The reason phrase, as sent. */
+  statusText: string
+  /** The header fields under which the file came; none for a file that was there. */
+  headers: import('node:http').IncomingHttpHeaders
+  /** Attempts made; 0 for a file that was there. */
+  attempts: number
+  /** The byte at which the last attempt went on; 0 when it fetched everything. */
+  resumedFrom: number
+  /** SHA-256 of the file, in hexadecimal. Computed at the first look, unless it was on the way: see `digests`. */
+  sha256: string
+  /**
+   * SHA-512 of the file, as Subresource Integrity. Computed at the first look, unless it was on the way: see
+   * `digests`.
+   */
+  integrity: string
 }
 
 /**
@@ -184,6 +271,18 @@ export interface HttpRequestOptions {
    * @default 30000
    */
   timeout?: number | undefined
+  /**
+   * Upper bound of one delay between attempts, a `Retry-After` of the server included.
+   *
+   * @default 30000
+   */
+  retryDelayMax?: number | undefined
+  /**
+   * Ends the call: while connecting, waiting, reading and between attempts. Rejects with an `AbortError`.
+   *
+   * @default none
+   */
+  signal?: AbortSignal | undefined
 }
 
 /** A complete answer. A plain object: it can be spread, logged and compared. */

@@ -6,15 +6,17 @@ use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
+use tokio::select;
 use tokio::sync::{OnceCell, watch};
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::error::{Error, Kind, Result};
 use crate::io::transport::Transport;
 use crate::operation::blocking;
-use crate::operation::download::{Downloaded, download};
-use crate::operation::locked::{Flights, Job, absolute, download_with_lock};
+use crate::operation::download::{Downloaded, Watchers, download};
+use crate::operation::locked::{Flights, Job, Listeners, absolute, download_with_lock};
 use crate::operation::progress::{Report, reported};
 use crate::operation::request::{Response, request};
 use crate::options::{DownloadOptions, LockOptions, RequestOptions, Tls};
@@ -37,8 +39,13 @@ impl Client {
         &SHARED
     }
 
-    pub async fn request(&self, url: Url, options: RequestOptions) -> Result<Response> {
-        request(&self.transport(options.tls).await?, url, options).await
+    pub async fn request(&self, url: Url, options: RequestOptions, cancel: &CancellationToken) -> Result<Response> {
+        let aborted = Error::aborted().with_url(&url);
+        let transport = self.transport(options.tls).await?;
+        select! {
+            answer = request(&transport, url, options) => answer,
+            () = cancel.cancelled() => Err(aborted),
+        }
     }
 
     pub async fn download(
@@ -47,13 +54,17 @@ impl Client {
         destination: &Path,
         options: DownloadOptions,
         report: Option<Report>,
+        cancel: &CancellationToken,
     ) -> Result<Downloaded> {
         let (progress, watched) = watch::channel(None);
         let destination = absolute(destination)?;
         let transport = self.transport(options.tls).await?;
-        let downloading = download(&transport, url, &destination, options, &progress);
+        // A listener that throws ends the download like the caller's signal: in order, with nothing left behind.
+        let stop = cancel.child_token();
+        let watchers = Watchers { progress: &progress, cancel: &stop };
+        let downloading = download(&transport, url, &destination, options, watchers);
         match report {
-            Some(report) => reported(watched, report, downloading).await,
+            Some(report) => reported(watched, report, downloading, &stop).await,
             None => downloading.await,
         }
     }
@@ -64,11 +75,12 @@ impl Client {
         destination: &Path,
         download: DownloadOptions,
         lock: LockOptions,
-        report: Option<Report>,
+        listeners: Listeners,
+        cancel: &CancellationToken,
     ) -> Result<Downloaded> {
         let job = Job { url, destination: absolute(destination)?, download, lock };
         let transport = self.transport(job.download.tls).await?;
-        download_with_lock(&transport, &self.flights, job, report).await
+        download_with_lock(&transport, &self.flights, job, listeners, cancel).await
     }
 
     /// The pool for this way of trusting; made when first needed.

@@ -45,6 +45,8 @@ pub enum Kind {
     BodyLength,
     /// The content coding of the body is broken.
     Decode,
+    /// A file is not what the caller expects.
+    Integrity,
     /// A body that should be JSON is not.
     Json,
     /// A file or directory could not be used.
@@ -72,6 +74,7 @@ impl Kind {
             Self::RedirectRefused => "ERR_REDIRECT_REFUSED",
             Self::BodyLength => "ERR_BODY_LENGTH",
             Self::Decode | Self::Json => "ERR_DECODE",
+            Self::Integrity => "ERR_INTEGRITY",
             Self::File => "EIO",
             Self::LockTimeout => "ERR_LOCK_TIMEOUT",
             Self::Aborted => "ABORT_ERR",
@@ -122,6 +125,11 @@ impl Error {
             holder: None,
             cause: None,
         }))
+    }
+
+    /// The caller ended it.
+    pub fn aborted() -> Self {
+        Self::new(Kind::Aborted, "The operation was aborted")
     }
 
     /// An argument of the right type with an impossible value.

@@ -9,6 +9,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, Method};
 
+use crate::policy::integrity::Expected;
+
 /// How often a failed attempt is repeated, and after what delay. See [`crate::policy::retry`].
 #[derive(Clone, Debug)]
 pub struct Retry {
@@ -88,6 +90,16 @@ pub struct DownloadOptions {
     /// Limit of one attempt, redirects and body included.
     pub timeout: Option<Duration>,
     pub tls: Tls,
+    /// What the file must be.
+    pub expected: Expected,
+    /// Whether SHA-256 and SHA-512 are computed on the way, though nothing is expected.
+    pub digests: bool,
+    /// Permission bits of the file, set before it appears; none on Windows.
+    pub mode: Option<u32>,
+    /// Whether an interrupted transfer goes on where it stopped.
+    pub resume: bool,
+    /// Whether the file is on the disk, not only in the system's cache, before it appears.
+    pub fsync: bool,
 }
 
 impl Default for DownloadOptions {
@@ -98,6 +110,11 @@ impl Default for DownloadOptions {
             retry: Retry::default(),
             timeout: Some(Duration::from_secs(120)),
             tls: Tls::default(),
+            expected: Expected::default(),
+            digests: false,
+            mode: None,
+            resume: true,
+            fsync: false,
         }
     }
 }

@@ -2,24 +2,28 @@
 //!
 //! The part file lies beside the destination (a rename never crosses file systems) and is held by a kernel lock of its
 //! own, so that two downloads never write one part file; when another live download has `<name>.part`, this one takes a
-//! unique name. What a dead process left under `<name>.part` is taken over; unique names that dead processes left are
-//! swept when the destination is next published.
+//! unique name. What a dead process left under `<name>.part` is taken over, and continued where
+//! [`resume`](crate::policy::resume) allows; unique names that dead processes left are swept when the destination is next
+//! published.
 //!
-//! The record beside it (`<name>.part.json`) tells waiters in other processes how much is expected.
+//! The [`Record`] beside it (`<name>.part.json`) tells what the bytes are a part of, and waiters in other processes how
+//! much is expected. It never describes bytes that it was not written for: it is replaced while the part file is empty.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Seek, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
-use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::error::{Error, Kind, Result};
+use crate::io::digest::Hashers;
 use crate::io::lock::{is_at, shortened, try_kernel_lock};
 use crate::policy::holder::KernelLock;
+use crate::policy::integrity::{Algorithm, Digest};
+use crate::policy::resume::Record;
 
 /// Chunks that may wait for the disk: bounds memory, and hides short stalls on either side.
 const QUEUE: usize = 16;
@@ -31,13 +35,30 @@ const EXEC_PATIENCE: Duration = Duration::from_secs(2);
 /// Tells part files of one process apart.
 static UNIQUE: AtomicU32 = AtomicU32::new(0);
 
-/// A part file, held by this process. Dropped without [`Staging::publish`], it is removed.
+/// A part file, held by this process. Dropped without [`Staging::publish`] or [`Staging::keep`], it is removed.
 #[derive(Debug)]
 pub struct Staging {
     destination: PathBuf,
     part: PathBuf,
-    record: PathBuf,
+    /// Whether the part file has the name under which a later call looks for it.
+    is_findable: bool,
     file: Option<File>,
+    hashers: Hashers,
+    fresh_hashers: Hashers,
+}
+
+/// What the rename is preceded by.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Finish {
+    pub mode: Option<u32>,
+    pub fsync: bool,
+}
+
+/// What was found under the name of the part file.
+#[derive(Clone, Debug, Default)]
+pub struct Found {
+    pub length: u64,
+    pub record: Option<Record>,
 }
 
 /// How far the download of somebody else has come.
@@ -49,7 +70,7 @@ pub struct Progress {
 
 impl Staging {
     /// Creates the directory and the part file of a destination, or takes over what a dead process left.
-    pub fn open(destination: &Path) -> Result<Self> {
+    pub fn open(destination: &Path, algorithms: impl IntoIterator<Item = Algorithm>) -> Result<(Self, Found)> {
         let directory = destination.parent().unwrap_or(Path::new("."));
         fs::create_dir_all(directory)
             .map_err(|error| Error::file("Failed to create directory", "mkdir", directory, &error))?;
@@ -57,56 +78,94 @@ impl Staging {
             let error = io::Error::from(io::ErrorKind::IsADirectory);
             return Err(Error::file("Failed to write file", "open", destination, &error));
         }
-        let mut part = part_path(destination, "");
-        loop {
-            let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&part);
-            let file = opened.map_err(|error| Error::file("Failed to write file", "open", &part, &error))?;
-            let lock = try_kernel_lock(&file);
-            if lock == KernelLock::Free && !is_at(&file, &part) {
-                // Its holder published or removed it between our open and our lock: it is no part file any more.
-                continue;
-            }
-            if lock == KernelLock::Free {
-                let record = record_path(&part);
-                return Ok(Self { destination: destination.to_owned(), part, record, file: Some(file) });
-            }
-            // Busy, or no kernel locks that would tell: only a name of our own is safe.
-            let count = UNIQUE.fetch_add(1, Ordering::Relaxed);
-            part = part_path(destination, &format!(".{}-{count}", std::process::id()));
-            if lock == KernelLock::Unsupported {
-                let created = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&part);
-                let file = created.map_err(|error| Error::file("Failed to write file", "open", &part, &error))?;
-                let record = record_path(&part);
-                return Ok(Self { destination: destination.to_owned(), part, record, file: Some(file) });
-            }
-        }
+        let (part, file, is_findable) = open_part(destination)?;
+        let found = if is_findable {
+            let length = file.metadata().map_or(0, |found| found.len());
+            let record = fs::read(record_path(&part)).ok().and_then(|content| Record::parse(&content));
+            Found { length, record }
+        } else {
+            Found::default()
+        };
+        let hashers = Hashers::new(algorithms);
+        let destination = destination.to_owned();
+        Ok((Self { destination, part, is_findable, file: Some(file), fresh_hashers: hashers.clone(), hashers }, found))
     }
 
-    /// Empties the part file for a new attempt and notes the announced length.
-    fn restart(&mut self, total: Option<u64>) -> Result<()> {
-        let file = self.file()?;
-        file.set_len(0).map_err(|error| self.failed("ftruncate", &error))?;
+    /// Empties the part file for a new representation.
+    fn restart(&mut self, record: &Record) -> Result<()> {
+        self.file()?.set_len(0).map_err(|error| self.failed("ftruncate", &error))?;
         self.file()?.rewind().map_err(|error| self.failed("lseek", &error))?;
-        // Only a help for waiters: a failure is not worth failing the download.
-        let _ = match total {
-            Some(total) => fs::write(&self.record, json!({ "total": total }).to_string()),
-            None => fs::remove_file(&self.record),
-        };
+        self.hashers = self.fresh_hashers.clone();
+        let path = record_path(&self.part);
+        if let Err(error) = fs::write(&path, record.to_json()) {
+            // Without a record nothing can be continued, which is safe; with the old one it would not be.
+            match fs::remove_file(&path) {
+                Err(left) if left.kind() != io::ErrorKind::NotFound => return Err(self.failed("write", &error)),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the part file ready for its byte number `from`.
+    fn resume(&mut self, from: u64) -> Result<()> {
+        let mut file = self.file()?;
+        let length = file.metadata().map_err(|error| self.failed("stat", &error))?.len();
+        if length < from {
+            // Would be filled with zeros.
+            return Err(Error::new(Kind::Internal, format!("the part file has {length} bytes, not {from}")));
+        }
+        file.set_len(from).map_err(|error| self.failed("ftruncate", &error))?;
+        let mut hashers = self.fresh_hashers.clone();
+        if !hashers.is_empty() {
+            file.rewind().map_err(|error| self.failed("lseek", &error))?;
+            hashers.read(file.take(from)).map_err(|error| self.failed("read", &error))?;
+        }
+        file.seek(SeekFrom::Start(from)).map_err(|error| self.failed("lseek", &error))?;
+        self.hashers = hashers;
         Ok(())
     }
 
     fn write(&mut self, chunk: &[u8]) -> Result<()> {
-        self.file()?.write_all(chunk).map_err(|error| self.failed("write", &error))
+        self.file()?.write_all(chunk).map_err(|error| self.failed("write", &error))?;
+        self.hashers.update(chunk);
+        Ok(())
+    }
+
+    /// The digests of everything written.
+    pub fn digests(&self) -> Vec<Digest> {
+        self.hashers.clone().finish()
+    }
+
+    /// Leaves the part file for a later call, if that could find it.
+    pub fn keep(mut self) {
+        if self.is_findable {
+            self.part = PathBuf::new();
+        }
     }
 
     /// The whole file becomes the destination, in one step.
-    pub fn publish(mut self) -> Result<u64> {
+    pub fn publish(mut self, finish: Finish) -> Result<u64> {
         let file = self.file.take().ok_or_else(|| Error::new(Kind::Internal, "a part file was published twice"))?;
         let size = file.metadata().map_err(|error| self.failed("stat", &error))?.len();
+        #[cfg(unix)]
+        if let Some(mode) = finish.mode {
+            use std::os::unix::fs::PermissionsExt;
+            let permissions = fs::Permissions::from_mode(mode);
+            file.set_permissions(permissions).map_err(|error| self.failed("fchmod", &error))?;
+        }
+        if finish.fsync {
+            file.sync_all().map_err(|error| self.failed("fsync", &error))?;
+        }
+        let record = record_path(&self.part);
         self.settle(file)?;
         fs::rename(&self.part, &self.destination)
             .map_err(|error| Error::file("Failed to write file", "rename", &self.destination, &error))?;
-        let _ = fs::remove_file(&self.record);
+        let _ = fs::remove_file(record);
+        if finish.fsync {
+            // The new name, too. Not every file system can, and the file itself is safe.
+            let _ = self.destination.parent().map(|directory| File::open(directory).and_then(|it| it.sync_all()));
+        }
         sweep(&self.destination);
         // Nothing is left for `drop` to remove.
         self.part = PathBuf::new();
@@ -154,10 +213,35 @@ impl Drop for Staging {
         if self.part.as_os_str().is_empty() {
             return;
         }
-        let _ = fs::remove_file(&self.record);
+        let _ = fs::remove_file(record_path(&self.part));
         // While we still hold its lock, so that nobody takes over a file that is about to vanish.
         let _ = fs::remove_file(&self.part);
     }
+}
+
+/// Opens the part file of a destination. Its state, and what is there.
+fn open_part(destination: &Path) -> Result<(PathBuf, File, bool)> {
+    let open = |part: &Path| {
+        let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(part);
+        opened.map_err(|error| Error::file("Failed to write file", "open", part, &error))
+    };
+    let part = part_path(destination, "");
+    loop {
+        let file = open(&part)?;
+        match try_kernel_lock(&file) {
+            KernelLock::Free if is_at(&file, &part) => return Ok((part, file, true)),
+            // Its holder published or removed it between our open and our lock: it is no part file any more.
+            KernelLock::Free => {}
+            // No kernel locks that would tell, or busy: only a name of our own is safe.
+            KernelLock::Busy | KernelLock::Unsupported => break,
+        }
+    }
+    let count = UNIQUE.fetch_add(1, Ordering::Relaxed);
+    let part = part_path(destination, &format!(".{}-{count}{:04x}", std::process::id(), fastrand::u16(..)));
+    let file = open(&part)?;
+    // Nobody else has this name; the lock only tells sweepers that we live.
+    let _ = try_kernel_lock(&file);
+    Ok((part, file, false))
 }
 
 /// A part file behind a thread that writes, so that a slow disk stalls neither the connections nor other requests.
@@ -165,43 +249,62 @@ impl Drop for Staging {
 pub struct Writer {
     commands: mpsc::Sender<Command>,
     finished: oneshot::Receiver<Result<Staging>>,
+    /// The part file as it will be when everything handed over is written. Changed only after a command was taken, so
+    /// that a caller that is cancelled midway leaves it true.
+    pub part: Found,
 }
 
 #[derive(Debug)]
 enum Command {
-    Restart(Option<u64>),
+    Restart(Record),
+    Resume(u64),
     Write(Bytes),
 }
 
 impl Writer {
-    /// Opens the part file of a destination.
-    pub async fn open(destination: &Path) -> Result<Self> {
+    /// Opens the part file of a destination, to be hashed as it is written.
+    pub async fn open(destination: &Path, algorithms: Vec<Algorithm>) -> Result<Self> {
         let destination = destination.to_owned();
         let (commands, queue) = mpsc::channel(QUEUE);
         let (opened, opening) = oneshot::channel();
         let (done, finished) = oneshot::channel();
-        tokio::task::spawn_blocking(move || match Staging::open(&destination) {
-            Ok(staging) => {
-                let _ = opened.send(Ok(()));
-                // Nobody listens when the download was given up: then this removes the part file.
+        tokio::task::spawn_blocking(move || match Staging::open(&destination, algorithms) {
+            Ok((staging, found)) => {
+                let _ = opened.send(Ok(found));
+                // Nobody listens when the operation was dropped: then this removes the part file.
                 let _ = done.send(carry_out(queue, staging));
             }
             Err(error) => {
                 let _ = opened.send(Err(error));
             }
         });
-        opening.await.unwrap_or_else(|_| Err(writer_died()))?;
-        Ok(Self { commands, finished })
+        let part = opening.await.unwrap_or_else(|_| Err(writer_died()))?;
+        Ok(Self { commands, finished, part })
     }
 
-    /// See [`Staging::restart`].
-    pub async fn restart(&mut self, total: Option<u64>) -> Result<()> {
-        self.send(Command::Restart(total)).await
+    /// Forgets what was written; what follows is described by `record`.
+    pub async fn restart(&mut self, record: Record) -> Result<()> {
+        self.send(Command::Restart(record.clone())).await?;
+        self.part = Found { length: 0, record: Some(record) };
+        Ok(())
+    }
+
+    /// Goes on with byte number `from`, which is not beyond what is there, of `total`.
+    pub async fn resume(&mut self, from: u64, total: u64) -> Result<()> {
+        self.send(Command::Resume(from)).await?;
+        self.part.length = from;
+        if let Some(record) = &mut self.part.record {
+            record.total = Some(total);
+        }
+        Ok(())
     }
 
     /// Hands over one chunk; waits while the disk is behind.
     pub async fn write(&mut self, chunk: Bytes) -> Result<()> {
-        self.send(Command::Write(chunk)).await
+        let length = chunk.len() as u64;
+        self.send(Command::Write(chunk)).await?;
+        self.part.length += length;
+        Ok(())
     }
 
     /// Waits until everything is written.
@@ -224,7 +327,8 @@ impl Writer {
 fn carry_out(mut queue: mpsc::Receiver<Command>, mut staging: Staging) -> Result<Staging> {
     while let Some(command) = queue.blocking_recv() {
         match command {
-            Command::Restart(total) => staging.restart(total)?,
+            Command::Restart(record) => staging.restart(&record)?,
+            Command::Resume(from) => staging.resume(from)?,
             Command::Write(chunk) => staging.write(&chunk)?,
         }
     }
@@ -238,8 +342,7 @@ fn writer_died() -> Error {
 /// The progress of whoever downloads to this destination now, from what lies beside it.
 pub fn observe(destination: &Path) -> Option<Progress> {
     let part = part_path(destination, "");
-    let record: Value = serde_json::from_slice(&fs::read(record_path(&part)).ok()?).ok()?;
-    let total = record.get("total")?.as_u64()?;
+    let total = Record::parse(&fs::read(record_path(&part)).ok()?)?.total?;
     let downloaded = fs::metadata(part).ok()?.len().min(total);
     Some(Progress { downloaded, total })
 }
@@ -346,8 +449,13 @@ mod tests {
         names
     }
 
+    fn open(destination: &Path) -> Staging {
+        Staging::open(destination, [Algorithm::Sha256]).unwrap().0
+    }
+
     fn write(staging: &mut Staging, content: &[u8]) {
-        staging.restart(Some(content.len() as u64)).unwrap();
+        let total = Some(content.len() as u64);
+        staging.restart(&Record { source: "s".into(), validator: None, total }).unwrap();
         staging.write(content).unwrap();
     }
 
@@ -355,10 +463,10 @@ mod tests {
     fn publishing_leaves_the_destination_alone() {
         let directory = directory();
         let destination = directory.path().join("deep/er/file");
-        let mut staging = Staging::open(&destination).unwrap();
+        let mut staging = open(&destination);
         write(&mut staging, b"whole");
         assert_eq!(observe(&destination), Some(Progress { downloaded: 5, total: 5 }));
-        assert_eq!(staging.publish().unwrap(), 5);
+        assert_eq!(staging.publish(Finish::default()).unwrap(), 5);
         assert_eq!(fs::read(&destination).unwrap(), b"whole");
         assert_eq!(names(destination.parent().unwrap()), ["file"]);
     }
@@ -368,7 +476,7 @@ mod tests {
         let directory = directory();
         let destination = directory.path().join("file");
         fs::write(&destination, "old").unwrap();
-        let mut staging = Staging::open(&destination).unwrap();
+        let mut staging = open(&destination);
         write(&mut staging, b"ne");
         drop(staging);
         assert_eq!(fs::read(&destination).unwrap(), b"old");
@@ -379,14 +487,14 @@ mod tests {
     fn two_downloads_never_share_a_part_file() {
         let directory = directory();
         let destination = directory.path().join("file");
-        let mut first = Staging::open(&destination).unwrap();
-        let mut second = Staging::open(&destination).unwrap();
+        let mut first = open(&destination);
+        let mut second = open(&destination);
         assert_ne!(first.part, second.part);
         write(&mut first, b"first");
         write(&mut second, b"second");
-        first.publish().unwrap();
+        first.publish(Finish::default()).unwrap();
         assert_eq!(fs::read(&destination).unwrap(), b"first");
-        second.publish().unwrap();
+        second.publish(Finish::default()).unwrap();
         assert_eq!(fs::read(&destination).unwrap(), b"second");
         assert_eq!(names(directory.path()), ["file"]);
     }
@@ -400,27 +508,57 @@ mod tests {
         orphan.set_modified(SystemTime::now() - ORPHAN_MIN_AGE * 2).unwrap();
         drop(orphan);
         fs::write(directory.path().join("file.notes.part"), "a user's").unwrap();
-        let mut staging = Staging::open(&destination).unwrap();
+        let mut staging = open(&destination);
         write(&mut staging, b"new");
-        staging.publish().unwrap();
+        staging.publish(Finish::default()).unwrap();
         assert_eq!(fs::read(&destination).unwrap(), b"new");
         assert_eq!(names(directory.path()), ["file", "file.notes.part"]);
+    }
+
+    #[test]
+    fn a_kept_part_is_found_and_continued() {
+        let directory = directory();
+        let destination = directory.path().join("file");
+        let mut staging = open(&destination);
+        write(&mut staging, b"whole body, interru");
+        staging.keep();
+        let (mut staging, found) = Staging::open(&destination, [Algorithm::Sha256]).unwrap();
+        assert_eq!((found.length, found.record.unwrap().total), (19, Some(19)));
+        staging.resume(5).unwrap();
+        staging.write(b" again").unwrap();
+        let digest = staging.digests()[0].hex();
+        staging.publish(Finish::default()).unwrap();
+        assert_eq!(fs::read(&destination).unwrap(), b"whole again");
+        assert_eq!(digest, crate::io::digest::of_file(&destination, [Algorithm::Sha256]).unwrap()[0].hex());
+        assert_eq!(names(directory.path()), ["file"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_mode_is_there_with_the_file() {
+        use std::os::unix::fs::PermissionsExt;
+        let directory = directory();
+        let destination = directory.path().join("file");
+        let mut staging = open(&destination);
+        write(&mut staging, b"x");
+        staging.publish(Finish { mode: Some(0o750), fsync: true }).unwrap();
+        assert_eq!(fs::metadata(&destination).unwrap().permissions().mode() & 0o7777, 0o750);
     }
 
     #[test]
     fn the_longest_names_still_get_a_part_file() {
         let directory = directory();
         let destination = directory.path().join("n".repeat(255));
-        let mut staging = Staging::open(&destination).unwrap();
+        let mut staging = open(&destination);
         write(&mut staging, b"x");
-        staging.publish().unwrap();
+        staging.publish(Finish::default()).unwrap();
         assert_eq!(names(directory.path()), ["n".repeat(255)]);
     }
 
     #[test]
     fn a_directory_is_no_destination() {
         let directory = directory();
-        let error = Staging::open(directory.path()).unwrap_err();
+        let error = Staging::open(directory.path(), []).unwrap_err();
         assert_eq!(error.details().code, "EISDIR");
     }
 }

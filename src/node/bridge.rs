@@ -4,13 +4,16 @@ use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::FutureExt;
-use napi::bindgen_prelude::{FnArgs, Function, JsObjectValue, Object, ToNapiValue, Unknown};
+use napi::bindgen_prelude::{FnArgs, JsObjectValue, Object, ToNapiValue, Unknown};
 use napi::threadsafe_function::UnknownReturnValue;
 use napi::{Env, Status, sys};
 
 use crate::client;
 use crate::error::{Error, Kind, Result};
+use crate::node::abort::Abort;
 use crate::node::error::to_js;
+use crate::node::options::{LockHolder, ProgressCallback, WaitCallback};
+use crate::operation::locked::OnWait;
 use crate::operation::progress::Report;
 
 /// A value in JavaScript, valid until the current callback returns.
@@ -26,7 +29,7 @@ pub fn handle<T: ToNapiValue>(env: &Env, value: T) -> napi::Result<Handle> {
 /// a JavaScript value. Whatever fails, panics included, rejects the promise; it keeps the event loop alive until then.
 pub fn promise<O, T>(
     env: &Env,
-    start: impl FnOnce() -> napi::Result<O>,
+    start: impl FnOnce() -> napi::Result<(O, Abort)>,
     convert: impl FnOnce(Env, T) -> napi::Result<Handle> + Send + 'static,
 ) -> napi::Result<Object<'_>>
 where
@@ -34,8 +37,8 @@ where
     T: Send + 'static,
 {
     let (deferred, promise) = env.create_deferred()?;
-    let operation = match start() {
-        Ok(operation) => Some(operation),
+    let (operation, abort) = match start() {
+        Ok(started) => started,
         Err(error) => {
             let error = pending_exception(env).unwrap_or(error);
             deferred.reject(error);
@@ -43,23 +46,40 @@ where
         }
     };
     let settle = async move {
-        let outcome = match operation {
-            Some(operation) => {
-                AssertUnwindSafe(operation).catch_unwind().await.unwrap_or_else(|_| Err(panicked().into()))
-            }
-            None => Err(panicked().into()),
-        };
+        let outcome = AssertUnwindSafe(operation).catch_unwind().await;
+        let outcome = outcome.unwrap_or_else(|_| Err(panicked().into()));
         deferred.resolve(move |env| {
-            let converted = std::panic::catch_unwind(AssertUnwindSafe(|| match outcome {
-                Ok(value) => convert(env, value),
-                Err(Failure::Ours(error)) => Err(to_js(&env, *error)),
-                Err(Failure::Thrown(error)) => Err(error),
-            }));
-            converted.unwrap_or_else(|_| Err(to_js(&env, panicked())))
+            let settled = std::panic::catch_unwind(AssertUnwindSafe(|| settled(env, outcome, abort, convert)));
+            settled.unwrap_or_else(|_| Err(to_js(&env, panicked())))
         });
     };
     client::spawn(settle).map_err(|error| to_js(env, error))?;
     Ok(promise)
+}
+
+fn settled<T>(
+    env: Env,
+    outcome: Result<T, Failure>,
+    abort: Abort,
+    convert: impl FnOnce(Env, T) -> napi::Result<Handle>,
+) -> napi::Result<Handle> {
+    match outcome {
+        Ok(value) => {
+            abort.release(&env, None)?;
+            convert(env, value)
+        }
+        Err(Failure::Ours(error)) if error.kind() == Kind::Aborted => {
+            let error = abort.release(&env, Some(*error))?;
+            Err(error.unwrap_or_else(|| to_js(&env, panicked())))
+        }
+        Err(failure) => {
+            abort.release(&env, None)?;
+            Err(match failure {
+                Failure::Ours(error) => to_js(&env, *error),
+                Failure::Thrown(error) => error,
+            })
+        }
+    }
 }
 
 fn panicked() -> Error {
@@ -104,12 +124,22 @@ impl Thrown {
         let thrown = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
         thrown.map_or_else(|| error.into(), Failure::Thrown)
     }
+
+    /// Keeps what a callback threw, and ends the operation for it.
+    fn caught(&self, called: napi::Result<UnknownReturnValue>) -> Result<()> {
+        let Err(error) = called else {
+            return Ok(());
+        };
+        if error.status != Status::Closing {
+            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+        }
+        Err(Error::new(Kind::Aborted, "A callback threw, or its environment has ended"))
+    }
 }
 
 /// A listener for progress, called on the JavaScript thread. It does not keep the event loop alive: its promise does.
-pub fn report(callback: Function<FnArgs<(f64, f64)>, UnknownReturnValue>, thrown: &Thrown) -> napi::Result<Report> {
-    let callback = callback.build_threadsafe_function::<FnArgs<(f64, f64)>>().weak::<true>().build()?;
-    let callback = Arc::new(callback);
+pub fn report(callback: ProgressCallback, thrown: &Thrown) -> napi::Result<Report> {
+    let callback = Arc::new(callback.build_threadsafe_function::<FnArgs<(f64, f64)>>().weak::<true>().build()?);
     let thrown = thrown.clone();
     Ok(Box::new(move |progress| {
         let (callback, thrown) = (callback.clone(), thrown.clone());
@@ -117,15 +147,17 @@ pub fn report(callback: Function<FnArgs<(f64, f64)>, UnknownReturnValue>, thrown
             // Exact up to 2^53 bytes, as every number in JavaScript.
             #[allow(clippy::cast_precision_loss)]
             let arguments = FnArgs::from((progress.downloaded as f64, progress.total as f64));
-            let Err(error) = callback.call_async_catch(arguments).await else {
-                return Ok(());
-            };
-            if error.status == Status::Closing {
-                return Err(Error::new(Kind::Aborted, "The environment of the caller has ended"));
-            }
-            *thrown.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
-            Err(Error::new(Kind::Aborted, "The progress callback threw"))
+            thrown.caught(callback.call_async_catch(arguments).await)
         })
+    }))
+}
+
+/// A listener that is told once that another process holds the lock.
+pub fn on_wait(callback: WaitCallback, thrown: &Thrown) -> napi::Result<OnWait> {
+    let callback = callback.build_threadsafe_function::<LockHolder>().weak::<true>().build()?;
+    let thrown = thrown.clone();
+    Ok(Box::new(move |holder| {
+        Box::pin(async move { thrown.caught(callback.call_async_catch(LockHolder::from(holder)).await) })
     }))
 }
 

@@ -6,10 +6,12 @@ use napi_derive::napi;
 
 use crate::client::Client;
 use crate::error::{Error, Kind};
-use crate::node::bridge::{Failure, Handle, Thrown, handle, promise, report};
+use crate::node::abort::Abort;
+use crate::node::bridge::{Failure, Handle, Thrown, handle, on_wait, promise, report};
 use crate::node::error::{set_cause, to_js_with};
-use crate::node::options::{download_options, lock_options, path, request_options, url};
-use crate::node::response::{HttpDownloadResult, parse_json, response};
+use crate::node::options::{Attendance, download_options, lock_options, path, request_options, url};
+use crate::node::response::{parse_json, response, result};
+use crate::operation::locked::Listeners;
 use crate::operation::request::Response;
 
 /// Sends a request and resolves with the answer, whatever its status.
@@ -94,15 +96,17 @@ pub fn http_download<'env>(
     let start = || {
         let url = url(env, address)?;
         let destination = path(env, "destPath", dest_path)?;
-        let (options, listener) = download_options(env, options)?;
-        let report = listener.map(|listener| report(listener, &thrown)).transpose()?;
-        Ok(async move {
-            let downloaded = Client::shared().download(url, &destination, options, report).await;
-            let path = destination.to_string_lossy().into_owned();
-            downloaded.map(|file| HttpDownloadResult::new(path, file)).map_err(|error| thrown.or(error))
-        })
+        let (options, Attendance { on_progress, signal }) = download_options(env, options)?;
+        let report = on_progress.map(|listener| report(listener, &thrown)).transpose()?;
+        let abort = Abort::listen(env, signal)?;
+        let cancel = abort.token.clone();
+        let operation = async move {
+            let downloaded = Client::shared().download(url, &destination, options, report, &cancel).await;
+            downloaded.map(|file| (destination, file)).map_err(|error| thrown.or(error))
+        };
+        Ok((operation, abort))
     };
-    promise(env, start, |env, result| handle(&env, result))
+    promise(env, start, |env, (destination, file)| result(&env, &destination, file))
 }
 
 /// Downloads a URL to a file once, however many processes ask for it at the same time: one downloads, the others wait
@@ -127,16 +131,22 @@ pub fn download_with_lock<'env>(
     let start = || {
         let url = url(env, address)?;
         let destination = path(env, "destPath", dest_path)?;
-        let lock = lock_options(env, options)?;
-        let (options, listener) = download_options(env, options)?;
-        let report = listener.map(|listener| report(listener, &thrown)).transpose()?;
-        Ok(async move {
-            let downloaded = Client::shared().download_with_lock(url, &destination, options, lock, report).await;
-            let path = destination.to_string_lossy().into_owned();
-            downloaded.map(|file| HttpDownloadResult::new(path, file)).map_err(|error| thrown.or(error))
-        })
+        let (lock, waiting) = lock_options(env, options)?;
+        let (options, Attendance { on_progress, signal }) = download_options(env, options)?;
+        let listeners = Listeners {
+            report: on_progress.map(|listener| report(listener, &thrown)).transpose()?,
+            on_wait: waiting.map(|listener| on_wait(listener, &thrown)).transpose()?,
+        };
+        let abort = Abort::listen(env, signal)?;
+        let cancel = abort.token.clone();
+        let operation = async move {
+            let client = Client::shared();
+            let downloaded = client.download_with_lock(url, &destination, options, lock, listeners, &cancel).await;
+            downloaded.map(|file| (destination, file)).map_err(|error| thrown.or(error))
+        };
+        Ok((operation, abort))
     };
-    promise(env, start, |env, result| handle(&env, result))
+    promise(env, start, |env, (destination, file)| result(&env, &destination, file))
 }
 
 /// The promise of a request whose answer `convert` makes a value of.
@@ -148,8 +158,11 @@ fn answered<'env>(
 ) -> napi::Result<Object<'env>> {
     let start = || {
         let url = url(env, address)?;
-        let options = request_options(env, options)?;
-        Ok(async move { Client::shared().request(url, options).await.map_err(Failure::from) })
+        let (options, signal) = request_options(env, options)?;
+        let abort = Abort::listen(env, signal)?;
+        let cancel = abort.token.clone();
+        let operation = async move { Client::shared().request(url, options, &cancel).await.map_err(Failure::from) };
+        Ok((operation, abort))
     };
     promise(env, start, move |env, answer| convert(&env, answer))
 }

@@ -7,6 +7,7 @@
 // napi-derive calls exported functions with owned arguments.
 #![allow(clippy::needless_pass_by_value, clippy::trivially_copy_pass_by_ref)]
 
+mod abort;
 mod bridge;
 mod error;
 mod functions;

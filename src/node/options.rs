@@ -17,6 +17,7 @@ use crate::node::bridge::property;
 use crate::node::error::to_js;
 use crate::options::{DownloadOptions, LockOptions, Redirects, RequestOptions, Retry, Tls};
 use crate::policy::holder::Holder;
+use crate::policy::integrity::{Expected, parse_integrity, parse_sha256};
 
 /// Options of `httpRequest`, `httpGetJson` and `httpGetText`. Durations are milliseconds.
 #[napi(object, object_to_js = false)]
@@ -61,6 +62,16 @@ pub struct HttpRequestOptions<'env> {
     /// @default 30000
     #[napi(ts_type = "number | undefined")]
     pub timeout: Option<Unknown<'env>>,
+    /// Upper bound of one delay between attempts, a `Retry-After` of the server included.
+    ///
+    /// @default 30000
+    #[napi(ts_type = "number | undefined")]
+    pub retry_delay_max: Option<Unknown<'env>>,
+    /// Ends the call: while connecting, waiting, reading and between attempts. Rejects with an `AbortError`.
+    ///
+    /// @default none
+    #[napi(ts_type = "AbortSignal | undefined")]
+    pub signal: Option<Unknown<'env>>,
 }
 
 /// Options of `httpDownload`. Durations are milliseconds, sizes bytes.
@@ -92,6 +103,58 @@ pub struct HttpDownloadOptions<'env> {
     /// @default 120000
     #[napi(ts_type = "number | undefined")]
     pub timeout: Option<Unknown<'env>>,
+    /// Upper bound of one delay between attempts, a `Retry-After` of the server included.
+    ///
+    /// @default 30000
+    #[napi(ts_type = "number | undefined")]
+    pub retry_delay_max: Option<Unknown<'env>>,
+    /// Whether redirects are followed. If not, a redirect is a failure.
+    ///
+    /// @default true
+    #[napi(ts_type = "boolean | undefined")]
+    pub follow_redirects: Option<Unknown<'env>>,
+    /// Redirects to follow; one more rejects with `ERR_TOO_MANY_REDIRECTS`.
+    ///
+    /// @default 5
+    #[napi(ts_type = "number | undefined")]
+    pub max_redirects: Option<Unknown<'env>>,
+    /// Expected SHA-256, in hexadecimal. Anything else rejects with `ERR_INTEGRITY` and is not published.
+    ///
+    /// @default none
+    #[napi(ts_type = "string | undefined")]
+    pub sha256: Option<Unknown<'env>>,
+    /// Expected Subresource Integrity: `sha512-…` and others, separated by spaces. Anything else rejects with
+    /// `ERR_INTEGRITY` and is not published.
+    ///
+    /// @default none
+    #[napi(ts_type = "string | undefined")]
+    pub integrity: Option<Unknown<'env>>,
+    /// Whether `sha256` and `integrity` of the result are computed while downloading, though nothing is expected.
+    ///
+    /// @default false
+    #[napi(ts_type = "boolean | undefined")]
+    pub digests: Option<Unknown<'env>>,
+    /// Permission bits, for instance `0o755`, set before the file appears. Without effect on Windows.
+    ///
+    /// @default those of a new file
+    #[napi(ts_type = "number | undefined")]
+    pub mode: Option<Unknown<'env>>,
+    /// Whether an interrupted transfer goes on where it stopped, in this call or a later one, if the server proves that
+    /// the file is the same.
+    ///
+    /// @default true
+    #[napi(ts_type = "boolean | undefined")]
+    pub resume: Option<Unknown<'env>>,
+    /// Whether the file is on the disk, not only in the system's cache, before it appears.
+    ///
+    /// @default false
+    #[napi(ts_type = "boolean | undefined")]
+    pub fsync: Option<Unknown<'env>>,
+    /// Ends the call: while connecting, waiting, reading and between attempts. Rejects with an `AbortError`.
+    ///
+    /// @default none
+    #[napi(ts_type = "AbortSignal | undefined")]
+    pub signal: Option<Unknown<'env>>,
 }
 
 /// Options of `downloadWithLock`, besides those of `httpDownload`. Durations are milliseconds.
@@ -122,6 +185,11 @@ pub struct DownloadWithLockOptions<'env> {
     /// @default the smaller of 250 and a quarter of `pollInterval`
     #[napi(ts_type = "number | undefined")]
     pub settle_delay: Option<Unknown<'env>>,
+    /// Called once, when the wait for another process begins. If it throws, the call rejects with that.
+    ///
+    /// @default none
+    #[napi(ts_type = "((holder: LockHolder) => void) | undefined")]
+    pub on_wait: Option<Unknown<'env>>,
 }
 
 /// The process that holds a lock, as its lock file tells.
@@ -141,6 +209,9 @@ impl From<Holder> for LockHolder {
     }
 }
 
+/// A function that hears of another process that holds the lock.
+pub type WaitCallback<'env> = Function<'env, LockHolder, UnknownReturnValue>;
+
 /// A function that hears of progress.
 pub type ProgressCallback<'env> = Function<'env, FnArgs<(f64, f64)>, UnknownReturnValue>;
 
@@ -157,10 +228,14 @@ pub fn read<T: FromNapiValue>(env: &Env, options: Option<Unknown<'_>>) -> napi::
     }
 }
 
-pub fn request_options(env: &Env, options: Option<Unknown>) -> napi::Result<RequestOptions> {
+/// The options, and the signal that ends the call.
+pub fn request_options<'env>(
+    env: &Env,
+    options: Option<Unknown<'env>>,
+) -> napi::Result<(RequestOptions, Option<Unknown<'env>>)> {
     let default = RequestOptions::default();
     let Some(options) = read::<HttpRequestOptions>(env, options)? else {
-        return Ok(RequestOptions { headers: headers(env, None)?, tls: tls(env)?, ..default });
+        return Ok((RequestOptions { headers: headers(env, None)?, tls: tls(env)?, ..default }, None));
     };
     let HttpRequestOptions {
         method,
@@ -171,61 +246,113 @@ pub fn request_options(env: &Env, options: Option<Unknown>) -> napi::Result<Requ
         retries,
         retry_delay,
         timeout,
+        retry_delay_max,
+        signal,
     } = options;
-    Ok(RequestOptions {
+    let request = RequestOptions {
         method: given(method, |value| self::method(env, value))?.unwrap_or(default.method),
         headers: headers(env, fields)?,
         body: given(content, |value| body(env, value))?.flatten(),
-        redirects: Redirects {
-            follow: given(follow_redirects, |value| boolean(env, "options.followRedirects", value))?
-                .unwrap_or(default.redirects.follow),
-            maximum: given(max_redirects, |value| count(env, "options.maxRedirects", value))?
-                .unwrap_or(default.redirects.maximum),
-        },
-        retry: retry(env, retries, retry_delay)?,
+        redirects: redirects(env, follow_redirects, max_redirects)?,
+        retry: retry(env, retries, retry_delay, retry_delay_max)?,
         timeout: limit(env, "options.timeout", timeout, default.timeout)?,
         tls: tls(env)?,
-    })
+    };
+    Ok((request, signal))
 }
 
-/// The options, and who wants to hear of progress.
+/// What of the options does not concern the download itself.
+#[derive(Default)]
+pub struct Attendance<'env> {
+    pub on_progress: Option<ProgressCallback<'env>>,
+    pub signal: Option<Unknown<'env>>,
+}
+
+/// The options, who wants to hear of progress, and the signal that ends the call.
 pub fn download_options<'env>(
     env: &Env,
     options: Option<Unknown<'env>>,
-) -> napi::Result<(DownloadOptions, Option<ProgressCallback<'env>>)> {
+) -> napi::Result<(DownloadOptions, Attendance<'env>)> {
     let default = DownloadOptions::default();
     let Some(options) = read::<HttpDownloadOptions>(env, options)? else {
-        return Ok((DownloadOptions { headers: headers(env, None)?, tls: tls(env)?, ..default }, None));
+        let download = DownloadOptions { headers: headers(env, None)?, tls: tls(env)?, ..default };
+        return Ok((download, Attendance::default()));
     };
-    let HttpDownloadOptions { headers: fields, on_progress, retries, retry_delay, timeout } = options;
+    let HttpDownloadOptions {
+        headers: fields,
+        on_progress,
+        retries,
+        retry_delay,
+        timeout,
+        retry_delay_max,
+        follow_redirects,
+        max_redirects,
+        sha256,
+        integrity,
+        digests,
+        mode,
+        resume,
+        fsync,
+        signal,
+    } = options;
+    let flag =
+        |name, value, default| given(value, |value| boolean(env, name, value)).map(|flag| flag.unwrap_or(default));
     let download = DownloadOptions {
         headers: headers(env, fields)?,
-        redirects: default.redirects,
-        retry: retry(env, retries, retry_delay)?,
+        redirects: redirects(env, follow_redirects, max_redirects)?,
+        retry: retry(env, retries, retry_delay, retry_delay_max)?,
         timeout: limit(env, "options.timeout", timeout, default.timeout)?,
         tls: tls(env)?,
+        expected: Expected {
+            sha256: given(sha256, |value| {
+                let text = string(env, "options.sha256", value)?;
+                let wrong = || wrong_value(env, "options.sha256", "must be 64 hexadecimal digits", format!("{text:?}"));
+                parse_sha256(&text).ok_or_else(wrong)
+            })?,
+            integrity: given(integrity, |value| {
+                const RULE: &str = "must be Subresource Integrity with sha256, sha384 or sha512";
+                let text = string(env, "options.integrity", value)?;
+                parse_integrity(&text).ok_or_else(|| wrong_value(env, "options.integrity", RULE, format!("{text:?}")))
+            })?
+            .unwrap_or_default(),
+        },
+        digests: flag("options.digests", digests, default.digests)?,
+        mode: given(mode, |value| {
+            let mode = count(env, "options.mode", value)?;
+            let wrong = || wrong_value(env, "options.mode", "must be permission bits, at most 0o7777", mode);
+            Some(mode).filter(|mode| *mode <= 0o7777).ok_or_else(wrong)
+        })?,
+        resume: flag("options.resume", resume, default.resume)?,
+        fsync: flag("options.fsync", fsync, default.fsync)?,
     };
-    Ok((download, given(on_progress, |value| function(env, "options.onProgress", value))?))
+    let on_progress = given(on_progress, |value| function(env, "options.onProgress", value))?;
+    Ok((download, Attendance { on_progress, signal }))
 }
 
-pub fn lock_options(env: &Env, options: Option<Unknown>) -> napi::Result<LockOptions> {
+/// The options, and who wants to hear of waiting.
+pub fn lock_options<'env>(
+    env: &Env,
+    options: Option<Unknown<'env>>,
+) -> napi::Result<(LockOptions, Option<WaitCallback<'env>>)> {
     let default = LockOptions::default();
     let Some(options) = read::<DownloadWithLockOptions>(env, options)? else {
-        return Ok(default);
+        return Ok((default, None));
     };
-    let DownloadWithLockOptions { lock_timeout, stale_timeout, poll_interval, locks_dir, settle_delay } = options;
+    let DownloadWithLockOptions { lock_timeout, stale_timeout, poll_interval, locks_dir, settle_delay, on_wait } =
+        options;
     let timeout = match lock_timeout {
         // Unlike the time of an attempt, no time to wait is a wish that makes sense.
         Some(value) => Some(duration(env, "options.lockTimeout", value)?).filter(|limit| *limit != Duration::MAX),
         None => default.timeout,
     };
-    Ok(LockOptions {
+    let lock = LockOptions {
         timeout,
         stale: given(stale_timeout, |value| duration(env, "options.staleTimeout", value))?.unwrap_or(default.stale),
         poll: given(poll_interval, |value| duration(env, "options.pollInterval", value))?.unwrap_or(default.poll),
         directory: given(locks_dir, |value| path(env, "options.locksDir", value))?,
         settle: given(settle_delay, |value| duration(env, "options.settleDelay", value))?,
-    })
+    };
+    Ok((lock, given(on_wait, |value| function(env, "options.onWait", value))?))
 }
 
 /// A URL, as a string or as an object of class `URL`.
@@ -268,12 +395,26 @@ fn given<'env, T>(
     value.map(convert).transpose()
 }
 
-fn retry(env: &Env, retries: Option<Unknown>, delay: Option<Unknown>) -> napi::Result<Retry> {
+fn redirects(env: &Env, follow: Option<Unknown>, maximum: Option<Unknown>) -> napi::Result<Redirects> {
+    let default = Redirects::default();
+    Ok(Redirects {
+        follow: given(follow, |value| boolean(env, "options.followRedirects", value))?.unwrap_or(default.follow),
+        maximum: given(maximum, |value| count(env, "options.maxRedirects", value))?.unwrap_or(default.maximum),
+    })
+}
+
+fn retry(
+    env: &Env,
+    retries: Option<Unknown>,
+    delay: Option<Unknown>,
+    delay_max: Option<Unknown>,
+) -> napi::Result<Retry> {
     let default = Retry::default();
     Ok(Retry {
         retries: given(retries, |value| count(env, "options.retries", value))?.unwrap_or(default.retries),
         delay: given(delay, |value| duration(env, "options.retryDelay", value))?.unwrap_or(default.delay),
-        delay_max: default.delay_max,
+        delay_max: given(delay_max, |value| duration(env, "options.retryDelayMax", value))?
+            .unwrap_or(default.delay_max),
     })
 }
 
@@ -356,11 +497,11 @@ fn user_agent(env: &Env) -> HeaderValue {
     HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static("socket-registry"))
 }
 
-fn function<'env>(env: &Env, name: &str, value: Unknown<'env>) -> napi::Result<ProgressCallback<'env>> {
+fn function<F: FromNapiValue>(env: &Env, name: &str, value: Unknown<'_>) -> napi::Result<F> {
     if value.get_type()? != ValueType::Function {
         return Err(wrong_type(env, name, "a function", value));
     }
-    ProgressCallback::from_unknown(value)
+    F::from_unknown(value)
 }
 
 fn boolean(env: &Env, name: &str, value: Unknown) -> napi::Result<bool> {
@@ -412,7 +553,7 @@ fn limit(env: &Env, name: &str, value: Option<Unknown>, default: Option<Duration
     Ok(Some(limit).filter(|limit| !limit.is_zero() && *limit != Duration::MAX))
 }
 
-fn wrong_type(env: &Env, name: &str, expected: &str, received: Unknown) -> napi::Error {
+pub fn wrong_type(env: &Env, name: &str, expected: &str, received: Unknown) -> napi::Error {
     let received = received.get_type().map_or_else(|_| "an unknown value".to_owned(), |kind| kind.to_string());
     let message = format!("The argument \"{name}\" must be {expected}. Received {}", received.to_lowercase());
     to_js(env, Error::new(Kind::ArgumentType, message))

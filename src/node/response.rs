@@ -1,16 +1,25 @@
 //! Core responses as JavaScript objects.
 
+use std::cell::RefCell;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
 use napi::bindgen_prelude::{
-    ArrayBuffer, BufferSlice, FromNapiValue, Function, FunctionCallContext, FunctionRef, JsObjectValue, Object,
-    Uint8ArraySlice, Unknown,
+    ArrayBuffer, BufferSlice, FromNapiValue, Function, FunctionCallContext, FunctionRef, JsObjectValue, Object, This,
+    Uint8ArraySlice, Undefined, Unknown,
 };
-use napi::{Env, JsString};
+use napi::{Env, JsString, Property, PropertyAttributes};
 use napi_derive::napi;
 
+use crate::error::Error;
+use crate::io::digest::of_file;
 use crate::node::bridge::{Handle, handle, property};
+use crate::node::error::to_js;
 use crate::operation::download::Downloaded;
+use crate::operation::locked::absolute;
 use crate::operation::request::Response;
 use crate::policy::headers::{Joined, joined};
+use crate::policy::integrity::{Algorithm, Digest};
 
 /// Bodies up to this size are copied into memory of V8, which is cheaper than telling it of ours.
 const COPY_MAX: usize = 64 << 10;
@@ -39,20 +48,90 @@ pub struct HttpResponse<'env> {
     pub array_buffer: Function<'env, (), Handle>,
 }
 
-/// A file that has been downloaded, or was there.
+/// A file that has been downloaded, or was there. A plain object: it can be spread, logged and compared.
 #[napi(object, object_from_js = false)]
-pub struct HttpDownloadResult {
+pub struct HttpDownloadResult<'env> {
     /// The destination, as given.
     pub path: String,
     /// Size in bytes.
     pub size: f64,
+    /// Whether the file is there: always, because a failure rejects.
+    pub ok: bool,
+    /// The status under which the file came; 200 for a file that was there.
+    pub status: u16,
+    /// The reason phrase, as sent.
+    pub status_text: String,
+    /// The header fields under which the file came; none for a file that was there.
+    #[napi(ts_type = "import('node:http').IncomingHttpHeaders")]
+    pub headers: Object<'env>,
+    /// Attempts made; 0 for a file that was there.
+    pub attempts: u32,
+    /// The byte at which the last attempt went on; 0 when it fetched everything.
+    pub resumed_from: f64,
+    /// SHA-256 of the file, in hexadecimal. Computed at the first look, unless it was on the way: see `digests`.
+    #[napi(ts_type = "string")]
+    pub sha256: Undefined,
+    /// SHA-512 of the file, as Subresource Integrity. Computed at the first look, unless it was on the way: see
+    /// `digests`.
+    #[napi(ts_type = "string")]
+    pub integrity: Undefined,
 }
 
-impl HttpDownloadResult {
-    pub fn new(path: String, downloaded: Downloaded) -> Self {
-        // Exact up to 2^53 bytes, as every number in JavaScript.
-        #[allow(clippy::cast_precision_loss)]
-        Self { path, size: downloaded.size as f64 }
+pub fn result(env: &Env, destination: &Path, file: Downloaded) -> napi::Result<Handle> {
+    let Downloaded { size, digests, transfer } = file;
+    let (status, status_text, fields, attempts, resumed_from) = match transfer {
+        Some(it) => (it.status.as_u16(), it.status_text, it.headers, it.attempts, it.resumed_from),
+        None => (200, "OK".to_owned(), http::HeaderMap::new(), 0, 0),
+    };
+    // Exact up to 2^53 bytes, as every number in JavaScript.
+    #[allow(clippy::cast_precision_loss)]
+    let (size, resumed_from) = (size as f64, resumed_from as f64);
+    let result = HttpDownloadResult {
+        path: destination.to_string_lossy().into_owned(),
+        size,
+        ok: true,
+        status,
+        status_text,
+        headers: headers(env, &fields)?,
+        attempts,
+        resumed_from,
+        sha256: (),
+        integrity: (),
+    };
+    let result = handle(env, result)?;
+    // Absolute: the process may change its directory before it looks.
+    let file = absolute(destination).map_err(|error| to_js(env, error))?;
+    let digests = Rc::new(Digests { file, known: RefCell::new(digests) });
+    let accessor = |name, algorithm, write: fn(&Digest) -> String| {
+        let digests = digests.clone();
+        let getter = move |env: Env, _: This| digests.get(env, algorithm).map(|digest| write(&digest));
+        let attributes = PropertyAttributes::Enumerable | PropertyAttributes::Configurable;
+        Ok(Property::new().with_utf8_name(name)?.with_getter_closure(getter).with_property_attributes(attributes))
+    };
+    let accessors: napi::Result<Vec<_>> =
+        [accessor("sha256", Algorithm::Sha256, Digest::hex), accessor("integrity", Algorithm::Sha512, Digest::sri)]
+            .into_iter()
+            .collect();
+    Object::from_raw(env.raw(), result).define_properties(&accessors?)?;
+    Ok(result)
+}
+
+/// The digests of a published file, those that nobody asked for computed when somebody looks.
+struct Digests {
+    file: PathBuf,
+    known: RefCell<Vec<Digest>>,
+}
+
+impl Digests {
+    fn get(&self, env: Env, algorithm: Algorithm) -> napi::Result<Digest> {
+        let known = self.known.borrow().iter().find(|digest| digest.algorithm == algorithm).cloned();
+        if let Some(digest) = known {
+            return Ok(digest);
+        }
+        let failed = |error| to_js(&env, Error::file("Failed to hash file", "read", &self.file, &error));
+        let digest = of_file(&self.file, [algorithm]).map_err(failed)?.remove(0);
+        self.known.borrow_mut().push(digest.clone());
+        Ok(digest)
     }
 }
 

@@ -1,23 +1,60 @@
 //! A download: one request whose body becomes a file.
 
 use std::path::Path;
+use std::time::Duration;
 
-use http::{HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use sha2::{Digest as _, Sha256};
+use tokio::select;
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use crate::error::{Error, Kind, Result};
-use crate::io::staging::{Progress, Staging, Writer};
+use crate::error::{Error, Kind, Result, redacted};
+use crate::io::staging::{Finish, Progress, Staging, Writer};
 use crate::io::transport::{Answer, Transport};
 use crate::operation::attempt::{Attempts, failure_of, first_hop, follow, retry_after, within};
-use crate::operation::{blocking, request::named};
-use crate::options::{DownloadOptions, Redirects};
+use crate::operation::{blocking, dispose, request::named};
+use crate::options::{DownloadOptions, Redirects, Retry};
+use crate::policy::integrity::{Algorithm, Digest, Expected};
 use crate::policy::redirect::Hop;
+use crate::policy::resume::{self, Ask, Next, Record};
 
 /// A file at its destination.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Downloaded {
     pub size: u64,
+    /// Those that were asked for.
+    pub digests: Vec<Digest>,
+    /// How it came; `None` for a file that was there.
+    pub transfer: Option<Transfer>,
+}
+
+/// The answer whose body was published.
+#[derive(Clone, Debug)]
+pub struct Transfer {
+    pub status: StatusCode,
+    pub status_text: String,
+    pub headers: HeaderMap,
+    pub attempts: u32,
+    /// The byte at which the last attempt went on; 0 when it had everything to fetch.
+    pub resumed_from: u64,
+}
+
+impl Downloaded {
+    /// A file that was there.
+    pub fn cached(size: u64) -> Self {
+        Self { size, digests: Vec::new(), transfer: None }
+    }
+}
+
+/// A complete and verified part file.
+#[derive(Debug)]
+pub struct Fetched {
+    staging: Staging,
+    digests: Vec<Digest>,
+    transfer: Transfer,
+    finish: Finish,
 }
 
 /// Downloads to `destination`, which appears only whole.
@@ -26,10 +63,24 @@ pub async fn download(
     url: Url,
     destination: &Path,
     options: DownloadOptions,
-    progress: &watch::Sender<Option<Progress>>,
+    watchers: Watchers<'_>,
 ) -> Result<Downloaded> {
-    let staging = fetch(transport, url, destination, options, progress).await?;
-    publish(staging).await
+    fetch(transport, url, destination, options, watchers).await?.publish().await
+}
+
+/// Who looks on: hears of progress, or ends it.
+#[derive(Clone, Copy, Debug)]
+pub struct Watchers<'a> {
+    pub progress: &'a watch::Sender<Option<Progress>>,
+    pub cancel: &'a CancellationToken,
+}
+
+impl Fetched {
+    pub async fn publish(self) -> Result<Downloaded> {
+        let Self { staging, digests, transfer, finish } = self;
+        let size = blocking(move || staging.publish(finish)).await?;
+        Ok(Downloaded { size, digests, transfer: Some(transfer) })
+    }
 }
 
 /// Downloads to a part file, and leaves its publication to the caller.
@@ -38,67 +89,182 @@ pub(super) async fn fetch(
     url: Url,
     destination: &Path,
     options: DownloadOptions,
-    progress: &watch::Sender<Option<Progress>>,
-) -> Result<Staging> {
-    let DownloadOptions { mut headers, redirects, retry, timeout, tls: _ } = options;
-    // What is written must be the bytes that the length speaks of.
+    watchers: Watchers<'_>,
+) -> Result<Fetched> {
+    let DownloadOptions { mut headers, redirects, retry, timeout, tls: _, expected, digests, mode, resume, fsync } =
+        options;
+    // What is written must be the bytes that lengths and digests speak of.
     headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    let source = source_of(&url, &headers);
     let hop = first_hop(Method::GET, url, headers, false);
-    let mut writer = Writer::open(destination).await?;
-    let mut attempts = Attempts::new(&retry, &Method::GET);
-    loop {
-        let receiving = receive(transport, &hop, &redirects, &mut writer, progress);
-        let error = match within(timeout, "Download", &hop.url, receiving).await {
-            Ok(()) => return writer.finish().await,
-            Err(error) => error,
-        };
-        if !attempts.again(failure_of(&error)).await {
-            return Err(named("HTTP download failed", error).with_attempts(attempts.made));
+    let asked_for = [Algorithm::Sha256, Algorithm::Sha512].into_iter().filter(|_| digests);
+    let mut writer = Writer::open(destination, expected.algorithms().chain(asked_for).collect()).await?;
+    let attempt = Attempt { transport, hop: &hop, redirects: &redirects, source: &source, resume };
+    let transferred = select! {
+        transferred = transfer(attempt, &retry, timeout, &mut writer, watchers.progress) => transferred,
+        () = watchers.cancel.cancelled() => Err(Error::aborted().with_url(&hop.url)),
+    };
+    match transferred {
+        Ok(transfer) => {
+            let staging = writer.finish().await?;
+            verified(staging, transfer, &expected, &hop.url, Finish { mode, fsync }).await
+        }
+        Err(error) => {
+            let can_go_on = resume::ask(writer.part.record.as_ref(), writer.part.length, &source).is_some();
+            let keeps = resume && can_go_on && error.kind() != Kind::File;
+            // Waits, so that nothing is being written or removed any more when the caller hears of it.
+            if let Ok(staging) = writer.finish().await {
+                if keeps {
+                    staging.keep();
+                } else {
+                    dispose(staging).await;
+                }
+            }
+            Err(named("HTTP download failed", error))
         }
     }
 }
 
-pub(super) async fn publish(staging: Staging) -> Result<Downloaded> {
-    let size = blocking(|| staging.publish()).await?;
-    Ok(Downloaded { size })
-}
-
-/// The head of the answer that has the file.
-async fn head(transport: &Transport, hop: &Hop, redirects: &Redirects) -> Result<Answer> {
-    let (answer, url) = follow(transport, hop, None, redirects).await?;
-    // A part of the file is a success only for who asked for a part.
-    let is_part = answer.status == StatusCode::PARTIAL_CONTENT && !hop.headers.contains_key(header::RANGE);
-    if answer.status.is_success() && !is_part {
-        return Ok(answer);
-    }
-    let message = format!("Download failed: HTTP {} {}", answer.status.as_u16(), answer.status_text);
-    let error = Error::new(Kind::Status, message.trim_end());
-    Err(error.with_status(answer.status.as_u16(), retry_after(&answer.headers)).with_url(&url))
-}
-
-/// One attempt: the whole body into the part file.
-async fn receive(
-    transport: &Transport,
-    hop: &Hop,
-    redirects: &Redirects,
+/// Attempts until the part file is complete.
+async fn transfer(
+    attempt: Attempt<'_>,
+    retry: &Retry,
+    timeout: Option<Duration>,
     writer: &mut Writer,
     progress: &watch::Sender<Option<Progress>>,
-) -> Result<()> {
-    let mut answer = head(transport, hop, redirects).await?;
-    let total = answer.content_length();
-    writer.restart(total).await?;
-    let mut downloaded = 0;
-    progress.send_replace(total.map(|total| Progress { downloaded, total }));
-    while let Some(chunk) = answer.chunk().await? {
-        downloaded += chunk.len() as u64;
-        writer.write(chunk).await?;
-        progress.send_replace(total.map(|total| Progress { downloaded, total }));
-    }
-    match total.filter(|&total| total != downloaded) {
-        None => Ok(()),
-        Some(total) => {
-            let message = format!("the body has {downloaded} bytes, {total} were announced");
-            Err(Error::new(Kind::BodyLength, message).with_url(&hop.url))
+) -> Result<Transfer> {
+    let mut attempts = Attempts::new(retry, &Method::GET);
+    loop {
+        match within(timeout, "Download", &attempt.hop.url, attempt.receive(writer, progress)).await {
+            Ok(transfer) => return Ok(Transfer { attempts: attempts.made + 1, ..transfer }),
+            Err(error) if !attempts.again(failure_of(&error)).await => return Err(error.with_attempts(attempts.made)),
+            Err(_) => {}
         }
+    }
+}
+
+/// Publishes nothing that is not what was expected.
+async fn verified(
+    staging: Staging,
+    transfer: Transfer,
+    expected: &Expected,
+    url: &Url,
+    finish: Finish,
+) -> Result<Fetched> {
+    let digests = staging.digests();
+    match verify(expected, &digests, url) {
+        Ok(()) => Ok(Fetched { staging, digests, transfer, finish }),
+        Err(error) => {
+            // The part file goes before the caller hears of it.
+            dispose(staging).await;
+            Err(error.with_attempts(transfer.attempts).with_status(transfer.status.as_u16(), None))
+        }
+    }
+}
+
+pub(super) fn verify(expected: &Expected, computed: &[Digest], url: &Url) -> Result<()> {
+    expected.verify(computed).map_err(|mismatch| {
+        let message = format!(
+            "{} verification failed for {}: expected {}, computed {}",
+            mismatch.check,
+            redacted(url),
+            mismatch.expected,
+            mismatch.computed
+        );
+        Error::new(Kind::Integrity, message).with_url(url)
+    })
+}
+
+/// Tells representations of different requests apart, without repeating a URL or credential that may be secret.
+fn source_of(url: &Url, headers: &HeaderMap) -> String {
+    let mut hash = Sha256::new();
+    hash.update(&url[..url::Position::AfterQuery]);
+    for name in [header::AUTHORIZATION, header::COOKIE, header::ACCEPT, header::RANGE] {
+        for value in headers.get_all(name) {
+            hash.update([0]);
+            hash.update(value.as_bytes());
+        }
+    }
+    Digest { algorithm: Algorithm::Sha256, bytes: hash.finalize().to_vec() }.hex()
+}
+
+/// One attempt: the body, or the rest of it, into the part file.
+#[derive(Clone, Copy)]
+struct Attempt<'a> {
+    transport: &'a Transport,
+    hop: &'a Hop,
+    redirects: &'a Redirects,
+    source: &'a str,
+    resume: bool,
+}
+
+impl Attempt<'_> {
+    async fn receive(self, writer: &mut Writer, progress: &watch::Sender<Option<Progress>>) -> Result<Transfer> {
+        // A caller who asks for a range of his own gets that, from its start.
+        let asks_for_all = !self.resume || self.hop.headers.contains_key(header::RANGE);
+        let part = &writer.part;
+        let asked = if asks_for_all { None } else { resume::ask(part.record.as_ref(), part.length, self.source) };
+        let mut answer = self.begin(asked.as_ref(), writer).await?;
+        let from = writer.part.length;
+        let total = writer.part.record.as_ref().and_then(|record| record.total);
+        let report = |downloaded| progress.send_replace(total.map(|total| Progress { downloaded, total }));
+        report(from);
+        while let Some(chunk) = answer.chunk().await? {
+            writer.write(chunk).await?;
+            report(writer.part.length);
+        }
+        let length = writer.part.length;
+        if let Some(total) = total.filter(|&total| total != length) {
+            let message = format!("the file has {length} bytes, {total} were announced");
+            return Err(Error::new(Kind::BodyLength, message).with_url(&self.hop.url));
+        }
+        let Answer { status, status_text, headers, .. } = answer;
+        Ok(Transfer { status, status_text, headers, attempts: 0, resumed_from: from })
+    }
+
+    /// Gets an answer that fits the part file, and makes the part file fit the answer.
+    async fn begin(self, asked: Option<&Ask>, writer: &mut Writer) -> Result<Answer> {
+        let (answer, url) = self.send(asked).await?;
+        // What the caller's own range gives is his business.
+        let wants_range = self.hop.headers.contains_key(header::RANGE);
+        let next = match resume::decide(asked, answer.status, &answer.headers, answer.content_length()) {
+            Next::Refuse if wants_range && answer.status == StatusCode::PARTIAL_CONTENT => {
+                Next::Whole { total: answer.content_length() }
+            }
+            next => next,
+        };
+        match next {
+            Next::Append { from, total } => {
+                writer.resume(from, total).await?;
+                Ok(answer)
+            }
+            Next::Whole { total } => {
+                let validator = resume::validator(&answer.headers).filter(|_| !wants_range);
+                writer.restart(Record { source: self.source.to_owned(), validator, total }).await?;
+                Ok(answer)
+            }
+            Next::AskForAll => {
+                drop(answer);
+                Box::pin(self.begin(None, writer)).await
+            }
+            Next::Refuse => {
+                let message = format!("the server sent a part of the file under status {}", answer.status.as_u16());
+                Err(Error::new(Kind::BodyLength, message).with_status(answer.status.as_u16(), None).with_url(&url))
+            }
+            Next::Failed => {
+                let message = format!("Download failed: HTTP {} {}", answer.status.as_u16(), answer.status_text);
+                let error = Error::new(Kind::Status, message.trim_end());
+                Err(error.with_status(answer.status.as_u16(), retry_after(&answer.headers)).with_url(&url))
+            }
+        }
+    }
+
+    async fn send(self, asked: Option<&Ask>) -> Result<(Answer, Url)> {
+        let Some(fields) = asked.and_then(Ask::fields) else {
+            return follow(self.transport, self.hop, None, self.redirects).await;
+        };
+        let mut hop = self.hop.clone();
+        hop.headers.extend(fields);
+        follow(self.transport, &hop, None, self.redirects).await
     }
 }

@@ -9,22 +9,25 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use tokio::select;
 use tokio::sync::watch;
-use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep, sleep_until};
+use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::error::{Error, Kind, Result, redacted};
+use crate::io::digest::of_file;
 use crate::io::lock::{Attempt, Contender, Guard, lock_path};
 use crate::io::staging::{Progress, Ready, age, observe, ready};
 use crate::io::transport::Transport;
 use crate::io::watch::watch;
-use crate::operation::blocking;
-use crate::operation::download::{Downloaded, fetch, publish};
+use crate::operation::download::{Downloaded, Watchers, fetch, verify};
 use crate::operation::progress::{Report, reported};
+use crate::operation::{blocking, dispose};
 use crate::options::{DownloadOptions, LockOptions};
 use crate::policy::holder::Holder;
+use crate::policy::integrity::{Digest, Expected};
 
 /// How often to look where nothing wakes a waiter.
 const UNWATCHED_POLL: Duration = Duration::from_millis(25);
@@ -50,6 +53,16 @@ pub fn absolute(path: &Path) -> Result<PathBuf> {
     Ok(path_clean::clean(absolute))
 }
 
+/// Told once, when a caller begins to wait for another process.
+pub type OnWait = Box<dyn FnOnce(Holder) -> BoxFuture<'static, Result<()>> + Send>;
+
+/// What a caller wants to hear of.
+#[derive(Default)]
+pub struct Listeners {
+    pub report: Option<Report>,
+    pub on_wait: Option<OnWait>,
+}
+
 /// The downloads under way in this process, by destination.
 #[derive(Debug, Default)]
 pub struct Flights(Mutex<HashMap<PathBuf, Weak<Flight>>>);
@@ -60,7 +73,9 @@ pub struct Flight {
     stage: watch::Receiver<Stage>,
     progress: Arc<watch::Sender<Option<Progress>>>,
     outcome: watch::Receiver<Option<Result<Downloaded>>>,
-    task: AbortHandle,
+    cancel: CancellationToken,
+    /// What the file is verified against on its way.
+    expected: Expected,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -73,25 +88,53 @@ enum Stage {
 
 /// Returns the file that is there, joins a download under way, or starts one.
 ///
-/// `report` gets the progress of whoever downloads, in this process or another.
+/// Progress is that of whoever downloads, in this process or another.
 pub async fn download_with_lock(
     transport: &Transport,
     flights: &Flights,
     job: Job,
-    report: Option<Report>,
+    listeners: Listeners,
+    cancel: &CancellationToken,
 ) -> Result<Downloaded> {
+    let Listeners { report, mut on_wait } = listeners;
     let started = Instant::now();
     let path = job.lock_path();
     if let Some(downloaded) = already_there(&job, &path).await? {
         return Ok(downloaded);
     }
     let limit = job.lock.timeout;
+    let (url, destination, expected) = (job.url.clone(), job.destination.clone(), job.download.expected.clone());
     let flight = flights.join(transport, job);
-    let outcome = flight.outcome(started, limit, &path);
-    match report {
-        Some(report) => reported(flight.progress.subscribe(), report, outcome).await,
+    let stop = cancel.child_token();
+    let outcome = async {
+        select! {
+            outcome = flight.outcome(started, limit, &path, &mut on_wait) => outcome,
+            () = stop.cancelled() => Err(Error::aborted().with_url(&url)),
+        }
+    };
+    let result = match report {
+        Some(report) => reported(flight.progress.subscribe(), report, outcome, &stop).await,
         None => outcome.await,
+    };
+    let is_verified = flight.expected == expected || expected.is_empty();
+    if result.is_err() {
+        flights.leave(flight).await;
     }
+    let downloaded = result?;
+    if is_verified {
+        return Ok(downloaded);
+    }
+    // Another caller's expectations were met; these are ours.
+    blocking(move || {
+        let digests = digests_of(&destination, &expected)?;
+        verify(&expected, &digests, &url)?;
+        Ok(Downloaded { digests, ..downloaded })
+    })
+    .await
+}
+
+fn digests_of(path: &Path, expected: &Expected) -> Result<Vec<Digest>> {
+    of_file(path, expected.algorithms()).map_err(|error| Error::file("Failed to verify file", "read", path, &error))
 }
 
 /// The first look. A file that is there is returned at once, unless it has just been published under a lock: then it
@@ -99,32 +142,56 @@ pub async fn download_with_lock(
 async fn already_there(job: &Job, lock_path: &Path) -> Result<Option<Downloaded>> {
     let (destination, lock_path) = (job.destination.clone(), lock_path.to_owned());
     let settle = job.lock.settle_delay();
+    let expected = job.download.expected.clone();
     let look = move || {
-        let Some(found) = ready(&destination) else {
+        let Presence::Intact(found, digests) = presence(&destination, &expected)? else {
             return Ok(None);
         };
         let just_now = |path: &Path| age(path).is_some_and(|age| age < settle);
         let is_news = just_now(&destination) && (lock_path.exists() || lock_path.parent().is_some_and(just_now));
-        Ok(Some((found, is_news)))
+        Ok(Some((found, digests, is_news)))
     };
-    match blocking(look).await? {
-        None => Ok(None),
-        Some((found, false)) => Ok(Some(Downloaded { size: found.size })),
-        Some((found, true)) => settled(&job.destination, found, settle).await,
-    }
+    let Some((found, digests, is_news)) = blocking(look).await? else {
+        return Ok(None);
+    };
+    let stays = !is_news || settled(&job.destination, found, settle).await?;
+    Ok(stays.then(|| Downloaded { digests, ..Downloaded::cached(found.size) }))
 }
 
-/// Waits until a file has stayed in place for `delay`. `None`, at once, when it vanishes or changes.
+/// What is at a destination.
+enum Presence {
+    Nothing,
+    /// The file, and the digests that it was verified by.
+    Intact(Ready, Vec<Digest>),
+    /// A file, but not what is expected.
+    Foreign(Ready),
+}
+
+fn presence(destination: &Path, expected: &Expected) -> Result<Presence> {
+    let Some(found) = ready(destination) else {
+        return Ok(Presence::Nothing);
+    };
+    if expected.is_empty() {
+        return Ok(Presence::Intact(found, Vec::new()));
+    }
+    let digests = digests_of(destination, expected)?;
+    Ok(match expected.verify(&digests) {
+        Ok(()) => Presence::Intact(found, digests),
+        Err(_) => Presence::Foreign(found),
+    })
+}
+
+/// Waits until a file has stayed in place for `delay`. `false`, at once, when it vanishes or changes.
 ///
 /// Callers hash, chmod and move the file as soon as they have it; who returns too early finds nothing.
-async fn settled(destination: &Path, found: Ready, delay: Duration) -> Result<Option<Downloaded>> {
+async fn settled(destination: &Path, found: Ready, delay: Duration) -> Result<bool> {
     let until = Instant::now() + delay;
     loop {
         let path = destination.to_owned();
         // Before the look, so that no change between the two is missed.
         let (mut wake, now) = blocking(move || Ok((watch(&path), ready(&path)))).await?;
         if now != Some(found) {
-            return Ok(None);
+            return Ok(false);
         }
         select! {
             () = sleep_until(until) => break,
@@ -132,8 +199,7 @@ async fn settled(destination: &Path, found: Ready, delay: Duration) -> Result<Op
         }
     }
     let path = destination.to_owned();
-    let still = blocking(move || Ok(ready(&path))).await? == Some(found);
-    Ok(still.then_some(Downloaded { size: found.size }))
+    Ok(blocking(move || Ok(ready(&path))).await? == Some(found))
 }
 
 impl Job {
@@ -156,23 +222,48 @@ impl Flights {
         flights.insert(destination, Arc::downgrade(&flight));
         flight
     }
+
+    /// Ends the download if this was its last caller, and waits until nothing of it is left.
+    async fn leave(&self, flight: Arc<Flight>) {
+        let is_last = {
+            // Under the lock, so that nobody joins a flight that is being ended.
+            let mut flights = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let is_last = Arc::strong_count(&flight) == 1;
+            if is_last {
+                flights.retain(|_, other| !std::ptr::eq(other.as_ptr(), Arc::as_ptr(&flight)));
+                flight.cancel.cancel();
+            }
+            is_last
+        };
+        if is_last {
+            // An error means that it has ended, too.
+            let _ = flight.outcome.clone().wait_for(Option::is_some).await;
+        }
+    }
 }
 
 impl Flight {
     fn start(transport: Transport, job: Job) -> Self {
         let (stage, watched_stage) = watch::channel(Stage::Working);
         let (ended, outcome) = watch::channel(None);
-        let progress = Arc::new(watch::Sender::new(None));
-        let course = Course { transport, job, stage, progress: progress.clone() };
-        let task = tokio::spawn(async move {
+        let (progress, cancel) = (Arc::new(watch::Sender::new(None)), CancellationToken::new());
+        let expected = job.download.expected.clone();
+        let course = Course { transport, job, stage, progress: progress.clone(), cancel: cancel.clone() };
+        tokio::spawn(async move {
             let result = course.fly().await;
             ended.send_replace(Some(result));
         });
-        Self { stage: watched_stage, progress, outcome, task: task.abort_handle() }
+        Self { stage: watched_stage, progress, outcome, cancel, expected }
     }
 
     /// Waits for the end, or until `limit` has passed while somebody else has the lock.
-    async fn outcome(&self, started: Instant, limit: Option<Duration>, path: &Path) -> Result<Downloaded> {
+    async fn outcome(
+        &self,
+        started: Instant,
+        limit: Option<Duration>,
+        path: &Path,
+        on_wait: &mut Option<OnWait>,
+    ) -> Result<Downloaded> {
         let (mut stage, mut outcome) = (self.stage.clone(), self.outcome.clone());
         // A limit beyond what the clock can count is none.
         let deadline = limit.and_then(|limit| started.checked_add(limit));
@@ -181,6 +272,11 @@ impl Flight {
                 Stage::Waiting(holder) => Some(holder.clone()),
                 Stage::Working => None,
             };
+            if let Some(Some(holder)) = &waiting
+                && let Some(on_wait) = on_wait.take()
+            {
+                on_wait(holder.clone()).await?;
+            }
             let timed_out = async {
                 match deadline.filter(|_| waiting.is_some()) {
                     Some(deadline) => sleep_until(deadline).await,
@@ -202,7 +298,7 @@ impl Flight {
 
 impl Drop for Flight {
     fn drop(&mut self) {
-        self.task.abort();
+        self.cancel.cancel();
     }
 }
 
@@ -218,6 +314,7 @@ struct Course {
     job: Job,
     stage: watch::Sender<Stage>,
     progress: Arc<watch::Sender<Option<Progress>>>,
+    cancel: CancellationToken,
 }
 
 /// What waiting has led to.
@@ -233,34 +330,42 @@ impl Course {
         let LockOptions { stale, poll, .. } = self.job.lock;
         let poll = poll.max(Duration::from_millis(1));
         let mut contender = Some(Contender::new(self.job.lock_path(), redacted(&self.job.url), stale, poll));
+        let mut foreign = None;
         loop {
-            if let Turn::Ours(guard) = self.turn(&mut contender, poll).await? {
+            let turn = select! {
+                turn = self.turn(&mut contender, poll, foreign) => turn?,
+                () = self.cancel.cancelled() => return Err(Error::aborted().with_url(&self.job.url)),
+            };
+            if let Turn::Ours(guard) = turn {
                 let worked = self.work(&guard).await;
                 // Removing the lock file may have to wait for another remover.
-                blocking(move || {
-                    drop(guard);
-                    Ok(())
-                })
-                .await?;
+                dispose(guard).await;
                 if let Some(downloaded) = worked? {
                     return Ok(downloaded);
                 }
             }
             self.stage.send_replace(Stage::Working);
-            let destination = self.job.destination.clone();
-            let Some(found) = blocking(move || Ok(ready(&destination))).await? else {
-                continue;
-            };
-            if let Some(file) = settled(&self.job.destination, found, self.job.lock.settle_delay()).await? {
-                // For who heard of the progress of the process that downloaded it.
-                self.progress.send_replace(Some(Progress { downloaded: file.size, total: file.size }));
-                return Ok(file);
+            match self.presence().await? {
+                Presence::Nothing => {}
+                Presence::Foreign(found) => foreign = Some(found),
+                Presence::Intact(found, digests) => {
+                    if settled(&self.job.destination, found, self.job.lock.settle_delay()).await? {
+                        // For who heard of the progress of the process that downloaded it.
+                        self.progress.send_replace(Some(Progress { downloaded: found.size, total: found.size }));
+                        return Ok(Downloaded { digests, ..Downloaded::cached(found.size) });
+                    }
+                }
             }
         }
     }
 
-    /// Waits for the lock or for the file.
-    async fn turn(&self, contender: &mut Option<Contender>, poll: Duration) -> Result<Turn> {
+    async fn presence(&self) -> Result<Presence> {
+        let (destination, expected) = (self.job.destination.clone(), self.job.download.expected.clone());
+        blocking(move || presence(&destination, &expected)).await
+    }
+
+    /// Waits for the lock, or for a file other than the `foreign` one that is known not to be the right one.
+    async fn turn(&self, contender: &mut Option<Contender>, poll: Duration, foreign: Option<Ready>) -> Result<Turn> {
         let mut hurry = 0;
         for look in 0_u64.. {
             let Some(mut mine) = contender.take() else {
@@ -270,7 +375,7 @@ impl Course {
             let (mine, mut wake, attempt) = blocking(move || {
                 // Before the attempt, so that no release between the two is missed.
                 let wake = watch(mine.path());
-                if look > 0 && ready(&destination).is_some() {
+                if look > 0 && ready(&destination).is_some_and(|found| Some(found) != foreign) {
                     return Ok((mine, wake, None));
                 }
                 let attempt = mine.attempt()?;
@@ -317,26 +422,27 @@ impl Course {
 
     /// The holder's part. `None`: there is nothing to do, or nothing to publish, because somebody else did.
     async fn work(&self, guard: &Guard) -> Result<Option<Downloaded>> {
-        if ready(&self.job.destination).is_some() {
+        if matches!(self.presence().await?, Presence::Intact(..)) {
             return Ok(None);
         }
         self.stage.send_replace(Stage::Working);
         let Job { url, destination, download, .. } = self.job.clone();
-        let fetched = fetch(&self.transport, url, &destination, download, &self.progress);
+        let watchers = Watchers { progress: &self.progress, cancel: &self.cancel };
+        let fetched = fetch(&self.transport, url, &destination, download, watchers);
         let alive = async {
             loop {
                 sleep(guard.every()).await;
                 guard.renew();
             }
         };
-        let staging = select! {
-            staging = fetched => staging?,
+        let fetched = select! {
+            fetched = fetched => fetched?,
             () = alive => unreachable!("renews as long as it runs"),
         };
         if !guard.is_current() {
             // This process was stopped for so long that another one took over: what that one publishes counts.
             return Ok(None);
         }
-        publish(staging).await.map(Some)
+        fetched.publish().await.map(Some)
     }
 }

@@ -13,3 +13,9 @@ pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T>
     let lost = |error| Err(Error::new(Kind::Internal, format!("a background task failed: {error}")));
     tokio::task::spawn_blocking(work).await.unwrap_or_else(lost)
 }
+
+/// Drops what removes files or locks, and waits until that is done.
+async fn dispose<T: Send + 'static>(value: T) {
+    // It cannot fail: a panic in `drop` has been reported, and leaves nothing to do.
+    let _ = tokio::task::spawn_blocking(move || drop(value)).await;
+}

@@ -9,6 +9,7 @@ use futures_util::future::BoxFuture;
 use tokio::select;
 use tokio::sync::watch;
 use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 
 use crate::error::Result;
 use crate::io::staging::Progress;
@@ -18,13 +19,15 @@ pub type Report = Box<dyn FnMut(Progress) -> BoxFuture<'static, Result<()>> + Se
 
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Runs an operation and reports what it writes into `progress`. An error of the report ends both.
+/// Runs an operation and reports what it writes into `progress`. An error of the report ends the operation by `stop`, and
+/// is returned when that has come to its end.
 ///
 /// Reports are awaited one after the other, so a slow listener slows nobody down and gets the latest state next.
 pub async fn reported<T>(
     mut progress: watch::Receiver<Option<Progress>>,
     mut report: Report,
     operation: impl Future<Output = Result<T>>,
+    stop: &CancellationToken,
 ) -> Result<T> {
     let mut operation = pin!(operation);
     let mut last = None;
@@ -37,7 +40,12 @@ pub async fn reported<T>(
         // Copied out first: the channel is locked for its sender as long as the borrow lives.
         let state = *progress.borrow_and_update();
         if let Some(next) = newer(last, state) {
-            report(next).await?;
+            if let Err(error) = report(next).await {
+                stop.cancel();
+                // Its own outcome does not matter any more; that nothing of it goes on does.
+                let _ = operation.await;
+                return Err(error);
+            }
             last = Some(next);
             select! {
                 result = &mut operation => break result,
@@ -87,7 +95,7 @@ mod tests {
             heard.lock().unwrap().push(progress.downloaded);
             Box::pin(async { Ok(()) })
         });
-        reported(receiver, report, operation).await.unwrap();
+        reported(receiver, report, operation, &CancellationToken::new()).await.unwrap();
         let reports = reports.lock().unwrap();
         assert!(reports.is_sorted() && reports.last() == Some(&100), "{reports:?}");
         assert!(reports.len() as u128 <= started.elapsed().as_millis() / 50 + 2, "{reports:?}");
@@ -98,13 +106,20 @@ mod tests {
         let (sender, receiver) = watch::channel(None);
         sender.send_replace(Some(at(1)));
         let stop: Report = Box::new(|_| Box::pin(async { Err(Error::new(Kind::Aborted, "enough")) }));
-        let error = reported(receiver, stop, std::future::pending::<Result<()>>()).await.unwrap_err();
+        let token = CancellationToken::new();
+        let operation = async {
+            token.cancelled().await;
+            Ok(())
+        };
+        let error = reported(receiver, stop, operation, &token).await.unwrap_err();
         assert_eq!(error.to_string(), "enough");
     }
 
     #[tokio::test]
     async fn an_unknown_total_is_not_reported() {
         let (_sender, receiver) = watch::channel(None);
-        reported(receiver, Box::new(|_| panic!("reported")), async { Ok(()) }).await.unwrap();
+        reported(receiver, Box::new(|_| panic!("reported")), async { Ok(()) }, &CancellationToken::new())
+            .await
+            .unwrap();
     }
 }

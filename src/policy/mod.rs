@@ -2,5 +2,7 @@
 
 pub mod headers;
 pub mod holder;
+pub mod integrity;
 pub mod redirect;
+pub mod resume;
 pub mod retry;

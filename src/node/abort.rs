@@ -1,0 +1,74 @@
+//! `AbortSignal` as a token that every wait observes.
+
+use napi::bindgen_prelude::{FnArgs, FromNapiValue, Function, FunctionRef, JsObjectValue, Object, ObjectRef, Unknown};
+use napi::{Env, ValueType};
+use tokio_util::sync::CancellationToken;
+
+use crate::error::Error;
+use crate::node::bridge::property;
+use crate::node::error::{set_cause, to_js, to_js_with};
+use crate::node::options::wrong_type;
+
+/// The arguments of `addEventListener` and `removeEventListener`.
+type Listener<'env> = Function<'env, (), ()>;
+
+/// One operation's interest in a signal. Ended by [`Abort::release`], so that a signal that lives long gathers nothing.
+#[derive(Default)]
+pub struct Abort {
+    pub token: CancellationToken,
+    listening: Option<(ObjectRef<false>, FunctionRef<(), ()>)>,
+}
+
+impl Abort {
+    /// Listens to the signal of the options. Rejects at once if it has already fired.
+    pub fn listen(env: &Env, signal: Option<Unknown>) -> napi::Result<Self> {
+        let Some(value) = signal else {
+            return Ok(Self::default());
+        };
+        let not_a_signal = || wrong_type(env, "options.signal", "an AbortSignal", value);
+        if value.get_type()? != ValueType::Object {
+            return Err(not_a_signal());
+        }
+        let signal = Object::from_unknown(value)?;
+        let (aborted, add) = (property(&signal, "aborted")?, property(&signal, "addEventListener")?);
+        if aborted.get_type()? != ValueType::Boolean || add.get_type()? != ValueType::Function {
+            return Err(not_a_signal());
+        }
+        if bool::from_unknown(aborted)? {
+            return Err(abort_error(env, Error::aborted(), &signal));
+        }
+        let token = CancellationToken::new();
+        let fired = token.clone();
+        let listener: Listener = env.create_function_from_closure("onabort", move |_| {
+            fired.cancel();
+            Ok(())
+        })?;
+        let listening = (signal.create_ref()?, listener.create_ref()?);
+        call(&signal, "addEventListener", listener)?;
+        Ok(Self { token, listening: Some(listening) })
+    }
+
+    /// Stops listening. Gives the error of an operation that was aborted its reason.
+    pub fn release(self, env: &Env, aborted: Option<Error>) -> napi::Result<Option<napi::Error>> {
+        let Some((signal, listener)) = self.listening else {
+            return Ok(aborted.map(|error| to_js(env, error)));
+        };
+        let object = signal.get_value(env)?;
+        call(&object, "removeEventListener", listener.borrow_back(env)?)?;
+        let error = aborted.map(|error| abort_error(env, error, &object));
+        signal.unref(env)?;
+        Ok(error)
+    }
+}
+
+fn call(signal: &Object, method: &str, listener: Listener) -> napi::Result<()> {
+    let method: Function<FnArgs<(&str, Listener)>, Unknown> = signal.get_named_property_unchecked(method)?;
+    method.apply(*signal, FnArgs::from(("abort", listener))).map(|_| ())
+}
+
+fn abort_error(env: &Env, error: Error, signal: &Object) -> napi::Error {
+    to_js_with(env, error, |object| {
+        object.set_named_property("name", "AbortError")?;
+        set_cause(object, property(signal, "reason")?)
+    })
+}
