@@ -29,11 +29,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Once;
 use std::time::{Duration, Instant, SystemTime};
 
-use fs4::{FileExt, TryLockError};
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
 use crate::policy::holder::{Holder, KernelLock, Verdict, Vigil, judge, refresh_interval};
+
+use self::system::{System, unlock};
+pub(super) use self::system::{is_at, try_kernel_lock};
+
+mod system;
+#[cfg(test)]
+mod tests;
 
 /// Longest name of a file on the common file systems, in bytes.
 const NAME_MAX: usize = 255;
@@ -74,44 +80,6 @@ pub(super) fn shortened(name: &str, room: usize) -> Cow<'_, str> {
     Cow::Owned(format!("{}-{hash}", &name[..end]))
 }
 
-/// Tries the kernel lock without waiting.
-///
-/// Any failure but "busy" means that this file system has no such locks (`ENOTSUP`, `ENOLCK`, `EBADF` of NFS, …).
-/// Windows reports contention in several codes; fs4 maps them.
-#[expect(clippy::disallowed_methods, reason = "the one place")]
-pub(super) fn try_kernel_lock(file: &File) -> KernelLock {
-    match FileExt::try_lock(file) {
-        Ok(()) => KernelLock::Free,
-        Err(TryLockError::WouldBlock) => KernelLock::Busy,
-        Err(TryLockError::Error(_)) => KernelLock::Unsupported,
-    }
-}
-
-/// Lets go without closing.
-#[expect(clippy::disallowed_methods, reason = "the one place")]
-fn unlock(file: &File) {
-    // Nothing to do about a failure: the lock ends with the file at the latest.
-    let _ = FileExt::unlock(file);
-}
-
-/// Whether the path names this open file.
-#[cfg(unix)]
-pub(super) fn is_at(file: &File, path: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    let identity = |found: fs::Metadata| (found.dev(), found.ino());
-    match (file.metadata(), fs::symlink_metadata(path)) {
-        (Ok(file), Ok(path)) => identity(file) == identity(path),
-        _ => false,
-    }
-}
-
-/// Whether the path names this open file.
-#[cfg(not(unix))]
-pub(super) fn is_at(file: &File, path: &Path) -> bool {
-    let open = file.try_clone().and_then(same_file::Handle::from_file);
-    matches!((open, same_file::Handle::from_path(path)), (Ok(file), Ok(path)) if file == path)
-}
-
 /// Says once in the life of the process that locks are weaker here.
 fn announce_no_kernel_locks(path: &Path) {
     static ONCE: Once = Once::new();
@@ -132,6 +100,7 @@ pub struct Contender {
     /// The longest time between two attempts.
     tick: Duration,
     present: Option<Present>,
+    system: System,
 }
 
 /// The lock file that is in the way, and what was seen of it.
@@ -154,7 +123,7 @@ pub enum Attempt {
 
 impl Contender {
     pub fn new(path: PathBuf, url: String, stale: Duration, tick: Duration) -> Self {
-        Self { path, url, stale, tick, present: None }
+        Self { path, url, stale, tick, present: None, system: System::REAL }
     }
 
     pub fn path(&self) -> &Path {
@@ -178,6 +147,8 @@ impl Contender {
 
     /// Step 2. `None`: nothing is in the way any more.
     fn examine(&mut self) -> Result<Option<Attempt>> {
+        let system = self.system;
+        (system.step)();
         if self.present.as_ref().is_none_or(|present| !is_at(&present.file, &self.path)) {
             match open_existing(&self.path) {
                 Ok(file) => {
@@ -193,7 +164,9 @@ impl Contender {
         let Some(present) = &mut self.present else {
             return Ok(None);
         };
-        let lock = try_kernel_lock(&present.file);
+        (system.step)();
+        let lock = (system.try_lock)(&present.file);
+        (system.step)();
         let metadata = present.file.metadata().map_err(|error| failed(&self.path, "stat", &error))?;
         if !is_at(&present.file, &self.path) {
             // Released or replaced between open and lock: this was the lock of nothing.
@@ -204,7 +177,7 @@ impl Contender {
         let modified = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
         let since = std::mem::replace(&mut present.seen, Instant::now()).elapsed();
         let quiet = present.vigil.look(modified, SystemTime::now(), since, self.tick);
-        let verdict = judge(lock, holder.as_ref(), quiet, self.stale, is_alive);
+        let verdict = judge(lock, holder.as_ref(), quiet, self.stale, system.is_alive);
         if verdict == Verdict::Wait {
             if lock == KernelLock::Free {
                 // An older holder's, or one being written: it must look unlocked to others too.
@@ -213,8 +186,8 @@ impl Contender {
             return Ok(Some(Attempt::Blocked(holder)));
         }
         let unchanged = || present.file.metadata().and_then(|now| now.modified()).is_ok_and(|now| now == modified);
-        let removed =
-            remove_if(&self.path, &present.file, unchanged).map_err(|error| failed(&self.path, "unlink", &error));
+        let removed = remove_if(system, &self.path, &present.file, unchanged)
+            .map_err(|error| failed(&self.path, "unlink", &error));
         let blocked = !removed? && is_at(&present.file, &self.path);
         if blocked {
             unlock(&present.file);
@@ -242,34 +215,39 @@ impl Contender {
             return Ok(None);
         }
         sweep_claims(directory);
-        Ok(Some(Guard { path: self.path.clone(), file, every: refresh_interval(self.stale) }))
+        Ok(Some(Guard { path: self.path.clone(), file, every: refresh_interval(self.stale), system: self.system }))
     }
 
     fn publish_claim(&self, claim: &Path, file: &mut File) -> io::Result<bool> {
-        let kernel_lock = try_kernel_lock(file) == KernelLock::Free;
+        let System { try_lock, hard_link, step, .. } = self.system;
+        let kernel_lock = try_lock(file) == KernelLock::Free;
         if !kernel_lock {
             announce_no_kernel_locks(&self.path);
         }
         file.write_all(self.holder(kernel_lock).to_json().as_bytes())?;
-        match fs::hard_link(claim, &self.path) {
+        step();
+        match hard_link(claim, &self.path) {
             Ok(()) => return Ok(true),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
             // Swept by somebody whose clock is ahead: try again.
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
             Err(_) => {}
         }
+        step();
         // No hard links on this file system. Between the next two calls others may see an empty file; they wait.
         match OpenOptions::new().read(true).write(true).create_new(true).open(&self.path) {
             Ok(created) => *file = created,
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
             Err(error) => return Err(error),
         }
-        let mut kernel_lock = try_kernel_lock(file);
+        step();
+        let mut kernel_lock = try_lock(file);
         let started = Instant::now();
         while kernel_lock == KernelLock::Busy && started.elapsed() < REMOVER_PATIENCE {
             // Somebody is just looking at it.
             std::thread::sleep(Duration::from_millis(1));
-            kernel_lock = try_kernel_lock(file);
+            step();
+            kernel_lock = try_lock(file);
         }
         file.write_all(self.holder(kernel_lock == KernelLock::Free).to_json().as_bytes())?;
         Ok(true)
@@ -342,11 +320,15 @@ fn sweep_claims(directory: &Path) {
 
 /// Removes the file at `path` if it is `judged` and `condition` still holds, with all other removers kept out, so that
 /// nobody unlinks the fresh lock of somebody who was faster. `false`: something changed; look again.
-fn remove_if(path: &Path, judged: &File, condition: impl Fn() -> bool) -> io::Result<bool> {
-    let _only = only_remover(path.parent().unwrap_or(Path::new(".")));
+fn remove_if(system: System, path: &Path, judged: &File, condition: impl Fn() -> bool) -> io::Result<bool> {
+    let _only = only_remover(system, path.parent().unwrap_or(Path::new(".")));
+    (system.step)();
     if !is_at(judged, path) || !condition() {
         return Ok(false);
     }
+    (system.step)();
+    #[cfg(test)]
+    tests::about_to_remove(path, judged);
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(true),
@@ -357,32 +339,17 @@ fn remove_if(path: &Path, judged: &File, condition: impl Fn() -> bool) -> io::Re
 ///
 /// `None` where directories cannot be locked, or when its holder was stopped within those few calls: then the check
 /// of identity alone must do, which leaves a window of microseconds.
-fn only_remover(directory: &Path) -> Option<File> {
+fn only_remover(system: System, directory: &Path) -> Option<File> {
     let directory = File::open(directory).ok()?;
     let started = Instant::now();
     loop {
-        match try_kernel_lock(&directory) {
+        (system.step)();
+        match (system.try_lock)(&directory) {
             KernelLock::Free => return Some(directory),
             KernelLock::Busy if started.elapsed() < REMOVER_PATIENCE => std::thread::sleep(Duration::from_micros(200)),
             _ => return None,
         }
     }
-}
-
-#[cfg(unix)]
-fn is_alive(pid: u32) -> bool {
-    use rustix::process::{Pid, test_kill_process};
-    let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) else {
-        return false;
-    };
-    // EPERM: it lives and belongs to somebody else.
-    test_kill_process(pid) != Err(rustix::io::Errno::SRCH)
-}
-
-/// Unknown here; the age of the file decides.
-#[cfg(not(unix))]
-fn is_alive(_: u32) -> bool {
-    true
 }
 
 /// The lock, held. Released when dropped.
@@ -391,6 +358,7 @@ pub struct Guard {
     path: PathBuf,
     file: File,
     every: Duration,
+    system: System,
 }
 
 impl Guard {
@@ -412,6 +380,6 @@ impl Guard {
 impl Drop for Guard {
     fn drop(&mut self) {
         // A failure leaves a file without a kernel lock: the next contender takes it over.
-        let _ = remove_if(&self.path, &self.file, || true);
+        let _ = remove_if(self.system, &self.path, &self.file, || true);
     }
 }

@@ -1,0 +1,296 @@
+//! The protocol on file systems of all kinds, and under every order of steps that a seeded scheduler comes up with.
+
+use std::cell::RefCell;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread;
+
+use super::*;
+
+const STALE: Duration = Duration::from_secs(300);
+const TICK: Duration = Duration::from_secs(1);
+
+/// A lock in a directory of its own.
+struct Place {
+    _directory: tempfile::TempDir,
+    path: PathBuf,
+}
+
+impl Place {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("locks/file.lock");
+        Self { _directory: directory, path }
+    }
+
+    fn contender(&self, system: System) -> Contender {
+        Contender { system, ..Contender::new(self.path.clone(), "http://a/".into(), STALE, TICK) }
+    }
+
+    fn write(&self, content: impl AsRef<[u8]>, age: Duration) {
+        fs::create_dir_all(self.path.parent().unwrap()).unwrap();
+        fs::write(&self.path, content).unwrap();
+        let file = File::options().write(true).open(&self.path).unwrap();
+        file.set_modified(SystemTime::now() - age).unwrap();
+    }
+
+    fn names(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.path.parent().unwrap()).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    }
+}
+
+fn acquired(attempt: Result<Attempt>) -> Guard {
+    match attempt.unwrap() {
+        Attempt::Acquired(guard) => guard,
+        Attempt::Blocked(holder) => panic!("blocked by {holder:?}"),
+    }
+}
+
+fn blocked(attempt: Result<Attempt>) -> Option<Holder> {
+    match attempt.unwrap() {
+        Attempt::Acquired(_) => panic!("acquired"),
+        Attempt::Blocked(holder) => holder,
+    }
+}
+
+/// A process that dies: the kernel closes its file, nobody unlinks.
+fn crash(guard: Guard) {
+    let file = guard.file.try_clone().unwrap();
+    std::mem::forget(guard);
+    // The description is shared with the forgotten guard's file: end its lock as the kernel would.
+    system::unlock(&file);
+}
+
+/// A process's JSON, as older JavaScript holders write it.
+fn older(pid: u32) -> String {
+    format!(r#"{{"pid":{pid},"startTime":1700000000000,"url":"http://a/"}}"#)
+}
+
+const NO_LINKS: System = System { hard_link: |_, _| Err(io::Error::from(io::ErrorKind::Unsupported)), ..System::REAL };
+const NO_LOCKS: System = System { try_lock: |_| KernelLock::Unsupported, ..System::REAL };
+const NEITHER: System = System { hard_link: NO_LINKS.hard_link, ..NO_LOCKS };
+const ALL: [System; 4] = [System::REAL, NO_LINKS, NO_LOCKS, NEITHER];
+
+#[test]
+fn one_holds_the_others_wait_and_nothing_is_left() {
+    for system in ALL {
+        let place = Place::new();
+        let (mut first, mut second) = (place.contender(system), place.contender(system));
+        let guard = acquired(first.attempt());
+        assert_eq!(blocked(second.attempt()).unwrap().pid, std::process::id());
+        assert!(guard.is_current());
+        drop(guard);
+        drop(acquired(second.attempt()));
+        assert_eq!(place.names(), [""; 0]);
+    }
+}
+
+#[test]
+fn a_dead_holder_of_ours_is_replaced_at_once_whoever_has_its_pid() {
+    for system in [System::REAL, NO_LINKS] {
+        let place = Place::new();
+        crash(acquired(place.contender(system).attempt()));
+        assert_eq!(place.names().len(), 1);
+        drop(acquired(place.contender(system).attempt()));
+        assert_eq!(place.names(), [""; 0]);
+    }
+}
+
+#[test]
+fn older_holders_are_respected_while_they_live_and_are_young() {
+    for system in ALL {
+        let place = Place::new();
+        place.write(older(std::process::id()), Duration::ZERO);
+        assert_eq!(blocked(place.contender(system).attempt()).unwrap().pid, std::process::id());
+        place.write(older(std::process::id()), STALE);
+        acquired(place.contender(system).attempt());
+        let dead = System { is_alive: |_| false, ..system };
+        place.write(older(12345), Duration::ZERO);
+        acquired(place.contender(dead).attempt());
+    }
+}
+
+#[test]
+fn unreadable_files_get_two_seconds() {
+    for content in [&b""[..], b"{\"pid\":", b"\0\xff\xfe", &[b'x'; 1 << 20], b"[]"] {
+        for system in ALL {
+            let place = Place::new();
+            place.write(content, Duration::ZERO);
+            assert_eq!(blocked(place.contender(system).attempt()), None);
+            place.write(content, Duration::from_secs(3));
+            acquired(place.contender(system).attempt());
+        }
+    }
+}
+
+#[test]
+fn a_directory_in_the_way_is_an_error_that_names_it() {
+    let place = Place::new();
+    fs::create_dir_all(&place.path).unwrap();
+    let error = place.contender(System::REAL).attempt().unwrap_err();
+    assert_eq!(error.details().lock_path.as_deref(), Some(&*place.path));
+    assert!(error.to_string().contains("file.lock"), "{error}");
+}
+
+#[test]
+fn a_holder_that_lost_its_lock_leaves_the_new_one_alone() {
+    let place = Place::new();
+    let stopped = acquired(place.contender(System::REAL).attempt());
+    fs::remove_file(&place.path).unwrap();
+    let current = acquired(place.contender(System::REAL).attempt());
+    assert!(!stopped.is_current() && current.is_current());
+    stopped.renew();
+    drop(stopped);
+    assert!(current.is_current());
+}
+
+#[test]
+fn names_are_those_of_older_holders() {
+    let name = |path: &str| lock_path(Path::new("/l"), Path::new(path)).file_name().unwrap().to_owned();
+    assert_eq!(name("/a b/c-d_e.f"), "_a_b_c-d_e.f.lock");
+    // One underscore for each UTF-16 unit.
+    assert_eq!(name("/\u{fc}\u{1f600}"), "____.lock");
+    let long = name(&format!("/{}", "x".repeat(400)));
+    assert_eq!(long.len(), 255);
+    assert_ne!(long, name(&format!("/{}", "x".repeat(401))));
+}
+
+// The explorer: threads that take turns at every step, in an order that a seed decides.
+
+struct Turns {
+    state: Mutex<(usize, Vec<bool>, fastrand::Rng)>,
+    changed: Condvar,
+}
+
+thread_local! {
+    static ME: RefCell<Option<(usize, Arc<Turns>)>> = const { RefCell::new(None) };
+    static FOREIGN_REMOVED: RefCell<Option<Arc<AtomicUsize>>> = const { RefCell::new(None) };
+}
+
+impl Turns {
+    fn choose(state: &mut (usize, Vec<bool>, fastrand::Rng)) {
+        let alive: Vec<_> = (0..state.1.len()).filter(|&id| state.1[id]).collect();
+        if let Some(&next) = state.2.choice(&alive) {
+            state.0 = next;
+        }
+    }
+
+    fn pass(&self, me: usize, is_over: bool) {
+        let mut state = self.state.lock().unwrap();
+        state.1[me] = !is_over;
+        Self::choose(&mut state);
+        self.changed.notify_all();
+        while !is_over && state.0 != me {
+            state = self.changed.wait(state).unwrap();
+        }
+    }
+}
+
+fn step() {
+    ME.with_borrow(|me| {
+        if let Some((me, turns)) = me {
+            turns.pass(*me, false);
+        }
+    });
+}
+
+/// Called by `remove_if` right before the unlink: the file at the path must still be the one that was judged.
+pub(super) fn about_to_remove(path: &Path, judged: &File) {
+    FOREIGN_REMOVED.with_borrow(|count| {
+        if let Some(count) = count.as_ref().filter(|_| !is_at(judged, path)) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+    });
+}
+
+/// What one order of steps showed.
+#[derive(Debug, Default, PartialEq)]
+struct Seen {
+    /// More than one holder at a time.
+    double: usize,
+    /// Locks removed that were not the ones judged.
+    foreign: usize,
+    acquired: usize,
+}
+
+/// Four contenders; each acquires twice, and now and then dies while holding.
+fn explore(seed: u64, system: System, stale: Duration) -> Seen {
+    const THREADS: usize = 4;
+    let place = Arc::new(Place::new());
+    place.write(older(1), STALE * 2);
+    let turns = Arc::new(Turns {
+        state: Mutex::new((0, vec![true; THREADS], fastrand::Rng::with_seed(seed))),
+        changed: Condvar::new(),
+    });
+    let (holders, double) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (foreign, total) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let threads = (0..THREADS).map(|id| {
+        let (place, turns) = (place.clone(), turns.clone());
+        let (holders, double, foreign, total) = (holders.clone(), double.clone(), foreign.clone(), total.clone());
+        thread::spawn(move || {
+            FOREIGN_REMOVED.set(Some(foreign));
+            ME.set(Some((id, turns.clone())));
+            // Wait for the first turn.
+            turns.pass(id, false);
+            let mut random = fastrand::Rng::with_seed(seed ^ id as u64);
+            for _ in 0..2 {
+                let mut contender = Contender { system, stale, ..place.contender(system) };
+                for _ in 0..200 {
+                    let Attempt::Acquired(guard) = contender.attempt().unwrap() else {
+                        step();
+                        continue;
+                    };
+                    total.fetch_add(1, Ordering::Relaxed);
+                    if holders.fetch_add(1, Ordering::Relaxed) > 0 {
+                        double.fetch_add(1, Ordering::Relaxed);
+                    }
+                    step();
+                    holders.fetch_sub(1, Ordering::Relaxed);
+                    if random.bool() {
+                        drop(guard);
+                    } else {
+                        crash(guard);
+                    }
+                    break;
+                }
+            }
+            ME.set(None);
+            turns.pass(id, true);
+        })
+    });
+    for thread in threads.collect::<Vec<_>>() {
+        thread.join().unwrap();
+    }
+    let of = |count: Arc<AtomicUsize>| count.load(Ordering::Relaxed);
+    Seen { double: of(double), foreign: of(foreign), acquired: of(total) }
+}
+
+#[test]
+fn no_order_of_steps_admits_two_holders() {
+    for seed in 0..150 {
+        let seen = explore(seed, System { step, ..System::REAL }, STALE);
+        assert_eq!(seen, Seen { double: 0, foreign: 0, acquired: 8 }, "seed {seed}");
+    }
+}
+
+#[test]
+fn removers_that_step_over_each_other_never_remove_a_fresh_lock() {
+    // Everybody looks frozen to everybody: many removers at once.
+    for seed in 0..150 {
+        let seen = explore(seed, System { step, ..System::REAL }, Duration::ZERO);
+        assert_eq!(seen.foreign, 0, "seed {seed}");
+    }
+}
+
+#[test]
+fn the_explorer_finds_removers_that_are_not_kept_apart() {
+    // Directories cannot be locked here: the window between the last look and the unlink is open.
+    fn try_lock(file: &File) -> KernelLock {
+        let is_directory = file.metadata().is_ok_and(|found| found.is_dir());
+        if is_directory { KernelLock::Unsupported } else { try_kernel_lock(file) }
+    }
+    let found =
+        (0..400).any(|seed| explore(seed, System { step, try_lock, ..System::REAL }, Duration::ZERO).foreign > 0);
+    assert!(found, "an explorer that finds nothing proves nothing");
+}
