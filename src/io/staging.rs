@@ -12,7 +12,6 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
@@ -27,13 +26,10 @@ use crate::policy::resume::Record;
 
 /// Chunks that may wait for the disk: bounds memory, and hides short stalls on either side.
 const QUEUE: usize = 16;
-/// A part file that was written to more recently than this may be about to be published.
+/// A sealed file that is younger than this is about to be published.
 const ORPHAN_MIN_AGE: Duration = Duration::from_secs(60);
 /// How long to wait until children that were just being started have closed their copies of the part file.
 const EXEC_PATIENCE: Duration = Duration::from_secs(2);
-
-/// Tells part files of one process apart.
-static UNIQUE: AtomicU32 = AtomicU32::new(0);
 
 /// A part file, held by this process. Dropped without [`Staging::publish`] or [`Staging::keep`], it is removed.
 #[derive(Debug)]
@@ -180,7 +176,7 @@ impl Staging {
     /// for a moment nobody holds the lock of what would look like an abandoned part file.
     #[cfg(unix)]
     fn settle(&mut self, file: File) -> Result<()> {
-        let sealed = part_path(&self.destination, &format!(".{}-{:08x}", std::process::id(), fastrand::u32(..)));
+        let sealed = part_path(&self.destination, &unique_infix(), "sealed");
         fs::rename(&self.part, &sealed).map_err(|error| self.failed("rename", &error))?;
         self.part = sealed;
         let fresh = File::open(&self.part).map_err(|error| self.failed("open", &error))?;
@@ -225,7 +221,7 @@ fn open_part(destination: &Path) -> Result<(PathBuf, File, bool)> {
         let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(part);
         opened.map_err(|error| Error::file("Failed to write file", "open", part, &error))
     };
-    let part = part_path(destination, "");
+    let part = part_path(destination, "", "part");
     loop {
         let file = open(&part)?;
         match try_kernel_lock(&file) {
@@ -236,12 +232,14 @@ fn open_part(destination: &Path) -> Result<(PathBuf, File, bool)> {
             KernelLock::Busy | KernelLock::Unsupported => break,
         }
     }
-    let count = UNIQUE.fetch_add(1, Ordering::Relaxed);
-    let part = part_path(destination, &format!(".{}-{count}{:04x}", std::process::id(), fastrand::u16(..)));
-    let file = open(&part)?;
-    // Nobody else has this name; the lock only tells sweepers that we live.
-    let _ = try_kernel_lock(&file);
-    Ok((part, file, false))
+    loop {
+        let part = part_path(destination, &unique_infix(), "part");
+        let file = open(&part)?;
+        // Tells sweepers that we live; one that came in between has removed it.
+        if try_kernel_lock(&file) == KernelLock::Unsupported || is_at(&file, &part) {
+            return Ok((part, file, false));
+        }
+    }
 }
 
 /// A part file behind a thread that writes, so that a slow disk stalls neither the connections nor other requests.
@@ -341,7 +339,7 @@ fn writer_died() -> Error {
 
 /// The progress of whoever downloads to this destination now, from what lies beside it.
 pub fn observe(destination: &Path) -> Option<Progress> {
-    let part = part_path(destination, "");
+    let part = part_path(destination, "", "part");
     let total = Record::parse(&fs::read(record_path(&part)).ok()?)?.total?;
     let downloaded = fs::metadata(part).ok()?.len().min(total);
     Some(Progress { downloaded, total })
@@ -384,11 +382,16 @@ pub fn age(path: &Path) -> Option<Duration> {
     Some(changed.elapsed().unwrap_or_default())
 }
 
-fn part_path(destination: &Path, unique: &str) -> PathBuf {
+/// `.<process>-<random>`: a name that nobody else has.
+fn unique_infix() -> String {
+    format!(".{}-{:08x}", std::process::id(), fastrand::u32(..))
+}
+
+fn part_path(destination: &Path, infix: &str, suffix: &str) -> PathBuf {
     // The longest suffix decides whether the name is cut, so that all names of one destination start alike.
     const ROOM: usize = 48;
     let name = destination.file_name().unwrap_or_default().to_string_lossy();
-    destination.with_file_name(format!("{}{unique}.part", shortened(&name, ROOM)))
+    destination.with_file_name(format!("{}{infix}.{suffix}", shortened(&name, ROOM)))
 }
 
 fn record_path(part: &Path) -> PathBuf {
@@ -397,31 +400,27 @@ fn record_path(part: &Path) -> PathBuf {
     name.into()
 }
 
-/// Removes part files under unique names that no living process holds. Not the newest: between closing and renaming,
-/// for a moment, a part file is finished and unlocked.
+/// Removes part files under unique names that no living process holds.
 fn sweep(destination: &Path) {
-    let plain = part_path(destination, "");
+    let plain = part_path(destination, "", "part");
     let (Some(directory), Some(plain)) = (destination.parent(), plain.file_name().and_then(|name| name.to_str()))
     else {
         return;
     };
-    let Some(stem) = plain.strip_suffix("part") else {
-        return;
-    };
+    let stem = plain.strip_suffix("part").unwrap_or(plain);
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
         let name = entry.file_name();
-        let Some(unique) = name.to_str().and_then(|name| name.strip_prefix(stem)?.strip_suffix(".part")) else {
+        let Some((infix, suffix)) = name.to_str().and_then(|name| name.strip_prefix(stem)?.rsplit_once('.')) else {
             continue;
         };
-        // `<pid>-<count>`, and nothing that a user may have named so.
-        let is_ours = unique.split_once('-').is_some_and(|(pid, count)| {
-            pid.bytes().all(|byte| byte.is_ascii_digit()) && count.bytes().all(|byte| byte.is_ascii_hexdigit())
-        });
-        if !is_ours {
-            continue;
-        }
-        let age = entry.metadata().ok().and_then(|found| found.modified().ok()?.elapsed().ok());
-        if age.is_none_or(|age| age < ORPHAN_MIN_AGE) {
+        let is_abandoned = match suffix {
+            _ if !is_unique_infix(infix) => false,
+            "part" => true,
+            // Unlocked for a moment between closing and renaming.
+            "sealed" => age(&entry.path()).is_some_and(|age| age >= ORPHAN_MIN_AGE),
+            _ => false,
+        };
+        if !is_abandoned {
             continue;
         }
         let Ok(file) = OpenOptions::new().read(true).write(true).open(entry.path()) else {
@@ -432,6 +431,15 @@ fn sweep(destination: &Path) {
             let _ = fs::remove_file(entry.path());
         }
     }
+}
+
+/// As [`unique_infix`] makes it, and nothing that a user may have named so.
+fn is_unique_infix(infix: &str) -> bool {
+    infix.split_once('-').is_some_and(|(process, random)| {
+        process.bytes().all(|byte| byte.is_ascii_digit())
+            && random.len() == 8
+            && random.bytes().all(|byte| byte.is_ascii_hexdigit())
+    })
 }
 
 #[cfg(test)]
@@ -504,15 +512,14 @@ mod tests {
         let directory = directory();
         let destination = directory.path().join("file");
         fs::write(directory.path().join("file.part"), "left by a dead process, and longer than the new one").unwrap();
-        let orphan = File::create(directory.path().join("file.99999-0.part")).unwrap();
-        orphan.set_modified(SystemTime::now() - ORPHAN_MIN_AGE * 2).unwrap();
-        drop(orphan);
+        fs::write(directory.path().join("file.99999-0123abcd.part"), "left by a dead process").unwrap();
+        fs::write(directory.path().join("file.99999-0123abcd.sealed"), "may be about to be published").unwrap();
         fs::write(directory.path().join("file.notes.part"), "a user's").unwrap();
         let mut staging = open(&destination);
         write(&mut staging, b"new");
         staging.publish(Finish::default()).unwrap();
         assert_eq!(fs::read(&destination).unwrap(), b"new");
-        assert_eq!(names(directory.path()), ["file", "file.notes.part"]);
+        assert_eq!(names(directory.path()), ["file", "file.99999-0123abcd.sealed", "file.notes.part"]);
     }
 
     #[test]

@@ -113,7 +113,7 @@ fn older_holders_are_respected_while_they_live_and_are_young() {
 
 #[test]
 fn unreadable_files_get_two_seconds() {
-    for content in [&b""[..], b"{\"pid\":", b"\0\xff\xfe", &[b'x'; 1 << 20], b"[]"] {
+    for content in [&b""[..], b"{\"pid\":", b"\0\xff\xfe", &vec![b'x'; 1 << 20], b"[]"] {
         for system in ALL {
             let place = Place::new();
             place.write(content, Duration::ZERO);
@@ -214,6 +214,7 @@ struct Seen {
     acquired: usize,
 }
 
+#[expect(clippy::disallowed_methods, reason = "a thread for each contender")]
 /// Four contenders; each acquires twice, and now and then dies while holding.
 fn explore(seed: u64, system: System, stale: Duration) -> Seen {
     const THREADS: usize = 4;
@@ -235,7 +236,7 @@ fn explore(seed: u64, system: System, stale: Duration) -> Seen {
             turns.pass(id, false);
             let mut random = fastrand::Rng::with_seed(seed ^ id as u64);
             for _ in 0..2 {
-                let mut contender = Contender { system, stale, ..place.contender(system) };
+                let mut contender = Contender { stale, ..place.contender(system) };
                 for _ in 0..200 {
                     let Attempt::Acquired(guard) = contender.attempt().unwrap() else {
                         step();
@@ -291,6 +292,6 @@ fn the_explorer_finds_removers_that_are_not_kept_apart() {
         if is_directory { KernelLock::Unsupported } else { try_kernel_lock(file) }
     }
     let found =
-        (0..400).any(|seed| explore(seed, System { step, try_lock, ..System::REAL }, Duration::ZERO).foreign > 0);
+        (0..400).any(|seed| explore(seed, System { try_lock, step, ..System::REAL }, Duration::ZERO).foreign > 0);
     assert!(found, "an explorer that finds nothing proves nothing");
 }
