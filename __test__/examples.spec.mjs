@@ -2,9 +2,10 @@
 
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -74,6 +75,29 @@ describe('examples/runtime.mjs', () => {
       assert.deepEqual({ code, last: lines(stdout)[1] }, { code: 0, last: version }, stderr)
     }
     assert.equal(origin.requests.length, 1)
+  })
+
+  it('replaces a file that is not the expected one, and refuses to install another', async () => {
+    const body = Buffer.from(await program)
+    const origin = await serve((_request, response) => response.end(body))
+    const destination = join(directory, 'runtime.exe')
+    await writeFile(destination, 'an older one')
+    const refused = await run('runtime.mjs', [
+      origin.url,
+      destination,
+      sha256(Buffer.from('other')),
+    ])
+    assert.equal(refused.code, 1)
+    assert.match(refused.stderr, /^Not the file that was expected; .*Checksum verification failed/m)
+    assert.equal(await readFile(destination, 'utf8'), 'an older one')
+
+    const replaced = await run('runtime.mjs', [origin.url, destination, sha256(body)])
+    assert.deepEqual(
+      { code: replaced.code, lines: lines(replaced.stdout) },
+      { code: 0, lines: [destination, version] },
+      replaced.stderr,
+    )
+    assert.equal(origin.requests.length, 2)
   })
 
   it('says what is wrong with the URL and leaves no file', async () => {
@@ -188,6 +212,22 @@ describe('examples/github-release.mjs', () => {
     assert.equal(storage.requests.length, 1)
   })
 
+  it('verifies the digest that GitHub gives', async () => {
+    const body = Buffer.from('asset')
+    const storage = await serve((_request, response) => response.end(body))
+    const path = join(directory, 'v1.2.3', fitting)
+    const wrong = await serveRelease(storage, [fitting], `sha256:${sha256(Buffer.from('other'))}`)
+    const refused = await runGithub(['owner/tool', directory], wrong)
+    assert.equal(refused.code, 1)
+    assert.match(refused.stderr, /^Not the file that GitHub knows; .*Checksum verification failed/)
+    assert.equal(existsSync(path), false)
+
+    const right = await serveRelease(storage, [fitting], `sha256:${sha256(body)}`)
+    const { code, stderr } = await runGithub(['owner/tool', directory], right)
+    assert.equal(code, 0, stderr)
+    assert.deepEqual(await readFile(path), body)
+  })
+
   it('lists the assets when none fits', async () => {
     const storage = await serve((_request, response) => response.end('asset'))
     const api = await serveRelease(storage, ['tool-plan9-mips.tar.gz', `${fitting}.sha256`])
@@ -213,12 +253,13 @@ describe('examples/github-release.mjs', () => {
     return run('github-release.mjs', args, { GITHUB_API_URL: api.url, GITHUB_TOKEN: 'abc' })
   }
 
-  function serveRelease(storage, names) {
+  function serveRelease(storage, names, digest = null) {
     return serve((request, response, origin) => {
       if (request.url === '/repos/owner/tool/releases/latest') {
         const assets = names.map((name) => ({
           name,
           browser_download_url: `${origin.url}/download/${name}`,
+          digest,
         }))
         response.end(JSON.stringify({ tag_name: 'v1.2.3', assets }))
         return
@@ -259,6 +300,10 @@ function run(name, args, env = {}) {
       resolve({ code: error ? (error.code ?? error.signal) : 0, stdout, stderr })
     })
   })
+}
+
+function sha256(bytes) {
+  return createHash('sha256').update(bytes).digest('hex')
 }
 
 function lines(text) {

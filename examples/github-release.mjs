@@ -1,4 +1,4 @@
-// Downloads the asset of a project's latest GitHub release that fits this platform.
+// Downloads the asset of a project's latest GitHub release that fits this platform, and verifies it.
 //
 //   node examples/github-release.mjs <owner/name> [directory]
 //
@@ -13,6 +13,7 @@ import { httpGetJson } from '@socketsecurity/registry/lib/http-request'
  * @typedef {object} Asset
  * @property {string} name
  * @property {string} browser_download_url
+ * @property {string | null} [digest] `sha256:` and 64 hexadecimal digits; older assets have none
  *
  * @typedef {object} Release
  * @property {string} tag_name
@@ -49,7 +50,10 @@ try {
   // The version is part of the path: a destination that exists is never downloaded again.
   const path = join(directory, encodeURIComponent(release.tag_name), basename(asset.name))
   // GitHub answers with a redirect to another host.
-  const { size } = await downloadWithLock(asset.browser_download_url, path, { retries: 3 })
+  const { size } = await downloadWithLock(asset.browser_download_url, path, {
+    retries: 3,
+    sha256: sha256Of(asset),
+  })
   console.log(`${repository} ${release.tag_name}: ${path} (${size} bytes)`)
 } catch (error) {
   console.error(explain(/** @type {DownloadError} */ (error)))
@@ -95,6 +99,14 @@ function chooseAsset({ tag_name, assets }) {
 }
 
 /**
+ * @param {Asset} asset
+ * @returns {string | undefined}
+ */
+function sha256Of({ digest }) {
+  return /^sha256:([0-9a-f]{64})$/.exec(digest ?? '')?.[1]
+}
+
+/**
  * Whole words, because "darwin" contains "win".
  *
  * @param {string} name
@@ -119,6 +131,9 @@ function explain(error) {
   }
   if (error.code === 'ERR_HTTP_STATUS' && (error.status === 403 || error.status === 429)) {
     return `GitHub refuses for now; GITHUB_TOKEN raises the limit: ${error.message}`
+  }
+  if (error.code === 'ERR_INTEGRITY') {
+    return `Not the file that GitHub knows; nothing was saved: ${error.message}`
   }
   return error.message
 }

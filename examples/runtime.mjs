@@ -1,13 +1,12 @@
 // Downloads a runtime once for all processes on this machine, then runs it.
 //
-//   node examples/runtime.mjs [url] [destination]
+//   node examples/runtime.mjs [url] [destination] [sha256]
 //
 // The URL names one executable file. Without it, the pnpm executable (which contains Node.js) is
 // fetched for this platform. Start the program twice at the same time: the second one waits, and
-// only one of them downloads.
+// only one of them downloads. End it halfway and start it again: it goes on where it stopped.
 
 import { execFile } from 'node:child_process'
-import { chmod } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { basename, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
@@ -19,10 +18,10 @@ import cliProgress from 'cli-progress'
 const PNPM = 'https://github.com/pnpm/pnpm/releases/download/v10.30.3'
 const OS_NAMES = { darwin: 'macos', linux: 'linux', win32: 'win' }
 
-const [url = defaultUrl(), destination = defaultDestination(url)] = process.argv.slice(2)
+const [url = defaultUrl(), destination = defaultDestination(url), sha256] = process.argv.slice(2)
 
 try {
-  const path = await fetchRuntime(url, resolve(destination))
+  const path = await fetchRuntime(url, resolve(destination), sha256)
   console.log(path)
   console.log(await versionOf(path))
 } catch (error) {
@@ -33,9 +32,10 @@ try {
 /**
  * @param {string} url
  * @param {string} path
+ * @param {string | undefined} sha256 of the file; one that is there and differs is fetched again
  * @returns {Promise<string>} the path of an executable file
  */
-async function fetchRuntime(url, path) {
+async function fetchRuntime(url, path, sha256) {
   const bar = new cliProgress.SingleBar(
     { format: '{bar} {percentage} % | {value} of {total} bytes', noTTYOutput: true },
     cliProgress.Presets.shades_classic,
@@ -45,6 +45,8 @@ async function fetchRuntime(url, path) {
       retries: 3,
       timeout: 300_000, // one attempt
       lockTimeout: 600_000, // while another process downloads
+      mode: 0o755, // executable the moment it exists, for all who wait for it
+      sha256,
       onProgress(downloaded, total) {
         if (!bar.isActive) bar.start(total, 0)
         bar.update(downloaded)
@@ -53,8 +55,6 @@ async function fetchRuntime(url, path) {
   } finally {
     if (bar.isActive) bar.stop()
   }
-  // Not only by the process that downloaded: the file may be there and not yet be executable.
-  await chmod(path, 0o755)
   return path
 }
 
@@ -75,6 +75,8 @@ function explain(error) {
   switch (error.code) {
     case 'ERR_LOCK_TIMEOUT':
       return `Another process is still downloading: ${error.message}\nLock file: ${error.lockPath}`
+    case 'ERR_INTEGRITY':
+      return `Not the file that was expected; nothing was installed: ${error.message}`
     case 'ENOSPC':
       return `The disk is full: ${error.message}`
     default:
