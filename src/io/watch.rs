@@ -1,4 +1,4 @@
-//! Being woken when a file is released, removed or renewed.
+//! Being woken when a file is released or removed.
 //!
 //! On Linux by inotify on the file itself: its holder's release unlinks it, and the kernel closes it when the holder
 //! dies, in whatever PID namespace. That costs nothing while nothing happens, and leaves no thread behind. Elsewhere,
@@ -15,6 +15,7 @@ mod inotify {
 
     use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
     use tokio::io::unix::AsyncFd;
+    use tokio::runtime::Handle;
 
     pub struct Watch(Option<AsyncFd<OwnedFd>>);
 
@@ -22,7 +23,8 @@ mod inotify {
         pub fn new(path: &Path) -> Self {
             let watch = || {
                 let watch = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC).ok()?;
-                // ATTRIB: unlinked, or renewed. CLOSE_WRITE: its holder died, or another waiter left.
+                // ATTRIB: unlinked. CLOSE_WRITE: its holder died, or another waiter left. A renewal is a MODIFY: nobody waits
+                // for that.
                 let events = WatchFlags::ATTRIB | WatchFlags::CLOSE_WRITE | WatchFlags::MOVE_SELF;
                 inotify::add_watch(&watch, path, events).ok()?;
                 // SAFETY: an OwnedFd names one open descriptor for as long as it lives.
@@ -49,6 +51,17 @@ mod inotify {
             let mut events = inotify::Reader::new(watch.get_ref(), &mut buffer);
             while events.next().is_ok() {}
             ready.clear_ready();
+        }
+    }
+
+    impl Drop for Watch {
+        fn drop(&mut self) {
+            // The kernel takes some 20 ms to close a watch: nobody should wait for that, a waiter that was just woken
+            // least of all.
+            if let (Some(watch), Ok(runtime)) = (self.0.take(), Handle::try_current()) {
+                let watch = watch.into_inner();
+                runtime.spawn_blocking(move || drop(watch));
+            }
         }
     }
 }
@@ -83,4 +96,42 @@ impl std::fmt::Debug for Watch {
 /// Watches the file that is now at this path. Later files of the same name are other files.
 pub fn watch(path: &Path) -> Watch {
     Watch::new(path)
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::fs::{self, File};
+    use std::time::Duration;
+
+    use tokio::time::timeout;
+
+    use super::*;
+
+    async fn wakes_by(change: impl FnOnce(&Path, File)) -> bool {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("file");
+        let file = File::create(&path).unwrap();
+        let mut watch = watch(&path);
+        assert!(watch.wakes());
+        assert!(timeout(Duration::from_millis(20), watch.changed()).await.is_err(), "woken by nothing");
+        change(&path, file);
+        timeout(Duration::from_secs(5), watch.changed()).await.is_ok()
+    }
+
+    #[tokio::test]
+    async fn unlinking_and_closing_wake() {
+        assert!(
+            wakes_by(|path, file| {
+                fs::remove_file(path).unwrap();
+                std::mem::forget(file);
+            })
+            .await
+        );
+        assert!(wakes_by(|_, file| drop(file)).await);
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_not_there_cannot_wake() {
+        assert!(!watch(Path::new("/nonexistent/file")).wakes());
+    }
 }
