@@ -137,7 +137,7 @@ describe('the lock file', () => {
   })
 
   test('is removed when a throwing onProgress stops the download', async (t) => {
-    const { dest, origin } = await setStage(t)
+    const { dest, origin } = await setStage(t, { gated: 1 })
     const thrown = new Error('enough')
     const onProgress = () => {
       throw thrown

@@ -98,7 +98,8 @@ pub fn watch(path: &Path) -> Watch {
     Watch::new(path)
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use std::fs::{self, File};
     use std::time::Duration;

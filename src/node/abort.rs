@@ -25,6 +25,10 @@ impl Abort {
         let Some(value) = signal else {
             return Ok(Self::default());
         };
+        // As `fetch` takes it.
+        if value.get_type()? == ValueType::Null {
+            return Ok(Self::default());
+        }
         let not_a_signal = || wrong_type(env, "options.signal", "an AbortSignal", value);
         if value.get_type()? != ValueType::Object {
             return Err(not_a_signal());

@@ -110,7 +110,8 @@ pub fn http_download<'env>(
 }
 
 /// Downloads a URL to a file once, however many processes ask for it at the same time: one downloads, the others wait
-/// and return the same file. A destination that exists and is not empty is returned at once.
+/// and return the same file. A destination that exists and is not empty is returned at once, unless it is not what
+/// `sha256` or `integrity` expect, or was published a moment ago and may be about to be moved (`settleDelay`).
 ///
 /// Callers in one process share one download. See `docs/locking.md`.
 ///

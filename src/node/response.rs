@@ -105,7 +105,8 @@ pub fn result(env: &Env, destination: &Path, file: Downloaded) -> napi::Result<H
     let accessor = |name, algorithm, write: fn(&Digest) -> String| {
         let digests = digests.clone();
         let getter = move |env: Env, _: This| digests.get(env, algorithm).map(|digest| write(&digest));
-        let attributes = PropertyAttributes::Enumerable | PropertyAttributes::Configurable;
+        // Not enumerable: who only logs, spreads or compares a result does not pay for hashing the file.
+        let attributes = PropertyAttributes::Configurable;
         Ok(Property::new().with_utf8_name(name)?.with_getter_closure(getter).with_property_attributes(attributes))
     };
     let accessors: napi::Result<Vec<_>> =

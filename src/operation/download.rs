@@ -162,7 +162,7 @@ async fn verified(
     }
 }
 
-pub(super) fn verify(expected: &Expected, computed: &[Digest], url: &Url) -> Result<()> {
+fn verify(expected: &Expected, computed: &[Digest], url: &Url) -> Result<()> {
     expected.verify(computed).map_err(|mismatch| {
         let message = format!(
             "{} verification failed for {}: expected {}, computed {}",

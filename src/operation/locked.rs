@@ -22,7 +22,7 @@ use crate::io::lock::{Attempt, Contender, Guard, lock_path};
 use crate::io::staging::{Progress, Ready, age, observe, ready};
 use crate::io::transport::Transport;
 use crate::io::watch::watch;
-use crate::operation::download::{Downloaded, Watchers, fetch, verify};
+use crate::operation::download::{Downloaded, Watchers, fetch};
 use crate::operation::progress::{Report, reported};
 use crate::operation::{blocking, dispose};
 use crate::options::{DownloadOptions, LockOptions};
@@ -74,8 +74,6 @@ pub struct Flight {
     progress: Arc<watch::Sender<Option<Progress>>>,
     outcome: watch::Receiver<Option<Result<Downloaded>>>,
     cancel: CancellationToken,
-    /// What the file is verified against on its way.
-    expected: Expected,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -96,41 +94,32 @@ pub async fn download_with_lock(
     listeners: Listeners,
     cancel: &CancellationToken,
 ) -> Result<Downloaded> {
-    let Listeners { report, mut on_wait } = listeners;
     let started = Instant::now();
     let path = job.lock_path();
-    if let Some(downloaded) = already_there(&job, &path).await? {
+    let aborted = || Error::aborted().with_url(&job.url);
+    let there = select! {
+        there = already_there(&job, &path) => there?,
+        () = cancel.cancelled() => return Err(aborted()),
+    };
+    if let Some(downloaded) = there {
         return Ok(downloaded);
     }
-    let limit = job.lock.timeout;
-    let (url, destination, expected) = (job.url.clone(), job.destination.clone(), job.download.expected.clone());
-    let flight = flights.join(transport, job);
-    let stop = cancel.child_token();
-    let outcome = async {
-        select! {
-            outcome = flight.outcome(started, limit, &path, &mut on_wait) => outcome,
-            () = stop.cancelled() => Err(Error::aborted().with_url(&url)),
-        }
-    };
-    let result = match report {
-        Some(report) => reported(flight.progress.subscribe(), report, outcome, &stop).await,
-        None => outcome.await,
-    };
-    let is_verified = flight.expected == expected || expected.is_empty();
-    if result.is_err() {
-        flights.leave(flight).await;
-    }
-    let downloaded = result?;
-    if is_verified {
+    let downloaded = flights.fly(transport, &job, started, listeners, cancel).await?;
+    if is_as_expected(&job, &downloaded).await? {
         return Ok(downloaded);
     }
-    // Another caller's expectations were met; these are ours.
-    blocking(move || {
-        let digests = digests_of(&destination, &expected)?;
-        verify(&expected, &digests, &url)?;
-        Ok(Downloaded { digests, ..downloaded })
-    })
-    .await
+    // We shared the download of a caller with other expectations: the next one is for ours.
+    flights.fly(transport, &job, started, Listeners::default(), cancel).await
+}
+
+/// Whether a file that may have been downloaded for another caller is what this one expects.
+async fn is_as_expected(job: &Job, downloaded: &Downloaded) -> Result<bool> {
+    let expected = job.download.expected.clone();
+    if expected.verify(&downloaded.digests).is_ok() {
+        return Ok(true);
+    }
+    let destination = job.destination.clone();
+    blocking(move || Ok(expected.verify(&digests_of(&destination, &expected)?).is_ok())).await
 }
 
 fn digests_of(path: &Path, expected: &Expected) -> Result<Vec<Digest>> {
@@ -210,6 +199,35 @@ impl Job {
 }
 
 impl Flights {
+    /// Joins a flight or starts one, and waits for its outcome.
+    async fn fly(
+        &self,
+        transport: &Transport,
+        job: &Job,
+        started: Instant,
+        listeners: Listeners,
+        cancel: &CancellationToken,
+    ) -> Result<Downloaded> {
+        let Listeners { report, mut on_wait } = listeners;
+        let (limit, path) = (job.lock.timeout, job.lock_path());
+        let flight = self.join(transport, job.clone());
+        let stop = cancel.child_token();
+        let outcome = async {
+            select! {
+                outcome = flight.outcome(started, limit, &path, &mut on_wait) => outcome,
+                () = stop.cancelled() => Err(Error::aborted().with_url(&job.url)),
+            }
+        };
+        let result = match report {
+            Some(report) => reported(flight.progress.subscribe(), report, outcome, &stop).await,
+            None => outcome.await,
+        };
+        if result.is_err() {
+            self.leave(flight).await;
+        }
+        result
+    }
+
     fn join(&self, transport: &Transport, job: Job) -> Arc<Flight> {
         let mut flights = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let under_way = flights.get(&job.destination).and_then(Weak::upgrade);
@@ -225,20 +243,19 @@ impl Flights {
 
     /// Ends the download if this was its last caller, and waits until nothing of it is left.
     async fn leave(&self, flight: Arc<Flight>) {
-        let is_last = {
-            // Under the lock, so that nobody joins a flight that is being ended.
+        let outcome = {
+            // Under the lock, so that nobody joins a flight that is being ended, and of several who leave one is the last.
             let mut flights = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            let is_last = Arc::strong_count(&flight) == 1;
-            if is_last {
-                flights.retain(|_, other| !std::ptr::eq(other.as_ptr(), Arc::as_ptr(&flight)));
-                flight.cancel.cancel();
+            if Arc::strong_count(&flight) > 1 {
+                drop(flight);
+                return;
             }
-            is_last
+            flights.retain(|_, other| !std::ptr::eq(other.as_ptr(), Arc::as_ptr(&flight)));
+            flight.cancel.cancel();
+            flight.outcome.clone()
         };
-        if is_last {
-            // An error means that it has ended, too.
-            let _ = flight.outcome.clone().wait_for(Option::is_some).await;
-        }
+        // An error means that it has ended, too.
+        let _ = { outcome }.wait_for(Option::is_some).await;
     }
 }
 
@@ -247,13 +264,12 @@ impl Flight {
         let (stage, watched_stage) = watch::channel(Stage::Working);
         let (ended, outcome) = watch::channel(None);
         let (progress, cancel) = (Arc::new(watch::Sender::new(None)), CancellationToken::new());
-        let expected = job.download.expected.clone();
         let course = Course { transport, job, stage, progress: progress.clone(), cancel: cancel.clone() };
         tokio::spawn(async move {
             let result = course.fly().await;
             ended.send_replace(Some(result));
         });
-        Self { stage: watched_stage, progress, outcome, cancel, expected }
+        Self { stage: watched_stage, progress, outcome, cancel }
     }
 
     /// Waits for the end, or until `limit` has passed while somebody else has the lock.
@@ -332,11 +348,7 @@ impl Course {
         let mut contender = Some(Contender::new(self.job.lock_path(), redacted(&self.job.url), stale, poll));
         let mut foreign = None;
         loop {
-            let turn = select! {
-                turn = self.turn(&mut contender, poll, foreign) => turn?,
-                () = self.cancel.cancelled() => return Err(Error::aborted().with_url(&self.job.url)),
-            };
-            if let Turn::Ours(guard) = turn {
+            if let Turn::Ours(guard) = self.turn(&mut contender, poll, foreign).await? {
                 let worked = self.work(&guard).await;
                 // Removing the lock file may have to wait for another remover.
                 dispose(guard).await;
@@ -349,7 +361,11 @@ impl Course {
                 Presence::Nothing => {}
                 Presence::Foreign(found) => foreign = Some(found),
                 Presence::Intact(found, digests) => {
-                    if settled(&self.job.destination, found, self.job.lock.settle_delay()).await? {
+                    let settled = select! {
+                        settled = settled(&self.job.destination, found, self.job.lock.settle_delay()) => settled?,
+                        () = self.cancel.cancelled() => return Err(self.aborted()),
+                    };
+                    if settled {
                         // For who heard of the progress of the process that downloaded it.
                         self.progress.send_replace(Some(Progress { downloaded: found.size, total: found.size }));
                         return Ok(Downloaded { digests, ..Downloaded::cached(found.size) });
@@ -357,6 +373,10 @@ impl Course {
                 }
             }
         }
+    }
+
+    fn aborted(&self) -> Error {
+        Error::aborted().with_url(&self.job.url)
     }
 
     async fn presence(&self) -> Result<Presence> {
@@ -368,6 +388,10 @@ impl Course {
     async fn turn(&self, contender: &mut Option<Contender>, poll: Duration, foreign: Option<Ready>) -> Result<Turn> {
         let mut hurry = 0;
         for look in 0_u64.. {
+            // Not while an attempt is under way: it might still take the lock when the caller has been told otherwise.
+            if self.cancel.is_cancelled() {
+                return Err(self.aborted());
+            }
             let Some(mut mine) = contender.take() else {
                 return Err(Error::new(Kind::Internal, "the contender for the lock was lost"));
             };
@@ -404,6 +428,7 @@ impl Course {
                         break;
                     }
                     () = sleep_until(until) => break,
+                    () = self.cancel.cancelled() => return Err(self.aborted()),
                     () = sleep(OBSERVE), if self.progress.receiver_count() > 0 => self.observe().await?,
                 }
             }
