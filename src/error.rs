@@ -2,7 +2,7 @@
 //!
 //! An [`Error`] says what happened (`kind`), in words for a person (`message`), and keeps what a program
 //! switches on: `code`, `status`, `attempts`, `syscall`, `path`, `url`. Node's own codes are kept where Node has
-//! one; the table [`Kind::code`] names ours. URLs enter an error only through [`redacted`], so that no
+//! one; the table `Kind::code` names ours. URLs enter an error only through [`redacted`], so that no
 //! password can leave through a message.
 //!
 //! Whether a failure may pass by itself is decided once, here, by [`Error::is_retryable`]; the retry policy adds

@@ -3,11 +3,11 @@
 //! Each floor uses only floors below it:
 //!
 //! ```text
-//! 5  node/        the only code that names napi: convert, call, convert; abort: signals as tokens
+//! 5  node/        the only code that names napi: convert, call, convert
 //! 4  client       owns the long-lived parts, lends them to operations
-//! 3  operation/   one verb a file: request, download, locked; what they share: attempt, progress
+//! 3  operation/   one verb a file: request, download, locked; what they share: attempt, flight, progress
 //! 2  io/          one outside thing a file: transport (the only reqwest), resolve, tls, decode,
-//!                 lock (the only file locks), watch, staging (the only writer of destinations), digest
+//!                 lock (the only file locks), watch, staging (the only writer of destinations), writer, digest
 //! 1  policy/      decisions without I/O: retry, redirect, headers, holder, resume, integrity
 //! 0  error, options
 //! ```

@@ -12,7 +12,7 @@
 //!    the path. The lock appears whole and already held. Without hard links: create exclusively, then lock.
 //! 2. *Something at the path*: open it, try the kernel lock, make sure that it is still the file at the path, and let
 //!    [`judge`] decide from the answer, the content and the time whether to wait or to remove it.
-//! 3. *Remove*: one remover at a time, and only if the path still is the file that was judged ([`remove_if`]). Then
+//! 3. *Remove*: one remover at a time, and only if the path still is the file that was judged (`remove_if`). Then
 //!    start over.
 //!
 //! A holder renews the file's modification time ([`Guard::renew`]) and releases by unlinking under rule 3.

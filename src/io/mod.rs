@@ -8,3 +8,4 @@ pub mod staging;
 pub mod tls;
 pub mod transport;
 pub mod watch;
+pub mod writer;

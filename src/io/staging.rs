@@ -14,9 +14,6 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
-use bytes::Bytes;
-use tokio::sync::{mpsc, oneshot};
-
 use crate::error::{Error, Kind, Result};
 use crate::io::digest::Hashers;
 use crate::io::lock::{is_at, shortened, try_kernel_lock};
@@ -24,8 +21,6 @@ use crate::policy::holder::KernelLock;
 use crate::policy::integrity::{Algorithm, Digest};
 use crate::policy::resume::Record;
 
-/// Chunks that may wait for the disk: bounds memory, and hides short stalls on either side.
-const QUEUE: usize = 16;
 /// A sealed file that is younger than this is about to be published.
 const ORPHAN_MIN_AGE: Duration = Duration::from_secs(60);
 /// How long to wait until children that were just being started have closed their copies of the part file.
@@ -88,7 +83,7 @@ impl Staging {
     }
 
     /// Empties the part file for a new representation.
-    fn restart(&mut self, record: &Record) -> Result<()> {
+    pub fn restart(&mut self, record: &Record) -> Result<()> {
         self.file()?.set_len(0).map_err(|error| self.failed("ftruncate", &error))?;
         self.file()?.rewind().map_err(|error| self.failed("lseek", &error))?;
         self.hashers = self.fresh_hashers.clone();
@@ -104,7 +99,7 @@ impl Staging {
     }
 
     /// Makes the part file ready for its byte number `from`.
-    fn resume(&mut self, from: u64) -> Result<()> {
+    pub fn resume(&mut self, from: u64) -> Result<()> {
         let mut file = self.file()?;
         let length = file.metadata().map_err(|error| self.failed("stat", &error))?.len();
         if length < from {
@@ -122,7 +117,7 @@ impl Staging {
         Ok(())
     }
 
-    fn write(&mut self, chunk: &[u8]) -> Result<()> {
+    pub fn write(&mut self, chunk: &[u8]) -> Result<()> {
         self.file()?.write_all(chunk).map_err(|error| self.failed("write", &error))?;
         self.hashers.update(chunk);
         Ok(())
@@ -240,101 +235,6 @@ fn open_part(destination: &Path) -> Result<(PathBuf, File, bool)> {
             return Ok((part, file, false));
         }
     }
-}
-
-/// A part file behind a thread that writes, so that a slow disk stalls neither the connections nor other requests.
-#[derive(Debug)]
-pub struct Writer {
-    commands: mpsc::Sender<Command>,
-    finished: oneshot::Receiver<Result<Staging>>,
-    /// The part file as it will be when everything handed over is written. Changed only after a command was taken, so
-    /// that a caller that is cancelled midway leaves it true.
-    pub part: Found,
-}
-
-#[derive(Debug)]
-enum Command {
-    Restart(Record),
-    Resume(u64),
-    Write(Bytes),
-}
-
-impl Writer {
-    /// Opens the part file of a destination, to be hashed as it is written.
-    pub async fn open(destination: &Path, algorithms: Vec<Algorithm>) -> Result<Self> {
-        let destination = destination.to_owned();
-        let (commands, queue) = mpsc::channel(QUEUE);
-        let (opened, opening) = oneshot::channel();
-        let (done, finished) = oneshot::channel();
-        tokio::task::spawn_blocking(move || match Staging::open(&destination, algorithms) {
-            Ok((staging, found)) => {
-                let _ = opened.send(Ok(found));
-                // Nobody listens when the operation was dropped: then this removes the part file.
-                let _ = done.send(carry_out(queue, staging));
-            }
-            Err(error) => {
-                let _ = opened.send(Err(error));
-            }
-        });
-        let part = opening.await.unwrap_or_else(|_| Err(writer_died()))?;
-        Ok(Self { commands, finished, part })
-    }
-
-    /// Forgets what was written; what follows is described by `record`.
-    pub async fn restart(&mut self, record: Record) -> Result<()> {
-        self.send(Command::Restart(record.clone())).await?;
-        self.part = Found { length: 0, record: Some(record) };
-        Ok(())
-    }
-
-    /// Goes on with byte number `from`, which is not beyond what is there, of `total`.
-    pub async fn resume(&mut self, from: u64, total: u64) -> Result<()> {
-        self.send(Command::Resume(from)).await?;
-        self.part.length = from;
-        if let Some(record) = &mut self.part.record {
-            record.total = Some(total);
-        }
-        Ok(())
-    }
-
-    /// Hands over one chunk; waits while the disk is behind.
-    pub async fn write(&mut self, chunk: Bytes) -> Result<()> {
-        let length = chunk.len() as u64;
-        self.send(Command::Write(chunk)).await?;
-        self.part.length += length;
-        Ok(())
-    }
-
-    /// Waits until everything is written.
-    pub async fn finish(self) -> Result<Staging> {
-        drop(self.commands);
-        self.finished.await.unwrap_or_else(|_| Err(writer_died()))
-    }
-
-    async fn send(&mut self, command: Command) -> Result<()> {
-        if self.commands.send(command).await.is_ok() {
-            return Ok(());
-        }
-        match (&mut self.finished).await {
-            Ok(Err(error)) => Err(error),
-            _ => Err(writer_died()),
-        }
-    }
-}
-
-fn carry_out(mut queue: mpsc::Receiver<Command>, mut staging: Staging) -> Result<Staging> {
-    while let Some(command) = queue.blocking_recv() {
-        match command {
-            Command::Restart(record) => staging.restart(&record)?,
-            Command::Resume(from) => staging.resume(from)?,
-            Command::Write(chunk) => staging.write(&chunk)?,
-        }
-    }
-    Ok(staging)
-}
-
-fn writer_died() -> Error {
-    Error::new(Kind::Internal, "the thread that writes the part file died")
 }
 
 /// The progress of whoever downloads to this destination now, from what lies beside it.

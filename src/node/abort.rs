@@ -5,9 +5,9 @@ use napi::{Env, ValueType};
 use tokio_util::sync::CancellationToken;
 
 use crate::error::Error;
+use crate::node::arguments::wrong_type;
 use crate::node::bridge::property;
 use crate::node::error::{set_cause, to_js, to_js_with};
-use crate::node::options::wrong_type;
 
 /// The arguments of `addEventListener` and `removeEventListener`.
 type Listener<'env> = Function<'env, (), ()>;

@@ -13,7 +13,7 @@ use crate::error::{Error, Kind, Result};
 use crate::node::abort::Abort;
 use crate::node::error::to_js;
 use crate::node::options::{LockHolder, ProgressCallback, WaitCallback};
-use crate::operation::locked::OnWait;
+use crate::operation::flight::OnWait;
 use crate::operation::progress::Report;
 
 /// A value in JavaScript, valid until the current callback returns.

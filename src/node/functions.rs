@@ -7,11 +7,12 @@ use napi_derive::napi;
 use crate::client::Client;
 use crate::error::{Error, Kind};
 use crate::node::abort::Abort;
+use crate::node::arguments::{path, url};
 use crate::node::bridge::{Failure, Handle, Thrown, handle, on_wait, promise, report};
 use crate::node::error::{set_cause, to_js_with};
-use crate::node::options::{Attendance, download_options, lock_options, path, request_options, url};
+use crate::node::options::{Attendance, download_options, lock_options, request_options};
 use crate::node::response::{parse_json, response, result};
-use crate::operation::locked::Listeners;
+use crate::operation::flight::Listeners;
 use crate::operation::request::Response;
 
 /// Sends a request and resolves with the answer, whatever its status.

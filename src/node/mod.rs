@@ -8,6 +8,7 @@
 #![allow(clippy::needless_pass_by_value, clippy::trivially_copy_pass_by_ref)]
 
 mod abort;
+mod arguments;
 mod bridge;
 mod error;
 mod functions;

@@ -1,5 +1,5 @@
 //! What requests and downloads have in common: one attempt follows redirects within its time, and attempts are
-//! repeated as [`retry`](crate::policy::retry) says.
+//! repeated as [`retry`] says.
 
 use std::future::Future;
 use std::time::{Duration, SystemTime};

@@ -11,8 +11,9 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::error::{Error, Kind, Result, redacted};
-use crate::io::staging::{Finish, Progress, Staging, Writer};
+use crate::io::staging::{Finish, Progress, Staging};
 use crate::io::transport::{Answer, Transport};
+use crate::io::writer::Writer;
 use crate::operation::attempt::{Attempts, failure_of, first_hop, follow, retry_after, within};
 use crate::operation::{blocking, dispose, request::named};
 use crate::options::{DownloadOptions, Redirects, Retry};

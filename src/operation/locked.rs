@@ -1,17 +1,13 @@
 //! A download that one of many does for all: look, lock, look again, download, release.
 //!
 //! Between processes the [lock](crate::io::lock) chooses who works; the others are woken by its release and return the
-//! file that they find. Within one process, callers with the same destination share a [`Flight`]: one contender, one
+//! file that they find. Within one process, callers with the same destination share a [flight](crate::operation::flight): one contender, one
 //! download, and for each caller its own progress, its own lock timeout and its own end.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
 use tokio::select;
-use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -23,10 +19,9 @@ use crate::io::staging::{Progress, Ready, age, observe, ready};
 use crate::io::transport::Transport;
 use crate::io::watch::watch;
 use crate::operation::download::{Downloaded, Watchers, fetch};
-use crate::operation::progress::{Report, reported};
+use crate::operation::flight::{Controls, Flights, Listeners, Passenger, Stage};
 use crate::operation::{blocking, dispose};
 use crate::options::{DownloadOptions, LockOptions};
-use crate::policy::holder::Holder;
 use crate::policy::integrity::{Digest, Expected};
 
 /// How often to look where nothing wakes a waiter.
@@ -53,37 +48,6 @@ pub fn absolute(path: &Path) -> Result<PathBuf> {
     Ok(path_clean::clean(absolute))
 }
 
-/// Told once, when a caller begins to wait for another process.
-pub type OnWait = Box<dyn FnOnce(Holder) -> BoxFuture<'static, Result<()>> + Send>;
-
-/// What a caller wants to hear of.
-#[derive(Default)]
-pub struct Listeners {
-    pub report: Option<Report>,
-    pub on_wait: Option<OnWait>,
-}
-
-/// The downloads under way in this process, by destination.
-#[derive(Debug, Default)]
-pub struct Flights(Mutex<HashMap<PathBuf, Weak<Flight>>>);
-
-/// One download for all callers of this process. Ends when the last of them leaves.
-#[derive(Debug)]
-pub struct Flight {
-    stage: watch::Receiver<Stage>,
-    progress: Arc<watch::Sender<Option<Progress>>>,
-    outcome: watch::Receiver<Option<Result<Downloaded>>>,
-    cancel: CancellationToken,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-enum Stage {
-    /// Somebody else has the lock: the time of callers runs.
-    Waiting(Option<Holder>),
-    /// Looking, settling or downloading.
-    Working,
-}
-
 /// Returns the file that is there, joins a download under way, or starts one.
 ///
 /// Progress is that of whoever downloads, in this process or another.
@@ -104,12 +68,17 @@ pub async fn download_with_lock(
     if let Some(downloaded) = there {
         return Ok(downloaded);
     }
-    let downloaded = flights.fly(transport, &job, started, listeners, cancel).await?;
+    let fly = async |listeners| {
+        let passenger = Passenger { started, limit: job.lock.timeout, lock_path: &path, listeners, cancel };
+        let course = |controls| Course { transport: transport.clone(), job: job.clone(), controls };
+        flights.fly(&job.destination, passenger, |controls| course(controls).fly()).await
+    };
+    let downloaded = fly(listeners).await?;
     if is_as_expected(&job, &downloaded).await? {
         return Ok(downloaded);
     }
     // We shared the download of a caller with other expectations: the next one is for ours.
-    flights.fly(transport, &job, started, Listeners::default(), cancel).await
+    fly(Listeners::default()).await
 }
 
 /// Whether a file that may have been downloaded for another caller is what this one expects.
@@ -198,139 +167,11 @@ impl Job {
     }
 }
 
-impl Flights {
-    /// Joins a flight or starts one, and waits for its outcome.
-    async fn fly(
-        &self,
-        transport: &Transport,
-        job: &Job,
-        started: Instant,
-        listeners: Listeners,
-        cancel: &CancellationToken,
-    ) -> Result<Downloaded> {
-        let Listeners { report, mut on_wait } = listeners;
-        let (limit, path) = (job.lock.timeout, job.lock_path());
-        let flight = self.join(transport, job.clone());
-        let stop = cancel.child_token();
-        let outcome = async {
-            select! {
-                outcome = flight.outcome(started, limit, &path, &mut on_wait) => outcome,
-                () = stop.cancelled() => Err(Error::aborted().with_url(&job.url)),
-            }
-        };
-        let result = match report {
-            Some(report) => reported(flight.progress.subscribe(), report, outcome, &stop).await,
-            None => outcome.await,
-        };
-        if result.is_err() {
-            self.leave(flight).await;
-        }
-        result
-    }
-
-    fn join(&self, transport: &Transport, job: Job) -> Arc<Flight> {
-        let mut flights = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let under_way = flights.get(&job.destination).and_then(Weak::upgrade);
-        if let Some(flight) = under_way.filter(|flight| flight.outcome.borrow().is_none()) {
-            return flight;
-        }
-        flights.retain(|_, flight| flight.strong_count() > 0);
-        let destination = job.destination.clone();
-        let flight = Arc::new(Flight::start(transport.clone(), job));
-        flights.insert(destination, Arc::downgrade(&flight));
-        flight
-    }
-
-    /// Ends the download if this was its last caller, and waits until nothing of it is left.
-    async fn leave(&self, flight: Arc<Flight>) {
-        let outcome = {
-            // Under the lock, so that nobody joins a flight that is being ended, and of several who leave one is the last.
-            let mut flights = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            if Arc::strong_count(&flight) > 1 {
-                drop(flight);
-                return;
-            }
-            flights.retain(|_, other| !std::ptr::eq(other.as_ptr(), Arc::as_ptr(&flight)));
-            flight.cancel.cancel();
-            flight.outcome.clone()
-        };
-        // An error means that it has ended, too.
-        let _ = { outcome }.wait_for(Option::is_some).await;
-    }
-}
-
-impl Flight {
-    fn start(transport: Transport, job: Job) -> Self {
-        let (stage, watched_stage) = watch::channel(Stage::Working);
-        let (ended, outcome) = watch::channel(None);
-        let (progress, cancel) = (Arc::new(watch::Sender::new(None)), CancellationToken::new());
-        let course = Course { transport, job, stage, progress: progress.clone(), cancel: cancel.clone() };
-        tokio::spawn(async move {
-            let result = course.fly().await;
-            ended.send_replace(Some(result));
-        });
-        Self { stage: watched_stage, progress, outcome, cancel }
-    }
-
-    /// Waits for the end, or until `limit` has passed while somebody else has the lock.
-    async fn outcome(
-        &self,
-        started: Instant,
-        limit: Option<Duration>,
-        path: &Path,
-        on_wait: &mut Option<OnWait>,
-    ) -> Result<Downloaded> {
-        let (mut stage, mut outcome) = (self.stage.clone(), self.outcome.clone());
-        // A limit beyond what the clock can count is none.
-        let deadline = limit.and_then(|limit| started.checked_add(limit));
-        loop {
-            let waiting = match &*stage.borrow_and_update() {
-                Stage::Waiting(holder) => Some(holder.clone()),
-                Stage::Working => None,
-            };
-            if let Some(Some(holder)) = &waiting
-                && let Some(on_wait) = on_wait.take()
-            {
-                on_wait(holder.clone()).await?;
-            }
-            let timed_out = async {
-                match deadline.filter(|_| waiting.is_some()) {
-                    Some(deadline) => sleep_until(deadline).await,
-                    None => std::future::pending().await,
-                }
-            };
-            select! {
-                biased;
-                ended = outcome.wait_for(Option::is_some) => {
-                    let lost = || Err(Error::new(Kind::Internal, "the shared download ended without an outcome"));
-                    return ended.map_or_else(|_| lost(), |ended| ended.clone().unwrap_or_else(lost));
-                }
-                () = timed_out => return Err(lock_timeout(limit.unwrap_or_default(), path, waiting.flatten())),
-                Ok(()) = stage.changed() => {}
-            }
-        }
-    }
-}
-
-impl Drop for Flight {
-    fn drop(&mut self) {
-        self.cancel.cancel();
-    }
-}
-
-fn lock_timeout(limit: Duration, path: &Path, holder: Option<Holder>) -> Error {
-    let by = holder.as_ref().map_or_else(|| "an unknown process".to_owned(), |holder| format!("PID {}", holder.pid));
-    let message = format!("Lock acquisition timed out after {}ms (held by {by})", limit.as_millis());
-    Error::new(Kind::LockTimeout, message).with_lock(path, holder)
-}
-
 /// The part of a flight that runs by itself.
 struct Course {
     transport: Transport,
     job: Job,
-    stage: watch::Sender<Stage>,
-    progress: Arc<watch::Sender<Option<Progress>>>,
-    cancel: CancellationToken,
+    controls: Controls,
 }
 
 /// What waiting has led to.
@@ -342,7 +183,7 @@ enum Turn {
 }
 
 impl Course {
-    async fn fly(&self) -> Result<Downloaded> {
+    async fn fly(self) -> Result<Downloaded> {
         let LockOptions { stale, poll, .. } = self.job.lock;
         let poll = poll.max(Duration::from_millis(1));
         let mut contender = Some(Contender::new(self.job.lock_path(), redacted(&self.job.url), stale, poll));
@@ -356,18 +197,20 @@ impl Course {
                     return Ok(downloaded);
                 }
             }
-            self.stage.send_replace(Stage::Working);
+            self.controls.stage.send_replace(Stage::Working);
             match self.presence().await? {
                 Presence::Nothing => {}
                 Presence::Foreign(found) => foreign = Some(found),
                 Presence::Intact(found, digests) => {
                     let settled = select! {
                         settled = settled(&self.job.destination, found, self.job.lock.settle_delay()) => settled?,
-                        () = self.cancel.cancelled() => return Err(self.aborted()),
+                        () = self.controls.cancel.cancelled() => return Err(self.aborted()),
                     };
                     if settled {
                         // For who heard of the progress of the process that downloaded it.
-                        self.progress.send_replace(Some(Progress { downloaded: found.size, total: found.size }));
+                        self.controls
+                            .progress
+                            .send_replace(Some(Progress { downloaded: found.size, total: found.size }));
                         return Ok(Downloaded { digests, ..Downloaded::cached(found.size) });
                     }
                 }
@@ -389,7 +232,7 @@ impl Course {
         let mut hurry = 0;
         for look in 0_u64.. {
             // Not while an attempt is under way: it might still take the lock when the caller has been told otherwise.
-            if self.cancel.is_cancelled() {
+            if self.controls.cancel.is_cancelled() {
                 return Err(self.aborted());
             }
             let Some(mut mine) = contender.take() else {
@@ -411,7 +254,7 @@ impl Course {
                 None => return Ok(Turn::Appeared),
                 Some(Attempt::Acquired(guard)) => return Ok(Turn::Ours(guard)),
                 Some(Attempt::Blocked(holder)) => {
-                    self.stage.send_replace(Stage::Waiting(holder));
+                    self.controls.stage.send_replace(Stage::Waiting(holder));
                 }
             }
             let pause = match (hurry, wake.wakes()) {
@@ -428,8 +271,8 @@ impl Course {
                         break;
                     }
                     () = sleep_until(until) => break,
-                    () = self.cancel.cancelled() => return Err(self.aborted()),
-                    () = sleep(OBSERVE), if self.progress.receiver_count() > 0 => self.observe().await?,
+                    () = self.controls.cancel.cancelled() => return Err(self.aborted()),
+                    () = sleep(OBSERVE), if self.controls.progress.receiver_count() > 0 => self.observe().await?,
                 }
             }
         }
@@ -440,7 +283,7 @@ impl Course {
     async fn observe(&self) -> Result<()> {
         let destination = self.job.destination.clone();
         if let Some(progress) = blocking(move || Ok(observe(&destination))).await? {
-            self.progress.send_replace(Some(progress));
+            self.controls.progress.send_replace(Some(progress));
         }
         Ok(())
     }
@@ -450,9 +293,9 @@ impl Course {
         if matches!(self.presence().await?, Presence::Intact(..)) {
             return Ok(None);
         }
-        self.stage.send_replace(Stage::Working);
+        self.controls.stage.send_replace(Stage::Working);
         let Job { url, destination, download, .. } = self.job.clone();
-        let watchers = Watchers { progress: &self.progress, cancel: &self.cancel };
+        let watchers = Watchers { progress: &self.controls.progress, cancel: &self.controls.cancel };
         let fetched = fetch(&self.transport, url, &destination, download, watchers);
         let alive = async {
             loop {

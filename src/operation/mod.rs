@@ -2,6 +2,7 @@
 
 pub mod attempt;
 pub mod download;
+pub mod flight;
 pub mod locked;
 pub mod progress;
 pub mod request;

@@ -1,0 +1,206 @@
+//! Arguments of JavaScript callers, one by one: what has the wrong type or an impossible value is refused by name.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use napi::bindgen_prelude::{FromNapiValue, JsObjectValue, Object, Uint8ArraySlice, Unknown};
+use napi::{Env, JsString, JsValue, ValueType};
+
+use crate::error::{Error, Kind};
+use crate::node::bridge::property;
+use crate::node::error::to_js;
+
+/// `undefined` and `null` are no options; anything but an object is refused.
+pub fn read<T: FromNapiValue>(env: &Env, options: Option<Unknown<'_>>) -> napi::Result<Option<T>> {
+    let Some(options) = options else {
+        return Ok(None);
+    };
+    match options.get_type()? {
+        ValueType::Undefined | ValueType::Null => Ok(None),
+        // SAFETY: the value is a live object of this environment.
+        ValueType::Object | ValueType::Function => unsafe { T::from_napi_value(env.raw(), options.raw()) }.map(Some),
+        _ => Err(wrong_type(env, "options", "an object", options)),
+    }
+}
+
+/// A URL, as a string or as an object of class `URL`.
+pub fn url(env: &Env, value: Unknown) -> napi::Result<url::Url> {
+    let text = match value.get_type()? {
+        ValueType::String => string(env, "url", value)?,
+        ValueType::Object => {
+            let href = property(&Object::from_unknown(value)?, "href")?;
+            if href.get_type()? != ValueType::String {
+                return Err(wrong_type(env, "url", "a string or a URL", value));
+            }
+            string(env, "url", href)?
+        }
+        _ => return Err(wrong_type(env, "url", "a string or a URL", value)),
+    };
+    crate::operation::attempt::parse_url(&text).map_err(|error| to_js(env, error))
+}
+
+pub fn path(env: &Env, name: &str, value: Unknown) -> napi::Result<PathBuf> {
+    let path = string(env, name, value)?;
+    if path.is_empty() || path.contains('\0') {
+        return Err(wrong_value(env, name, "must be a path, not empty and without null bytes", format!("{path:?}")));
+    }
+    Ok(path.into())
+}
+
+pub fn given<'env, T>(
+    value: Option<Unknown<'env>>,
+    convert: impl FnOnce(Unknown<'env>) -> napi::Result<T>,
+) -> napi::Result<Option<T>> {
+    value.map(convert).transpose()
+}
+
+pub fn method(env: &Env, value: Unknown) -> napi::Result<Method> {
+    const NAME: &str = "options.method";
+    let text = string(env, NAME, value)?;
+    match Method::from_bytes(text.to_ascii_uppercase().as_bytes()) {
+        // CONNECT makes a tunnel, which no caller could use.
+        Ok(method) if method != Method::CONNECT => Ok(method),
+        _ => Err(wrong_value(env, NAME, "must be an HTTP method", format!("{text:?}"))),
+    }
+}
+
+pub fn body(env: &Env, value: Unknown) -> napi::Result<Option<bytes::Bytes>> {
+    const NAME: &str = "options.body";
+    match value.get_type()? {
+        ValueType::Null => Ok(None),
+        ValueType::String => Ok(Some(string(env, NAME, value)?.into())),
+        ValueType::Object if value.is_typedarray()? => {
+            // Copied: the caller may change it while it is sent.
+            let bytes = Uint8ArraySlice::from_unknown(value)
+                .map_err(|_| wrong_type(env, NAME, "a string, a Buffer or a Uint8Array", value))?;
+            Ok(Some(bytes::Bytes::copy_from_slice(&bytes)))
+        }
+        _ => Err(wrong_type(env, NAME, "a string, a Buffer or a Uint8Array", value)),
+    }
+}
+
+/// The fields of the caller, and our `User-Agent` if he has none.
+pub fn headers(env: &Env, value: Option<Unknown>) -> napi::Result<HeaderMap> {
+    let mut headers = HeaderMap::new();
+    if let Some(value) = value {
+        const NAME: &str = "options.headers";
+        if value.get_type()? != ValueType::Object {
+            return Err(wrong_type(env, NAME, "an object of strings", value));
+        }
+        let fields = Object::from_unknown(value)?;
+        for name in Object::keys(&fields)? {
+            let value = fields.get_property_unchecked(env.create_string(&name)?)?;
+            let shown = format!("{NAME}[{name:?}]");
+            let text = string(env, &shown, value)?;
+            let field = HeaderName::from_bytes(name.as_bytes())
+                .map_err(|_| wrong_value(env, NAME, "must have valid field names", format!("{name:?}")))?;
+            // The value may be a secret: it is not repeated.
+            let value = latin_1(&text)
+                .ok_or_else(|| to_js(env, Error::argument(&shown, "must be a valid field value", "another string")))?;
+            headers.append(field, value);
+        }
+    }
+    if let header::Entry::Vacant(absent) = headers.entry(header::USER_AGENT) {
+        absent.insert(user_agent(env));
+    }
+    Ok(headers)
+}
+
+/// Each character a byte, as Node sends it; `None` for what does not fit or must not be in a field.
+fn latin_1(text: &str) -> Option<HeaderValue> {
+    let bytes: Option<Vec<u8>> = text.chars().map(|character| u8::try_from(u32::from(character)).ok()).collect();
+    HeaderValue::from_bytes(&bytes?).ok()
+}
+
+/// `socket-registry/<version> node/v<version> <platform>/<arch>`, with Node's names for both.
+fn user_agent(env: &Env) -> HeaderValue {
+    let node = env.get_node_version().map_or_else(
+        |_| "unknown".to_owned(),
+        |version| format!("v{}.{}.{}", version.major, version.minor, version.patch),
+    );
+    let platform = match std::env::consts::OS {
+        "macos" => "darwin",
+        "windows" => "win32",
+        other => other,
+    };
+    let architecture = match std::env::consts::ARCH {
+        "x86_64" => "x64",
+        "aarch64" => "arm64",
+        "x86" => "ia32",
+        other => other,
+    };
+    let text = format!("socket-registry/{} node/{node} {platform}/{architecture}", env!("CARGO_PKG_VERSION"));
+    HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static("socket-registry"))
+}
+
+pub fn function<F: FromNapiValue>(env: &Env, name: &str, value: Unknown<'_>) -> napi::Result<F> {
+    if value.get_type()? != ValueType::Function {
+        return Err(wrong_type(env, name, "a function", value));
+    }
+    F::from_unknown(value)
+}
+
+pub fn boolean(env: &Env, name: &str, value: Unknown) -> napi::Result<bool> {
+    if value.get_type()? != ValueType::Boolean {
+        return Err(wrong_type(env, name, "a boolean", value));
+    }
+    bool::from_unknown(value)
+}
+
+pub fn string(env: &Env, name: &str, value: Unknown) -> napi::Result<String> {
+    if value.get_type()? != ValueType::String {
+        return Err(wrong_type(env, name, "a string", value));
+    }
+    JsString::from_unknown(value)?.into_utf8()?.into_owned()
+}
+
+fn number(env: &Env, name: &str, value: Unknown) -> napi::Result<f64> {
+    if value.get_type()? != ValueType::Number {
+        return Err(wrong_type(env, name, "a number", value));
+    }
+    f64::from_unknown(value)
+}
+
+/// A whole number; more than `u32` holds is as good as its maximum.
+pub fn count(env: &Env, name: &str, value: Unknown) -> napi::Result<u32> {
+    let number = number(env, name, value)?;
+    if !(number >= 0.0 && number.fract() == 0.0) {
+        return Err(wrong_value(env, name, "must be a whole number, 0 or more", number));
+    }
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked, and saturating")]
+    Ok(number as u32)
+}
+
+/// Milliseconds, fractions allowed; what no clock can count is [`Duration::MAX`].
+pub fn duration(env: &Env, name: &str, value: Unknown) -> napi::Result<Duration> {
+    let number = number(env, name, value)?;
+    if number.is_nan() || number < 0.0 {
+        return Err(wrong_value(env, name, "must be a number of milliseconds, 0 or more", number));
+    }
+    Ok(Duration::try_from_secs_f64(number / 1000.0).unwrap_or(Duration::MAX))
+}
+
+/// The limit of an attempt; 0 is none, as in Node, and so is infinity.
+pub fn limit(
+    env: &Env,
+    name: &str,
+    value: Option<Unknown>,
+    default: Option<Duration>,
+) -> napi::Result<Option<Duration>> {
+    let Some(value) = value else {
+        return Ok(default);
+    };
+    let limit = duration(env, name, value)?;
+    Ok(Some(limit).filter(|limit| !limit.is_zero() && *limit != Duration::MAX))
+}
+
+pub fn wrong_type(env: &Env, name: &str, expected: &str, received: Unknown) -> napi::Error {
+    let received = received.get_type().map_or_else(|_| "an unknown value".to_owned(), |kind| kind.to_string());
+    let message = format!("The argument \"{name}\" must be {expected}. Received {}", received.to_lowercase());
+    to_js(env, Error::new(Kind::ArgumentType, message))
+}
+
+pub fn wrong_value(env: &Env, name: &str, rule: &str, received: impl std::fmt::Display) -> napi::Error {
+    to_js(env, Error::argument(name, rule, received))
+}
