@@ -10,7 +10,7 @@ fuzz_target!(|content: &[u8]| {
     let holder = Holder::parse(content);
     for lock in [KernelLock::Busy, KernelLock::Free, KernelLock::Unsupported] {
         let quiet = Quiet { age: Duration::from_secs(1), unchanged: Duration::ZERO };
-        judge(lock, holder.as_ref(), quiet, Duration::MAX, |_| true);
+        judge(lock, holder.as_ref(), quiet, Duration::MAX, std::time::SystemTime::now(), |_| true);
     }
     if let Some(holder) = holder {
         let again = Holder::parse(holder.to_json().as_bytes()).expect("our own JSON is readable");

@@ -176,8 +176,9 @@ impl Contender {
         let holder = if metadata.is_file() { read_holder(&present.file) } else { None };
         let modified = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
         let since = std::mem::replace(&mut present.seen, Instant::now()).elapsed();
-        let quiet = present.vigil.look(modified, SystemTime::now(), since, self.tick);
-        let verdict = judge(lock, holder.as_ref(), quiet, self.stale, system.is_alive);
+        let now = SystemTime::now();
+        let quiet = present.vigil.look(modified, now, since, self.tick);
+        let verdict = judge(lock, holder.as_ref(), quiet, self.stale, now, system.is_alive);
         if verdict == Verdict::Wait {
             if lock == KernelLock::Free {
                 // An older holder's, or one being written: it must look unlocked to others too.

@@ -42,6 +42,13 @@ impl Holder {
         })
     }
 
+    /// Time since its start by the clock; older holders judge each other by this.
+    fn age(&self, now: SystemTime) -> Duration {
+        let since = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+        let started = self.start_time.unwrap_or(f64::INFINITY) / 1000.0;
+        Duration::try_from_secs_f64(since - started).unwrap_or_default()
+    }
+
     pub fn to_json(&self) -> String {
         json!({
             "pid": self.pid,
@@ -101,6 +108,7 @@ pub fn judge(
     holder: Option<&Holder>,
     quiet: Quiet,
     stale: Duration,
+    now: SystemTime,
     alive: impl FnOnce(u32) -> bool,
 ) -> Verdict {
     let remove = match (lock, holder) {
@@ -112,7 +120,7 @@ pub fn judge(
         (_, Some(holder @ Holder { refresh: Some(every), .. })) => {
             is_frozen(Some(holder), quiet, stale) || (quiet.reaches(*every * 2) && !alive(holder.pid))
         }
-        (_, Some(holder)) => quiet.reaches(stale) || !alive(holder.pid),
+        (_, Some(holder)) => quiet.reaches(stale) || holder.age(now) >= stale || !alive(holder.pid),
     };
     if remove { Verdict::Remove } else { Verdict::Wait }
 }
@@ -161,7 +169,7 @@ mod tests {
     fn ours() -> Holder {
         Holder {
             pid: 7,
-            start_time: Some(1.0),
+            start_time: Some(1_000_000.0),
             url: Some("http://a/".into()),
             kernel_lock: true,
             refresh: Some(Duration::from_secs(10)),
@@ -177,7 +185,7 @@ mod tests {
     }
 
     fn verdict(lock: KernelLock, holder: Option<&Holder>, quiet: Quiet, alive: bool) -> Verdict {
-        judge(lock, holder, quiet, STALE, |_| alive)
+        judge(lock, holder, quiet, STALE, SystemTime::UNIX_EPOCH + SECOND * 1000, |_| alive)
     }
 
     #[test]
@@ -206,6 +214,12 @@ mod tests {
         assert_eq!(verdict(KernelLock::Free, Some(&older()), quiet(0, 0), false), Verdict::Remove);
         assert_eq!(verdict(KernelLock::Free, Some(&older()), quiet(300, 0), true), Verdict::Remove);
         assert_eq!(verdict(KernelLock::Unsupported, Some(&older()), quiet(299, 0), true), Verdict::Wait);
+        for (start, expected) in [(700_000.0, Verdict::Remove), (700_001.0, Verdict::Wait), (9e9, Verdict::Wait)] {
+            let holder = Holder { start_time: Some(start), ..older() };
+            assert_eq!(verdict(KernelLock::Free, Some(&holder), quiet(0, 0), true), expected, "{start}");
+        }
+        let unknown = Holder { start_time: None, ..older() };
+        assert_eq!(verdict(KernelLock::Free, Some(&unknown), quiet(0, 0), true), Verdict::Wait);
     }
 
     #[test]

@@ -64,7 +64,8 @@ fn crash(guard: Guard) {
 
 /// A process's JSON, as older JavaScript holders write it.
 fn older(pid: u32) -> String {
-    format!(r#"{{"pid":{pid},"startTime":1700000000000,"url":"http://a/"}}"#)
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis();
+    format!(r#"{{"pid":{pid},"startTime":{now},"url":"http://a/"}}"#)
 }
 
 const NO_LINKS: System = System { hard_link: |_, _| Err(io::Error::from(io::ErrorKind::Unsupported)), ..System::REAL };
