@@ -139,17 +139,18 @@ impl Staging {
     pub fn publish(mut self, finish: Finish) -> Result<u64> {
         let file = self.file.take().ok_or_else(|| Error::new(Kind::Internal, "a part file was published twice"))?;
         let size = file.metadata().map_err(|error| self.failed("stat", &error))?.len();
-        #[cfg(unix)]
-        if let Some(mode) = finish.mode {
-            use std::os::unix::fs::PermissionsExt;
-            let permissions = fs::Permissions::from_mode(mode);
-            file.set_permissions(permissions).map_err(|error| self.failed("fchmod", &error))?;
-        }
         if finish.fsync {
             file.sync_all().map_err(|error| self.failed("fsync", &error))?;
         }
         let record = record_path(&self.part);
         self.settle(file)?;
+        // Last, because a mode may take away the right to read.
+        #[cfg(unix)]
+        if let Some(mode) = finish.mode {
+            use std::os::unix::fs::PermissionsExt;
+            fs::set_permissions(&self.part, fs::Permissions::from_mode(mode))
+                .map_err(|error| self.failed("chmod", &error))?;
+        }
         fs::rename(&self.part, &self.destination)
             .map_err(|error| Error::file("Failed to write file", "rename", &self.destination, &error))?;
         let _ = fs::remove_file(record);
