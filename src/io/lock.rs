@@ -368,6 +368,11 @@ impl Guard {
         is_at(&self.file, &self.path)
     }
 
+    /// Whether somebody else's lock is in its place.
+    pub fn is_replaced(&self) -> bool {
+        fs::symlink_metadata(&self.path).is_ok() && !self.is_current()
+    }
+
     /// The holder's sign of life; due every [`Guard::every`]. Goes by the open file, never by the path.
     pub fn renew(&self) {
         let _ = self.file.set_modified(SystemTime::now());

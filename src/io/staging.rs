@@ -63,8 +63,12 @@ impl Staging {
     /// Creates the directory and the part file of a destination, or takes over what a dead process left.
     pub fn open(destination: &Path, algorithms: impl IntoIterator<Item = Algorithm>) -> Result<(Self, Found)> {
         let directory = destination.parent().unwrap_or(Path::new("."));
-        fs::create_dir_all(directory)
-            .map_err(|error| Error::file("Failed to create directory", "mkdir", directory, &error))?;
+        fs::create_dir_all(directory).map_err(|error| {
+            // "Exists" of a file where a directory is needed helps nobody.
+            let is_file = error.kind() == io::ErrorKind::AlreadyExists;
+            let error = if is_file { io::ErrorKind::NotADirectory.into() } else { error };
+            Error::file("Failed to create directory", "mkdir", directory, &error)
+        })?;
         if destination.is_dir() {
             let error = io::Error::from(io::ErrorKind::IsADirectory);
             return Err(Error::file("Failed to write file", "open", destination, &error));

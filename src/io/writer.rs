@@ -18,7 +18,8 @@ const QUEUE: usize = 16;
 #[derive(Debug)]
 pub struct Writer {
     commands: mpsc::Sender<Command>,
-    finished: oneshot::Receiver<Result<Staging>>,
+    /// Taken by whoever hears the outcome: it comes once.
+    finished: Option<oneshot::Receiver<Result<Staging>>>,
     /// The part file as it will be when everything handed over is written. Changed only after a command was taken, so
     /// that a caller that is cancelled midway leaves it true.
     pub part: Found,
@@ -49,7 +50,7 @@ impl Writer {
             }
         });
         let part = opening.await.unwrap_or_else(|_| Err(writer_died()))?;
-        Ok(Self { commands, finished, part })
+        Ok(Self { commands, finished: Some(finished), part })
     }
 
     /// Forgets what was written; what follows is described by `record`.
@@ -77,19 +78,22 @@ impl Writer {
         Ok(())
     }
 
-    /// Waits until everything is written.
+    /// Waits until everything is written. An error that a command has already given is not given again.
     pub async fn finish(self) -> Result<Staging> {
         drop(self.commands);
-        self.finished.await.unwrap_or_else(|_| Err(writer_died()))
+        match self.finished {
+            Some(finished) => finished.await.unwrap_or_else(|_| Err(writer_died())),
+            None => Err(writer_died()),
+        }
     }
 
     async fn send(&mut self, command: Command) -> Result<()> {
         if self.commands.send(command).await.is_ok() {
             return Ok(());
         }
-        match (&mut self.finished).await {
-            Ok(Err(error)) => Err(error),
-            _ => Err(writer_died()),
+        match self.finished.take() {
+            Some(finished) => Err(finished.await.ok().and_then(Result::err).unwrap_or_else(writer_died)),
+            None => Err(writer_died()),
         }
     }
 }

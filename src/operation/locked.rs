@@ -307,8 +307,11 @@ impl Course {
             fetched = fetched => fetched?,
             () = alive => unreachable!("renews as long as it runs"),
         };
-        if !guard.is_current() {
-            // This process was stopped for so long that another one took over: what that one publishes counts.
+        // A process that was stopped for so long that another one took over publishes nothing: what that one publishes
+        // counts. A lock file that somebody removed, with nobody in its place, is no reason to download again.
+        let destination = self.job.destination.clone();
+        if !guard.is_current() && (guard.is_replaced() || ready(&destination).is_some()) {
+            dispose(fetched).await;
             return Ok(None);
         }
         fetched.publish().await.map(Some)
