@@ -207,6 +207,12 @@ impl Error {
     }
 
     #[must_use]
+    pub fn with_path(mut self, path: &Path) -> Self {
+        self.0.path = Some(path.to_owned());
+        self
+    }
+
+    #[must_use]
     pub fn with_cause(mut self, cause: impl fmt::Display) -> Self {
         self.0.cause = Some(cause.to_string());
         self

@@ -23,6 +23,8 @@ use crate::policy::resume::Record;
 
 /// A sealed file that is younger than this is about to be published.
 const ORPHAN_MIN_AGE: Duration = Duration::from_secs(60);
+/// Looks at a part file that others come and go with, before leaving it to them.
+const ROUNDS: u32 = 16;
 /// How long to wait until children that were just being started have closed their copies of the part file.
 const EXEC_PATIENCE: Duration = Duration::from_secs(2);
 
@@ -31,6 +33,7 @@ const EXEC_PATIENCE: Duration = Duration::from_secs(2);
 pub struct Staging {
     destination: PathBuf,
     part: PathBuf,
+    record: PathBuf,
     /// Whether the part file has the name under which a later call looks for it.
     is_findable: bool,
     file: Option<File>,
@@ -73,17 +76,25 @@ impl Staging {
             let error = io::Error::from(io::ErrorKind::IsADirectory);
             return Err(Error::file("Failed to write file", "open", destination, &error));
         }
+        if let Err(error) = fs::symlink_metadata(destination)
+            && error.kind() == io::ErrorKind::InvalidFilename
+        {
+            // Said now rather than when everything has been fetched.
+            return Err(Error::file("Failed to write file", "open", destination, &error));
+        }
         let (part, file, is_findable) = open_part(destination)?;
         let found = if is_findable {
-            let length = file.metadata().map_or(0, |found| found.len());
-            let record = fs::read(record_path(&part)).ok().and_then(|content| Record::parse(&content));
-            Found { length, record }
+            Found { length: file.metadata().map_or(0, |found| found.len()), record: record_of(&part) }
         } else {
             Found::default()
         };
         let hashers = Hashers::new(algorithms);
         let destination = destination.to_owned();
-        Ok((Self { destination, part, is_findable, file: Some(file), fresh_hashers: hashers.clone(), hashers }, found))
+        let record = record_path(&part);
+        Ok((
+            Self { destination, part, record, is_findable, file: Some(file), fresh_hashers: hashers.clone(), hashers },
+            found,
+        ))
     }
 
     /// Empties the part file for a new representation.
@@ -91,10 +102,10 @@ impl Staging {
         self.file()?.set_len(0).map_err(|error| self.failed("ftruncate", &error))?;
         self.file()?.rewind().map_err(|error| self.failed("lseek", &error))?;
         self.hashers = self.fresh_hashers.clone();
-        let path = record_path(&self.part);
-        if let Err(error) = fs::write(&path, record.to_json()) {
+        let path = &self.record;
+        if let Err(error) = fs::write(path, record.to_json()) {
             // Without a record nothing can be continued, which is safe; with the old one it would not be.
-            match fs::remove_file(&path) {
+            match fs::remove_file(path) {
                 Err(left) if left.kind() != io::ErrorKind::NotFound => return Err(self.failed("write", &error)),
                 _ => {}
             }
@@ -135,19 +146,19 @@ impl Staging {
     /// Leaves the part file for a later call, if that could find it.
     pub fn keep(mut self) {
         if self.is_findable {
+            self.file = None;
             self.part = PathBuf::new();
         }
     }
 
     /// The whole file becomes the destination, in one step.
     pub fn publish(mut self, finish: Finish) -> Result<u64> {
-        let file = self.file.take().ok_or_else(|| Error::new(Kind::Internal, "a part file was published twice"))?;
-        let size = file.metadata().map_err(|error| self.failed("stat", &error))?.len();
+        let size = self.file()?.metadata().map_err(|error| self.failed("stat", &error))?.len();
         if finish.fsync {
-            file.sync_all().map_err(|error| self.failed("fsync", &error))?;
+            self.file()?.sync_all().map_err(|error| self.failed("fsync", &error))?;
         }
-        let record = record_path(&self.part);
-        self.settle(file)?;
+        // Held until the rename: an unlocked file would look abandoned to sweepers.
+        let _sealed = self.seal()?;
         // Last, because a mode may take away the right to read.
         #[cfg(unix)]
         if let Some(mode) = finish.mode {
@@ -157,7 +168,7 @@ impl Staging {
         }
         fs::rename(&self.part, &self.destination)
             .map_err(|error| Error::file("Failed to write file", "rename", &self.destination, &error))?;
-        let _ = fs::remove_file(record);
+        let _ = fs::remove_file(&self.record);
         if finish.fsync {
             // The new name, too. Not every file system can, and the file itself is safe.
             let _ = self.destination.parent().map(|directory| File::open(directory).and_then(|it| it.sync_all()));
@@ -168,31 +179,37 @@ impl Staging {
         Ok(size)
     }
 
-    /// Closes the file and waits until nobody has it open for writing any more.
+    /// Gives the part file a name that nobody else uses, makes sure that it is the file that we wrote, and waits until
+    /// nobody has it open for writing any more.
     ///
     /// A child that another thread is just starting holds a copy of every descriptor until its `exec`; a program that
     /// is run meanwhile fails with `ETXTBSY`. A kernel lock belongs to the open file description and all its copies, so
-    /// once a fresh description gets the lock, no copy is left (rust-lang/rust#114554). Under a name of its own, because
-    /// for a moment nobody holds the lock of what would look like an abandoned part file.
-    #[cfg(unix)]
-    fn settle(&mut self, file: File) -> Result<()> {
+    /// once a fresh description gets the lock, no copy is left (rust-lang/rust#114554).
+    fn seal(&mut self) -> Result<File> {
         let sealed = part_path(&self.destination, &unique_infix(), "sealed");
+        if !is_at(self.file()?, &self.part) {
+            return Err(self.replaced());
+        }
         fs::rename(&self.part, &sealed).map_err(|error| self.failed("rename", &error))?;
+        if !is_at(self.file()?, &sealed) {
+            // Replaced between the look and the rename: give it back to whoever it belongs to.
+            let _ = fs::rename(&sealed, &self.part);
+            return Err(self.replaced());
+        }
         self.part = sealed;
         let fresh = File::open(&self.part).map_err(|error| self.failed("open", &error))?;
-        drop(file);
+        self.file = None;
         let started = Instant::now();
         while try_kernel_lock(&fresh) == KernelLock::Busy && started.elapsed() < EXEC_PATIENCE {
             std::thread::sleep(Duration::from_micros(500));
         }
-        Ok(())
+        Ok(fresh)
     }
 
-    /// Windows neither copies handles into children unasked nor renames open files.
-    #[cfg(not(unix))]
-    fn settle(&mut self, file: File) -> Result<()> {
-        drop(file);
-        Ok(())
+    fn replaced(&self) -> Error {
+        let message =
+            format!("Failed to write file: '{}' was removed or replaced by somebody else", self.part.display());
+        Error::new(Kind::File, message).with_code("ENOENT").with_syscall("rename").with_path(&self.part)
     }
 
     fn file(&self) -> Result<&File> {
@@ -206,26 +223,35 @@ impl Staging {
 
 impl Drop for Staging {
     fn drop(&mut self) {
-        if self.part.as_os_str().is_empty() {
-            return;
+        // Only what is ours, and while we still hold its lock, so that nobody takes over a file that is about to vanish.
+        let is_ours = match &self.file {
+            Some(file) => is_at(file, &self.part),
+            None => !self.part.as_os_str().is_empty(),
+        };
+        if is_ours {
+            let _ = fs::remove_file(&self.record);
+            let _ = fs::remove_file(&self.part);
         }
-        let _ = fs::remove_file(record_path(&self.part));
-        // While we still hold its lock, so that nobody takes over a file that is about to vanish.
-        let _ = fs::remove_file(&self.part);
     }
 }
 
-/// Opens the part file of a destination. Its state, and what is there.
+/// Opens the part file of a destination. Where it is, and whether a later call would find it there.
 fn open_part(destination: &Path) -> Result<(PathBuf, File, bool)> {
-    let open = |part: &Path| {
-        let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(part);
-        opened.map_err(|error| Error::file("Failed to write file", "open", part, &error))
-    };
     let part = part_path(destination, "", "part");
-    loop {
-        let file = open(&part)?;
+    for _ in 0..ROUNDS {
+        // What cannot be opened, somebody else's file or a link for instance, is left alone.
+        let Ok(file) = open_no_link(&part) else {
+            break;
+        };
         match try_kernel_lock(&file) {
-            KernelLock::Free if is_at(&file, &part) => return Ok((part, file, true)),
+            KernelLock::Free if is_at(&file, &part) => {
+                // A file with content and without a record is not one that we left.
+                let is_ours = file.metadata().is_ok_and(|found| found.len() == 0) || record_of(&part).is_some();
+                if is_ours {
+                    return Ok((part, file, true));
+                }
+                break;
+            }
             // Its holder published or removed it between our open and our lock: it is no part file any more.
             KernelLock::Free => {}
             // No kernel locks that would tell, or busy: only a name of our own is safe.
@@ -234,18 +260,33 @@ fn open_part(destination: &Path) -> Result<(PathBuf, File, bool)> {
     }
     loop {
         let part = part_path(destination, &unique_infix(), "part");
-        let file = open(&part)?;
+        let file = open_no_link(&part).map_err(|error| Error::file("Failed to write file", "open", &part, &error))?;
         // Tells sweepers that we live; one that came in between has removed it.
-        if try_kernel_lock(&file) == KernelLock::Unsupported || is_at(&file, &part) {
+        if try_kernel_lock(&file) != KernelLock::Free || is_at(&file, &part) {
             return Ok((part, file, false));
         }
     }
 }
 
+/// Opens or creates a file, never one that a symbolic link leads to.
+fn open_no_link(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
+    }
+    options.read(true).write(true).create(true).truncate(false).open(path)
+}
+
+fn record_of(part: &Path) -> Option<Record> {
+    Record::parse(&fs::read(record_path(part)).ok()?)
+}
+
 /// The progress of whoever downloads to this destination now, from what lies beside it.
 pub fn observe(destination: &Path) -> Option<Progress> {
     let part = part_path(destination, "", "part");
-    let total = Record::parse(&fs::read(record_path(&part)).ok()?)?.total?;
+    let total = record_of(&part)?.total?;
     let downloaded = fs::metadata(part).ok()?.len().min(total);
     Some(Progress { downloaded, total })
 }
@@ -416,7 +457,9 @@ mod tests {
     fn leftovers_are_taken_over_or_swept() {
         let directory = directory();
         let destination = directory.path().join("file");
-        fs::write(directory.path().join("file.part"), "left by a dead process, and longer than the new one").unwrap();
+        let mut dead = open(&destination);
+        write(&mut dead, b"left by a dead process, and longer than the new one");
+        dead.keep();
         fs::write(directory.path().join("file.99999-0123abcd.part"), "left by a dead process").unwrap();
         fs::write(directory.path().join("file.99999-0123abcd.sealed"), "may be about to be published").unwrap();
         fs::write(directory.path().join("file.notes.part"), "a user's").unwrap();
@@ -443,6 +486,39 @@ mod tests {
         assert_eq!(fs::read(&destination).unwrap(), b"whole again");
         assert_eq!(digest, crate::io::digest::of_file(&destination, [Algorithm::Sha256]).unwrap()[0].hex());
         assert_eq!(names(directory.path()), ["file"]);
+    }
+
+    #[test]
+    fn what_somebody_else_put_there_is_neither_published_nor_removed() {
+        let directory = directory();
+        let destination = directory.path().join("file");
+        let mut staging = open(&destination);
+        write(&mut staging, b"ours");
+        fs::remove_file(directory.path().join("file.part")).unwrap();
+        fs::write(directory.path().join("file.part"), "another's").unwrap();
+        assert_eq!(staging.publish(Finish::default()).unwrap_err().details().code, "ENOENT");
+        assert!(!destination.exists());
+        assert_eq!(fs::read(directory.path().join("file.part")).unwrap(), b"another's");
+    }
+
+    #[test]
+    fn a_users_own_file_and_a_link_are_left_alone() {
+        let directory = directory();
+        let destination = directory.path().join("file");
+        fs::write(directory.path().join("file.part"), "a user's").unwrap();
+        let mut staging = open(&destination);
+        write(&mut staging, b"whole");
+        staging.publish(Finish::default()).unwrap();
+        assert_eq!(fs::read(directory.path().join("file.part")).unwrap(), b"a user's");
+        #[cfg(unix)]
+        {
+            let linked = directory.path().join("linked");
+            std::os::unix::fs::symlink(&destination, directory.path().join("linked.part")).unwrap();
+            let mut staging = open(&linked);
+            write(&mut staging, b"another");
+            staging.publish(Finish::default()).unwrap();
+            assert_eq!(fs::read(&destination).unwrap(), b"whole");
+        }
     }
 
     #[cfg(unix)]

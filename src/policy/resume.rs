@@ -126,7 +126,11 @@ fn continues(asked: &Ask, headers: &HeaderMap, sent: ContentRange, length: Optio
         Validator::ETag(etag) => same(header::ETAG, etag),
         Validator::LastModified(date) => same(header::LAST_MODIFIED, date),
     };
+    let is_plain = headers
+        .get(header::CONTENT_TYPE)
+        .is_none_or(|kind| !text(kind).trim_start().to_ascii_lowercase().starts_with("multipart/byteranges"));
     unchanged
+        && is_plain
         && sent.first == asked.from
         && sent.last + 1 == sent.total
         && asked.total.is_none_or(|total| total == sent.total)
@@ -231,6 +235,8 @@ mod tests {
         }
         let multipart = [("content-type", "multipart/byteranges; boundary=x")];
         assert_eq!(answer(206, &multipart, Some(500)), Next::AskForAll);
+        let disguised = [("content-type", "Multipart/byteranges; boundary=x"), ("content-range", "bytes 100-199/200")];
+        assert_eq!(answer(206, &disguised, Some(100)), Next::AskForAll);
     }
 
     #[test]
