@@ -84,7 +84,9 @@ pub(super) fn shortened(name: &str, room: usize) -> Cow<'_, str> {
 fn announce_no_kernel_locks(path: &Path) {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        eprintln!(
+        // A broken stderr is no reason to fail.
+        let _ = writeln!(
+            io::stderr(),
             "socket-registry: the file system of {} has no file locks; downloads may run twice, never wrongly",
             path.display()
         );

@@ -4,10 +4,9 @@
 //! are exact: reqwest's own are off.
 #![expect(clippy::disallowed_types, reason = "the one place for reqwest")]
 
+use std::cell::Cell;
 use std::error::Error as StdError;
 use std::io;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -29,12 +28,18 @@ const IDLE: Duration = Duration::from_secs(4);
 const STREAM_WINDOW: u32 = 4 << 20;
 const CONNECTION_WINDOW: u32 = 16 << 20;
 
+/// More dead connections in a row than any pool should hold.
+const STALE_MAX: u32 = 64;
+
+tokio::task_local! {
+    /// Whether a connection was opened for the request that this task is sending.
+    static OPENED: Cell<bool>;
+}
+
 /// A pool of connections with one TLS configuration. Cheap to clone; clones share the pool.
 #[derive(Clone, Debug)]
 pub struct Transport {
     client: reqwest::Client,
-    /// Connections opened so far: tells whether a request that failed had a fresh one.
-    opened: Arc<AtomicU64>,
 }
 
 /// The head of an answer; its body is still on the wire.
@@ -51,7 +56,6 @@ pub struct Answer {
 impl Transport {
     /// Blocks: reads the system's certificates.
     pub fn new(options: Tls) -> Result<Self> {
-        let opened = Arc::new(AtomicU64::new(0));
         let client = reqwest::Client::builder()
             .tls_backend_preconfigured(tls::client_config(options)?)
             .redirect(reqwest::redirect::Policy::none())
@@ -59,7 +63,7 @@ impl Transport {
             .referer(false)
             .no_proxy()
             .dns_resolver(SystemResolver)
-            .connector_layer(CountConnections(opened.clone()))
+            .connector_layer(NoteConnections)
             .http1_title_case_headers()
             .http2_initial_stream_window_size(STREAM_WINDOW)
             .http2_initial_connection_window_size(CONNECTION_WINDOW)
@@ -71,26 +75,28 @@ impl Transport {
             .map_err(|error| {
                 Error::new(Kind::Internal, format!("The HTTP client cannot be set up: {}", chain(&error)))
             })?;
-        Ok(Self { client, opened })
+        Ok(Self { client })
     }
 
     /// Sends one request and waits for the head of its answer.
     ///
-    /// When a kept-alive connection turns out to be closed before any answer, an idempotent request is sent once more:
-    /// the server closed it for being idle, not because of the request (RFC 9112, 9.3.1).
+    /// When a kept-alive connection turns out to be closed before any answer, an idempotent request is sent again: the
+    /// server closed it for being idle, not because of the request (RFC 9112, 9.3.1). The pool may hold several such
+    /// connections; the first failure on a fresh one counts.
     pub async fn send(&self, hop: &Hop, body: Option<&Bytes>) -> Result<Answer> {
-        let opened = self.opened.load(Ordering::Relaxed);
-        match self.send_once(hop, body).await {
-            Err(error)
-                if is_closed_before_answer(&error)
-                    && hop.method.is_idempotent()
-                    && self.opened.load(Ordering::Relaxed) == opened =>
-            {
-                self.send_once(hop, body).await
+        for _ in 0..STALE_MAX {
+            let (answer, is_fresh) = OPENED
+                .scope(Cell::new(false), async {
+                    let answer = self.send_once(hop, body).await;
+                    (answer, OPENED.with(Cell::get))
+                })
+                .await;
+            match answer {
+                Err(error) if !is_fresh && hop.method.is_idempotent() && is_closed_before_answer(&error) => {}
+                answer => return answer.map_err(|error| network_error(&error, hop)),
             }
-            answer => answer,
         }
-        .map_err(|error| network_error(&error, hop))
+        self.send_once(hop, body).await.map_err(|error| network_error(&error, hop))
     }
 
     async fn send_once(&self, hop: &Hop, body: Option<&Bytes>) -> reqwest::Result<Answer> {
@@ -261,35 +267,33 @@ impl reqwest::dns::Resolve for SystemResolver {
     }
 }
 
-/// Counts connections on their way through the connector; changes nothing.
+/// Notes in the task of a request that a connection is opened for it; changes nothing.
 #[derive(Clone)]
-struct CountConnections(Arc<AtomicU64>);
+struct NoteConnections;
 
 #[derive(Clone)]
-struct Counted<S> {
-    connector: S,
-    opened: Arc<AtomicU64>,
-}
+struct Noted<S>(S);
 
-impl<S> tower_layer::Layer<S> for CountConnections {
-    type Service = Counted<S>;
+impl<S> tower_layer::Layer<S> for NoteConnections {
+    type Service = Noted<S>;
 
-    fn layer(&self, connector: S) -> Counted<S> {
-        Counted { connector, opened: self.0.clone() }
+    fn layer(&self, connector: S) -> Noted<S> {
+        Noted(connector)
     }
 }
 
-impl<S: Service<T>, T> Service<T> for Counted<S> {
+impl<S: Service<T>, T> Service<T> for Noted<S> {
     type Response = S::Response;
     type Error = S::Error;
     type Future = S::Future;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.connector.poll_ready(context)
+        self.0.poll_ready(context)
     }
 
     fn call(&mut self, target: T) -> S::Future {
-        self.opened.fetch_add(1, Ordering::Relaxed);
-        self.connector.call(target)
+        // Fails outside of a request, where nobody asks.
+        let _ = OPENED.try_with(|opened| opened.set(true));
+        self.0.call(target)
     }
 }

@@ -4,13 +4,16 @@
 use std::path::Path;
 
 use bytes::Bytes;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::error::{Error, Kind, Result};
 use crate::io::staging::{Found, Staging};
 use crate::policy::integrity::Algorithm;
 use crate::policy::resume::Record;
 
+/// Downloads that write at a time; more wait for their turn. Less than the threads of the runtime, because a download may
+/// need another one, for a name lookup, while it keeps its own.
+static WRITERS: Semaphore = Semaphore::const_new(256);
 /// Chunks that may wait for the disk: bounds memory, and hides short stalls on either side.
 const QUEUE: usize = 16;
 
@@ -36,6 +39,8 @@ impl Writer {
     /// Opens the part file of a destination, to be hashed as it is written.
     pub async fn open(destination: &Path, algorithms: Vec<Algorithm>) -> Result<Self> {
         let destination = destination.to_owned();
+        // Never closed.
+        let permit = WRITERS.acquire().await.map_err(|_| writer_died())?;
         let (commands, queue) = mpsc::channel(QUEUE);
         let (opened, opening) = oneshot::channel();
         let (done, finished) = oneshot::channel();
@@ -44,6 +49,7 @@ impl Writer {
                 let _ = opened.send(Ok(found));
                 // Nobody listens when the operation was dropped: then this removes the part file.
                 let _ = done.send(carry_out(queue, staging));
+                drop(permit);
             }
             Err(error) => {
                 let _ = opened.send(Err(error));

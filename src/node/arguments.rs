@@ -181,6 +181,12 @@ pub fn duration(env: &Env, name: &str, value: Unknown) -> napi::Result<Duration>
     Ok(Duration::try_from_secs_f64(number / 1000.0).unwrap_or(Duration::MAX))
 }
 
+/// A duration that is added to clocks, and so is kept countable: a year at most.
+pub fn span(env: &Env, name: &str, value: Unknown) -> napi::Result<Duration> {
+    const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
+    duration(env, name, value).map(|duration| duration.min(YEAR))
+}
+
 /// The limit of an attempt; 0 is none, as in Node, and so is infinity.
 pub fn limit(
     env: &Env,

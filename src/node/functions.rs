@@ -9,10 +9,11 @@ use crate::error::{Error, Kind};
 use crate::node::abort::Abort;
 use crate::node::arguments::{path, url};
 use crate::node::bridge::{Failure, Handle, Thrown, handle, on_wait, promise, report};
-use crate::node::error::{set_cause, to_js_with};
+use crate::node::error::{set_cause, to_js, to_js_with};
 use crate::node::options::{Attendance, download_options, lock_options, request_options};
 use crate::node::response::{parse_json, response, result};
 use crate::operation::flight::Listeners;
+use crate::operation::locked::absolute;
 use crate::operation::request::Response;
 
 /// Sends a request and resolves with the answer, whatever its status.
@@ -96,18 +97,20 @@ pub fn http_download<'env>(
     let thrown = Thrown::default();
     let start = || {
         let url = url(env, address)?;
-        let destination = path(env, "destPath", dest_path)?;
+        let path = path(env, "destPath", dest_path)?;
+        // Now, because the process may change its directory at any time.
+        let file = absolute(&path).map_err(|error| to_js(env, error))?;
         let (options, Attendance { on_progress, signal }) = download_options(env, options)?;
         let report = on_progress.map(|listener| report(listener, &thrown)).transpose()?;
         let abort = Abort::listen(env, signal)?;
         let cancel = abort.token.clone();
         let operation = async move {
-            let downloaded = Client::shared().download(url, &destination, options, report, &cancel).await;
-            downloaded.map(|file| (destination, file)).map_err(|error| thrown.or(error))
+            let downloaded = Client::shared().download(url, &file, options, report, &cancel).await;
+            downloaded.map(|downloaded| (path, file, downloaded)).map_err(|error| thrown.or(error))
         };
         Ok((operation, abort))
     };
-    promise(env, start, |env, (destination, file)| result(&env, &destination, file))
+    promise(env, start, |env, (path, file, downloaded)| result(&env, &path, file, downloaded))
 }
 
 /// Downloads a URL to a file once, however many processes ask for it at the same time: one downloads, the others wait
@@ -132,7 +135,9 @@ pub fn download_with_lock<'env>(
     let thrown = Thrown::default();
     let start = || {
         let url = url(env, address)?;
-        let destination = path(env, "destPath", dest_path)?;
+        let path = path(env, "destPath", dest_path)?;
+        // Now, because the process may change its directory at any time.
+        let file = absolute(&path).map_err(|error| to_js(env, error))?;
         let (lock, waiting) = lock_options(env, options)?;
         let (options, Attendance { on_progress, signal }) = download_options(env, options)?;
         let listeners = Listeners {
@@ -143,12 +148,12 @@ pub fn download_with_lock<'env>(
         let cancel = abort.token.clone();
         let operation = async move {
             let client = Client::shared();
-            let downloaded = client.download_with_lock(url, &destination, options, lock, listeners, &cancel).await;
-            downloaded.map(|file| (destination, file)).map_err(|error| thrown.or(error))
+            let downloaded = client.download_with_lock(url, &file, options, lock, listeners, &cancel).await;
+            downloaded.map(|downloaded| (path, file, downloaded)).map_err(|error| thrown.or(error))
         };
         Ok((operation, abort))
     };
-    promise(env, start, |env, (destination, file)| result(&env, &destination, file))
+    promise(env, start, |env, (path, file, downloaded)| result(&env, &path, file, downloaded))
 }
 
 /// The promise of a request whose answer `convert` makes a value of.

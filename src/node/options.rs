@@ -5,15 +5,18 @@
 
 use std::time::Duration;
 
-use napi::bindgen_prelude::{FnArgs, Function, JsObjectValue, Object, Unknown};
+use napi::bindgen_prelude::{FnArgs, FromNapiValue, Function, JsObjectValue, Object, Unknown};
 use napi::threadsafe_function::UnknownReturnValue;
 use napi::{Env, ValueType};
 use napi_derive::napi;
 
+use crate::error::{Error, Kind};
 use crate::node::arguments::{
-    body, boolean, count, duration, function, given, headers, limit, path, read, string, wrong_value,
+    body, boolean, count, duration, function, given, headers, limit, path, read, span, string, wrong_value,
 };
 use crate::node::bridge::property;
+use crate::node::error::to_js;
+use crate::operation::locked::absolute;
 use crate::options::{DownloadOptions, LockOptions, Redirects, RequestOptions, Retry, Tls};
 use crate::policy::holder::Holder;
 use crate::policy::integrity::{Expected, parse_integrity, parse_sha256};
@@ -260,10 +263,17 @@ pub fn download_options<'env>(
     options: Option<Unknown<'env>>,
 ) -> napi::Result<(DownloadOptions, Attendance<'env>)> {
     let default = DownloadOptions::default();
+    let given_options = options;
     let Some(options) = read::<HttpDownloadOptions>(env, options)? else {
         let download = DownloadOptions { headers: headers(env, None)?, tls: tls(env)?, ..default };
         return Ok((download, Attendance::default()));
     };
+    let unsupported =
+        given_options.map(|value| property(&Object::from_unknown(value)?, "createWriteStream")).transpose()?;
+    if unsupported.map_or(Ok(ValueType::Undefined), |value| value.get_type())? != ValueType::Undefined {
+        let message = "The option \"options.createWriteStream\" is not supported: files are written natively";
+        return Err(to_js(env, Error::new(Kind::ArgumentValue, message)));
+    }
     let HttpDownloadOptions {
         headers: fields,
         on_progress,
@@ -333,10 +343,12 @@ pub fn lock_options<'env>(
     };
     let lock = LockOptions {
         timeout,
-        stale: given(stale_timeout, |value| duration(env, "options.staleTimeout", value))?.unwrap_or(default.stale),
-        poll: given(poll_interval, |value| duration(env, "options.pollInterval", value))?.unwrap_or(default.poll),
-        directory: given(locks_dir, |value| path(env, "options.locksDir", value))?,
-        settle: given(settle_delay, |value| duration(env, "options.settleDelay", value))?,
+        stale: given(stale_timeout, |value| span(env, "options.staleTimeout", value))?.unwrap_or(default.stale),
+        poll: given(poll_interval, |value| span(env, "options.pollInterval", value))?.unwrap_or(default.poll),
+        directory: given(locks_dir, |value| path(env, "options.locksDir", value))?
+            .map(|directory| absolute(&directory).map_err(|error| to_js(env, error)))
+            .transpose()?,
+        settle: given(settle_delay, |value| span(env, "options.settleDelay", value))?,
     };
     Ok((lock, given(on_wait, |value| function(env, "options.onWait", value))?))
 }

@@ -16,7 +16,6 @@ use crate::io::digest::of_file;
 use crate::node::bridge::{Handle, handle, property};
 use crate::node::error::to_js;
 use crate::operation::download::Downloaded;
-use crate::operation::locked::absolute;
 use crate::operation::request::Response;
 use crate::policy::headers::{Joined, joined};
 use crate::policy::integrity::{Algorithm, Digest};
@@ -77,8 +76,9 @@ pub struct HttpDownloadResult<'env> {
     pub integrity: Undefined,
 }
 
-pub fn result(env: &Env, destination: &Path, file: Downloaded) -> napi::Result<Handle> {
-    let Downloaded { size, digests, transfer } = file;
+/// `path` is the destination as given, `file` its absolute form.
+pub fn result(env: &Env, path: &Path, file: PathBuf, downloaded: Downloaded) -> napi::Result<Handle> {
+    let Downloaded { size, digests, transfer } = downloaded;
     let (status, status_text, fields, attempts, resumed_from) = match transfer {
         Some(it) => (it.status.as_u16(), it.status_text, it.headers, it.attempts, it.resumed_from),
         None => (200, "OK".to_owned(), http::HeaderMap::new(), 0, 0),
@@ -87,7 +87,7 @@ pub fn result(env: &Env, destination: &Path, file: Downloaded) -> napi::Result<H
     #[allow(clippy::cast_precision_loss)]
     let (size, resumed_from) = (size as f64, resumed_from as f64);
     let result = HttpDownloadResult {
-        path: destination.to_string_lossy().into_owned(),
+        path: path.to_string_lossy().into_owned(),
         size,
         ok: true,
         status,
@@ -99,8 +99,6 @@ pub fn result(env: &Env, destination: &Path, file: Downloaded) -> napi::Result<H
         integrity: (),
     };
     let result = handle(env, result)?;
-    // Absolute: the process may change its directory before it looks.
-    let file = absolute(destination).map_err(|error| to_js(env, error))?;
     let digests = Rc::new(Digests { file, known: RefCell::new(digests) });
     let accessor = |name, algorithm, write: fn(&Digest) -> String| {
         let digests = digests.clone();

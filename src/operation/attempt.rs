@@ -33,8 +33,9 @@ pub fn parse_url(url: &str) -> Result<Url> {
     }
 }
 
-/// A string that could not be parsed as a URL may still hold a password before an `@`.
+/// A string that could not be parsed as a URL may still hold a password before an `@`, or a token behind `?` or `#`.
 fn shown(url: &str) -> &str {
+    let url = url.split(['?', '#']).next().unwrap_or_default();
     url.rsplit('@').next().unwrap_or_default()
 }
 
@@ -165,7 +166,16 @@ mod tests {
     #[test]
     fn urls_that_cannot_be_asked_for_are_refused_without_their_password() {
         assert_eq!(parse_url("http://a/b").unwrap().as_str(), "http://a/b");
-        for url in ["", "nonsense", "/relative", "ftp://a/", "file:///etc", "http://", "http://u:secret@ho st/"] {
+        for url in [
+            "",
+            "nonsense",
+            "/relative",
+            "ftp://a/",
+            "file:///etc",
+            "http://",
+            "http://u:secret@ho st/",
+            "host/?token=secret",
+        ] {
             let error = parse_url(url).unwrap_err();
             assert_eq!(error.kind(), Kind::InvalidUrl, "{url}");
             assert!(error.to_string().starts_with("Invalid URL: ") && !error.to_string().contains("secret"), "{error}");

@@ -18,6 +18,7 @@ use crate::io::staging::Progress;
 use crate::operation::download::Downloaded;
 use crate::operation::progress::{Report, reported};
 use crate::policy::holder::Holder;
+use crate::policy::integrity::Expected;
 
 /// Told once, when a caller begins to wait for another process.
 pub type OnWait = Box<dyn FnOnce(Holder) -> BoxFuture<'static, Result<()>> + Send>;
@@ -40,6 +41,8 @@ pub struct Flight {
     progress: Arc<watch::Sender<Option<Progress>>>,
     outcome: watch::Receiver<Option<Result<Downloaded>>>,
     cancel: CancellationToken,
+    /// What the file is verified against on its way.
+    expected: Expected,
 }
 
 /// What the download itself has of the flight.
@@ -59,6 +62,14 @@ pub struct Passenger<'a> {
     pub lock_path: &'a Path,
     pub listeners: Listeners,
     pub cancel: &'a CancellationToken,
+    pub expected: &'a Expected,
+}
+
+/// What a caller comes back with.
+pub struct Landing {
+    pub result: Result<Downloaded>,
+    /// Whether the flight verified what this caller expects.
+    pub is_verified: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -76,12 +87,14 @@ impl Flights {
         destination: &Path,
         passenger: Passenger<'_>,
         download: impl FnOnce(Controls) -> F,
-    ) -> Result<Downloaded>
+    ) -> Landing
     where
         F: Future<Output = Result<Downloaded>> + Send + 'static,
     {
-        let Passenger { started, limit, lock_path, listeners: Listeners { report, mut on_wait }, cancel } = passenger;
-        let flight = self.join(destination, download);
+        let Passenger { started, limit, lock_path, listeners: Listeners { report, mut on_wait }, cancel, expected } =
+            passenger;
+        let flight = self.join(destination, expected, download);
+        let is_verified = flight.expected == *expected;
         let stop = cancel.child_token();
         let outcome = async {
             select! {
@@ -96,10 +109,10 @@ impl Flights {
         if result.is_err() {
             self.leave(flight).await;
         }
-        result
+        Landing { result, is_verified }
     }
 
-    fn join<F>(&self, destination: &Path, download: impl FnOnce(Controls) -> F) -> Arc<Flight>
+    fn join<F>(&self, destination: &Path, expected: &Expected, download: impl FnOnce(Controls) -> F) -> Arc<Flight>
     where
         F: Future<Output = Result<Downloaded>> + Send + 'static,
     {
@@ -109,7 +122,7 @@ impl Flights {
             return flight;
         }
         flights.retain(|_, flight| flight.strong_count() > 0);
-        let flight = Arc::new(Flight::start(download));
+        let flight = Arc::new(Flight::start(expected.clone(), download));
         flights.insert(destination.to_owned(), Arc::downgrade(&flight));
         flight
     }
@@ -133,7 +146,7 @@ impl Flights {
 }
 
 impl Flight {
-    fn start<F>(download: impl FnOnce(Controls) -> F) -> Self
+    fn start<F>(expected: Expected, download: impl FnOnce(Controls) -> F) -> Self
     where
         F: Future<Output = Result<Downloaded>> + Send + 'static,
     {
@@ -145,7 +158,7 @@ impl Flight {
             let result = download.await;
             ended.send_replace(Some(result));
         });
-        Self { stage: watched_stage, progress, outcome, cancel }
+        Self { stage: watched_stage, progress, outcome, cancel, expected }
     }
 
     /// Waits for the end, or until `limit` has passed while somebody else has the lock.

@@ -4,6 +4,7 @@
 //! file that they find. Within one process, callers with the same destination share a [flight](crate::operation::flight): one contender, one
 //! download, and for each caller its own progress, its own lock timeout and its own end.
 
+use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ use crate::io::staging::{Progress, Ready, age, observe, ready};
 use crate::io::transport::Transport;
 use crate::io::watch::watch;
 use crate::operation::download::{Downloaded, Watchers, fetch};
-use crate::operation::flight::{Controls, Flights, Listeners, Passenger, Stage};
+use crate::operation::flight::{Controls, Flights, Landing, Listeners, Passenger, Stage};
 use crate::operation::{blocking, dispose};
 use crate::options::{DownloadOptions, LockOptions};
 use crate::policy::integrity::{Digest, Expected};
@@ -68,17 +69,26 @@ pub async fn download_with_lock(
     if let Some(downloaded) = there {
         return Ok(downloaded);
     }
-    let fly = async |listeners| {
-        let passenger = Passenger { started, limit: job.lock.timeout, lock_path: &path, listeners, cancel };
+    let mut listeners = listeners;
+    loop {
+        let passenger = Passenger {
+            started,
+            limit: job.lock.timeout,
+            lock_path: &path,
+            listeners: std::mem::take(&mut listeners),
+            cancel,
+            expected: &job.download.expected,
+        };
         let course = |controls| Course { transport: transport.clone(), job: job.clone(), controls };
-        flights.fly(&job.destination, passenger, |controls| course(controls).fly()).await
-    };
-    let downloaded = fly(listeners).await?;
-    if is_as_expected(&job, &downloaded).await? {
-        return Ok(downloaded);
+        let Landing { result, is_verified } =
+            flights.fly(&job.destination, passenger, |controls| course(controls).fly()).await;
+        // We may have shared the download of a caller with other expectations: then the next one may be for ours.
+        match result {
+            Ok(downloaded) if is_verified || is_as_expected(&job, &downloaded).await? => return Ok(downloaded),
+            Err(error) if is_verified || error.kind() != Kind::Integrity => return Err(error),
+            _ => {}
+        }
     }
-    // We shared the download of a caller with other expectations: the next one is for ours.
-    fly(Listeners::default()).await
 }
 
 /// Whether a file that may have been downloaded for another caller is what this one expects.
@@ -88,11 +98,7 @@ async fn is_as_expected(job: &Job, downloaded: &Downloaded) -> Result<bool> {
         return Ok(true);
     }
     let destination = job.destination.clone();
-    blocking(move || Ok(expected.verify(&digests_of(&destination, &expected)?).is_ok())).await
-}
-
-fn digests_of(path: &Path, expected: &Expected) -> Result<Vec<Digest>> {
-    of_file(path, expected.algorithms()).map_err(|error| Error::file("Failed to verify file", "read", path, &error))
+    blocking(move || Ok(matches!(presence(&destination, &expected)?, Presence::Intact(..)))).await
 }
 
 /// The first look. A file that is there is returned at once, unless it has just been published under a lock: then it
@@ -116,6 +122,14 @@ async fn already_there(job: &Job, lock_path: &Path) -> Result<Option<Downloaded>
     Ok(stays.then(|| Downloaded { digests, ..Downloaded::cached(found.size) }))
 }
 
+/// Shows that the holder of a lock lives, for as long as it is polled.
+async fn renewed(guard: &Guard) -> Infallible {
+    loop {
+        sleep(guard.every()).await;
+        guard.renew();
+    }
+}
+
 /// What is at a destination.
 enum Presence {
     Nothing,
@@ -132,7 +146,12 @@ fn presence(destination: &Path, expected: &Expected) -> Result<Presence> {
     if expected.is_empty() {
         return Ok(Presence::Intact(found, Vec::new()));
     }
-    let digests = digests_of(destination, expected)?;
+    let digests = match of_file(destination, expected.algorithms()) {
+        Ok(digests) => digests,
+        // Moved away since.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Presence::Nothing),
+        Err(error) => return Err(Error::file("Failed to verify file", "read", destination, &error)),
+    };
     Ok(match expected.verify(&digests) {
         Ok(()) => Presence::Intact(found, digests),
         Err(_) => Presence::Foreign(found),
@@ -190,7 +209,10 @@ impl Course {
         let mut foreign = None;
         loop {
             if let Turn::Ours(guard) = self.turn(&mut contender, poll, foreign).await? {
-                let worked = self.work(&guard).await;
+                let worked = select! {
+                    worked = self.work(&guard) => worked,
+                    never = renewed(&guard) => match never {},
+                };
                 // Removing the lock file may have to wait for another remover.
                 dispose(guard).await;
                 if let Some(downloaded) = worked? {
@@ -229,7 +251,7 @@ impl Course {
 
     /// Waits for the lock, or for a file other than the `foreign` one that is known not to be the right one.
     async fn turn(&self, contender: &mut Option<Contender>, poll: Duration, foreign: Option<Ready>) -> Result<Turn> {
-        let mut hurry = 0;
+        let (mut hurry, mut is_older) = (0, false);
         for look in 0_u64.. {
             // Not while an attempt is under way: it might still take the lock when the caller has been told otherwise.
             if self.controls.cancel.is_cancelled() {
@@ -239,10 +261,12 @@ impl Course {
                 return Err(Error::new(Kind::Internal, "the contender for the lock was lost"));
             };
             let destination = self.job.destination.clone();
+            let may_be_ready = look > 0 && !is_older;
             let (mine, mut wake, attempt) = blocking(move || {
                 // Before the attempt, so that no release between the two is missed.
                 let wake = watch(mine.path());
-                if look > 0 && ready(&destination).is_some_and(|found| Some(found) != foreign) {
+                let appeared = || ready(&destination).is_some_and(|found| Some(found) != foreign);
+                if may_be_ready && appeared() {
                     return Ok((mine, wake, None));
                 }
                 let attempt = mine.attempt()?;
@@ -254,6 +278,8 @@ impl Course {
                 None => return Ok(Turn::Appeared),
                 Some(Attempt::Acquired(guard)) => return Ok(Turn::Ours(guard)),
                 Some(Attempt::Blocked(holder)) => {
+                    // Older holders may write in place: their file is not ready before their lock is gone.
+                    is_older = holder.as_ref().is_some_and(|holder| !holder.kernel_lock && holder.refresh.is_none());
                     self.controls.stage.send_replace(Stage::Waiting(holder));
                 }
             }
@@ -297,16 +323,7 @@ impl Course {
         let Job { url, destination, download, .. } = self.job.clone();
         let watchers = Watchers { progress: &self.controls.progress, cancel: &self.controls.cancel };
         let fetched = fetch(&self.transport, url, &destination, download, watchers);
-        let alive = async {
-            loop {
-                sleep(guard.every()).await;
-                guard.renew();
-            }
-        };
-        let fetched = select! {
-            fetched = fetched => fetched?,
-            () = alive => unreachable!("renews as long as it runs"),
-        };
+        let fetched = fetched.await?;
         // A process that was stopped for so long that another one took over publishes nothing: what that one publishes
         // counts. A lock file that somebody removed, with nobody in its place, is no reason to download again.
         let destination = self.job.destination.clone();

@@ -40,13 +40,27 @@ pub async fn reported<T>(
         // Copied out first: the channel is locked for its sender as long as the borrow lives.
         let state = *progress.borrow_and_update();
         if let Some(next) = newer(last, state) {
-            if let Err(error) = report(next).await {
+            let mut telling = report(next);
+            let mut result = None;
+            let told = loop {
+                select! {
+                    told = &mut telling => break told,
+                    // A listener that takes long slows nobody down.
+                    ended = &mut operation, if result.is_none() => result = Some(ended),
+                }
+            };
+            if let Err(error) = told {
                 stop.cancel();
-                // Its own outcome does not matter any more; that nothing of it goes on does.
-                let _ = operation.await;
+                if result.is_none() {
+                    // Its own outcome does not matter any more; that nothing of it goes on does.
+                    let _ = operation.await;
+                }
                 return Err(error);
             }
             last = Some(next);
+            if let Some(result) = result {
+                break result;
+            }
             select! {
                 result = &mut operation => break result,
                 () = sleep(PAUSE) => {}
@@ -63,8 +77,12 @@ pub async fn reported<T>(
 
 /// A retry starts over, but what was reported once is not taken back.
 fn newer(last: Option<Progress>, next: Option<Progress>) -> Option<Progress> {
-    next.filter(|next| last.is_none_or(|last| next.downloaded > last.downloaded || next.total != last.total))
-        .map(|next| Progress { downloaded: next.downloaded.max(last.map_or(0, |last| last.downloaded)), ..next })
+    next.filter(|next| last.is_none_or(|last| next.downloaded > last.downloaded || next.total != last.total)).map(
+        |next| {
+            let reported = last.map_or(0, |last| last.downloaded);
+            Progress { downloaded: next.downloaded.max(reported).min(next.total), ..next }
+        },
+    )
 }
 
 #[cfg(test)]

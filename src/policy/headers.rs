@@ -63,22 +63,25 @@ pub fn is_credential(name: &HeaderName) -> bool {
 
 /// Whether the name of a header field or query parameter says that its value is secret.
 pub fn is_credential_name(name: &str) -> bool {
-    const WORDS: [&str; 12] = [
+    const PARTS: [&str; 12] = [
         "auth",
+        "bearer",
         "cookie",
         "credential",
-        "api-key",
-        "api_key",
         "apikey",
-        "access-key",
+        "jwt",
+        "passwd",
         "password",
         "secret",
-        "token",
-        "signature",
         "session",
+        "signature",
+        "token",
     ];
+    // Short enough to be part of other words.
+    const WORDS: [&str; 4] = ["key", "pass", "pat", "sig"];
     let name = name.to_ascii_lowercase();
-    matches!(name.as_str(), "sig" | "key") || WORDS.iter().any(|word| name.contains(word))
+    PARTS.iter().any(|part| name.contains(part))
+        || name.split(|character: char| !character.is_ascii_alphanumeric()).any(|word| WORDS.contains(&word))
 }
 
 #[cfg(test)]
@@ -117,9 +120,18 @@ mod tests {
 
     #[test]
     fn names_of_credentials_are_recognised() {
-        for name in
-            ["authorization", "proxy-authorization", "cookie", "x-api-key", "x-auth-token", "X-Amz-Signature", "sig"]
-        {
+        for name in [
+            "x-functions-key",
+            "x-jwt",
+            "x-pat",
+            "authorization",
+            "proxy-authorization",
+            "cookie",
+            "x-api-key",
+            "x-auth-token",
+            "X-Amz-Signature",
+            "sig",
+        ] {
             assert!(is_credential_name(name), "{name}");
         }
         for name in ["accept", "content-type", "range", "if-range", "user-agent", "x-request-id", "keyboard"] {
