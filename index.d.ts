@@ -166,6 +166,12 @@ export interface HttpDownloadOptions {
    * @default none
    */
   signal?: AbortSignal | undefined
+  /**
+   * Not supported: files are written natively. Anything but `undefined` is a `TypeError`.
+   *
+   * @default none
+   */
+  createWriteStream?: undefined
 }
 
 /** A file that has been downloaded, or was there. A plain object: it can be spread, logged and compared. */

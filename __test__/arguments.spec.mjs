@@ -225,6 +225,13 @@ describe('the arguments of a download', () => {
     })
   }
 
+  test('createWriteStream is refused, not ignored', async (t) => {
+    const error = await refused(t, (url, destination) =>
+      httpDownload(url, destination, { createWriteStream: () => {} }),
+    )
+    assertRefusal(error, 'createWriteStream', VALUE)
+  })
+
   for (const onProgress of ['log', 5, {}, true]) {
     test(`onProgress may not be ${shown(onProgress)}`, async (t) => {
       const error = await refused(t, (url, destination) =>

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
 import { mkdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join, relative, sep } from 'node:path'
@@ -393,4 +393,17 @@ describe('what cannot work is refused', () => {
     await downloadWithLock(origin.url, join(dir, 'two'), bare)
     assert.deepEqual(await filesUnder(dir), ['one', 'two'])
   })
+})
+
+test('a file that somebody changes all the time does not hang a call beyond lockTimeout', async (t) => {
+  const { dest, lock, origin } = await setStage(t)
+  await mkdir(dirname(lock), { recursive: true })
+  writeFileSync(dest, 'there')
+  const restless = setInterval(() => utimesSync(dest, Date.now() / 1000, Date.now() / 1000), 30)
+  t.after(() => clearInterval(restless))
+  const started = performance.now()
+  await assert.rejects(downloadWithLock(origin.url, dest, { lockTimeout: 700 }), {
+    code: 'ERR_LOCK_TIMEOUT',
+  })
+  assert.ok(performance.now() - started < 10_000)
 })

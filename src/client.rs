@@ -17,7 +17,7 @@ use crate::io::transport::Transport;
 use crate::operation::blocking;
 use crate::operation::download::{Downloaded, Watchers, download};
 use crate::operation::flight::{Flights, Listeners};
-use crate::operation::locked::{Job, absolute, download_with_lock};
+use crate::operation::locked::{Job, download_with_lock};
 use crate::operation::progress::{Report, reported};
 use crate::operation::request::{Response, request};
 use crate::options::{DownloadOptions, LockOptions, RequestOptions, Tls};
@@ -49,6 +49,7 @@ impl Client {
         }
     }
 
+    /// `destination` is absolute: see [`absolute`](crate::operation::locked::absolute).
     pub async fn download(
         &self,
         url: Url,
@@ -58,18 +59,18 @@ impl Client {
         cancel: &CancellationToken,
     ) -> Result<Downloaded> {
         let (progress, watched) = watch::channel(None);
-        let destination = absolute(destination)?;
         let transport = self.transport(options.tls).await?;
         // A listener that throws ends the download like the caller's signal: in order, with nothing left behind.
         let stop = cancel.child_token();
         let watchers = Watchers { progress: &progress, cancel: &stop };
-        let downloading = download(&transport, url, &destination, options, watchers);
+        let downloading = download(&transport, url, destination, options, watchers);
         match report {
             Some(report) => reported(watched, report, downloading, &stop).await,
             None => downloading.await,
         }
     }
 
+    /// `destination` is absolute: see [`absolute`](crate::operation::locked::absolute).
     pub async fn download_with_lock(
         &self,
         url: Url,
@@ -79,7 +80,7 @@ impl Client {
         listeners: Listeners,
         cancel: &CancellationToken,
     ) -> Result<Downloaded> {
-        let job = Job { url, destination: absolute(destination)?, download, lock };
+        let job = Job { url, destination: destination.to_owned(), download, lock };
         let transport = self.transport(job.download.tls).await?;
         download_with_lock(&transport, &self.flights, job, listeners, cancel).await
     }

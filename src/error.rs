@@ -142,10 +142,7 @@ impl Error {
     pub fn file(doing: &str, syscall: &'static str, path: &Path, error: &io::Error) -> Self {
         let code = io_code(error).unwrap_or(Kind::File.code());
         let message = format!("{doing}: {syscall} '{}': {} ({code})", path.display(), bare(error));
-        let mut this = Self::new(Kind::File, message).with_code(code).with_cause(error);
-        this.0.syscall = Some(syscall);
-        this.0.path = Some(path.to_owned());
-        this
+        Self::new(Kind::File, message).with_code(code).with_syscall(syscall).with_path(path).with_cause(error)
     }
 
     pub fn kind(&self) -> Kind {

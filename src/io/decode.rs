@@ -26,8 +26,11 @@ enum Coding {
     Zstd,
 }
 
+/// A body under as many codings as are left.
+type Encoded<'a> = Box<dyn AsyncBufRead + Send + Unpin + 'a>;
+
 /// The whole body, decoded.
-pub async fn collect(mut answer: Answer) -> Result<Bytes> {
+pub async fn collect(answer: &mut Answer) -> Result<Bytes> {
     let codings = codings(&answer.headers);
     let Some(first) = answer.chunk().await? else {
         // No body, as after HEAD or with 204 and 304, is no broken gzip.
@@ -36,7 +39,7 @@ pub async fn collect(mut answer: Answer) -> Result<Bytes> {
     if codings.is_empty() { plain(answer, first).await } else { decoded(answer, first, &codings).await }
 }
 
-async fn plain(mut answer: Answer, first: Bytes) -> Result<Bytes> {
+async fn plain(answer: &mut Answer, first: Bytes) -> Result<Bytes> {
     let Some(second) = answer.chunk().await? else {
         return Ok(first);
     };
@@ -50,15 +53,15 @@ async fn plain(mut answer: Answer, first: Bytes) -> Result<Bytes> {
     Ok(body.freeze())
 }
 
-async fn decoded(answer: Answer, first: Bytes, codings: &[Coding]) -> Result<Bytes> {
-    let chunks = stream::try_unfold((Some(first), answer), |(first, mut answer)| async move {
+async fn decoded(answer: &mut Answer, first: Bytes, codings: &[Coding]) -> Result<Bytes> {
+    let chunks = stream::try_unfold((Some(first), answer), |(first, answer)| async move {
         let chunk = match first {
             Some(first) => Some(first),
             None => answer.chunk().await.map_err(io::Error::other)?,
         };
         Ok::<_, io::Error>(chunk.map(|chunk| (chunk, (None, answer))))
     });
-    let mut reader: Box<dyn AsyncBufRead + Send + Unpin> = Box::new(StreamReader::new(Box::pin(chunks)));
+    let mut reader: Encoded<'_> = Box::new(StreamReader::new(Box::pin(chunks)));
     // Listed in the order in which they were applied.
     for coding in codings.iter().rev() {
         reader = decoder(*coding, reader).await.map_err(decode_error)?;
@@ -68,10 +71,7 @@ async fn decoded(answer: Answer, first: Bytes, codings: &[Coding]) -> Result<Byt
     Ok(body.into())
 }
 
-async fn decoder(
-    coding: Coding,
-    mut reader: Box<dyn AsyncBufRead + Send + Unpin>,
-) -> io::Result<Box<dyn AsyncBufRead + Send + Unpin>> {
+async fn decoder(coding: Coding, mut reader: Encoded<'_>) -> io::Result<Encoded<'_>> {
     Ok(match coding {
         Coding::Gzip => {
             let mut decoder = GzipDecoder::new(reader);
@@ -92,7 +92,7 @@ async fn decoder(
     })
 }
 
-fn buffered(decoder: impl AsyncRead + Send + Unpin + 'static) -> Box<dyn AsyncBufRead + Send + Unpin> {
+fn buffered<'a>(decoder: impl AsyncRead + Send + Unpin + 'a) -> Encoded<'a> {
     Box::new(BufReader::with_capacity(64 << 10, decoder))
 }
 

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use bytes::Bytes;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc, oneshot};
 
 use crate::error::{Error, Kind, Result};
 use crate::io::staging::{Found, Staging};
@@ -16,6 +16,10 @@ use crate::policy::resume::Record;
 static WRITERS: Semaphore = Semaphore::const_new(256);
 /// Chunks that may wait for the disk: bounds memory, and hides short stalls on either side.
 const QUEUE: usize = 16;
+
+/// The right to start a thread, given back when that ends.
+#[derive(Debug)]
+pub struct Turn(#[expect(dead_code, reason = "held, not used")] SemaphorePermit<'static>);
 
 /// The other end of the thread.
 #[derive(Debug)]
@@ -36,11 +40,15 @@ enum Command {
 }
 
 impl Writer {
+    /// Waits until there may be one more writer.
+    pub async fn turn() -> Result<Turn> {
+        // The semaphore is never closed.
+        WRITERS.acquire().await.map(Turn).map_err(|_| writer_died())
+    }
+
     /// Opens the part file of a destination, to be hashed as it is written.
-    pub async fn open(destination: &Path, algorithms: Vec<Algorithm>) -> Result<Self> {
+    pub async fn open(turn: Turn, destination: &Path, algorithms: Vec<Algorithm>) -> Result<Self> {
         let destination = destination.to_owned();
-        // Never closed.
-        let permit = WRITERS.acquire().await.map_err(|_| writer_died())?;
         let (commands, queue) = mpsc::channel(QUEUE);
         let (opened, opening) = oneshot::channel();
         let (done, finished) = oneshot::channel();
@@ -49,7 +57,7 @@ impl Writer {
                 let _ = opened.send(Ok(found));
                 // Nobody listens when the operation was dropped: then this removes the part file.
                 let _ = done.send(carry_out(queue, staging));
-                drop(permit);
+                drop(turn);
             }
             Err(error) => {
                 let _ = opened.send(Err(error));

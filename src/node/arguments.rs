@@ -1,6 +1,7 @@
 //! Arguments of JavaScript callers, one by one: what has the wrong type or an impossible value is refused by name.
 
 use std::path::PathBuf;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
@@ -115,6 +116,12 @@ fn latin_1(text: &str) -> Option<HeaderValue> {
 
 /// `socket-registry/<version> node/v<version> <platform>/<arch>`, with Node's names for both.
 fn user_agent(env: &Env) -> HeaderValue {
+    // The same for every environment of the process.
+    static TEXT: OnceLock<HeaderValue> = OnceLock::new();
+    TEXT.get_or_init(|| compose_user_agent(env)).clone()
+}
+
+fn compose_user_agent(env: &Env) -> HeaderValue {
     let node = env.get_node_version().map_or_else(
         |_| "unknown".to_owned(),
         |version| format!("v{}.{}.{}", version.major, version.minor, version.patch),

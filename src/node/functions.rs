@@ -1,5 +1,7 @@
 //! The exported functions.
 
+use std::path::PathBuf;
+
 use napi::bindgen_prelude::{JsObjectValue, Object, Unknown};
 use napi::{Env, JsError};
 use napi_derive::napi;
@@ -97,9 +99,7 @@ pub fn http_download<'env>(
     let thrown = Thrown::default();
     let start = || {
         let url = url(env, address)?;
-        let path = path(env, "destPath", dest_path)?;
-        // Now, because the process may change its directory at any time.
-        let file = absolute(&path).map_err(|error| to_js(env, error))?;
+        let (path, file) = destination(env, dest_path)?;
         let (options, Attendance { on_progress, signal }) = download_options(env, options)?;
         let report = on_progress.map(|listener| report(listener, &thrown)).transpose()?;
         let abort = Abort::listen(env, signal)?;
@@ -135,9 +135,7 @@ pub fn download_with_lock<'env>(
     let thrown = Thrown::default();
     let start = || {
         let url = url(env, address)?;
-        let path = path(env, "destPath", dest_path)?;
-        // Now, because the process may change its directory at any time.
-        let file = absolute(&path).map_err(|error| to_js(env, error))?;
+        let (path, file) = destination(env, dest_path)?;
         let (lock, waiting) = lock_options(env, options)?;
         let (options, Attendance { on_progress, signal }) = download_options(env, options)?;
         let listeners = Listeners {
@@ -154,6 +152,13 @@ pub fn download_with_lock<'env>(
         Ok((operation, abort))
     };
     promise(env, start, |env, (path, file, downloaded)| result(&env, &path, file, downloaded))
+}
+
+/// The destination as given, and its absolute form: now, because the process may change its directory at any time.
+fn destination(env: &Env, value: Unknown) -> napi::Result<(PathBuf, PathBuf)> {
+    let path = path(env, "destPath", value)?;
+    let file = absolute(&path).map_err(|error| to_js(env, error))?;
+    Ok((path, file))
 }
 
 /// The promise of a request whose answer `convert` makes a value of.

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use napi::bindgen_prelude::{FnArgs, FromNapiValue, Function, JsObjectValue, Object, Unknown};
+use napi::bindgen_prelude::{FnArgs, Function, JsObjectValue, Object, Unknown};
 use napi::threadsafe_function::UnknownReturnValue;
 use napi::{Env, ValueType};
 use napi_derive::napi;
@@ -157,6 +157,11 @@ pub struct HttpDownloadOptions<'env> {
     /// @default none
     #[napi(ts_type = "AbortSignal | undefined")]
     pub signal: Option<Unknown<'env>>,
+    /// Not supported: files are written natively. Anything but `undefined` is a `TypeError`.
+    ///
+    /// @default none
+    #[napi(ts_type = "undefined")]
+    pub create_write_stream: Option<Unknown<'env>>,
 }
 
 /// Options of `downloadWithLock`, besides those of `httpDownload`. Durations are milliseconds.
@@ -263,17 +268,10 @@ pub fn download_options<'env>(
     options: Option<Unknown<'env>>,
 ) -> napi::Result<(DownloadOptions, Attendance<'env>)> {
     let default = DownloadOptions::default();
-    let given_options = options;
     let Some(options) = read::<HttpDownloadOptions>(env, options)? else {
         let download = DownloadOptions { headers: headers(env, None)?, tls: tls(env)?, ..default };
         return Ok((download, Attendance::default()));
     };
-    let unsupported =
-        given_options.map(|value| property(&Object::from_unknown(value)?, "createWriteStream")).transpose()?;
-    if unsupported.map_or(Ok(ValueType::Undefined), |value| value.get_type())? != ValueType::Undefined {
-        let message = "The option \"options.createWriteStream\" is not supported: files are written natively";
-        return Err(to_js(env, Error::new(Kind::ArgumentValue, message)));
-    }
     let HttpDownloadOptions {
         headers: fields,
         on_progress,
@@ -290,7 +288,12 @@ pub fn download_options<'env>(
         resume,
         fsync,
         signal,
+        create_write_stream,
     } = options;
+    if create_write_stream.is_some() {
+        let message = "The argument \"options.createWriteStream\" is not supported: files are written natively";
+        return Err(to_js(env, Error::new(Kind::ArgumentValue, message)));
+    }
     let flag =
         |name, value, default| given(value, |value| boolean(env, name, value)).map(|flag| flag.unwrap_or(default));
     let download = DownloadOptions {

@@ -99,10 +99,11 @@ pub(super) async fn fetch(
     let source = source_of(&url, &headers);
     let hop = first_hop(Method::GET, url, headers, false);
     let asked_for = [Algorithm::Sha256, Algorithm::Sha512].into_iter().filter(|_| digests);
-    let mut writer = select! {
-        writer = Writer::open(destination, expected.algorithms().chain(asked_for).collect()) => writer?,
+    let turn = select! {
+        turn = Writer::turn() => turn?,
         () = watchers.cancel.cancelled() => return Err(Error::aborted().with_url(&hop.url)),
     };
+    let mut writer = Writer::open(turn, destination, expected.algorithms().chain(asked_for).collect()).await?;
     let attempt = Attempt { transport, hop: &hop, redirects: &redirects, source: &source, resume };
     let transferred = select! {
         transferred = transfer(attempt, &retry, timeout, &mut writer, watchers.progress) => transferred,

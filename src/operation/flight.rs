@@ -74,9 +74,9 @@ pub struct Landing {
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Stage {
-    /// Somebody else has the lock: the time of callers runs.
+    /// Somebody else has the lock, or keeps changing the file: the time of callers runs.
     Waiting(Option<Holder>),
-    /// Looking, settling or downloading.
+    /// Looking, settling for the first time, or downloading.
     Working,
 }
 

@@ -1,8 +1,8 @@
 //! A download that one of many does for all: look, lock, look again, download, release.
 //!
 //! Between processes the [lock](crate::io::lock) chooses who works; the others are woken by its release and return the
-//! file that they find. Within one process, callers with the same destination share a [flight](crate::operation::flight): one contender, one
-//! download, and for each caller its own progress, its own lock timeout and its own end.
+//! file that they find. Within one process, callers with the same destination share a
+//! [flight](crate::operation::flight).
 
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
@@ -61,10 +61,9 @@ pub async fn download_with_lock(
 ) -> Result<Downloaded> {
     let started = Instant::now();
     let path = job.lock_path();
-    let aborted = || Error::aborted().with_url(&job.url);
     let there = select! {
         there = already_there(&job, &path) => there?,
-        () = cancel.cancelled() => return Err(aborted()),
+        () = cancel.cancelled() => return Err(Error::aborted().with_url(&job.url)),
     };
     if let Some(downloaded) = there {
         return Ok(downloaded);
@@ -206,9 +205,11 @@ impl Course {
         let LockOptions { stale, poll, .. } = self.job.lock;
         let poll = poll.max(Duration::from_millis(1));
         let mut contender = Some(Contender::new(self.job.lock_path(), redacted(&self.job.url), stale, poll));
-        let mut foreign = None;
+        let (mut foreign, mut is_restless) = (None, false);
         loop {
-            if let Turn::Ours(guard) = self.turn(&mut contender, poll, foreign).await? {
+            let turn = self.turn(&mut contender, poll, foreign).await?;
+            self.controls.stage.send_replace(Stage::Working);
+            if let Turn::Ours(guard) = turn {
                 let worked = select! {
                     worked = self.work(&guard) => worked,
                     never = renewed(&guard) => match never {},
@@ -219,11 +220,14 @@ impl Course {
                     return Ok(downloaded);
                 }
             }
-            self.controls.stage.send_replace(Stage::Working);
             match self.presence().await? {
                 Presence::Nothing => {}
                 Presence::Foreign(found) => foreign = Some(found),
                 Presence::Intact(found, digests) => {
+                    if is_restless {
+                        // What did not settle before may never do: the time of callers runs.
+                        self.controls.stage.send_replace(Stage::Waiting(None));
+                    }
                     let settled = select! {
                         settled = settled(&self.job.destination, found, self.job.lock.settle_delay()) => settled?,
                         () = self.controls.cancel.cancelled() => return Err(self.aborted()),
@@ -235,6 +239,7 @@ impl Course {
                             .send_replace(Some(Progress { downloaded: found.size, total: found.size }));
                         return Ok(Downloaded { digests, ..Downloaded::cached(found.size) });
                     }
+                    is_restless = true;
                 }
             }
         }
@@ -322,8 +327,7 @@ impl Course {
         self.controls.stage.send_replace(Stage::Working);
         let Job { url, destination, download, .. } = self.job.clone();
         let watchers = Watchers { progress: &self.controls.progress, cancel: &self.controls.cancel };
-        let fetched = fetch(&self.transport, url, &destination, download, watchers);
-        let fetched = fetched.await?;
+        let fetched = fetch(&self.transport, url, &destination, download, watchers).await?;
         // A process that was stopped for so long that another one took over publishes nothing: what that one publishes
         // counts. A lock file that somebody removed, with nobody in its place, is no reason to download again.
         let destination = self.job.destination.clone();

@@ -6,7 +6,7 @@ use url::Url;
 
 use crate::error::{Error, Kind, Result};
 use crate::io::decode;
-use crate::io::transport::Transport;
+use crate::io::transport::{Answer, Transport};
 use crate::operation::attempt::{Attempts, failure_of, first_hop, follow, retry_after, within};
 use crate::options::{Redirects, RequestOptions};
 use crate::policy::redirect::Hop;
@@ -48,10 +48,11 @@ pub async fn request(transport: &Transport, url: Url, options: RequestOptions) -
 }
 
 async fn answer(transport: &Transport, hop: &Hop, body: Option<&Bytes>, redirects: &Redirects) -> Result<Response> {
-    let (answer, url) = follow(transport, hop, body, redirects).await?;
-    let (status, status_text, headers) = (answer.status, answer.status_text.clone(), answer.headers.clone());
-    let body =
-        decode::collect(answer).await.map_err(|error| error.with_status(status.as_u16(), None).with_url(&url))?;
+    let (mut answer, url) = follow(transport, hop, body, redirects).await?;
+    let body = decode::collect(&mut answer)
+        .await
+        .map_err(|error| error.with_status(answer.status.as_u16(), None).with_url(&url))?;
+    let Answer { status, status_text, headers, .. } = answer;
     Ok(Response { status, status_text, headers, body, url, attempts: 0 })
 }
 

@@ -1,6 +1,6 @@
 //! How header fields are shown to callers, and which of them are secret.
 
-use http::header::{HeaderMap, HeaderName, HeaderValue, SET_COOKIE};
+use http::header::{HeaderMap, HeaderValue, SET_COOKIE};
 
 /// The value or values of one field name, as Node shows them.
 #[derive(Debug, PartialEq, Eq)]
@@ -54,11 +54,6 @@ pub fn text(value: &HeaderValue) -> String {
         Ok(text) => text.to_owned(),
         Err(_) => value.as_bytes().iter().map(|&byte| char::from(byte)).collect(),
     }
-}
-
-/// Whether a field must not reach another origin than the one that the caller wrote it for.
-pub fn is_credential(name: &HeaderName) -> bool {
-    matches!(name.as_str(), "cookie2" | "www-authenticate") || is_credential_name(name.as_str())
 }
 
 /// Whether the name of a header field or query parameter says that its value is secret.

@@ -12,7 +12,7 @@ use url::Url;
 
 use crate::error::{Error, Kind, redacted};
 use crate::options::Redirects;
-use crate::policy::headers::{is_credential, text};
+use crate::policy::headers::{is_credential_name, text};
 
 /// The part of a request that a redirect changes.
 #[derive(Clone, Debug)]
@@ -75,7 +75,7 @@ fn next_hop(hop: &Hop, status: StatusCode, url: Url) -> Hop {
         remove(&mut next.headers, |name| name.as_str().starts_with("content-"));
     }
     if next.url.origin() != hop.url.origin() {
-        remove(&mut next.headers, |name| *name == header::HOST || is_credential(name));
+        remove(&mut next.headers, |name| *name == header::HOST || is_credential_name(name.as_str()));
     }
     next
 }
