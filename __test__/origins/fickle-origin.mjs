@@ -46,7 +46,10 @@ export async function startFickleOrigin(t) {
   const files = new Map()
   const server = createServer((request, response) => {
     response.on('error', () => {})
-    files.get(request.url).answer(request, response)
+    // A request that was aborted on its way may arrive when its file is closed already.
+    const file = files.get(request.url)
+    if (file) file.answer(request, response)
+    else response.destroy()
   })
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
   t.after(async () => {
