@@ -19,8 +19,9 @@
 //!
 //! # Not guaranteed
 //!
-//! On file systems that grant one kernel lock to two hosts, or none at all (some set-ups of NFS, SMB, `VirtioFS`), two
-//! processes may download at once.
+//! Where one kernel lock is granted twice, or none at all (some set-ups of NFS, SMB, `VirtioFS`), process ids and
+//! modification times decide, as between older holders. Where it is granted once to each of two hosts, which neither can
+//! see, both may download at once.
 
 use std::borrow::Cow;
 use std::fs::{self, File, OpenOptions};
@@ -32,14 +33,17 @@ use std::time::{Duration, Instant, SystemTime};
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
+use crate::io::patience::patiently;
 use crate::policy::holder::{Holder, KernelLock, Verdict, Vigil, judge, refresh_interval};
 
-use self::system::{System, unlock};
-pub(super) use self::system::{is_at, try_kernel_lock};
+use self::system::{System, open_removers_lock, unlock};
+pub(super) use self::system::{is_at, take_kernel_lock, try_kernel_lock};
 
 mod system;
 #[cfg(test)]
 mod tests;
+#[cfg(windows)]
+mod windows;
 
 /// Longest name of a file on the common file systems, in bytes.
 const NAME_MAX: usize = 255;
@@ -81,13 +85,13 @@ pub(super) fn shortened(name: &str, room: usize) -> Cow<'_, str> {
 }
 
 /// Says once in the life of the process that locks are weaker here.
-fn announce_no_kernel_locks(path: &Path) {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
+fn announce_no_kernel_locks(once: &Once, to: &mut impl Write, path: &Path) {
+    once.call_once(|| {
         // A broken stderr is no reason to fail.
         let _ = writeln!(
-            io::stderr(),
-            "socket-registry: the file system of {} has no file locks; downloads may run twice, never wrongly",
+            to,
+            "socket-registry: the file system of {} has no file locks that can be relied on; downloads may run twice, never \
+             wrongly",
             path.display()
         );
     });
@@ -152,14 +156,13 @@ impl Contender {
         let system = self.system;
         (system.step)();
         if self.present.as_ref().is_none_or(|present| !is_at(&present.file, &self.path)) {
-            match open_existing(&self.path) {
+            // Closed first: where our handle keeps a removed file's name, nobody could open it again.
+            self.present = None;
+            match patiently(|| open_existing(&self.path)) {
                 Ok(file) => {
                     self.present = Some(Present { file, vigil: Vigil::default(), seen: Instant::now() });
                 }
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                    self.present = None;
-                    return Ok(None);
-                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
                 Err(error) => return Err(self.failed("open", &error)),
             }
         }
@@ -223,11 +226,12 @@ impl Contender {
 
     fn publish_claim(&self, claim: &Path, file: &mut File) -> io::Result<bool> {
         let System { try_lock, hard_link, step, .. } = self.system;
-        let kernel_lock = try_lock(file) == KernelLock::Free;
-        if !kernel_lock {
-            announce_no_kernel_locks(&self.path);
+        let has_locks = take_kernel_lock(try_lock, file, claim) == KernelLock::Free;
+        if !has_locks {
+            static ONCE: Once = Once::new();
+            announce_no_kernel_locks(&ONCE, &mut io::stderr(), &self.path);
         }
-        file.write_all(self.holder(kernel_lock).to_json().as_bytes())?;
+        file.write_all(self.holder(has_locks).to_json().as_bytes())?;
         step();
         match hard_link(claim, &self.path) {
             Ok(()) => return Ok(true),
@@ -252,7 +256,8 @@ impl Contender {
             step();
             kernel_lock = try_lock(file);
         }
-        file.write_all(self.holder(kernel_lock == KernelLock::Free).to_json().as_bytes())?;
+        let is_held = has_locks && kernel_lock == KernelLock::Free;
+        file.write_all(self.holder(is_held).to_json().as_bytes())?;
         Ok(true)
     }
 
@@ -332,23 +337,23 @@ fn remove_if(system: System, path: &Path, judged: &File, condition: impl Fn() ->
     (system.step)();
     #[cfg(test)]
     tests::about_to_remove(path, judged);
-    match fs::remove_file(path) {
+    match patiently(|| fs::remove_file(path)) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(true),
     }
 }
 
-/// A kernel lock on the directory itself: needs no file that somebody would have to remove.
+/// A kernel lock that one remover in the directory can have.
 ///
-/// `None` where directories cannot be locked, or when its holder was stopped within those few calls: then the check
+/// `None` where there are no such locks, or when its holder was stopped within those few calls: then the check
 /// of identity alone must do, which leaves a window of microseconds.
 fn only_remover(system: System, directory: &Path) -> Option<File> {
-    let directory = File::open(directory).ok()?;
+    let file = open_removers_lock(directory).ok()?;
     let started = Instant::now();
     loop {
         (system.step)();
-        match (system.try_lock)(&directory) {
-            KernelLock::Free => return Some(directory),
+        match (system.try_lock)(&file) {
+            KernelLock::Free => return Some(file),
             KernelLock::Busy if started.elapsed() < REMOVER_PATIENCE => std::thread::sleep(Duration::from_micros(200)),
             _ => return None,
         }

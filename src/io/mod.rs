@@ -3,6 +3,7 @@
 pub mod decode;
 pub mod digest;
 pub mod lock;
+pub mod patience;
 pub mod resolve;
 pub mod staging;
 pub mod tls;

@@ -3,26 +3,37 @@
 //! The part file lies beside the destination (a rename never crosses file systems) and is held by a kernel lock of its
 //! own, so that two downloads never write one part file; when another live download has `<name>.part`, this one takes a
 //! unique name. What a dead process left under `<name>.part` is taken over, and continued where
-//! [`resume`](crate::policy::resume) allows; unique names that dead processes left are swept when the destination is next
-//! published.
+//! [`resume`](crate::policy::resume) allows; unique names that dead processes left are swept when something is next
+//! published in the directory.
 //!
 //! The [`Record`] beside it (`<name>.part.json`) tells what the bytes are a part of, and waiters in other processes how
 //! much is expected. It never describes bytes that it was not written for: it is replaced while the part file is empty.
+//!
+//! Even the part file's lock is not trusted with correctness, because some file systems grant one lock twice. An inode
+//! only ever receives bytes of one representation, each at its own offset: a download that starts from zero creates a
+//! new one, and nothing is ever truncated. Two writers of one inode so write the same bytes; the first to finish
+//! publishes a whole file, and the other finds its part file gone.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::error::{Error, Kind, Result};
 use crate::io::digest::Hashers;
-use crate::io::lock::{is_at, shortened, try_kernel_lock};
+use crate::io::lock::{is_at, shortened, take_kernel_lock, try_kernel_lock};
+use crate::io::patience::patiently;
 use crate::policy::holder::KernelLock;
 use crate::policy::integrity::{Algorithm, Digest};
 use crate::policy::resume::Record;
 
 /// A sealed file that is younger than this is about to be published.
 const ORPHAN_MIN_AGE: Duration = Duration::from_secs(60);
+/// How often one process looks for orphans in one directory: reading a large one takes milliseconds.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 /// Looks at a part file that others come and go with, before leaving it to them.
 const ROUNDS: u32 = 16;
 /// How long to wait until children that were just being started have closed their copies of the part file.
@@ -36,7 +47,11 @@ pub struct Staging {
     record: PathBuf,
     /// Whether the part file has the name under which a later call looks for it.
     is_findable: bool,
+    /// Whether we created the file, and nothing was written to it yet.
+    is_new: bool,
     file: Option<File>,
+    /// The length of the part so far, and so the offset of the next byte.
+    length: u64,
     hashers: Hashers,
     fresh_hashers: Hashers,
 }
@@ -82,25 +97,33 @@ impl Staging {
             // Said now rather than when everything has been fetched.
             return Err(Error::file("Failed to write file", "open", destination, &error));
         }
-        let (part, file, is_findable) = open_part(destination)?;
-        let found = if is_findable {
-            Found { length: file.metadata().map_or(0, |found| found.len()), record: record_of(&part) }
-        } else {
+        let Part { path: part, file, is_findable, is_new } = open_part(destination)?;
+        let found = if is_new {
             Found::default()
+        } else {
+            Found { length: file.metadata().map_or(0, |found| found.len()), record: record_of(&part) }
         };
         let hashers = Hashers::new(algorithms);
-        let destination = destination.to_owned();
-        let record = record_path(&part);
-        Ok((
-            Self { destination, part, record, is_findable, file: Some(file), fresh_hashers: hashers.clone(), hashers },
-            found,
-        ))
+        let staging = Self {
+            destination: destination.to_owned(),
+            record: record_path(&part),
+            part,
+            is_findable,
+            is_new,
+            file: Some(file),
+            length: 0,
+            fresh_hashers: hashers.clone(),
+            hashers,
+        };
+        Ok((staging, found))
     }
 
-    /// Empties the part file for a new representation.
+    /// Begins a part file for a new representation.
     pub fn restart(&mut self, record: &Record) -> Result<()> {
-        self.file()?.set_len(0).map_err(|error| self.failed("ftruncate", &error))?;
-        self.file()?.rewind().map_err(|error| self.failed("lseek", &error))?;
+        if !self.is_new {
+            self.replace()?;
+        }
+        self.length = 0;
         self.hashers = self.fresh_hashers.clone();
         let path = &self.record;
         if let Err(error) = fs::write(path, record.to_json()) {
@@ -113,6 +136,31 @@ impl Staging {
         Ok(())
     }
 
+    /// Puts an empty file in the place of one that has been written to.
+    fn replace(&mut self) -> Result<()> {
+        self.discard();
+        let part = match create_locked(&self.part) {
+            Ok(file) => Part { path: self.part.clone(), file, is_findable: self.is_findable, is_new: true },
+            Err(_) => create_unique(&self.destination)?,
+        };
+        self.record = record_path(&part.path);
+        (self.part, self.is_findable, self.is_new) = (part.path, part.is_findable, true);
+        self.file = Some(part.file);
+        Ok(())
+    }
+
+    /// Removes what is ours, and while we still hold its lock, so that nobody takes over a file that is about to vanish.
+    fn discard(&self) {
+        let is_ours = match &self.file {
+            Some(file) => is_at(file, &self.part),
+            None => !self.part.as_os_str().is_empty(),
+        };
+        if is_ours {
+            let _ = patiently(|| fs::remove_file(&self.record));
+            let _ = patiently(|| fs::remove_file(&self.part));
+        }
+    }
+
     /// Makes the part file ready for its byte number `from`.
     pub fn resume(&mut self, from: u64) -> Result<()> {
         let mut file = self.file()?;
@@ -121,19 +169,20 @@ impl Staging {
             // Would be filled with zeros.
             return Err(Error::new(Kind::Internal, format!("the part file has {length} bytes, not {from}")));
         }
-        file.set_len(from).map_err(|error| self.failed("ftruncate", &error))?;
         let mut hashers = self.fresh_hashers.clone();
         if !hashers.is_empty() {
             file.rewind().map_err(|error| self.failed("lseek", &error))?;
             hashers.read(file.take(from)).map_err(|error| self.failed("read", &error))?;
         }
         file.seek(SeekFrom::Start(from)).map_err(|error| self.failed("lseek", &error))?;
-        self.hashers = hashers;
+        (self.hashers, self.length, self.is_new) = (hashers, from, false);
         Ok(())
     }
 
     pub fn write(&mut self, chunk: &[u8]) -> Result<()> {
+        self.is_new = false;
         self.file()?.write_all(chunk).map_err(|error| self.failed("write", &error))?;
+        self.length += chunk.len() as u64;
         self.hashers.update(chunk);
         Ok(())
     }
@@ -154,6 +203,9 @@ impl Staging {
     /// The whole file becomes the destination, in one step.
     pub fn publish(mut self, finish: Finish) -> Result<u64> {
         let size = self.file()?.metadata().map_err(|error| self.failed("stat", &error))?.len();
+        if size != self.length {
+            return Err(self.replaced());
+        }
         if finish.fsync {
             self.file()?.sync_all().map_err(|error| self.failed("fsync", &error))?;
         }
@@ -166,14 +218,16 @@ impl Staging {
             fs::set_permissions(&self.part, fs::Permissions::from_mode(mode))
                 .map_err(|error| self.failed("chmod", &error))?;
         }
-        fs::rename(&self.part, &self.destination)
+        patiently(|| fs::rename(&self.part, &self.destination))
             .map_err(|error| Error::file("Failed to write file", "rename", &self.destination, &error))?;
         let _ = fs::remove_file(&self.record);
         if finish.fsync {
             // The new name, too. Not every file system can, and the file itself is safe.
             let _ = self.destination.parent().map(|directory| File::open(directory).and_then(|it| it.sync_all()));
         }
-        sweep(&self.destination);
+        if let Some(directory) = self.destination.parent().filter(|it| is_sweep_due(it, Instant::now())) {
+            sweep(directory);
+        }
         // Nothing is left for `drop` to remove.
         self.part = PathBuf::new();
         Ok(size)
@@ -190,7 +244,7 @@ impl Staging {
         if !is_at(self.file()?, &self.part) {
             return Err(self.replaced());
         }
-        fs::rename(&self.part, &sealed).map_err(|error| self.failed("rename", &error))?;
+        patiently(|| fs::rename(&self.part, &sealed)).map_err(|error| self.failed("rename", &error))?;
         if !is_at(self.file()?, &sealed) {
             // Replaced between the look and the rename: give it back to whoever it belongs to.
             let _ = fs::rename(&sealed, &self.part);
@@ -207,8 +261,10 @@ impl Staging {
     }
 
     fn replaced(&self) -> Error {
-        let message =
-            format!("Failed to write file: '{}' was removed or replaced by somebody else", self.part.display());
+        let message = format!(
+            "Failed to write file: '{}' was removed, replaced or changed by somebody else",
+            self.part.display()
+        );
         Error::new(Kind::File, message).with_code("ENOENT").with_syscall("rename").with_path(&self.part)
     }
 
@@ -223,32 +279,37 @@ impl Staging {
 
 impl Drop for Staging {
     fn drop(&mut self) {
-        // Only what is ours, and while we still hold its lock, so that nobody takes over a file that is about to vanish.
-        let is_ours = match &self.file {
-            Some(file) => is_at(file, &self.part),
-            None => !self.part.as_os_str().is_empty(),
-        };
-        if is_ours {
-            let _ = fs::remove_file(&self.record);
-            let _ = fs::remove_file(&self.part);
-        }
+        self.discard();
     }
 }
 
-/// Opens the part file of a destination. Where it is, and whether a later call would find it there.
-fn open_part(destination: &Path) -> Result<(PathBuf, File, bool)> {
-    let part = part_path(destination, "", "part");
+/// A part file that was opened.
+struct Part {
+    path: PathBuf,
+    file: File,
+    /// Whether a later call would find it there.
+    is_findable: bool,
+    /// Whether it was created now, rather than left by a dead process.
+    is_new: bool,
+}
+
+/// Opens the part file of a destination.
+fn open_part(destination: &Path) -> Result<Part> {
+    let path = part_path(destination, "", "part");
     for _ in 0..ROUNDS {
+        if let Ok(file) = create_locked(&path) {
+            return Ok(Part { path, file, is_findable: true, is_new: true });
+        }
         // What cannot be opened, somebody else's file or a link for instance, is left alone.
-        let Ok(file) = open_no_link(&part) else {
+        let Ok(file) = open_no_link(&path, OpenOptions::new().read(true).write(true)) else {
             break;
         };
         match try_kernel_lock(&file) {
-            KernelLock::Free if is_at(&file, &part) => {
+            KernelLock::Free if is_at(&file, &path) => {
                 // A file with content and without a record is not one that we left.
-                let is_ours = file.metadata().is_ok_and(|found| found.len() == 0) || record_of(&part).is_some();
+                let is_ours = file.metadata().is_ok_and(|found| found.len() == 0) || record_of(&path).is_some();
                 if is_ours {
-                    return Ok((part, file, true));
+                    return Ok(Part { path, file, is_findable: true, is_new: false });
                 }
                 break;
             }
@@ -258,25 +319,44 @@ fn open_part(destination: &Path) -> Result<(PathBuf, File, bool)> {
             KernelLock::Busy | KernelLock::Unsupported => break,
         }
     }
+    create_unique(destination)
+}
+
+/// Creates a part file under a name that nobody else has.
+fn create_unique(destination: &Path) -> Result<Part> {
     loop {
-        let part = part_path(destination, &unique_infix(), "part");
-        let file = open_no_link(&part).map_err(|error| Error::file("Failed to write file", "open", &part, &error))?;
+        let path = part_path(destination, &unique_infix(), "part");
+        let created = open_no_link(&path, OpenOptions::new().read(true).write(true).create_new(true));
+        let file = created.map_err(|error| Error::file("Failed to write file", "open", &path, &error))?;
         // Tells sweepers that we live; one that came in between has removed it.
-        if try_kernel_lock(&file) != KernelLock::Free || is_at(&file, &part) {
-            return Ok((part, file, false));
+        if try_kernel_lock(&file) != KernelLock::Free || is_at(&file, &path) {
+            return Ok(Part { path, file, is_findable: false, is_new: true });
         }
     }
 }
 
-/// Opens or creates a file, never one that a symbolic link leads to.
-fn open_no_link(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
+/// Creates a file and takes its lock. Fails where there is a file, where somebody was faster, and where locks do not tell.
+fn create_locked(path: &Path) -> io::Result<File> {
+    let file = open_no_link(path, OpenOptions::new().read(true).write(true).create_new(true))?;
+    match take_kernel_lock(try_kernel_lock, &file, path) {
+        KernelLock::Free if is_at(&file, path) => Ok(file),
+        KernelLock::Unsupported => {
+            let _ = fs::remove_file(path);
+            Err(io::ErrorKind::Unsupported.into())
+        }
+        // Whoever looked at it in between has it now.
+        _ => Err(io::ErrorKind::WouldBlock.into()),
+    }
+}
+
+/// Opens a file, never one that a symbolic link leads to.
+fn open_no_link(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::OpenOptionsExt;
         options.custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
     }
-    options.read(true).write(true).create(true).truncate(false).open(path)
+    options.open(path)
 }
 
 fn record_of(part: &Path) -> Option<Record> {
@@ -346,21 +426,16 @@ fn record_path(part: &Path) -> PathBuf {
     name.into()
 }
 
-/// Removes part files under unique names that no living process holds.
-fn sweep(destination: &Path) {
-    let plain = part_path(destination, "", "part");
-    let (Some(directory), Some(plain)) = (destination.parent(), plain.file_name().and_then(|name| name.to_str()))
-    else {
-        return;
-    };
-    let stem = plain.strip_suffix("part").unwrap_or(plain);
+/// Removes part files under unique names that no living process holds, whichever destination in this directory they
+/// were for. Reads the whole directory, so not at every publication.
+fn sweep(directory: &Path) {
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
         let name = entry.file_name();
-        let Some((infix, suffix)) = name.to_str().and_then(|name| name.strip_prefix(stem)?.rsplit_once('.')) else {
+        let Some((stem, suffix)) = name.to_str().and_then(|name| name.rsplit_once('.')) else {
             continue;
         };
         let is_abandoned = match suffix {
-            _ if !is_unique_infix(infix) => false,
+            _ if !stem.rsplit_once('.').is_some_and(|(_, infix)| is_unique_infix(infix)) => false,
             "part" => true,
             // Unlocked for a moment between closing and renaming.
             "sealed" => age(&entry.path()).is_some_and(|age| age >= ORPHAN_MIN_AGE),
@@ -369,12 +444,26 @@ fn sweep(destination: &Path) {
         if !is_abandoned {
             continue;
         }
-        let Ok(file) = OpenOptions::new().read(true).write(true).open(entry.path()) else {
+        let Ok(file) = open_no_link(&entry.path(), OpenOptions::new().read(true).write(true)) else {
             continue;
         };
         if try_kernel_lock(&file) == KernelLock::Free && is_at(&file, &entry.path()) {
             let _ = fs::remove_file(record_path(&entry.path()));
             let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// Whether this process has not swept the directory for a while. Counts as a sweep.
+fn is_sweep_due(directory: &Path, now: Instant) -> bool {
+    static SWEPT: Mutex<BTreeMap<PathBuf, Instant>> = Mutex::new(BTreeMap::new());
+    let mut swept = SWEPT.lock().unwrap_or_else(PoisonError::into_inner);
+    swept.retain(|_, last| now.duration_since(*last) < SWEEP_INTERVAL);
+    match swept.entry(directory.to_owned()) {
+        Entry::Occupied(_) => false,
+        Entry::Vacant(entry) => {
+            entry.insert(now);
+            true
         }
     }
 }
@@ -479,11 +568,11 @@ mod tests {
         staging.keep();
         let (mut staging, found) = Staging::open(&destination, [Algorithm::Sha256]).unwrap();
         assert_eq!((found.length, found.record.unwrap().total), (19, Some(19)));
-        staging.resume(5).unwrap();
-        staging.write(b" again").unwrap();
+        staging.resume(18).unwrap();
+        staging.write(b"upted").unwrap();
         let digest = staging.digests()[0].hex();
         staging.publish(Finish::default()).unwrap();
-        assert_eq!(fs::read(&destination).unwrap(), b"whole again");
+        assert_eq!(fs::read(&destination).unwrap(), b"whole body, interrupted");
         assert_eq!(digest, crate::io::digest::of_file(&destination, [Algorithm::Sha256]).unwrap()[0].hex());
         assert_eq!(names(directory.path()), ["file"]);
     }
@@ -499,6 +588,48 @@ mod tests {
         assert_eq!(staging.publish(Finish::default()).unwrap_err().details().code, "ENOENT");
         assert!(!destination.exists());
         assert_eq!(fs::read(directory.path().join("file.part")).unwrap(), b"another's");
+    }
+
+    /// As on a file system that grants one lock twice: both believe that the other is dead.
+    #[cfg(unix)]
+    #[test]
+    fn two_writers_of_one_part_file_cannot_mix_representations() {
+        let directory = directory();
+        let destination = directory.path().join("file");
+        let mut alive = open(&destination);
+        write(&mut alive, b"first, interru");
+        let lock = alive.file().unwrap().try_clone().unwrap();
+        rustix::fs::flock(&lock, rustix::fs::FlockOperation::Unlock).unwrap();
+
+        // Goes on with the same representation: whoever is first publishes all of it.
+        let (mut second, found) = Staging::open(&destination, [Algorithm::Sha256]).unwrap();
+        second.resume(found.length).unwrap();
+        second.write(b"pted").unwrap();
+        alive.write(b"pted").unwrap();
+        second.publish(Finish::default()).unwrap();
+        assert_eq!(alive.publish(Finish::default()).unwrap_err().details().code, "ENOENT");
+        assert_eq!(fs::read(&destination).unwrap(), b"first, interrupted");
+
+        // Starts with another one: that is another file.
+        let mut alive = open(&destination);
+        write(&mut alive, b"third");
+        let lock = alive.file().unwrap().try_clone().unwrap();
+        rustix::fs::flock(&lock, rustix::fs::FlockOperation::Unlock).unwrap();
+        let mut fourth = open(&destination);
+        write(&mut fourth, b"4th");
+        alive.write(b", all of it").unwrap();
+        assert_eq!(alive.publish(Finish::default()).unwrap_err().details().code, "ENOENT");
+        fourth.publish(Finish::default()).unwrap();
+        assert_eq!(fs::read(&destination).unwrap(), b"4th");
+        assert_eq!(names(directory.path()), ["file"]);
+    }
+
+    #[test]
+    fn a_directory_is_swept_once_in_a_while() {
+        let (one, other, now) = (Path::new("/sweep/one"), Path::new("/sweep/other"), Instant::now());
+        assert!(is_sweep_due(one, now) && is_sweep_due(other, now));
+        assert!(!is_sweep_due(one, now + SWEEP_INTERVAL / 2));
+        assert!(is_sweep_due(one, now + SWEEP_INTERVAL));
     }
 
     #[test]

@@ -1,12 +1,15 @@
 //! The calls that the protocol is made of.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::Path;
 
-use fs4::{FileExt, TryLockError};
-
 use crate::policy::holder::KernelLock;
+
+#[cfg(windows)]
+use super::windows::is_alive;
+#[cfg(windows)]
+pub use super::windows::{open_removers_lock, try_kernel_lock, unlock};
 
 /// What differs between file systems, as a table: tests put others in its place.
 #[derive(Clone, Copy, Debug)]
@@ -26,9 +29,10 @@ impl System {
 /// Tries the kernel lock without waiting.
 ///
 /// Any failure but "busy" means that this file system has no such locks (`ENOTSUP`, `ENOLCK`, `EBADF` of NFS, …).
-/// Windows reports contention in several codes; fs4 maps them.
+#[cfg(not(windows))]
 #[expect(clippy::disallowed_methods, reason = "the one place")]
 pub fn try_kernel_lock(file: &File) -> KernelLock {
+    use fs4::{FileExt, TryLockError};
     match FileExt::try_lock(file) {
         Ok(()) => KernelLock::Free,
         Err(TryLockError::WouldBlock) => KernelLock::Busy,
@@ -37,10 +41,30 @@ pub fn try_kernel_lock(file: &File) -> KernelLock {
 }
 
 /// Lets go without closing.
+#[cfg(not(windows))]
 #[expect(clippy::disallowed_methods, reason = "the one place")]
 pub fn unlock(file: &File) {
     // Nothing to do about a failure: the lock ends with the file at the latest.
-    let _ = FileExt::unlock(file);
+    let _ = fs4::FileExt::unlock(file);
+}
+
+/// The file whose lock keeps removers apart: the directory itself, which nobody would have to remove.
+#[cfg(not(windows))]
+pub fn open_removers_lock(directory: &Path) -> io::Result<File> {
+    File::open(directory)
+}
+
+/// Takes the kernel lock of a file that only we know yet, if the file system means it: some grant one lock twice
+/// (docker/for-mac#7004), which is no lock at all.
+pub fn take_kernel_lock(try_lock: fn(&File) -> KernelLock, file: &File, path: &Path) -> KernelLock {
+    let taken = try_lock(file);
+    let again = || OpenOptions::new().read(true).write(true).open(path).ok().filter(|_| is_at(file, path));
+    match taken {
+        KernelLock::Free if again().is_some_and(|again| try_lock(&again) == KernelLock::Free) => {
+            KernelLock::Unsupported
+        }
+        taken => taken,
+    }
 }
 
 /// Whether the path names this open file.
@@ -69,10 +93,4 @@ fn is_alive(pid: u32) -> bool {
     };
     // EPERM: it lives and belongs to somebody else.
     test_kill_process(pid) != Err(rustix::io::Errno::SRCH)
-}
-
-/// Unknown here; the age of the file decides.
-#[cfg(not(unix))]
-fn is_alive(_: u32) -> bool {
-    true
 }

@@ -71,7 +71,10 @@ fn older(pid: u32) -> String {
 const NO_LINKS: System = System { hard_link: |_, _| Err(io::Error::from(io::ErrorKind::Unsupported)), ..System::REAL };
 const NO_LOCKS: System = System { try_lock: |_| KernelLock::Unsupported, ..System::REAL };
 const NEITHER: System = System { hard_link: NO_LINKS.hard_link, ..NO_LOCKS };
-const ALL: [System; 4] = [System::REAL, NO_LINKS, NO_LOCKS, NEITHER];
+/// Grants every lock to everybody.
+const LYING: System = System { try_lock: |_| KernelLock::Free, ..System::REAL };
+const LYING_NO_LINKS: System = System { hard_link: NO_LINKS.hard_link, ..LYING };
+const ALL: [System; 6] = [System::REAL, NO_LINKS, NO_LOCKS, NEITHER, LYING, LYING_NO_LINKS];
 
 #[test]
 fn one_holds_the_others_wait_and_nothing_is_left() {
@@ -123,6 +126,25 @@ fn unreadable_files_get_two_seconds() {
             acquired(place.contender(system).attempt());
         }
     }
+}
+
+#[test]
+fn a_lock_that_is_granted_twice_is_not_taken_for_one() {
+    let place = Place::new();
+    for (system, expected) in [(System::REAL, true), (NO_LOCKS, false), (LYING, false), (LYING_NO_LINKS, false)] {
+        let guard = acquired(place.contender(system).attempt());
+        assert_eq!(read_holder(&guard.file).unwrap().kernel_lock, expected);
+    }
+}
+
+#[test]
+fn weaker_locks_are_announced_once() {
+    let (once, mut said) = (Once::new(), Vec::new());
+    for _ in 0..3 {
+        announce_no_kernel_locks(&once, &mut said, Path::new("/cache/.locks/a.lock"));
+    }
+    let said = String::from_utf8(said).unwrap();
+    assert!(said.lines().count() == 1 && said.contains("/cache/.locks/a.lock"), "{said}");
 }
 
 #[test]
