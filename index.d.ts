@@ -2,6 +2,41 @@
 
 export interface DownloadWithLockOptions extends HttpDownloadOptions {}
 
+/** Listeners of `httpRequest`, called once for each attempt and each redirect. What they throw is ignored. */
+export interface HttpHooks {
+  /** Before a request is sent. `timeout` is that of the attempt, in milliseconds; 0 is none. */
+  onRequest?:
+    | ((request: {
+        method: string
+        url: string
+        headers: import('node:http').IncomingHttpHeaders
+        timeout: number
+      }) => unknown)
+    | undefined
+  /** When the head of an answer has come, or none will. `duration` is in milliseconds. */
+  onResponse?:
+    | ((response: {
+        method: string
+        url: string
+        duration: number
+        status?: number
+        statusText?: string
+        headers?: import('node:http').IncomingHttpHeaders
+        error?: Error
+      }) => unknown)
+    | undefined
+}
+
+/** Why a call rejects whose answer has a status that is an error: see `throwOnError`, `httpJson` and `httpText`. */
+export declare class HttpResponseError extends Error {
+  /** @param message default: `HTTP 404: Not Found` */
+  constructor(response: HttpResponse, message?: string)
+  name: 'HttpResponseError'
+  code: 'ERR_HTTP_STATUS'
+  status: number
+  response: HttpResponse
+}
+
 /**
  * Which binding artifact the generated loader actually loaded: `'native'` for
  * a native addon, otherwise the `platformArchABI` of the WASI flavor. Every
@@ -161,6 +196,50 @@ export interface HttpDownloadOptions {
    */
   fsync?: boolean | undefined
   /**
+   * Time to connect, TLS handshake included; then `ERR_TIMEOUT`. `0` or `Infinity`: no limit.
+   *
+   * @default none
+   */
+  connectTimeout?: number | undefined
+  /**
+   * Time without a byte from the server, once the request has been sent; then `ERR_TIMEOUT`. `0` or `Infinity`: no limit.
+   *
+   * @default none
+   */
+  idleTimeout?: number | undefined
+  /**
+   * Certificates in PEM that are trusted besides the system's, the bundled ones, and those of `NODE_EXTRA_CA_CERTS`,
+   * `SSL_CERT_FILE` and `SSL_CERT_DIR`.
+   *
+   * @default none
+   */
+  ca?: string | readonly string[] | undefined
+  /**
+   * URL of a proxy, with user and password if it needs them (`http`, `https`, `socks4`, `socks5`); `false`: none.
+   *
+   * @default `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`, in lower case or upper case
+   */
+  proxy?: string | URL | false | undefined
+  /**
+   * Called before each further attempt, with the number of the one that failed (from 1), its error, and the delay. Returns
+   * `false` to give up, or other milliseconds to wait. If it throws, the call rejects with that.
+   *
+   * @default none
+   */
+  onRetry?: ((attempt: number, error: Error, delay: number) => boolean | number | void | undefined) | undefined
+  /**
+   * Gets a line with `log` each `progressInterval` per cent, unless there is `onProgress`.
+   *
+   * @default none
+   */
+  logger?: { log(message: string): unknown } | undefined
+  /**
+   * Per cent between two lines of `logger`, 1 to 100.
+   *
+   * @default 10
+   */
+  progressInterval?: number | undefined
+  /**
    * Ends the call: while connecting, waiting, reading and between attempts. Rejects with an `AbortError`.
    *
    * @default none
@@ -218,6 +297,15 @@ export declare function httpGetJson<T = unknown>(url: string | URL, options?: Ht
 export declare function httpGetText(url: string | URL, options?: HttpRequestOptions | null | undefined): Promise<string>
 
 /**
+ * Sends a request and parses the answer as JSON. `Accept` is `application/json`, and so is `Content-Type` when there is a body,
+ * unless the caller says otherwise.
+ *
+ * @throws as `httpRequest`; `HttpResponseError` for any status but 200 to 299; `Failed to parse JSON response`, with the
+ * `SyntaxError` as `cause`.
+ */
+export declare function httpJson<T = unknown>(url: string | URL, options?: HttpRequestOptions | null | undefined): Promise<T>
+
+/**
  * Sends a request and resolves with the answer, whatever its status.
  *
  * With `retries`, network failures, timeouts and the statuses 408, 425, 429, 500, 502, 503 and 504 are repeated: 429 and
@@ -243,11 +331,12 @@ export interface HttpRequestOptions {
    */
   headers?: Record<string, string> | undefined
   /**
-   * Body, sent with `Content-Length`; a string as UTF-8.
+   * Body, sent with `Content-Length`; a string as UTF-8. A `Readable` is streamed: without `retries`, and without following
+   * redirects; fields of its `getHeaders()` are added.
    *
    * @default none
    */
-  body?: string | Uint8Array | null | undefined
+  body?: string | Uint8Array | import('node:stream').Readable | null | undefined
   /**
    * Whether redirects are followed. If not, a redirect is an answer like any other.
    *
@@ -285,6 +374,62 @@ export interface HttpRequestOptions {
    */
   retryDelayMax?: number | undefined
   /**
+   * Time to connect, TLS handshake included; then `ERR_TIMEOUT`. `0` or `Infinity`: no limit.
+   *
+   * @default none
+   */
+  connectTimeout?: number | undefined
+  /**
+   * Time without a byte from the server, once the request has been sent; then `ERR_TIMEOUT`. `0` or `Infinity`: no limit.
+   *
+   * @default none
+   */
+  idleTimeout?: number | undefined
+  /**
+   * Certificates in PEM that are trusted besides the system's, the bundled ones, and those of `NODE_EXTRA_CA_CERTS`,
+   * `SSL_CERT_FILE` and `SSL_CERT_DIR`.
+   *
+   * @default none
+   */
+  ca?: string | readonly string[] | undefined
+  /**
+   * URL of a proxy, with user and password if it needs them (`http`, `https`, `socks4`, `socks5`); `false`: none.
+   *
+   * @default `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`, in lower case or upper case
+   */
+  proxy?: string | URL | false | undefined
+  /**
+   * Called before each further attempt, with the number of the one that failed (from 1), its error, and the delay. Returns
+   * `false` to give up, or other milliseconds to wait. If it throws, the call rejects with that.
+   *
+   * @default none
+   */
+  onRetry?: ((attempt: number, error: Error, delay: number) => boolean | number | void | undefined) | undefined
+  /**
+   * Limit of the decoded body, in bytes; more rejects with `ERR_BODY_TOO_LARGE`. `0`: no limit. Not for `stream`.
+   *
+   * @default none
+   */
+  maxResponseSize?: number | undefined
+  /**
+   * Called for each attempt and each redirect. What they throw is ignored.
+   *
+   * @default none
+   */
+  hooks?: HttpHooks | undefined
+  /**
+   * Whether a status other than 200 to 299 rejects with `HttpResponseError`.
+   *
+   * @default false
+   */
+  throwOnError?: boolean | undefined
+  /**
+   * Whether to resolve at the headers, with the body as the stream `rawResponse`: as it was sent, not decoded.
+   *
+   * @default false
+   */
+  stream?: boolean | undefined
+  /**
    * Ends the call: while connecting, waiting, reading and between attempts. Rejects with an `AbortError`.
    *
    * @default none
@@ -309,7 +454,19 @@ export interface HttpResponse {
   json: <T = unknown>() => T
   /** A copy of the body. */
   arrayBuffer: () => ArrayBuffer
+  /** Attempts made. */
+  attempts: number
+  /** With `stream`: the body as it was sent, to be read once. Destroying it closes the connection. */
+  rawResponse?: import('node:stream').Readable & { statusCode: number; statusMessage: string; headers: import('node:http').IncomingHttpHeaders }
 }
+
+/**
+ * Sends a request and gives the answer as text (UTF-8). `Accept` is `text/plain`, and so is `Content-Type` when there is a body,
+ * unless the caller says otherwise.
+ *
+ * @throws as `httpRequest`; `HttpResponseError` for any status but 200 to 299.
+ */
+export declare function httpText(url: string | URL, options?: HttpRequestOptions | null | undefined): Promise<string>
 
 /** The process that holds a lock, as its lock file tells. */
 export interface LockHolder {

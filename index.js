@@ -839,4 +839,6 @@ module.exports.downloadWithLock = nativeBinding.downloadWithLock
 module.exports.httpDownload = nativeBinding.httpDownload
 module.exports.httpGetJson = nativeBinding.httpGetJson
 module.exports.httpGetText = nativeBinding.httpGetText
+module.exports.httpJson = nativeBinding.httpJson
 module.exports.httpRequest = nativeBinding.httpRequest
+module.exports.httpText = nativeBinding.httpText

@@ -1,5 +1,5 @@
 'use strict'
 
-const { downloadWithLock } = require('../index.js')
+const { downloadWithLock } = require('./index.js')
 
 module.exports = { downloadWithLock }

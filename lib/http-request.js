@@ -1,5 +1,21 @@
 'use strict'
 
-const { httpDownload, httpGetJson, httpGetText, httpRequest } = require('../index.js')
+const {
+  HttpResponseError,
+  httpDownload,
+  httpGetJson,
+  httpGetText,
+  httpJson,
+  httpRequest,
+  httpText,
+} = require('./index.js')
 
-module.exports = { httpDownload, httpGetJson, httpGetText, httpRequest }
+module.exports = {
+  HttpResponseError,
+  httpDownload,
+  httpGetJson,
+  httpGetText,
+  httpJson,
+  httpRequest,
+  httpText,
+}

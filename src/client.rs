@@ -20,15 +20,17 @@ use crate::operation::flight::{Flights, Listeners};
 use crate::operation::locked::{Job, download_with_lock};
 use crate::operation::progress::{Report, reported};
 use crate::operation::request::{Response, request};
-use crate::options::{DownloadOptions, LockOptions, RequestOptions, Tls};
+use crate::options::{DownloadOptions, LockOptions, Network, RequestOptions};
 
 /// Threads that move bytes. More do not help one machine's network; blocking work has threads of its own.
 const WORKERS: usize = 2;
+/// Ways to servers whose connections are kept: a caller that names another proxy in each call gathers nothing.
+const TRANSPORTS_MAX: usize = 64;
 
 /// Everything that outlives one call.
 #[derive(Debug, Default)]
 pub struct Client {
-    transports: Mutex<HashMap<Tls, Arc<OnceCell<Transport>>>>,
+    transports: Mutex<HashMap<Network, Arc<OnceCell<Transport>>>>,
     flights: Flights,
 }
 
@@ -42,7 +44,7 @@ impl Client {
 
     pub async fn request(&self, url: Url, options: RequestOptions, cancel: &CancellationToken) -> Result<Response> {
         let aborted = Error::aborted().with_url(&url);
-        let transport = self.transport(options.tls).await?;
+        let transport = self.transport(&options.network).await?;
         select! {
             answer = request(&transport, url, options) => answer,
             () = cancel.cancelled() => Err(aborted),
@@ -59,11 +61,12 @@ impl Client {
         cancel: &CancellationToken,
     ) -> Result<Downloaded> {
         let (progress, watched) = watch::channel(None);
-        let transport = self.transport(options.tls).await?;
+        let transport = self.transport(&options.network).await?;
         // A listener that throws ends the download like the caller's signal: in order, with nothing left behind.
         let stop = cancel.child_token();
         let watchers = Watchers { progress: &progress, cancel: &stop };
-        let downloading = download(&transport, url, destination, options, watchers);
+        // On the heap: it is large, and lives within others.
+        let downloading = Box::pin(download(&transport, url, destination, options, watchers));
         match report {
             Some(report) => reported(watched, report, downloading, &stop).await,
             None => downloading.await,
@@ -81,14 +84,29 @@ impl Client {
         cancel: &CancellationToken,
     ) -> Result<Downloaded> {
         let job = Job { url, destination: destination.to_owned(), download, lock };
-        let transport = self.transport(job.download.tls).await?;
+        let transport = self.transport(&job.download.network).await?;
         download_with_lock(&transport, &self.flights, job, listeners, cancel).await
     }
 
-    /// The pool for this way of trusting; made when first needed.
-    async fn transport(&self, tls: Tls) -> Result<Transport> {
-        let pool = self.transports.lock().unwrap_or_else(PoisonError::into_inner).entry(tls).or_default().clone();
-        pool.get_or_try_init(|| blocking(move || Transport::new(tls))).await.cloned()
+    /// The pool for this way to servers; made when first needed.
+    async fn transport(&self, network: &Network) -> Result<Transport> {
+        let pool = {
+            let mut transports = self.transports.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(pool) = transports.get(network) {
+                pool.clone()
+            } else {
+                if transports.len() >= TRANSPORTS_MAX {
+                    // Those in use live on as long as they are.
+                    transports.clear();
+                }
+                transports.entry(network.clone()).or_default().clone()
+            }
+        };
+        if let Some(transport) = pool.get() {
+            return Ok(transport.clone());
+        }
+        let network = network.clone();
+        pool.get_or_try_init(|| blocking(move || Transport::new(network))).await.cloned()
     }
 }
 

@@ -43,6 +43,8 @@ pub enum Kind {
     RedirectRefused,
     /// The body is shorter or longer than announced.
     BodyLength,
+    /// The body is larger than the caller allows.
+    BodyTooLarge,
     /// The content coding of the body is broken.
     Decode,
     /// A file is not what the caller expects.
@@ -73,6 +75,7 @@ impl Kind {
             Self::TooManyRedirects => "ERR_TOO_MANY_REDIRECTS",
             Self::RedirectRefused => "ERR_REDIRECT_REFUSED",
             Self::BodyLength => "ERR_BODY_LENGTH",
+            Self::BodyTooLarge => "ERR_BODY_TOO_LARGE",
             Self::Decode | Self::Json => "ERR_DECODE",
             Self::Integrity => "ERR_INTEGRITY",
             Self::File => "EIO",
@@ -181,6 +184,13 @@ impl Error {
     #[must_use]
     pub fn with_url(mut self, url: &Url) -> Self {
         self.0.url = Some(redacted(url));
+        self
+    }
+
+    /// A URL that went through [`redacted`] before.
+    #[must_use]
+    pub(crate) fn with_redacted_url(mut self, url: Option<String>) -> Self {
+        self.0.url = url;
         self
     }
 

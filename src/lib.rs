@@ -5,11 +5,11 @@
 //! ```text
 //! 5  node/        the only code that names napi: convert, call, convert
 //! 4  client       owns the long-lived parts, lends them to operations
-//! 3  operation/   one verb a file: request, download, locked; what they share: attempt, flight, progress
+//! 3  operation/   one verb a file: request, download, locked; what they share: attempt, hooks, flight, progress
 //! 2  io/          one outside thing a file: transport (the only reqwest), resolve, tls, decode,
-//!                 lock (the only file locks), watch, staging (the only writer of destinations), writer, digest
-//! 1  policy/      decisions without I/O: retry, redirect, headers, holder, resume, integrity
-//! 0  error, options
+//!                 lock (the only file locks), watch, staging (the only writer of destinations), writer, digest, patience
+//! 1  policy/      decisions without I/O: retry, redirect, proxy, headers, holder, resume, integrity
+//! 0  error, options, listeners, outgoing
 //! ```
 //!
 //! Floors 0 to 4 know nothing of Node: `cargo test --no-default-features`.
@@ -17,8 +17,10 @@
 pub mod client;
 pub mod error;
 pub mod io;
+pub mod listeners;
 #[cfg(feature = "node")]
 mod node;
 pub mod operation;
 pub mod options;
+pub mod outgoing;
 pub mod policy;

@@ -6,10 +6,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::{HeaderMap, Method};
 
+use crate::listeners::{Hooks, OnRetry};
+use crate::outgoing::Body;
 use crate::policy::integrity::Expected;
+use crate::policy::proxy::Proxy;
 
 /// How often a failed attempt is repeated, and after what delay. See [`crate::policy::retry`].
 #[derive(Clone, Debug)]
@@ -43,16 +45,31 @@ impl Default for Redirects {
     }
 }
 
-/// Whom to trust. Transports are pooled by this.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// The way to servers. Connections are pooled by this.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Network {
+    pub tls: Tls,
+    pub proxy: Proxy,
+    /// Limit of one connection: address, proxy and TLS handshake included.
+    pub connect_timeout: Option<Duration>,
+}
+
+/// Whom to trust, besides Mozilla's roots and the system's.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Tls {
     /// Whether certificates are verified at all; `NODE_TLS_REJECT_UNAUTHORIZED=0` says no.
     pub verify: bool,
+    /// In PEM; each holds at least one certificate.
+    pub ca: Vec<String>,
+    /// Files of certificates in PEM: `NODE_EXTRA_CA_CERTS`, `SSL_CERT_FILE`.
+    pub files: Vec<PathBuf>,
+    /// Directories of such files, under the names that OpenSSL gives them: `SSL_CERT_DIR`.
+    pub directories: Vec<PathBuf>,
 }
 
 impl Default for Tls {
     fn default() -> Self {
-        Self { verify: true }
+        Self { verify: true, ca: Vec::new(), files: Vec::new(), directories: Vec::new() }
     }
 }
 
@@ -60,12 +77,20 @@ impl Default for Tls {
 pub struct RequestOptions {
     pub method: Method,
     pub headers: HeaderMap,
-    pub body: Option<Bytes>,
+    pub body: Option<Body>,
     pub redirects: Redirects,
     pub retry: Retry,
+    pub on_retry: Option<OnRetry>,
+    pub hooks: Hooks,
     /// Limit of one attempt, redirects and body included.
     pub timeout: Option<Duration>,
-    pub tls: Tls,
+    /// Limit of the time without a byte from the server. Counts once the request has been sent.
+    pub idle_timeout: Option<Duration>,
+    pub network: Network,
+    /// Limit of the decoded body.
+    pub max_size: Option<u64>,
+    /// Whether the body is left on the wire for the caller to read, as it was sent.
+    pub stream: bool,
 }
 
 impl Default for RequestOptions {
@@ -76,8 +101,13 @@ impl Default for RequestOptions {
             body: None,
             redirects: Redirects::default(),
             retry: Retry::default(),
+            on_retry: None,
+            hooks: Hooks::default(),
             timeout: Some(Duration::from_secs(30)),
-            tls: Tls::default(),
+            idle_timeout: None,
+            network: Network::default(),
+            max_size: None,
+            stream: false,
         }
     }
 }
@@ -87,9 +117,12 @@ pub struct DownloadOptions {
     pub headers: HeaderMap,
     pub redirects: Redirects,
     pub retry: Retry,
+    pub on_retry: Option<OnRetry>,
     /// Limit of one attempt, redirects and body included.
     pub timeout: Option<Duration>,
-    pub tls: Tls,
+    /// Limit of the time without a byte from the server.
+    pub idle_timeout: Option<Duration>,
+    pub network: Network,
     /// What the file must be.
     pub expected: Expected,
     /// Whether SHA-256 and SHA-512 are computed on the way, though nothing is expected.
@@ -108,8 +141,10 @@ impl Default for DownloadOptions {
             headers: HeaderMap::new(),
             redirects: Redirects::default(),
             retry: Retry::default(),
+            on_retry: None,
             timeout: Some(Duration::from_secs(120)),
-            tls: Tls::default(),
+            idle_timeout: None,
+            network: Network::default(),
             expected: Expected::default(),
             digests: false,
             mode: None,

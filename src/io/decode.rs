@@ -29,17 +29,24 @@ enum Coding {
 /// A body under as many codings as are left.
 type Encoded<'a> = Box<dyn AsyncBufRead + Send + Unpin + 'a>;
 
-/// The whole body, decoded.
-pub async fn collect(answer: &mut Answer) -> Result<Bytes> {
+/// The whole body, decoded: `limit` bytes at most.
+pub async fn collect(answer: &mut Answer, limit: Option<u64>) -> Result<Bytes> {
     let codings = codings(&answer.headers);
+    if let (true, Some(limit), Some(length)) = (codings.is_empty(), limit, answer.content_length())
+        && length > limit
+    {
+        return Err(too_large(length, limit));
+    }
+    let limit = limit.unwrap_or(u64::MAX);
     let Some(first) = answer.chunk().await? else {
         // No body, as after HEAD or with 204 and 304, is no broken gzip.
         return Ok(Bytes::new());
     };
-    if codings.is_empty() { plain(answer, first).await } else { decoded(answer, first, &codings).await }
+    if codings.is_empty() { plain(answer, first, limit).await } else { decoded(answer, first, &codings, limit).await }
 }
 
-async fn plain(answer: &mut Answer, first: Bytes) -> Result<Bytes> {
+async fn plain(answer: &mut Answer, first: Bytes, limit: u64) -> Result<Bytes> {
+    within(first.len(), limit)?;
     let Some(second) = answer.chunk().await? else {
         return Ok(first);
     };
@@ -47,13 +54,27 @@ async fn plain(answer: &mut Answer, first: Bytes) -> Result<Bytes> {
     let mut body = BytesMut::with_capacity(usize::try_from(announced).unwrap_or_default());
     body.extend_from_slice(&first);
     body.extend_from_slice(&second);
+    within(body.len(), limit)?;
     while let Some(chunk) = answer.chunk().await? {
         body.extend_from_slice(&chunk);
+        within(body.len(), limit)?;
     }
     Ok(body.freeze())
 }
 
-async fn decoded(answer: &mut Answer, first: Bytes, codings: &[Coding]) -> Result<Bytes> {
+fn within(length: usize, limit: u64) -> Result<()> {
+    if length as u64 > limit { Err(too_large(length as u64, limit)) } else { Ok(()) }
+}
+
+#[allow(clippy::cast_precision_loss, reason = "for people")]
+fn too_large(length: u64, limit: u64) -> Error {
+    let megabytes = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+    let (length, limit) = (megabytes(length), megabytes(limit));
+    let message = format!("Response exceeds maximum size limit ({length:.2}MB > {limit:.2}MB)");
+    Error::new(Kind::BodyTooLarge, message)
+}
+
+async fn decoded(answer: &mut Answer, first: Bytes, codings: &[Coding], limit: u64) -> Result<Bytes> {
     let chunks = stream::try_unfold((Some(first), answer), |(first, answer)| async move {
         let chunk = match first {
             Some(first) => Some(first),
@@ -67,7 +88,8 @@ async fn decoded(answer: &mut Answer, first: Bytes, codings: &[Coding]) -> Resul
         reader = decoder(*coding, reader).await.map_err(decode_error)?;
     }
     let mut body = Vec::new();
-    reader.read_to_end(&mut body).await.map_err(decode_error)?;
+    reader.take(limit.saturating_add(1)).read_to_end(&mut body).await.map_err(decode_error)?;
+    within(body.len(), limit)?;
     Ok(body.into())
 }
 

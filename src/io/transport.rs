@@ -17,8 +17,10 @@ use tower_service::Service;
 
 use crate::error::{Error, Kind, Result, io_code};
 use crate::io::resolve::{self, LookupError};
-use crate::io::tls;
-use crate::options::Tls;
+use crate::io::tls::{self, Distrust};
+use crate::options::Network;
+use crate::outgoing::Body;
+use crate::policy::proxy::{Proxy, shown};
 use crate::policy::redirect::Hop;
 
 /// How long an unused connection stays open. Node servers close theirs after 5 s and say so only since version 20; a
@@ -28,6 +30,8 @@ const IDLE: Duration = Duration::from_secs(4);
 const STREAM_WINDOW: u32 = 4 << 20;
 const CONNECTION_WINDOW: u32 = 16 << 20;
 
+/// hyper-util's word for a 407 to `CONNECT`: its type is not public.
+const PROXY_AUTHENTICATION: &str = "proxy authorization required";
 /// More dead connections in a row than any pool should hold.
 const STALE_MAX: u32 = 64;
 
@@ -36,10 +40,12 @@ tokio::task_local! {
     static OPENED: Cell<bool>;
 }
 
-/// A pool of connections with one TLS configuration. Cheap to clone; clones share the pool.
+/// A pool of connections of one [`Network`]. Cheap to clone; clones share the pool.
 #[derive(Clone, Debug)]
 pub struct Transport {
     client: reqwest::Client,
+    proxy: Proxy,
+    connect_timeout: Option<Duration>,
 }
 
 /// The head of an answer; its body is still on the wire.
@@ -51,17 +57,29 @@ pub struct Answer {
     pub headers: HeaderMap,
     body: reqwest::Response,
     received: u64,
+    idle_timeout: Option<Duration>,
 }
 
 impl Transport {
     /// Blocks: reads the system's certificates.
-    pub fn new(options: Tls) -> Result<Self> {
-        let client = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls::client_config(options)?)
+    pub fn new(network: Network) -> Result<Self> {
+        let Network { tls, proxy, connect_timeout } = network;
+        let mut builder = reqwest::Client::builder();
+        if let Some(limit) = connect_timeout {
+            builder = builder.connect_timeout(limit);
+        }
+        builder = if proxy == Proxy::None {
+            builder.no_proxy()
+        } else {
+            let proxy = proxy.clone();
+            // What is no proxy is refused before a request gets here.
+            builder.proxy(reqwest::Proxy::custom(move |url| proxy.of(url).ok().flatten()))
+        };
+        let client = builder
+            .tls_backend_preconfigured(tls::client_config(&tls)?)
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .referer(false)
-            .no_proxy()
             .dns_resolver(SystemResolver)
             .connector_layer(NoteConnections)
             .http1_title_case_headers()
@@ -75,7 +93,7 @@ impl Transport {
             .map_err(|error| {
                 Error::new(Kind::Internal, format!("The HTTP client cannot be set up: {}", chain(&error)))
             })?;
-        Ok(Self { client })
+        Ok(Self { client, proxy, connect_timeout })
     }
 
     /// Sends one request and waits for the head of its answer.
@@ -83,7 +101,32 @@ impl Transport {
     /// When a kept-alive connection turns out to be closed before any answer, an idempotent request is sent again: the
     /// server closed it for being idle, not because of the request (RFC 9112, 9.3.1). The pool may hold several such
     /// connections; the first failure on a fresh one counts.
-    pub async fn send(&self, hop: &Hop, body: Option<&Bytes>) -> Result<Answer> {
+    pub async fn send(&self, hop: &Hop, body: Option<&Body>, idle_timeout: Option<Duration>) -> Result<Answer> {
+        let proxy = self.proxy.of(&hop.url).map_err(|variable| {
+            let message = format!("{variable} is not the URL of a proxy: expected http://host:port");
+            Error::new(Kind::ArgumentValue, message).with_url(&hop.url)
+        })?;
+        let body = body.filter(|_| hop.with_body);
+        // While a body is sent, silence of the server is no sign of anything.
+        let limit = idle_timeout.filter(|_| body.is_none());
+        let answer = within_idle(limit, self.send_fresh(hop, body)).await;
+        let answer = answer.unwrap_or_else(|limit| Err(no_data(limit, &hop.url)));
+        let proxied = |error: Error| match &proxy {
+            Some(proxy) => through(proxy, error),
+            None => error,
+        };
+        let answer = answer.map_err(proxied)?;
+        match &proxy {
+            Some(proxy) if answer.status == StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
+                Err(proxy_asks_for_credentials(proxy).with_url(&hop.url))
+            }
+            _ => Ok(Answer { idle_timeout, ..answer }),
+        }
+    }
+
+    async fn send_fresh(&self, hop: &Hop, body: Option<&Body>) -> Result<Answer> {
+        let can_repeat = hop.method.is_idempotent() && body.is_none_or(Body::is_whole);
+        let failed = |error: &reqwest::Error| network_error(error, hop, self.connect_timeout);
         for _ in 0..STALE_MAX {
             let (answer, is_fresh) = OPENED
                 .scope(Cell::new(false), async {
@@ -92,18 +135,22 @@ impl Transport {
                 })
                 .await;
             match answer {
-                Err(error) if !is_fresh && hop.method.is_idempotent() && is_closed_before_answer(&error) => {}
-                answer => return answer.map_err(|error| network_error(&error, hop)),
+                Err(error) if !is_fresh && can_repeat && is_closed_before_answer(&error) => {}
+                answer => return answer.map_err(|error| failed(&error)),
             }
         }
-        self.send_once(hop, body).await.map_err(|error| network_error(&error, hop))
+        self.send_once(hop, body).await.map_err(|error| failed(&error))
     }
 
-    async fn send_once(&self, hop: &Hop, body: Option<&Bytes>) -> reqwest::Result<Answer> {
+    async fn send_once(&self, hop: &Hop, body: Option<&Body>) -> reqwest::Result<Answer> {
         let mut request = self.client.request(hop.method.clone(), hop.url.clone()).headers(hop.headers.clone());
-        if let Some(body) = body.filter(|_| hop.with_body) {
+        match body {
             // Said even of an empty body, where hyper would leave it out.
-            request = request.header(header::CONTENT_LENGTH, body.len()).body(body.clone());
+            Some(Body::Whole(body)) => {
+                request = request.header(header::CONTENT_LENGTH, body.len()).body(body.clone());
+            }
+            Some(Body::Stream(stream)) => request = request.body(reqwest::Body::wrap(stream.take())),
+            None => {}
         }
         let mut response = request.send().await?;
         let status = response.status();
@@ -112,7 +159,7 @@ impl Transport {
             None => status.canonical_reason().unwrap_or_default().to_owned(),
         };
         let headers = std::mem::take(response.headers_mut());
-        Ok(Answer { status, status_text, headers, body: response, received: 0 })
+        Ok(Answer { status, status_text, headers, body: response, received: 0, idle_timeout: None })
     }
 }
 
@@ -127,12 +174,13 @@ impl Answer {
 
     /// The next piece of the body; `None` at its end.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>> {
-        match self.body.chunk().await {
-            Ok(chunk) => {
+        match within_idle(self.idle_timeout, self.body.chunk()).await {
+            Ok(Ok(chunk)) => {
                 self.received += chunk.as_ref().map_or(0, |bytes| bytes.len() as u64);
                 Ok(chunk)
             }
-            Err(error) => Err(self.body_error(&error)),
+            Ok(Err(error)) => Err(self.body_error(&error)),
+            Err(limit) => Err(no_data(limit, self.body.url())),
         }
     }
 
@@ -150,7 +198,49 @@ impl Answer {
     }
 }
 
-fn network_error(error: &reqwest::Error, hop: &Hop) -> Error {
+/// `Err` is the limit that was reached.
+async fn within_idle<T>(limit: Option<Duration>, waiting: impl Future<Output = T>) -> Result<T, Duration> {
+    match limit {
+        Some(limit) => tokio::time::timeout(limit, waiting).await.map_err(|_| limit),
+        None => Ok(waiting.await),
+    }
+}
+
+fn no_data(limit: Duration, url: &url::Url) -> Error {
+    Error::new(Kind::Timeout, format!("No data received for {}ms", limit.as_millis())).with_url(url)
+}
+
+/// Says that a failure happened on the way through a proxy.
+fn through(proxy: &url::Url, error: Error) -> Error {
+    let message = format!("{error} (through the proxy {})", shown(proxy));
+    if error.details().status == Some(StatusCode::PROXY_AUTHENTICATION_REQUIRED.as_u16()) {
+        let url = error.details().url.clone();
+        return Error::new(Kind::Status, proxy_asks_for_credentials(proxy).to_string())
+            .with_status(StatusCode::PROXY_AUTHENTICATION_REQUIRED.as_u16(), None)
+            .with_redacted_url(url);
+    }
+    error.with_message(message)
+}
+
+fn proxy_asks_for_credentials(proxy: &url::Url) -> Error {
+    let status = StatusCode::PROXY_AUTHENTICATION_REQUIRED.as_u16();
+    let what = match proxy.username().is_empty() {
+        true => "asks for a user and a password: set them as in http://user:password@host:port",
+        false => "refuses the user and password that are set for it",
+    };
+    Error::new(Kind::Status, format!("HTTP {status}: the proxy {} {what}", shown(proxy))).with_status(status, None)
+}
+
+fn network_error(error: &reqwest::Error, hop: &Hop, connect_timeout: Option<Duration>) -> Error {
+    if let (true, true, Some(limit)) = (error.is_connect(), error.is_timeout(), connect_timeout) {
+        let message = format!("Connecting timed out after {}ms", limit.as_millis());
+        return Error::new(Kind::Timeout, message).with_syscall("connect").with_cause(chain(error)).with_url(&hop.url);
+    }
+    let said = chain(error);
+    if error.is_connect() && said.contains(PROXY_AUTHENTICATION) {
+        let status = StatusCode::PROXY_AUTHENTICATION_REQUIRED.as_u16();
+        return Error::new(Kind::Status, said).with_status(status, None).with_url(&hop.url);
+    }
     if let Some(failure) = find::<LookupError>(error) {
         return Error::new(Kind::Network, failure.to_string())
             .with_code(failure.code)
@@ -187,10 +277,19 @@ fn tls_failure(error: &rustls::Error) -> (Kind, &'static str, String) {
             ("ERR_TLS_CERT_ALTNAME_INVALID", "the certificate is for another host")
         }
         C::Revoked => ("CERT_REVOKED", "the certificate has been revoked"),
-        C::UnknownIssuer => ("UNABLE_TO_VERIFY_LEAF_SIGNATURE", "the issuer of the certificate is not trusted"),
+        C::Other(rustls::OtherError(other)) => match other.downcast_ref() {
+            Some(Distrust::SelfSignedLeaf) => ("DEPTH_ZERO_SELF_SIGNED_CERT", "the certificate is self-signed"),
+            Some(Distrust::SelfSignedInChain) => (
+                "SELF_SIGNED_CERT_IN_CHAIN",
+                "the chain of certificates ends in one that is self-signed and not trusted",
+            ),
+            _ => ("UNABLE_TO_VERIFY_LEAF_SIGNATURE", "the issuer of the certificate is not trusted"),
+        },
         _ => ("UNABLE_TO_VERIFY_LEAF_SIGNATURE", "the certificate cannot be verified"),
     };
-    (Kind::Certificate, code, why.to_owned())
+    let is_distrusted = code.contains("SELF_SIGNED") || code == "UNABLE_TO_VERIFY_LEAF_SIGNATURE";
+    let advice = "; to trust it, pass its CA as `ca`, or name a PEM file in NODE_EXTRA_CA_CERTS";
+    (Kind::Certificate, code, format!("{why}{}", if is_distrusted { advice } else { "" }))
 }
 
 /// Node's code for a failed exchange: the operating system's where there is one.

@@ -8,6 +8,7 @@ use crate::error::Error;
 use crate::node::arguments::wrong_type;
 use crate::node::bridge::property;
 use crate::node::error::{set_cause, to_js, to_js_with};
+use crate::node::instance::instance;
 
 /// The arguments of `addEventListener` and `removeEventListener`.
 type Listener<'env> = Function<'env, (), ()>;
@@ -17,17 +18,20 @@ type Listener<'env> = Function<'env, (), ()>;
 pub struct Abort {
     pub token: CancellationToken,
     listening: Option<(ObjectRef<false>, FunctionRef<(), ()>)>,
+    /// A stream of the caller that is of no use when the operation fails.
+    source: Option<ObjectRef<false>>,
 }
 
 impl Abort {
     /// Listens to the signal of the options. Rejects at once if it has already fired.
     pub fn listen(env: &Env, signal: Option<Unknown>) -> napi::Result<Self> {
+        let token = instance(env)?.life.child_token();
         let Some(value) = signal else {
-            return Ok(Self::default());
+            return Ok(Self { token, ..Self::default() });
         };
         // As `fetch` takes it.
         if value.get_type()? == ValueType::Null {
-            return Ok(Self::default());
+            return Ok(Self { token, ..Self::default() });
         }
         let not_a_signal = || wrong_type(env, "options.signal", "an AbortSignal", value);
         if value.get_type()? != ValueType::Object {
@@ -41,7 +45,6 @@ impl Abort {
         if bool::from_unknown(aborted)? {
             return Err(abort_error(env, Error::aborted(), &signal));
         }
-        let token = CancellationToken::new();
         let fired = token.clone();
         let listener: Listener = env.create_function_from_closure("onabort", move |_| {
             fired.cancel();
@@ -49,7 +52,28 @@ impl Abort {
         })?;
         let listening = (signal.create_ref()?, listener.create_ref()?);
         call(&signal, "addEventListener", listener)?;
-        Ok(Self { token, listening: Some(listening) })
+        Ok(Self { token, listening: Some(listening), source: None })
+    }
+
+    pub fn is_listening(&self) -> bool {
+        self.listening.is_some()
+    }
+
+    /// Takes charge of a stream that the operation reads.
+    pub fn owns(&mut self, source: Object) -> napi::Result<()> {
+        self.source = Some(source.create_ref()?);
+        Ok(())
+    }
+
+    /// The operation has failed: ends what it was reading.
+    pub fn abandon(&mut self, env: &Env) {
+        let destroy = |source: ObjectRef<false>| {
+            let object = source.get_value(env)?;
+            let destroy: Function<(), Unknown> = object.get_named_property_unchecked("destroy")?;
+            destroy.apply(object, ()).map(|_| ())
+        };
+        // A stream that cannot be destroyed is none of Node's.
+        let _: Option<napi::Result<()>> = self.source.take().map(destroy);
     }
 
     /// Stops listening. Gives the error of an operation that was aborted its reason.

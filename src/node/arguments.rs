@@ -10,7 +10,9 @@ use napi::{Env, JsString, JsValue, ValueType};
 
 use crate::error::{Error, Kind};
 use crate::node::bridge::property;
+use crate::node::environment::Environment;
 use crate::node::error::to_js;
+use crate::policy::user_agent;
 
 /// `undefined` and `null` are no options; anything but an object is refused.
 pub fn read<T: FromNapiValue>(env: &Env, options: Option<Unknown<'_>>) -> napi::Result<Option<T>> {
@@ -74,36 +76,54 @@ pub fn body(env: &Env, value: Unknown) -> napi::Result<Option<bytes::Bytes>> {
         ValueType::Object if value.is_typedarray()? => {
             // Copied: the caller may change it while it is sent.
             let bytes = Uint8ArraySlice::from_unknown(value)
-                .map_err(|_| wrong_type(env, NAME, "a string, a Buffer or a Uint8Array", value))?;
+                .map_err(|_| wrong_type(env, NAME, "a string, a Buffer, a Uint8Array or a Readable", value))?;
             Ok(Some(bytes::Bytes::copy_from_slice(&bytes)))
         }
-        _ => Err(wrong_type(env, NAME, "a string, a Buffer or a Uint8Array", value)),
+        _ => Err(wrong_type(env, NAME, "a string, a Buffer, a Uint8Array or a Readable", value)),
     }
 }
 
-/// The fields of the caller, and our `User-Agent` if he has none.
-pub fn headers(env: &Env, value: Option<Unknown>) -> napi::Result<HeaderMap> {
-    let mut headers = HeaderMap::new();
-    if let Some(value) = value {
-        const NAME: &str = "options.headers";
-        if value.get_type()? != ValueType::Object {
-            return Err(wrong_type(env, NAME, "an object of strings", value));
-        }
-        let fields = Object::from_unknown(value)?;
-        for name in Object::keys(&fields)? {
-            let value = fields.get_property_unchecked(env.create_string(&name)?)?;
-            let shown = format!("{NAME}[{name:?}]");
-            let text = string(env, &shown, value)?;
-            let field = HeaderName::from_bytes(name.as_bytes())
-                .map_err(|_| wrong_value(env, NAME, "must have valid field names", format!("{name:?}")))?;
-            // The value may be a secret: it is not repeated.
-            let value = latin_1(&text)
-                .ok_or_else(|| to_js(env, Error::argument(&shown, "must be a valid field value", "another string")))?;
-            headers.append(field, value);
+/// The fields of the caller, those that his body asks for, and our `User-Agent` if he has none.
+pub fn headers(
+    env: &Env,
+    environment: &Environment,
+    value: Option<Unknown>,
+    of_body: Option<Unknown>,
+) -> napi::Result<HeaderMap> {
+    let mut headers = match value {
+        Some(value) => fields(env, "options.headers", value)?,
+        None => HeaderMap::new(),
+    };
+    if let Some(value) = of_body {
+        for (name, value) in fields(env, "options.body.getHeaders()", value)? {
+            if let Some(header::Entry::Vacant(absent)) = name.map(|name| headers.entry(name)) {
+                absent.insert(value);
+            }
         }
     }
     if let header::Entry::Vacant(absent) = headers.entry(header::USER_AGENT) {
-        absent.insert(user_agent(env));
+        let caller = environment.get("SOCKET_CALLER_USER_AGENT")?;
+        absent.insert(user_agent(env, caller.as_deref()));
+    }
+    Ok(headers)
+}
+
+fn fields(env: &Env, list: &str, value: Unknown) -> napi::Result<HeaderMap> {
+    let mut headers = HeaderMap::new();
+    if value.get_type()? != ValueType::Object {
+        return Err(wrong_type(env, list, "an object of strings", value));
+    }
+    let fields = Object::from_unknown(value)?;
+    for name in Object::keys(&fields)? {
+        let value = fields.get_property_unchecked(env.create_string(&name)?)?;
+        let shown = format!("{list}[{name:?}]");
+        let text = string(env, &shown, value)?;
+        let field = HeaderName::from_bytes(name.as_bytes())
+            .map_err(|_| wrong_value(env, list, "must have valid field names", format!("{name:?}")))?;
+        // The value may be a secret: it is not repeated.
+        let value = latin_1(&text)
+            .ok_or_else(|| to_js(env, Error::argument(&shown, "must be a valid field value", "another string")))?;
+        headers.append(field, value);
     }
     Ok(headers)
 }
@@ -114,11 +134,13 @@ fn latin_1(text: &str) -> Option<HeaderValue> {
     HeaderValue::from_bytes(&bytes?).ok()
 }
 
-/// `socket-registry/<version> node/v<version> <platform>/<arch>`, with Node's names for both.
-fn user_agent(env: &Env) -> HeaderValue {
+/// `socket-registry/<version> node/v<version> <platform>/<arch>`, with Node's names for both, and the caller's behind it.
+fn user_agent(env: &Env, caller: Option<&str>) -> HeaderValue {
     // The same for every environment of the process.
     static TEXT: OnceLock<HeaderValue> = OnceLock::new();
-    TEXT.get_or_init(|| compose_user_agent(env)).clone()
+    let ours = TEXT.get_or_init(|| compose_user_agent(env));
+    let chained = caller.map(|caller| user_agent::chain(&[ours.to_str().unwrap_or_default(), caller]));
+    chained.and_then(|text| HeaderValue::try_from(text).ok()).unwrap_or_else(|| ours.clone())
 }
 
 fn compose_user_agent(env: &Env) -> HeaderValue {
@@ -177,6 +199,16 @@ pub fn count(env: &Env, name: &str, value: Unknown) -> napi::Result<u32> {
     }
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked, and saturating")]
     Ok(number as u32)
+}
+
+/// Bytes; 0 is no limit, and so is infinity.
+pub fn size(env: &Env, name: &str, value: Unknown) -> napi::Result<Option<u64>> {
+    let number = number(env, name, value)?;
+    if number.is_nan() || number < 0.0 {
+        return Err(wrong_value(env, name, "must be a number of bytes, 0 or more", number));
+    }
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked, and saturating")]
+    Ok(Some(number as u64).filter(|size| *size > 0 && number.is_finite()))
 }
 
 /// Milliseconds, fractions allowed; what no clock can count is [`Duration::MAX`].

@@ -4,17 +4,13 @@ use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::FutureExt;
-use napi::bindgen_prelude::{FnArgs, JsObjectValue, Object, ToNapiValue, Unknown};
-use napi::threadsafe_function::UnknownReturnValue;
+use napi::bindgen_prelude::{JsObjectValue, Object, ToNapiValue, Unknown};
 use napi::{Env, Status, sys};
 
 use crate::client;
 use crate::error::{Error, Kind, Result};
 use crate::node::abort::Abort;
 use crate::node::error::to_js;
-use crate::node::options::{LockHolder, ProgressCallback, WaitCallback};
-use crate::operation::flight::OnWait;
-use crate::operation::progress::Report;
 
 /// A value in JavaScript, valid until the current callback returns.
 pub type Handle = sys::napi_value;
@@ -60,7 +56,7 @@ where
 fn settled<T>(
     env: Env,
     outcome: Result<T, Failure>,
-    abort: Abort,
+    mut abort: Abort,
     convert: impl FnOnce(Env, T) -> napi::Result<Handle>,
 ) -> napi::Result<Handle> {
     match outcome {
@@ -69,10 +65,12 @@ fn settled<T>(
             convert(env, value)
         }
         Err(Failure::Ours(error)) if error.kind() == Kind::Aborted => {
+            abort.abandon(&env);
             let error = abort.release(&env, Some(*error))?;
             Err(error.unwrap_or_else(|| to_js(&env, panicked())))
         }
         Err(failure) => {
+            abort.abandon(&env);
             abort.release(&env, None)?;
             Err(match failure {
                 Failure::Ours(error) => to_js(&env, *error),
@@ -125,40 +123,19 @@ impl Thrown {
         thrown.map_or_else(|| error.into(), Failure::Thrown)
     }
 
-    /// Keeps what a callback threw, and ends the operation for it.
-    fn caught(&self, called: napi::Result<UnknownReturnValue>) -> Result<()> {
-        let Err(error) = called else {
-            return Ok(());
-        };
-        if error.status != Status::Closing {
-            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
-        }
-        Err(Error::new(Kind::Aborted, "A callback threw, or its environment has ended"))
+    pub fn set(&self, error: napi::Error) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
     }
-}
 
-/// A listener for progress, called on the JavaScript thread. It does not keep the event loop alive: its promise does.
-pub fn report(callback: ProgressCallback, thrown: &Thrown) -> napi::Result<Report> {
-    let callback = Arc::new(callback.build_threadsafe_function::<FnArgs<(f64, f64)>>().weak::<true>().build()?);
-    let thrown = thrown.clone();
-    Ok(Box::new(move |progress| {
-        let (callback, thrown) = (callback.clone(), thrown.clone());
-        Box::pin(async move {
-            // Exact up to 2^53 bytes, as every number in JavaScript.
-            #[allow(clippy::cast_precision_loss)]
-            let arguments = FnArgs::from((progress.downloaded as f64, progress.total as f64));
-            thrown.caught(callback.call_async_catch(arguments).await)
+    /// Keeps what a callback threw, and ends the operation for it.
+    pub fn caught<T>(&self, called: napi::Result<T>) -> Result<T> {
+        called.map_err(|error| {
+            if error.status != Status::Closing {
+                self.set(error);
+            }
+            Error::new(Kind::Aborted, "A callback threw, or its environment has ended")
         })
-    }))
-}
-
-/// A listener that is told once that another process holds the lock.
-pub fn on_wait(callback: WaitCallback, thrown: &Thrown) -> napi::Result<OnWait> {
-    let callback = callback.build_threadsafe_function::<LockHolder>().weak::<true>().build()?;
-    let thrown = thrown.clone();
-    Ok(Box::new(move |holder| {
-        Box::pin(async move { thrown.caught(callback.call_async_catch(LockHolder::from(holder)).await) })
-    }))
+    }
 }
 
 /// `object[name]`, as JavaScript would read it.

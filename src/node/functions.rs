@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use napi::bindgen_prelude::{JsObjectValue, Object, Unknown};
+use http::HeaderValue;
+use http::header::{ACCEPT, CONTENT_TYPE};
+use napi::bindgen_prelude::{FromNapiValue, JsObjectValue, Object, ObjectRef, Unknown};
 use napi::{Env, JsError};
 use napi_derive::napi;
 
@@ -10,13 +12,16 @@ use crate::client::Client;
 use crate::error::{Error, Kind};
 use crate::node::abort::Abort;
 use crate::node::arguments::{path, url};
-use crate::node::bridge::{Failure, Handle, Thrown, handle, on_wait, promise, report};
-use crate::node::error::{set_cause, to_js, to_js_with};
-use crate::node::options::{Attendance, download_options, lock_options, request_options};
+use crate::node::bridge::{Handle, Thrown, handle, promise};
+use crate::node::error::{response_error, set_cause, to_js, to_js_with};
+use crate::node::listeners::on_wait;
+use crate::node::options::{Attendance, Call, download_options, lock_options, request_options};
 use crate::node::response::{parse_json, response, result};
+use crate::node::streams::send;
 use crate::operation::flight::Listeners;
 use crate::operation::locked::absolute;
-use crate::operation::request::Response;
+use crate::operation::request::{Response, status_error};
+use crate::options::RequestOptions;
 
 /// Sends a request and resolves with the answer, whatever its status.
 ///
@@ -35,7 +40,67 @@ pub fn http_request<'env>(
     address: Unknown<'env>,
     options: Option<Unknown<'env>>,
 ) -> napi::Result<Object<'env>> {
-    answered(env, address, options, response)
+    answered(
+        env,
+        address,
+        options,
+        |_, _| {},
+        |env, answer, call| {
+            if call.throw_on_error && !answer.status.is_success() {
+                return Err(refused(env, answer, call.signal(env)?));
+            }
+            response(env, answer, call.signal(env)?)
+        },
+    )
+}
+
+/// Sends a request and parses the answer as JSON. `Accept` is `application/json`, and so is `Content-Type` when there is a body,
+/// unless the caller says otherwise.
+///
+/// @throws as `httpRequest`; `HttpResponseError` for any status but 200 to 299; `Failed to parse JSON response`, with the
+/// `SyntaxError` as `cause`.
+#[napi(
+    catch_unwind,
+    ts_generic_types = "T = unknown",
+    ts_args_type = "url: string | URL, options?: HttpRequestOptions | null | undefined",
+    ts_return_type = "Promise<T>"
+)]
+pub fn http_json<'env>(
+    env: &'env Env,
+    address: Unknown<'env>,
+    options: Option<Unknown<'env>>,
+) -> napi::Result<Object<'env>> {
+    let prepare = |options: &mut RequestOptions, has_body| expect(options, has_body, "application/json");
+    answered(env, address, options, prepare, |env, answer, _| {
+        if !answer.status.is_success() {
+            return Err(refused(env, answer, None));
+        }
+        let parsed = parse_json(env, &answer.body).map_err(|cause| not_json(env, &answer, cause))?;
+        handle(env, parsed)
+    })
+}
+
+/// Sends a request and gives the answer as text (UTF-8). `Accept` is `text/plain`, and so is `Content-Type` when there is a body,
+/// unless the caller says otherwise.
+///
+/// @throws as `httpRequest`; `HttpResponseError` for any status but 200 to 299.
+#[napi(
+    catch_unwind,
+    ts_args_type = "url: string | URL, options?: HttpRequestOptions | null | undefined",
+    ts_return_type = "Promise<string>"
+)]
+pub fn http_text<'env>(
+    env: &'env Env,
+    address: Unknown<'env>,
+    options: Option<Unknown<'env>>,
+) -> napi::Result<Object<'env>> {
+    let prepare = |options: &mut RequestOptions, has_body| expect(options, has_body, "text/plain");
+    answered(env, address, options, prepare, |env, answer, _| {
+        if !answer.status.is_success() {
+            return Err(refused(env, answer, None));
+        }
+        handle(env, env.create_string(String::from_utf8_lossy(&answer.body))?)
+    })
 }
 
 /// Gets a URL and parses the answer as JSON.
@@ -53,7 +118,7 @@ pub fn http_get_json<'env>(
     address: Unknown<'env>,
     options: Option<Unknown<'env>>,
 ) -> napi::Result<Object<'env>> {
-    answered(env, address, options, |env, answer| {
+    answered(env, address, options, whole, |env, answer, _| {
         let answer = successful(env, answer)?;
         let parsed = parse_json(env, &answer.body).map_err(|cause| not_json(env, &answer, cause))?;
         handle(env, parsed)
@@ -74,7 +139,7 @@ pub fn http_get_text<'env>(
     address: Unknown<'env>,
     options: Option<Unknown<'env>>,
 ) -> napi::Result<Object<'env>> {
-    answered(env, address, options, |env, answer| {
+    answered(env, address, options, whole, |env, answer, _| {
         let answer = successful(env, answer)?;
         handle(env, env.create_string(String::from_utf8_lossy(&answer.body))?)
     })
@@ -100,8 +165,7 @@ pub fn http_download<'env>(
     let start = || {
         let url = url(env, address)?;
         let (path, file) = destination(env, dest_path)?;
-        let (options, Attendance { on_progress, signal }) = download_options(env, options)?;
-        let report = on_progress.map(|listener| report(listener, &thrown)).transpose()?;
+        let (options, Attendance { report, signal }) = download_options(env, options, &thrown)?;
         let abort = Abort::listen(env, signal)?;
         let cancel = abort.token.clone();
         let operation = async move {
@@ -137,11 +201,8 @@ pub fn download_with_lock<'env>(
         let url = url(env, address)?;
         let (path, file) = destination(env, dest_path)?;
         let (lock, waiting) = lock_options(env, options)?;
-        let (options, Attendance { on_progress, signal }) = download_options(env, options)?;
-        let listeners = Listeners {
-            report: on_progress.map(|listener| report(listener, &thrown)).transpose()?,
-            on_wait: waiting.map(|listener| on_wait(listener, &thrown)).transpose()?,
-        };
+        let (options, Attendance { report, signal }) = download_options(env, options, &thrown)?;
+        let listeners = Listeners { report, on_wait: waiting.map(|listener| on_wait(listener, &thrown)).transpose()? };
         let abort = Abort::listen(env, signal)?;
         let cancel = abort.token.clone();
         let operation = async move {
@@ -161,22 +222,63 @@ fn destination(env: &Env, value: Unknown) -> napi::Result<(PathBuf, PathBuf)> {
     Ok((path, file))
 }
 
-/// The promise of a request whose answer `convert` makes a value of.
+/// What is needed of the call when its answer has come.
+struct Kept {
+    throw_on_error: bool,
+    signal: Option<ObjectRef<false>>,
+}
+
+impl Kept {
+    fn signal<'env>(&self, env: &'env Env) -> napi::Result<Option<Object<'env>>> {
+        self.signal.as_ref().map(|signal| signal.get_value(env)).transpose()
+    }
+}
+
+/// The promise of a request whose answer `convert` makes a value of; `prepare` changes options, and is told whether there is
+/// a body.
 fn answered<'env>(
     env: &'env Env,
     address: Unknown<'env>,
     options: Option<Unknown<'env>>,
-    convert: impl FnOnce(&Env, Response) -> napi::Result<Handle> + Send + 'static,
+    prepare: impl FnOnce(&mut RequestOptions, bool),
+    convert: impl FnOnce(&Env, Response, &Kept) -> napi::Result<Handle> + Send + 'static,
 ) -> napi::Result<Object<'env>> {
+    let thrown = Thrown::default();
     let start = || {
         let url = url(env, address)?;
-        let (options, signal) = request_options(env, options)?;
-        let abort = Abort::listen(env, signal)?;
+        let (mut options, Call { signal, source, throw_on_error }) = request_options(env, options, &thrown)?;
+        let has_body = options.body.is_some() || source.is_some();
+        prepare(&mut options, has_body);
+        let mut abort = Abort::listen(env, signal)?;
+        // Only a stream outlives the promise, and needs the signal then.
+        let signal = signal.filter(|_| options.stream && abort.is_listening());
+        let signal = signal.map(|signal| Object::from_unknown(signal)?.create_ref()).transpose()?;
+        if let Some(source) = source {
+            options.body = Some(send(env, source, &mut abort, &thrown)?);
+        }
         let cancel = abort.token.clone();
-        let operation = async move { Client::shared().request(url, options, &cancel).await.map_err(Failure::from) };
+        let kept = Kept { throw_on_error, signal };
+        let operation = async move {
+            let answer = Client::shared().request(url, options, &cancel).await;
+            answer.map(|answer| (answer, kept)).map_err(|error| thrown.or(error))
+        };
         Ok((operation, abort))
     };
-    promise(env, start, move |env, answer| convert(&env, answer))
+    promise(env, start, move |env, (answer, kept)| convert(&env, answer, &kept))
+}
+
+/// For functions that give the body itself.
+fn whole(options: &mut RequestOptions, _: bool) {
+    options.stream = false;
+}
+
+fn expect(options: &mut RequestOptions, has_body: bool, media_type: &'static str) {
+    options.stream = false;
+    let value = HeaderValue::from_static(media_type);
+    if has_body {
+        options.headers.entry(CONTENT_TYPE).or_insert(value.clone());
+    }
+    options.headers.entry(ACCEPT).or_insert(value);
 }
 
 /// Lets only 200 to 299 pass.
@@ -184,12 +286,17 @@ fn successful(env: &Env, answer: Response) -> napi::Result<Response> {
     if answer.status.is_success() {
         return Ok(answer);
     }
-    let message = format!("HTTP {}: {}", answer.status.as_u16(), answer.status_text);
-    let error = Error::new(Kind::Status, message)
-        .with_status(answer.status.as_u16(), None)
-        .with_attempts(answer.attempts)
-        .with_url(&answer.url);
-    Err(to_js_with(env, error, |object| object.set_named_property("response", response(env, answer)?)))
+    let error = status_error(&answer);
+    Err(to_js_with(env, error, |object| object.set_named_property("response", response(env, answer, None)?)))
+}
+
+/// The `HttpResponseError` of an answer.
+fn refused(env: &Env, answer: Response, signal: Option<Object>) -> napi::Error {
+    let error = status_error(&answer);
+    match response(env, answer, signal) {
+        Ok(response) => response_error(env, error, response),
+        Err(failed) => failed,
+    }
 }
 
 fn not_json(env: &Env, answer: &Response, cause: napi::Error) -> napi::Error {

@@ -10,7 +10,11 @@
 mod abort;
 mod arguments;
 mod bridge;
+mod environment;
 mod error;
 mod functions;
+mod instance;
+mod listeners;
 mod options;
 mod response;
+mod streams;

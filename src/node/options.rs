@@ -5,21 +5,30 @@
 
 use std::time::Duration;
 
-use napi::bindgen_prelude::{FnArgs, Function, JsObjectValue, Object, Unknown};
+use napi::bindgen_prelude::{FnArgs, FromNapiValue, Function, JsObjectValue, Object, Unknown};
 use napi::threadsafe_function::UnknownReturnValue;
-use napi::{Env, ValueType};
+use napi::{Env, JsValue, ValueType};
 use napi_derive::napi;
 
 use crate::error::{Error, Kind};
+use crate::io::tls;
+use crate::listeners::OnRetry;
 use crate::node::arguments::{
-    body, boolean, count, duration, function, given, headers, limit, path, read, span, string, wrong_value,
+    body, boolean, count, duration, function, given, headers, limit, path, read, size, span, string, wrong_type,
+    wrong_value,
 };
-use crate::node::bridge::property;
+use crate::node::bridge::{Thrown, property};
+use crate::node::environment::Environment;
 use crate::node::error::to_js;
+use crate::node::listeners::{hooks, log_progress, on_retry, report};
+use crate::node::streams::{is_readable, own_headers, with_retries};
 use crate::operation::locked::absolute;
-use crate::options::{DownloadOptions, LockOptions, Redirects, RequestOptions, Retry, Tls};
+use crate::operation::progress::Report;
+use crate::options::{DownloadOptions, LockOptions, Network, Redirects, RequestOptions, Retry};
+use crate::outgoing::Body;
 use crate::policy::holder::Holder;
 use crate::policy::integrity::{Expected, parse_integrity, parse_sha256};
+use crate::policy::proxy::{self, Proxy};
 
 /// Options of `httpRequest`, `httpGetJson` and `httpGetText`. Durations are milliseconds.
 #[napi(object, object_to_js = false)]
@@ -34,10 +43,11 @@ pub struct HttpRequestOptions<'env> {
     /// @default {}
     #[napi(ts_type = "Record<string, string> | undefined")]
     pub headers: Option<Unknown<'env>>,
-    /// Body, sent with `Content-Length`; a string as UTF-8.
+    /// Body, sent with `Content-Length`; a string as UTF-8. A `Readable` is streamed: without `retries`, and without following
+    /// redirects; fields of its `getHeaders()` are added.
     ///
     /// @default none
-    #[napi(ts_type = "string | Uint8Array | null | undefined")]
+    #[napi(ts_type = "string | Uint8Array | import('node:stream').Readable | null | undefined")]
     pub body: Option<Unknown<'env>>,
     /// Whether redirects are followed. If not, a redirect is an answer like any other.
     ///
@@ -69,6 +79,55 @@ pub struct HttpRequestOptions<'env> {
     /// @default 30000
     #[napi(ts_type = "number | undefined")]
     pub retry_delay_max: Option<Unknown<'env>>,
+    /// Time to connect, TLS handshake included; then `ERR_TIMEOUT`. `0` or `Infinity`: no limit.
+    ///
+    /// @default none
+    #[napi(ts_type = "number | undefined")]
+    pub connect_timeout: Option<Unknown<'env>>,
+    /// Time without a byte from the server, once the request has been sent; then `ERR_TIMEOUT`. `0` or `Infinity`: no limit.
+    ///
+    /// @default none
+    #[napi(ts_type = "number | undefined")]
+    pub idle_timeout: Option<Unknown<'env>>,
+    /// Certificates in PEM that are trusted besides the system's, the bundled ones, and those of `NODE_EXTRA_CA_CERTS`,
+    /// `SSL_CERT_FILE` and `SSL_CERT_DIR`.
+    ///
+    /// @default none
+    #[napi(ts_type = "string | readonly string[] | undefined")]
+    pub ca: Option<Unknown<'env>>,
+    /// URL of a proxy, with user and password if it needs them (`http`, `https`, `socks4`, `socks5`); `false`: none.
+    ///
+    /// @default `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`, in lower case or upper case
+    #[napi(ts_type = "string | URL | false | undefined")]
+    pub proxy: Option<Unknown<'env>>,
+    /// Called before each further attempt, with the number of the one that failed (from 1), its error, and the delay. Returns
+    /// `false` to give up, or other milliseconds to wait. If it throws, the call rejects with that.
+    ///
+    /// @default none
+    #[napi(
+        ts_type = "((attempt: number, error: Error, delay: number) => boolean | number | void | undefined) | undefined"
+    )]
+    pub on_retry: Option<Unknown<'env>>,
+    /// Limit of the decoded body, in bytes; more rejects with `ERR_BODY_TOO_LARGE`. `0`: no limit. Not for `stream`.
+    ///
+    /// @default none
+    #[napi(ts_type = "number | undefined")]
+    pub max_response_size: Option<Unknown<'env>>,
+    /// Called for each attempt and each redirect. What they throw is ignored.
+    ///
+    /// @default none
+    #[napi(ts_type = "HttpHooks | undefined")]
+    pub hooks: Option<Unknown<'env>>,
+    /// Whether a status other than 200 to 299 rejects with `HttpResponseError`.
+    ///
+    /// @default false
+    #[napi(ts_type = "boolean | undefined")]
+    pub throw_on_error: Option<Unknown<'env>>,
+    /// Whether to resolve at the headers, with the body as the stream `rawResponse`: as it was sent, not decoded.
+    ///
+    /// @default false
+    #[napi(ts_type = "boolean | undefined")]
+    pub stream: Option<Unknown<'env>>,
     /// Ends the call: while connecting, waiting, reading and between attempts. Rejects with an `AbortError`.
     ///
     /// @default none
@@ -152,6 +211,45 @@ pub struct HttpDownloadOptions<'env> {
     /// @default false
     #[napi(ts_type = "boolean | undefined")]
     pub fsync: Option<Unknown<'env>>,
+    /// Time to connect, TLS handshake included; then `ERR_TIMEOUT`. `0` or `Infinity`: no limit.
+    ///
+    /// @default none
+    #[napi(ts_type = "number | undefined")]
+    pub connect_timeout: Option<Unknown<'env>>,
+    /// Time without a byte from the server, once the request has been sent; then `ERR_TIMEOUT`. `0` or `Infinity`: no limit.
+    ///
+    /// @default none
+    #[napi(ts_type = "number | undefined")]
+    pub idle_timeout: Option<Unknown<'env>>,
+    /// Certificates in PEM that are trusted besides the system's, the bundled ones, and those of `NODE_EXTRA_CA_CERTS`,
+    /// `SSL_CERT_FILE` and `SSL_CERT_DIR`.
+    ///
+    /// @default none
+    #[napi(ts_type = "string | readonly string[] | undefined")]
+    pub ca: Option<Unknown<'env>>,
+    /// URL of a proxy, with user and password if it needs them (`http`, `https`, `socks4`, `socks5`); `false`: none.
+    ///
+    /// @default `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`, in lower case or upper case
+    #[napi(ts_type = "string | URL | false | undefined")]
+    pub proxy: Option<Unknown<'env>>,
+    /// Called before each further attempt, with the number of the one that failed (from 1), its error, and the delay. Returns
+    /// `false` to give up, or other milliseconds to wait. If it throws, the call rejects with that.
+    ///
+    /// @default none
+    #[napi(
+        ts_type = "((attempt: number, error: Error, delay: number) => boolean | number | void | undefined) | undefined"
+    )]
+    pub on_retry: Option<Unknown<'env>>,
+    /// Gets a line with `log` each `progressInterval` per cent, unless there is `onProgress`.
+    ///
+    /// @default none
+    #[napi(ts_type = "{ log(message: string): unknown } | undefined")]
+    pub logger: Option<Unknown<'env>>,
+    /// Per cent between two lines of `logger`, 1 to 100.
+    ///
+    /// @default 10
+    #[napi(ts_type = "number | undefined")]
+    pub progress_interval: Option<Unknown<'env>>,
     /// Ends the call: while connecting, waiting, reading and between attempts. Rejects with an `AbortError`.
     ///
     /// @default none
@@ -222,14 +320,27 @@ pub type WaitCallback<'env> = Function<'env, LockHolder, UnknownReturnValue>;
 /// A function that hears of progress.
 pub type ProgressCallback<'env> = Function<'env, FnArgs<(f64, f64)>, UnknownReturnValue>;
 
-/// The options, and the signal that ends the call.
+/// What of the options does not concern the core.
+#[derive(Default)]
+pub struct Call<'env> {
+    pub signal: Option<Unknown<'env>>,
+    /// A body that is a stream.
+    pub source: Option<Unknown<'env>>,
+    pub throw_on_error: bool,
+}
+
+/// The options, and what else the caller wants.
 pub fn request_options<'env>(
-    env: &Env,
+    env: &'env Env,
     options: Option<Unknown<'env>>,
-) -> napi::Result<(RequestOptions, Option<Unknown<'env>>)> {
+    thrown: &Thrown,
+) -> napi::Result<(RequestOptions, Call<'env>)> {
     let default = RequestOptions::default();
+    let environment = Environment::of(env)?;
     let Some(options) = read::<HttpRequestOptions>(env, options)? else {
-        return Ok((RequestOptions { headers: headers(env, None)?, tls: tls(env)?, ..default }, None));
+        let network = Network { tls: environment.tls(Vec::new())?, proxy: environment.proxy()?, ..default.network };
+        let headers = headers(env, &environment, None, None)?;
+        return Ok((RequestOptions { headers, network, ..default }, Call::default()));
     };
     let HttpRequestOptions {
         method,
@@ -241,36 +352,128 @@ pub fn request_options<'env>(
         retry_delay,
         timeout,
         retry_delay_max,
+        connect_timeout,
+        idle_timeout,
+        ca,
+        proxy,
+        on_retry,
+        max_response_size,
+        hooks: hooks_given,
+        throw_on_error,
+        stream,
         signal,
     } = options;
+    let source = match content {
+        Some(value) if is_readable(value)? => Some(value),
+        _ => None,
+    };
+    let own_fields = match source {
+        Some(source) => own_headers(&Object::from_unknown(source)?)?,
+        None => None,
+    };
+    let retry = retry(env, retries, retry_delay, retry_delay_max)?;
+    if source.is_some() && retry.retries > 0 {
+        return Err(to_js(env, with_retries(retry.retries)));
+    }
+    let flag = |name, value| given(value, |value| boolean(env, name, value)).map(Option::unwrap_or_default);
     let request = RequestOptions {
         method: given(method, |value| crate::node::arguments::method(env, value))?.unwrap_or(default.method),
-        headers: headers(env, fields)?,
-        body: given(content, |value| body(env, value))?.flatten(),
+        headers: headers(env, &environment, fields, own_fields)?,
+        body: given(content.filter(|_| source.is_none()), |value| body(env, value))?.flatten().map(Body::Whole),
         redirects: redirects(env, follow_redirects, max_redirects)?,
-        retry: retry(env, retries, retry_delay, retry_delay_max)?,
+        retry,
+        on_retry: retry_listener(env, on_retry, thrown)?,
+        hooks: hooks(env, hooks_given)?,
         timeout: limit(env, "options.timeout", timeout, default.timeout)?,
-        tls: tls(env)?,
+        idle_timeout: limit(env, "options.idleTimeout", idle_timeout, default.idle_timeout)?,
+        network: network(env, &environment, ca, proxy, connect_timeout)?,
+        max_size: given(max_response_size, |value| size(env, "options.maxResponseSize", value))?
+            .flatten()
+            .or(default.max_size),
+        stream: flag("options.stream", stream)?,
     };
-    Ok((request, signal))
+    Ok((request, Call { signal, source, throw_on_error: flag("options.throwOnError", throw_on_error)? }))
+}
+
+fn retry_listener(env: &Env, value: Option<Unknown>, thrown: &Thrown) -> napi::Result<Option<OnRetry>> {
+    given(value, |value| on_retry(function(env, "options.onRetry", value)?, thrown))
+}
+
+fn network(
+    env: &Env,
+    environment: &Environment,
+    ca: Option<Unknown>,
+    proxy: Option<Unknown>,
+    connect_timeout: Option<Unknown>,
+) -> napi::Result<Network> {
+    let ca = given(ca, |value| certificates(env, value))?.unwrap_or_default();
+    Ok(Network {
+        tls: environment.tls(ca)?,
+        proxy: match proxy {
+            Some(value) => proxy_url(env, value)?,
+            None => environment.proxy()?,
+        },
+        connect_timeout: limit(env, "options.connectTimeout", connect_timeout, None)?,
+    })
+}
+
+/// PEM, as one string or several.
+fn certificates(env: &Env, value: Unknown) -> napi::Result<Vec<String>> {
+    const NAME: &str = "options.ca";
+    let one = |value: Unknown| {
+        let pem = string(env, NAME, value)?;
+        let is_usable = tls::certificates(&pem).is_some();
+        let wrong = || wrong_value(env, NAME, "must be certificates in PEM", "something else");
+        is_usable.then_some(pem).ok_or_else(wrong)
+    };
+    if value.get_type()? == ValueType::String {
+        return Ok(vec![one(value)?]);
+    }
+    if !value.is_array()? {
+        return Err(wrong_type(env, NAME, "a string or an array of strings", value));
+    }
+    Vec::<Unknown>::from_unknown(value)?.into_iter().map(one).collect()
+}
+
+/// A URL, as a string or an object, or `false`.
+fn proxy_url(env: &Env, value: Unknown) -> napi::Result<Proxy> {
+    const NAME: &str = "options.proxy";
+    const RULE: &str = "must be the URL of a proxy (http, https, socks4 or socks5), or false";
+    let text = match value.get_type()? {
+        ValueType::Boolean if !bool::from_unknown(value)? => return Ok(Proxy::None),
+        ValueType::String => string(env, NAME, value)?,
+        ValueType::Object => {
+            let href = property(&Object::from_unknown(value)?, "href")?;
+            if href.get_type()? != ValueType::String {
+                return Err(wrong_type(env, NAME, "a string, a URL or false", value));
+            }
+            string(env, NAME, href)?
+        }
+        _ => return Err(wrong_type(env, NAME, "a string, a URL or false", value)),
+    };
+    // It may hold a password: not repeated.
+    proxy::parse(&text).map(Proxy::Fixed).ok_or_else(|| wrong_value(env, NAME, RULE, "another string"))
 }
 
 /// What of the options does not concern the download itself.
 #[derive(Default)]
 pub struct Attendance<'env> {
-    pub on_progress: Option<ProgressCallback<'env>>,
+    pub report: Option<Report>,
     pub signal: Option<Unknown<'env>>,
 }
 
 /// The options, who wants to hear of progress, and the signal that ends the call.
 pub fn download_options<'env>(
-    env: &Env,
+    env: &'env Env,
     options: Option<Unknown<'env>>,
+    thrown: &Thrown,
 ) -> napi::Result<(DownloadOptions, Attendance<'env>)> {
     let default = DownloadOptions::default();
+    let environment = Environment::of(env)?;
     let Some(options) = read::<HttpDownloadOptions>(env, options)? else {
-        let download = DownloadOptions { headers: headers(env, None)?, tls: tls(env)?, ..default };
-        return Ok((download, Attendance::default()));
+        let network = Network { tls: environment.tls(Vec::new())?, proxy: environment.proxy()?, ..default.network };
+        let headers = headers(env, &environment, None, None)?;
+        return Ok((DownloadOptions { headers, network, ..default }, Attendance::default()));
     };
     let HttpDownloadOptions {
         headers: fields,
@@ -287,6 +490,13 @@ pub fn download_options<'env>(
         mode,
         resume,
         fsync,
+        connect_timeout,
+        idle_timeout,
+        ca,
+        proxy,
+        on_retry,
+        logger,
+        progress_interval,
         signal,
         create_write_stream,
     } = options;
@@ -297,11 +507,13 @@ pub fn download_options<'env>(
     let flag =
         |name, value, default| given(value, |value| boolean(env, name, value)).map(|flag| flag.unwrap_or(default));
     let download = DownloadOptions {
-        headers: headers(env, fields)?,
+        headers: headers(env, &environment, fields, None)?,
         redirects: redirects(env, follow_redirects, max_redirects)?,
         retry: retry(env, retries, retry_delay, retry_delay_max)?,
+        on_retry: retry_listener(env, on_retry, thrown)?,
         timeout: limit(env, "options.timeout", timeout, default.timeout)?,
-        tls: tls(env)?,
+        idle_timeout: limit(env, "options.idleTimeout", idle_timeout, default.idle_timeout)?,
+        network: network(env, &environment, ca, proxy, connect_timeout)?,
         expected: Expected {
             sha256: given(sha256, |value| {
                 let text = string(env, "options.sha256", value)?;
@@ -324,8 +536,25 @@ pub fn download_options<'env>(
         resume: flag("options.resume", resume, default.resume)?,
         fsync: flag("options.fsync", fsync, default.fsync)?,
     };
-    let on_progress = given(on_progress, |value| function(env, "options.onProgress", value))?;
-    Ok((download, Attendance { on_progress, signal }))
+    let on_progress = given(on_progress, |value| report(function(env, "options.onProgress", value)?, thrown))?;
+    let interval = given(progress_interval, |value| {
+        let interval = count(env, "options.progressInterval", value)?;
+        let wrong = || wrong_value(env, "options.progressInterval", "must be per cent, 1 to 100", interval);
+        Some(interval).filter(|interval| (1..=100).contains(interval)).ok_or_else(wrong)
+    })?;
+    let logged = given(logger, |value| {
+        let wrong = || wrong_type(env, "options.logger", "an object with a function log", value);
+        if value.get_type()? != ValueType::Object {
+            return Err(wrong());
+        }
+        let logger = Object::from_unknown(value)?;
+        if property(&logger, "log")?.get_type()? != ValueType::Function {
+            return Err(wrong());
+        }
+        let log: Function<String, UnknownReturnValue> = logger.get_named_property_unchecked("log")?;
+        log_progress(log.bind(logger)?, interval.unwrap_or(10), thrown)
+    })?;
+    Ok((download, Attendance { report: on_progress.or(logged), signal }))
 }
 
 /// The options, and who wants to hear of waiting.
@@ -354,15 +583,6 @@ pub fn lock_options<'env>(
         settle: given(settle_delay, |value| span(env, "options.settleDelay", value))?,
     };
     Ok((lock, given(on_wait, |value| function(env, "options.onWait", value))?))
-}
-
-/// From the environment of the calling JavaScript at the time of the call: a Worker may have its own.
-fn tls(env: &Env) -> napi::Result<Tls> {
-    let process: Object = env.get_global()?.get_named_property_unchecked("process")?;
-    let variables: Object = process.get_named_property_unchecked("env")?;
-    let reject = property(&variables, "NODE_TLS_REJECT_UNAUTHORIZED")?;
-    let is_off = reject.get_type()? == ValueType::String && string(env, "process.env", reject)? == "0";
-    Ok(Tls { verify: !is_off })
 }
 
 fn redirects(env: &Env, follow: Option<Unknown>, maximum: Option<Unknown>) -> napi::Result<Redirects> {

@@ -8,13 +8,15 @@ use napi::bindgen_prelude::{
     ArrayBuffer, BufferSlice, FromNapiValue, Function, FunctionCallContext, FunctionRef, JsObjectValue, Object, This,
     Uint8ArraySlice, Undefined, Unknown,
 };
-use napi::{Env, JsString, Property, PropertyAttributes};
+use napi::{Env, JsString, Property, PropertyAttributes, ValueType};
 use napi_derive::napi;
 
 use crate::error::Error;
 use crate::io::digest::of_file;
 use crate::node::bridge::{Handle, handle, property};
 use crate::node::error::to_js;
+use crate::node::instance::instance;
+use crate::node::streams::receive;
 use crate::operation::download::Downloaded;
 use crate::operation::request::Response;
 use crate::policy::headers::{Joined, joined};
@@ -45,6 +47,13 @@ pub struct HttpResponse<'env> {
     /// A copy of the body.
     #[napi(ts_type = "() => ArrayBuffer")]
     pub array_buffer: Function<'env, (), Handle>,
+    /// Attempts made.
+    pub attempts: u32,
+    /// With `stream`: the body as it was sent, to be read once. Destroying it closes the connection.
+    #[napi(
+        ts_type = "import('node:stream').Readable & { statusCode: number; statusMessage: string; headers: import('node:http').IncomingHttpHeaders }"
+    )]
+    pub raw_response: Option<Object<'env>>,
 }
 
 /// A file that has been downloaded, or was there. A plain object: it can be spread, logged and compared.
@@ -135,15 +144,26 @@ impl Digests {
 }
 
 /// The functions of all responses of one environment: made once, they work on the object that they are called on.
-struct Methods {
+pub struct Methods {
     text: FunctionRef<(), Handle>,
     json: FunctionRef<(), Handle>,
     array_buffer: FunctionRef<(), Handle>,
 }
 
-pub fn response(env: &Env, response: Response) -> napi::Result<Handle> {
-    let Response { status, status_text, headers: fields, body: bytes, url: _, attempts: _ } = response;
-    let methods = methods(env)?;
+/// `signal` ends the stream of a body that is streamed.
+pub fn response<'env>(env: &'env Env, response: Response, signal: Option<Object<'env>>) -> napi::Result<Handle> {
+    let Response { status, status_text, headers: fields, body: bytes, stream, url: _, attempts } = response;
+    let methods = &instance(env)?.methods;
+    let raw_response = match stream {
+        Some(incoming) => {
+            let mut head = Object::new(env)?;
+            head.set_named_property("statusCode", status.as_u16())?;
+            head.set_named_property("statusMessage", status_text.as_str())?;
+            head.set_named_property("headers", headers(env, &fields)?)?;
+            Some(receive(env, incoming, head, signal)?)
+        }
+        None => None,
+    };
     let body = if bytes.len() <= COPY_MAX {
         BufferSlice::copy_from(env, &bytes)?
     } else {
@@ -158,11 +178,13 @@ pub fn response(env: &Env, response: Response) -> napi::Result<Handle> {
         text: methods.text.borrow_back(env)?,
         json: methods.json.borrow_back(env)?,
         array_buffer: methods.array_buffer.borrow_back(env)?,
+        attempts,
+        raw_response,
     };
     handle(env, response)
 }
 
-fn headers<'env>(env: &'env Env, fields: &http::HeaderMap) -> napi::Result<Object<'env>> {
+pub fn headers<'env>(env: &'env Env, fields: &http::HeaderMap) -> napi::Result<Object<'env>> {
     let mut object = Object::new(env)?;
     for (name, value) in joined(fields) {
         match value {
@@ -180,11 +202,8 @@ pub fn parse_json<'env>(env: &'env Env, bytes: &[u8]) -> napi::Result<Unknown<'e
     parse.call(env.create_string(String::from_utf8_lossy(bytes))?)
 }
 
-fn methods(env: &Env) -> napi::Result<&'static mut Methods> {
-    if let Some(methods) = env.get_instance_data::<Methods>()? {
-        return Ok(methods);
-    }
-    let methods = Methods {
+pub fn methods(env: &Env) -> napi::Result<Methods> {
+    Ok(Methods {
         text: env
             .create_function_from_closure("text", |call| {
                 let body = body_of(&call)?;
@@ -193,6 +212,9 @@ fn methods(env: &Env) -> napi::Result<&'static mut Methods> {
             .create_ref()?,
         json: env
             .create_function_from_closure("json", |call| {
+                if is_streamed(&call)? {
+                    return Err(napi::Error::from_reason("Cannot parse JSON from a streaming response"));
+                }
                 let body = body_of(&call)?;
                 handle(call.env, parse_json(call.env, &body)?)
             })?
@@ -203,9 +225,14 @@ fn methods(env: &Env) -> napi::Result<&'static mut Methods> {
                 handle(call.env, ArrayBuffer::copy_from(call.env, body)?)
             })?
             .create_ref()?,
+    })
+}
+
+fn is_streamed(call: &FunctionCallContext) -> napi::Result<bool> {
+    let Ok(this) = call.this::<Object>() else {
+        return Ok(false);
     };
-    env.set_instance_data(methods, (), |_| {})?;
-    env.get_instance_data::<Methods>()?.ok_or_else(|| napi::Error::from_reason("the functions of responses were lost"))
+    Ok(property(&this, "rawResponse")?.get_type()? == ValueType::Object)
 }
 
 fn body_of<'scope>(call: &FunctionCallContext<'scope>) -> napi::Result<Uint8ArraySlice<'scope>> {

@@ -4,14 +4,16 @@
 use std::future::Future;
 use std::time::{Duration, SystemTime};
 
-use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use tokio::time::{sleep, timeout};
 use url::Url;
 
 use crate::error::{Error, Kind, Result};
 use crate::io::transport::{Answer, Transport};
+use crate::listeners::{Advice, OnRetry};
+use crate::operation::hooks::Observer;
 use crate::options::{Redirects, Retry};
+use crate::outgoing::Body;
 use crate::policy::headers::text;
 use crate::policy::redirect::{self, Hop, Next};
 use crate::policy::retry::{self, Failure};
@@ -64,17 +66,32 @@ fn take_credentials(url: &mut Url, headers: &mut HeaderMap) {
     let _ = url.set_password(None);
 }
 
+/// How requests are sent, whichever they are.
+#[derive(Clone, Copy, Debug)]
+pub struct Exchange<'a> {
+    pub transport: &'a Transport,
+    pub redirects: &'a Redirects,
+    pub idle_timeout: Option<Duration>,
+}
+
 /// Sends a request and follows its redirects. The answer comes with the URL that gave it.
 pub async fn follow(
-    transport: &Transport,
+    exchange: Exchange<'_>,
     first: &Hop,
-    body: Option<&Bytes>,
-    redirects: &Redirects,
+    body: Option<&Body>,
+    observer: Option<&Observer<'_>>,
 ) -> Result<(Answer, Url)> {
+    let Exchange { transport, redirects, idle_timeout } = exchange;
     let mut hop = first.clone();
     let mut followed = 0;
     loop {
-        let mut answer = transport.send(&hop, body).await?;
+        if let Some(observer) = observer {
+            observer.sends(&hop).await;
+        }
+        let mut answer = transport.send(&hop, body, idle_timeout).await?;
+        if let Some(observer) = observer {
+            observer.receives(&answer).await;
+        }
         match redirect::decide(redirects, followed, &hop, answer.status, &answer.headers) {
             Next::Answer => return Ok((answer, hop.url)),
             Next::Refuse(error) => return Err(error.with_status(answer.status.as_u16(), None)),
@@ -106,35 +123,55 @@ pub async fn within<T>(
     let Some(limit) = limit else {
         return attempt.await;
     };
-    timeout(limit, attempt).await.unwrap_or_else(|_| {
-        let message = format!("{what} timed out after {}ms", limit.as_millis());
-        Err(Error::new(Kind::Timeout, message).with_url(url))
-    })
+    timeout(limit, attempt).await.unwrap_or_else(|_| Err(timed_out(what, limit, url)))
+}
+
+pub fn timed_out(what: &str, limit: Duration, url: &Url) -> Error {
+    Error::new(Kind::Timeout, format!("{what} timed out after {}ms", limit.as_millis())).with_url(url)
 }
 
 /// The attempts of one operation, counted.
 #[derive(Debug)]
 pub struct Attempts<'a> {
     policy: &'a Retry,
+    on_retry: Option<&'a OnRetry>,
     method: &'a Method,
     pub made: u32,
+    waited: Duration,
 }
 
 impl<'a> Attempts<'a> {
-    pub fn new(policy: &'a Retry, method: &'a Method) -> Self {
-        Self { policy, method, made: 0 }
+    pub fn new(policy: &'a Retry, on_retry: Option<&'a OnRetry>, method: &'a Method) -> Self {
+        Self { policy, on_retry, method, made: 0, waited: Duration::ZERO }
     }
 
-    /// Counts an attempt that did not succeed, and waits before the next one. `false`: it was the last.
-    pub async fn again(&mut self, failure: Failure) -> bool {
+    /// Counts an attempt that did not succeed, and waits before the next one. `false`: it was the last. `error` makes the
+    /// error of the attempt, for who listens.
+    pub async fn again(&mut self, failure: Failure, error: impl FnOnce() -> Error) -> Result<bool> {
         let next = retry::decide(self.policy, self.method, self.made, failure, fastrand::f64());
         self.made = self.made.saturating_add(1);
-        match next {
-            retry::Next::Stop => false,
-            retry::Next::Wait(delay) => {
-                sleep(delay).await;
-                true
+        let retry::Next::Wait(mut delay) = next else {
+            return Ok(false);
+        };
+        if let Some(OnRetry(listener)) = self.on_retry {
+            match listener(self.made, error().with_attempts(self.made), delay).await? {
+                Advice::Default => {}
+                Advice::Stop => return Ok(false),
+                Advice::Wait(instead) => delay = instead,
             }
+        }
+        sleep(delay).await;
+        self.waited = delay;
+        Ok(true)
+    }
+
+    /// Tells the server that this is not the first attempt, of how many, and how long it waited, in seconds.
+    pub fn announce(&self, headers: &mut HeaderMap) {
+        if self.made > 0 {
+            let seconds = self.waited.as_secs() + u64::from(self.waited.subsec_nanos() > 0);
+            headers.insert(HeaderName::from_static("retry-attempt"), self.made.into());
+            headers.insert(HeaderName::from_static("retry-max"), self.policy.retries.into());
+            headers.insert(header::RETRY_AFTER, seconds.into());
         }
     }
 }

@@ -14,9 +14,9 @@ use crate::error::{Error, Kind, Result, redacted};
 use crate::io::staging::{Finish, Progress, Staging};
 use crate::io::transport::{Answer, Transport};
 use crate::io::writer::Writer;
-use crate::operation::attempt::{Attempts, failure_of, first_hop, follow, retry_after, within};
+use crate::operation::attempt::{Attempts, Exchange, failure_of, first_hop, follow, retry_after, within};
 use crate::operation::{blocking, dispose, request::named};
-use crate::options::{DownloadOptions, Redirects, Retry};
+use crate::options::DownloadOptions;
 use crate::policy::integrity::{Algorithm, Digest, Expected};
 use crate::policy::redirect::Hop;
 use crate::policy::resume::{self, Ask, Next, Record};
@@ -92,8 +92,20 @@ pub(super) async fn fetch(
     options: DownloadOptions,
     watchers: Watchers<'_>,
 ) -> Result<Fetched> {
-    let DownloadOptions { mut headers, redirects, retry, timeout, tls: _, expected, digests, mode, resume, fsync } =
-        options;
+    let DownloadOptions {
+        mut headers,
+        redirects,
+        retry,
+        on_retry,
+        timeout,
+        idle_timeout,
+        network: _,
+        expected,
+        digests,
+        mode,
+        resume,
+        fsync,
+    } = options;
     // What is written must be the bytes that lengths and digests speak of.
     headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     let source = source_of(&url, &headers);
@@ -104,9 +116,11 @@ pub(super) async fn fetch(
         () = watchers.cancel.cancelled() => return Err(Error::aborted().with_url(&hop.url)),
     };
     let mut writer = Writer::open(turn, destination, expected.algorithms().chain(asked_for).collect()).await?;
-    let attempt = Attempt { transport, hop: &hop, redirects: &redirects, source: &source, resume };
+    let exchange = Exchange { transport, redirects: &redirects, idle_timeout };
+    let attempt = Attempt { exchange, hop: &hop, source: &source, resume };
+    let attempts = Attempts::new(&retry, on_retry.as_ref(), &Method::GET);
     let transferred = select! {
-        transferred = transfer(attempt, &retry, timeout, &mut writer, watchers.progress) => transferred,
+        transferred = transfer(attempt, attempts, timeout, &mut writer, watchers.progress) => transferred,
         () = watchers.cancel.cancelled() => Err(Error::aborted().with_url(&hop.url)),
     };
     match transferred {
@@ -133,17 +147,22 @@ pub(super) async fn fetch(
 /// Attempts until the part file is complete.
 async fn transfer(
     attempt: Attempt<'_>,
-    retry: &Retry,
+    mut attempts: Attempts<'_>,
     timeout: Option<Duration>,
     writer: &mut Writer,
     progress: &watch::Sender<Option<Progress>>,
 ) -> Result<Transfer> {
-    let mut attempts = Attempts::new(retry, &Method::GET);
+    let mut hop = attempt.hop.clone();
     loop {
-        match within(timeout, "Download", &attempt.hop.url, attempt.receive(writer, progress)).await {
+        attempts.announce(&mut hop.headers);
+        let attempt = Attempt { hop: &hop, ..attempt };
+        let error = match within(timeout, "Download", &hop.url, attempt.receive(writer, progress)).await {
             Ok(transfer) => return Ok(Transfer { attempts: attempts.made + 1, ..transfer }),
-            Err(error) if !attempts.again(failure_of(&error)).await => return Err(error.with_attempts(attempts.made)),
-            Err(_) => {}
+            Err(error) => error,
+        };
+        let failure = failure_of(&error);
+        if !attempts.again(failure, || named("HTTP download failed", error.clone())).await? {
+            return Err(error.with_attempts(attempts.made));
         }
     }
 }
@@ -196,9 +215,8 @@ fn source_of(url: &Url, headers: &HeaderMap) -> String {
 /// One attempt: the body, or the rest of it, into the part file.
 #[derive(Clone, Copy)]
 struct Attempt<'a> {
-    transport: &'a Transport,
+    exchange: Exchange<'a>,
     hop: &'a Hop,
-    redirects: &'a Redirects,
     source: &'a str,
     resume: bool,
 }
@@ -266,10 +284,10 @@ impl Attempt<'_> {
 
     async fn send(self, asked: Option<&Ask>) -> Result<(Answer, Url)> {
         let Some(fields) = asked.and_then(Ask::fields) else {
-            return follow(self.transport, self.hop, None, self.redirects).await;
+            return follow(self.exchange, self.hop, None, None).await;
         };
         let mut hop = self.hop.clone();
         hop.headers.extend(fields);
-        follow(self.transport, &hop, None, self.redirects).await
+        follow(self.exchange, &hop, None, None).await
     }
 }

@@ -3,6 +3,7 @@
 pub mod attempt;
 pub mod download;
 pub mod flight;
+pub mod hooks;
 pub mod locked;
 pub mod progress;
 pub mod request;

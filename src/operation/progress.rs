@@ -85,6 +85,19 @@ fn newer(last: Option<Progress>, next: Option<Progress>) -> Option<Progress> {
     )
 }
 
+/// The line to log now, if another `interval` is full.
+pub fn progress_line(Progress { downloaded, total }: Progress, interval: u32, last: &mut u64) -> Option<String> {
+    let percent = downloaded.saturating_mul(100).checked_div(total)?;
+    let full = if percent >= 100 { 100 } else { percent - percent % u64::from(interval) };
+    if full <= *last {
+        return None;
+    }
+    *last = full;
+    #[allow(clippy::cast_precision_loss, reason = "for people")]
+    let megabytes = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+    Some(format!("  Progress: {full}% ({:.1} MB / {:.1} MB)", megabytes(downloaded), megabytes(total)))
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::{Arc, Mutex};
@@ -139,5 +152,18 @@ mod tests {
         reported(receiver, Box::new(|_| panic!("reported")), async { Ok(()) }, &CancellationToken::new())
             .await
             .unwrap();
+    }
+
+    #[test]
+    fn a_line_comes_with_each_full_interval() {
+        const MB: u64 = 1 << 20;
+        let mut last = 0;
+        let mut line = |downloaded: u64| progress_line(Progress { downloaded, total: 5 * MB }, 10, &mut last);
+        assert_eq!(line(0), None);
+        assert_eq!(line(MB / 4), None);
+        assert_eq!(line(2 * MB).unwrap(), "  Progress: 40% (2.0 MB / 5.0 MB)");
+        assert_eq!(line(2 * MB + 1), None);
+        assert_eq!(line(5 * MB).unwrap(), "  Progress: 100% (5.0 MB / 5.0 MB)");
+        assert_eq!(line(5 * MB), None);
     }
 }

@@ -1,15 +1,19 @@
-//! A request: attempts until an answer, and its whole body.
+//! A request: attempts until an answer, and its whole body, or its body as a stream.
+
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
+use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 use crate::error::{Error, Kind, Result};
 use crate::io::decode;
 use crate::io::transport::{Answer, Transport};
-use crate::operation::attempt::{Attempts, failure_of, first_hop, follow, retry_after, within};
-use crate::options::{Redirects, RequestOptions};
-use crate::policy::redirect::Hop;
+use crate::operation::attempt::{Attempts, Exchange, failure_of, first_hop, follow, retry_after, timed_out, within};
+use crate::operation::hooks::Observer;
+use crate::options::RequestOptions;
+use crate::outgoing::Body;
 use crate::policy::retry::Failure;
 
 /// A complete answer.
@@ -18,27 +22,93 @@ pub struct Response {
     pub status: StatusCode,
     pub status_text: String,
     pub headers: HeaderMap,
-    /// Decoded.
+    /// Decoded; empty when it is streamed.
     pub body: Bytes,
+    /// The body, if it was left on the wire.
+    pub stream: Option<Incoming>,
     /// Where the answer came from, after redirects.
     pub url: Url,
     pub attempts: u32,
 }
 
+/// A body on the wire, as it was sent. Dropped, it closes its connection, unless it was read to its end.
+#[derive(Debug)]
+pub struct Incoming {
+    answer: Answer,
+    url: Url,
+    /// The end of the attempt, and how long that was allowed to take.
+    deadline: Option<(Instant, Duration)>,
+}
+
+impl Incoming {
+    /// The next piece; `None` at the end.
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>> {
+        let read = self.answer.chunk();
+        let chunk = match self.deadline {
+            Some((until, limit)) => {
+                timeout_at(until, read).await.unwrap_or_else(|_| Err(timed_out("Request", limit, &self.url)))
+            }
+            None => read.await,
+        };
+        chunk.map_err(|error| named("HTTP request failed", error))
+    }
+}
+
 /// Any status is an answer, as long as attempts are left for none that may pass.
 pub async fn request(transport: &Transport, url: Url, options: RequestOptions) -> Result<Response> {
-    let RequestOptions { method, mut headers, body, redirects, retry, timeout, tls: _ } = options;
-    headers.entry(header::ACCEPT_ENCODING).or_insert(HeaderValue::from_static(decode::ACCEPTED));
-    let hop = first_hop(method.clone(), url, headers, body.is_some());
-    let mut attempts = Attempts::new(&retry, &method);
+    let RequestOptions {
+        method,
+        mut headers,
+        body,
+        mut redirects,
+        retry,
+        on_retry,
+        hooks,
+        timeout,
+        idle_timeout,
+        network: _,
+        max_size,
+        stream,
+    } = options;
+    if !stream {
+        headers.entry(header::ACCEPT_ENCODING).or_insert(HeaderValue::from_static(decode::ACCEPTED));
+    }
+    let is_replayable = body.as_ref().is_none_or(Body::is_whole);
+    let length = headers.get(header::CONTENT_LENGTH).filter(|_| !is_replayable).cloned();
+    let mut hop = first_hop(method.clone(), url, headers, body.is_some());
+    if !is_replayable {
+        // It cannot be sent again: the redirect is the answer. Nobody but its owner knows its length.
+        redirects.follow = false;
+        hop.headers.extend(length.map(|length| (header::CONTENT_LENGTH, length)));
+    }
+    let exchange = Exchange { transport, redirects: &redirects, idle_timeout };
+    let mut attempts = Attempts::new(&retry, on_retry.as_ref(), &method);
     loop {
-        let answering = answer(transport, &hop, body.as_ref(), &redirects);
+        attempts.announce(&mut hop.headers);
+        let observer = Observer::new(&hooks, timeout);
+        let started = Instant::now();
+        let answering = async {
+            let (answer, url) = follow(exchange, &hop, body.as_ref(), Some(&observer)).await?;
+            if stream {
+                let deadline = timeout.and_then(|limit| Some((started.checked_add(limit)?, limit)));
+                Ok(streamed(answer, url, deadline))
+            } else {
+                collected(answer, url, max_size).await
+            }
+        };
         let result = within(timeout, "Request", &hop.url, answering).await;
+        if let Err(error) = &result {
+            observer.fails(error).await;
+        }
         let failure = match &result {
             Ok(answer) => Failure::Status { status: answer.status.as_u16(), retry_after: retry_after(&answer.headers) },
             Err(error) => failure_of(error),
         };
-        if !attempts.again(failure).await {
+        let error = || match &result {
+            Ok(answer) => status_error(answer),
+            Err(error) => named("HTTP request failed", error.clone()),
+        };
+        if !attempts.again(failure, error).await? {
             return match result {
                 Ok(response) => Ok(Response { attempts: attempts.made, ..response }),
                 Err(error) => Err(named("HTTP request failed", error).with_attempts(attempts.made)),
@@ -47,13 +117,33 @@ pub async fn request(transport: &Transport, url: Url, options: RequestOptions) -
     }
 }
 
-async fn answer(transport: &Transport, hop: &Hop, body: Option<&Bytes>, redirects: &Redirects) -> Result<Response> {
-    let (mut answer, url) = follow(transport, hop, body, redirects).await?;
-    let body = decode::collect(&mut answer)
+/// A status that the caller takes for a failure.
+pub fn status_error(answer: &Response) -> Error {
+    let message = format!("HTTP {}: {}", answer.status.as_u16(), answer.status_text);
+    Error::new(Kind::Status, message)
+        .with_status(answer.status.as_u16(), retry_after(&answer.headers))
+        .with_attempts(answer.attempts)
+        .with_url(&answer.url)
+}
+
+async fn collected(mut answer: Answer, url: Url, max_size: Option<u64>) -> Result<Response> {
+    let body = decode::collect(&mut answer, max_size)
         .await
         .map_err(|error| error.with_status(answer.status.as_u16(), None).with_url(&url))?;
     let Answer { status, status_text, headers, .. } = answer;
-    Ok(Response { status, status_text, headers, body, url, attempts: 0 })
+    Ok(Response { status, status_text, headers, body, stream: None, url, attempts: 0 })
+}
+
+fn streamed(answer: Answer, url: Url, deadline: Option<(Instant, Duration)>) -> Response {
+    Response {
+        status: answer.status,
+        status_text: answer.status_text.clone(),
+        headers: answer.headers.clone(),
+        body: Bytes::new(),
+        stream: Some(Incoming { answer, url: url.clone(), deadline }),
+        url,
+        attempts: 0,
+    }
 }
 
 /// Gives failures below the level of HTTP the prefix that tells what failed; the others have messages of their own.

@@ -3,6 +3,8 @@
 pub mod headers;
 pub mod holder;
 pub mod integrity;
+pub mod proxy;
 pub mod redirect;
 pub mod resume;
 pub mod retry;
+pub mod user_agent;

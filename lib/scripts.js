@@ -1,0 +1,48 @@
+'use strict'
+
+// What only JavaScript can do: be a stream, read a stream, extend Error. Handed to the addon by index.js.
+
+const { Readable, addAbortSignal } = require('node:stream')
+
+/** Thrown where the status of an answer is an error. */
+class HttpResponseError extends Error {
+  constructor(response, message) {
+    super(message ?? `HTTP ${response.status}: ${response.statusText || 'No status message'}`)
+    this.name = 'HttpResponseError'
+    this.code = 'ERR_HTTP_STATUS'
+    this.status = response.status
+    this.response = response
+  }
+}
+
+/** Reads a stream into a request. `write` resolves with whether more is wanted; `end` takes the error of the stream. */
+async function send(source, write, end) {
+  try {
+    for await (const chunk of source) {
+      if (!(await write(chunk))) return
+    }
+    end()
+  } catch (error) {
+    end(error)
+  }
+}
+
+/** The body of an answer as a stream. `read` resolves with a chunk, or with null at its end; `close` gives it up. */
+function receive(head, read, close, signal) {
+  const stream = new Readable({
+    read() {
+      read().then(
+        (chunk) => this.push(chunk),
+        (error) => this.destroy(error),
+      )
+    },
+    destroy(error, callback) {
+      close()
+      callback(error)
+    },
+  })
+  Object.assign(stream, head)
+  return signal ? addAbortSignal(signal, stream) : stream
+}
+
+module.exports = { HttpResponseError, receive, send }

@@ -1,0 +1,153 @@
+//! Bodies as streams of Node. The streams themselves are JavaScript (`lib/scripts.js`); here is what they read and write.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use napi::bindgen_prelude::{
+    BufferSlice, FnArgs, FromNapiValue, Function, FunctionCallContext, JsObjectValue, Null, Object, Uint8ArraySlice,
+    Unknown,
+};
+use napi::{Env, JsValue, ValueType};
+use tokio::select;
+use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
+
+use crate::error::{Error, Kind};
+use crate::node::abort::Abort;
+use crate::node::arguments::{string, wrong_type};
+use crate::node::bridge::{Failure, Handle, Thrown, handle, promise, property};
+use crate::node::instance::script;
+use crate::operation::request::Incoming;
+use crate::outgoing::Body;
+
+/// The arguments of `send` in `lib/scripts.js`.
+type Send<'env> = FnArgs<(Unknown<'env>, Function<'env, (), Handle>, Function<'env, (), ()>)>;
+/// The arguments of `receive`.
+type Receive<'env> = FnArgs<(Object<'env>, Function<'env, (), Handle>, Function<'env, (), ()>, Option<Object<'env>>)>;
+
+/// Whether a value is a stream that can be read.
+pub fn is_readable(value: Unknown) -> napi::Result<bool> {
+    if value.get_type()? != ValueType::Object {
+        return Ok(false);
+    }
+    let object = Object::from_unknown(value)?;
+    Ok(property(&object, "pipe")?.get_type()? == ValueType::Function)
+}
+
+/// Begins to read a stream of the caller. Its failure ends the operation by `abort`, with what it threw.
+pub fn send(env: &Env, source: Unknown, abort: &mut Abort, thrown: &Thrown) -> napi::Result<Body> {
+    let (body, sender) = Body::stream();
+    let sender = Rc::new(RefCell::new(Some(sender)));
+    let write = {
+        let sender = sender.clone();
+        env.create_function_from_closure("write", move |call: FunctionCallContext| {
+            let piece = piece(call.env, call.first_arg()?);
+            let sender = sender.borrow().clone();
+            let start = || {
+                let piece = piece?;
+                let operation = async move {
+                    match sender {
+                        Some(sender) => Ok::<_, Failure>(sender.send(Ok(piece)).await.is_ok()),
+                        None => Ok(false),
+                    }
+                };
+                Ok((operation, Abort::default()))
+            };
+            handle(call.env, promise(call.env, start, |env, is_wanted: bool| handle(&env, is_wanted))?)
+        })?
+    };
+    let end = {
+        let (thrown, token) = (thrown.clone(), abort.token.clone());
+        env.create_function_from_closure("end", move |call: FunctionCallContext| {
+            if call.length() > 0 {
+                thrown.set(napi::Error::from_unknown_without_coercion(call.first_arg::<Unknown>()?));
+                token.cancel();
+            }
+            // Without a sender the body is complete.
+            sender.borrow_mut().take();
+            Ok(())
+        })?
+    };
+    let read: Function<Send, Unknown> = script(env, "send")?;
+    read.call(FnArgs::from((source, write, end)))?;
+    abort.owns(Object::from_unknown(source)?)?;
+    Ok(body)
+}
+
+fn piece(env: &Env, value: Unknown) -> napi::Result<Bytes> {
+    const NAME: &str = "options.body";
+    match value.get_type()? {
+        ValueType::String => string(env, NAME, value).map(Bytes::from),
+        ValueType::Object if value.is_typedarray()? => {
+            Uint8ArraySlice::from_unknown(value).map(|bytes| Bytes::copy_from_slice(&bytes))
+        }
+        _ => Err(wrong_type(env, NAME, "a stream of strings or Buffers", value)),
+    }
+}
+
+/// The stream of an answer's body: `head` has what its properties are to be.
+pub fn receive<'env>(
+    env: &'env Env,
+    incoming: Incoming,
+    head: Object<'env>,
+    signal: Option<Object<'env>>,
+) -> napi::Result<Object<'env>> {
+    let incoming = Arc::new(Mutex::new(Some(incoming)));
+    let closed = CancellationToken::new();
+    let read = {
+        let (incoming, closed) = (incoming.clone(), closed.clone());
+        env.create_function_from_closure("read", move |call: FunctionCallContext| {
+            let (incoming, closed) = (incoming.clone(), closed.clone());
+            let operation = async move {
+                let mut place = incoming.lock().await;
+                let Some(body) = place.as_mut() else {
+                    return Ok(None);
+                };
+                let chunk = select! {
+                    chunk = body.chunk() => chunk,
+                    () = closed.cancelled() => Ok(None),
+                };
+                if !matches!(chunk, Ok(Some(_))) {
+                    *place = None;
+                }
+                chunk.map_err(Failure::from)
+            };
+            let start = || Ok((operation, Abort::default()));
+            let chunk = |env: Env, chunk: Option<Bytes>| match chunk {
+                Some(chunk) => handle(&env, BufferSlice::copy_from(&env, &chunk)?),
+                None => handle(&env, Null),
+            };
+            handle(call.env, promise(call.env, start, chunk)?)
+        })?
+    };
+    let close = env.create_function_from_closure("close", move |_| {
+        closed.cancel();
+        // A read that is under way drops it otherwise.
+        if let Ok(mut place) = incoming.try_lock() {
+            *place = None;
+        }
+        Ok(())
+    })?;
+    let receive: Function<Receive, Unknown> = script(env, "receive")?;
+    Object::from_unknown(receive.call(FnArgs::from((head, read, close, signal)))?)
+}
+
+/// The fields that a stream asks for: `form-data` knows its boundary.
+pub fn own_headers<'env>(source: &Object<'env>) -> napi::Result<Option<Unknown<'env>>> {
+    let get_headers = property(source, "getHeaders")?;
+    if get_headers.get_type()? != ValueType::Function {
+        return Ok(None);
+    }
+    let get_headers: Function<(), Unknown<'env>> = source.get_named_property_unchecked("getHeaders")?;
+    get_headers.apply(*source, ()).map(Some)
+}
+
+/// Streams cannot be sent again.
+pub fn with_retries(retries: u32) -> Error {
+    let message = format!(
+        "Streaming body (a Readable) cannot be used with retries ({retries}): it cannot be read twice. Pass a Buffer, or retries: 0"
+    );
+    Error::new(Kind::ArgumentValue, message)
+}

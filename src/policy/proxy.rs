@@ -1,0 +1,188 @@
+//! Which proxy a URL goes through, by the variables that curl, Go and Python know.
+//!
+//! `http_proxy`, `https_proxy`, `all_proxy` and `no_proxy`, in either case; lower case wins, as in curl. The environment is
+//! an argument: it is that of the calling JavaScript.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use url::{Host, Url};
+
+/// How to find the proxy of a URL.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Proxy {
+    #[default]
+    None,
+    /// The same for every URL.
+    Fixed(Url),
+    Environment(Variables),
+}
+
+/// The values of the variables; empty ones count as not set.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Variables {
+    pub http: Option<String>,
+    pub https: Option<String>,
+    pub all: Option<String>,
+    pub no: Option<String>,
+}
+
+impl Proxy {
+    /// The proxy of a URL; `Err` names the variable whose value is none.
+    pub fn of(&self, url: &Url) -> Result<Option<Url>, &'static str> {
+        let variables = match self {
+            Self::None => return Ok(None),
+            Self::Fixed(proxy) => return Ok(Some(proxy.clone())),
+            Self::Environment(variables) => variables,
+        };
+        let (name, own) = match url.scheme() {
+            "https" => ("HTTPS_PROXY", &variables.https),
+            _ => ("HTTP_PROXY", &variables.http),
+        };
+        let (name, text) = match (own, &variables.all) {
+            (Some(own), _) => (name, own),
+            (None, Some(all)) => ("ALL_PROXY", all),
+            (None, None) => return Ok(None),
+        };
+        if variables.no.as_ref().is_some_and(|list| is_excluded(list, url)) {
+            return Ok(None);
+        }
+        parse(text).map(Some).ok_or(name)
+    }
+}
+
+/// The URL of a proxy; `http:` unless it says otherwise.
+pub fn parse(text: &str) -> Option<Url> {
+    const SCHEMES: [&str; 6] = ["http", "https", "socks4", "socks4a", "socks5", "socks5h"];
+    let text = text.trim();
+    let url = match text.contains("://") {
+        true => Url::parse(text),
+        false => Url::parse(&format!("http://{text}")),
+    };
+    url.ok().filter(|url| SCHEMES.contains(&url.scheme()) && url.host_str().is_some_and(|host| !host.is_empty()))
+}
+
+/// The address of a proxy for messages, without user and password.
+pub fn shown(proxy: &Url) -> String {
+    let host = proxy.host_str().unwrap_or_default();
+    let port = proxy.port_or_known_default().unwrap_or(1080);
+    format!("{host}:{port}")
+}
+
+/// Whether `NO_PROXY` names the host of a URL: `*`, a host and all below it (with or without a leading dot), any of these
+/// with a port, an address, or a block of addresses (CIDR). Names are not resolved.
+fn is_excluded(list: &str, url: &Url) -> bool {
+    let port = url.port_or_known_default();
+    let (name, address) = match url.host() {
+        Some(Host::Domain(name)) => (name.trim_end_matches('.').to_ascii_lowercase(), name.parse().ok()),
+        Some(Host::Ipv4(address)) => (String::new(), Some(IpAddr::from(address))),
+        Some(Host::Ipv6(address)) => (String::new(), Some(IpAddr::from(address))),
+        None => return false,
+    };
+    let matches = |entry: &str| {
+        let (host, wanted) = split_port(entry);
+        if wanted.is_some() && wanted != port {
+            return false;
+        }
+        if host == "*" {
+            return true;
+        }
+        match (address, host.parse::<IpAddr>(), host.parse::<IpNet>()) {
+            (Some(address), Ok(entry), _) => address == entry,
+            (Some(address), _, Ok(block)) => block.contains(&address),
+            (Some(_), ..) => false,
+            (None, ..) => {
+                let host =
+                    host.trim_start_matches('*').trim_start_matches('.').trim_end_matches('.').to_ascii_lowercase();
+                !host.is_empty() && name.strip_suffix(&host).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+            }
+        }
+    };
+    list.split([',', ' ', '\t']).filter(|entry| !entry.is_empty()).any(matches)
+}
+
+/// `host:80`, `[::1]:80`; a bare IPv6 address has no port.
+fn split_port(entry: &str) -> (&str, Option<u16>) {
+    if let Some(rest) = entry.strip_prefix('[') {
+        let (host, port) = rest.split_once(']').unwrap_or((rest, ""));
+        return (host, port.strip_prefix(':').and_then(|port| port.parse().ok()));
+    }
+    match entry.split_once(':') {
+        Some((host, port)) if !port.contains(':') => match port.parse() {
+            Ok(port) => (host, Some(port)),
+            Err(_) => (entry, None),
+        },
+        _ => (entry, None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(text: &str) -> Url {
+        Url::parse(text).unwrap()
+    }
+
+    fn excluded(list: &str, target: &str) -> bool {
+        is_excluded(list, &url(target))
+    }
+
+    #[test]
+    fn the_scheme_chooses_the_variable_and_all_fills_in() {
+        let variables = Variables {
+            http: Some("a:1".into()),
+            https: None,
+            all: Some("socks5://c:3".into()),
+            no: Some("direct".into()),
+        };
+        let proxy = Proxy::Environment(variables);
+        assert_eq!(proxy.of(&url("http://x/")), Ok(Some(url("http://a:1/"))));
+        assert_eq!(proxy.of(&url("https://x/")), Ok(Some(url("socks5://c:3"))));
+        assert_eq!(proxy.of(&url("https://direct/")), Ok(None));
+        let broken = Variables { https: Some("ftp://x".into()), ..Variables::default() };
+        assert_eq!(Proxy::Environment(broken.clone()).of(&url("https://x/")), Err("HTTPS_PROXY"));
+        assert_eq!(Proxy::Environment(broken).of(&url("http://x/")), Ok(None));
+    }
+
+    #[test]
+    fn what_is_no_proxy_is_refused() {
+        for text in ["", " ", "ftp://a", "http://", "http://a b", "://"] {
+            assert_eq!(parse(text), None, "{text:?}");
+        }
+        assert_eq!(parse("us%40er:p%3Ass@host:8080").unwrap().host_str(), Some("host"));
+    }
+
+    #[test]
+    fn no_proxy_names_hosts_and_what_is_below_them() {
+        for list in [
+            "*",
+            "example.com",
+            ".example.com",
+            "*.example.com",
+            "x, EXAMPLE.com",
+            "a b example.com.",
+            "example.com:443",
+        ] {
+            assert!(excluded(list, "https://www.example.com/"), "{list}");
+        }
+        for list in ["", ",", "www", "ample.com", "example.com:80", "10.0.0.0/8", "example.org", "com.example"] {
+            assert!(!excluded(list, "https://www.example.com/"), "{list}");
+        }
+        assert!(excluded("example.com", "http://example.com./"));
+    }
+
+    #[test]
+    fn no_proxy_knows_addresses_and_blocks() {
+        for list in ["10.1.2.3", "10.0.0.0/8", "10.1.2.3:80", "*"] {
+            assert!(excluded(list, "http://10.1.2.3/"), "{list}");
+        }
+        for list in ["10.1.2.30", "11.0.0.0/8", "10.1.2.3:81", ".2.3", "1.2.3"] {
+            assert!(!excluded(list, "http://10.1.2.3/"), "{list}");
+        }
+        for list in ["::1", "[::1]", "[::1]:80", "::/64"] {
+            assert!(excluded(list, "http://[::1]/"), "{list}");
+        }
+        assert!(!excluded("::2,fe80::/10", "http://[::1]/"));
+    }
+}
