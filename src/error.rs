@@ -276,6 +276,11 @@ pub fn io_code(error: &io::Error) -> Option<&'static str> {
         Some(rustix::io::Errno::IO) => return Some("EIO"),
         _ => {}
     }
+    // Somebody else has the file, in a way that does not share it. Of no kind in std.
+    #[cfg(windows)]
+    if matches!(error.raw_os_error(), Some(32 | 33)) {
+        return Some("EBUSY");
+    }
     Some(match error.kind() {
         K::ConnectionRefused => "ECONNREFUSED",
         K::ConnectionReset | K::UnexpectedEof => "ECONNRESET",

@@ -13,7 +13,7 @@
 //! 2. *Something at the path*: open it, try the kernel lock, make sure that it is still the file at the path, and let
 //!    [`judge`] decide from the answer, the content and the time whether to wait or to remove it.
 //! 3. *Remove*: one remover at a time, and only if the path still is the file that was judged (`remove_if`). Then
-//!    start over.
+//!    start over. On Windows the judged file itself is removed, by handle, and removers need no order.
 //!
 //! A holder renews the file's modification time ([`Guard::renew`]) and releases by unlinking under rule 3.
 //!
@@ -33,10 +33,11 @@ use std::time::{Duration, Instant, SystemTime};
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
-use crate::io::patience::patiently;
+use crate::io::patience::{patiently, remove_file};
 use crate::policy::holder::{Holder, KernelLock, Verdict, Vigil, judge, refresh_interval};
+use crate::policy::patience;
 
-use self::system::{System, open_removers_lock, unlock};
+use self::system::{System, unlock};
 pub(super) use self::system::{is_at, take_kernel_lock, try_kernel_lock};
 
 mod system;
@@ -106,6 +107,8 @@ pub struct Contender {
     /// The longest time between two attempts.
     tick: Duration,
     present: Option<Present>,
+    /// Since when the path can neither be opened nor is gone.
+    refused: Option<Instant>,
     system: System,
 }
 
@@ -129,7 +132,7 @@ pub enum Attempt {
 
 impl Contender {
     pub fn new(path: PathBuf, url: String, stale: Duration, tick: Duration) -> Self {
-        Self { path, url, stale, tick, present: None, system: System::REAL }
+        Self { path, url, stale, tick, present: None, refused: None, system: System::REAL }
     }
 
     pub fn path(&self) -> &Path {
@@ -156,9 +159,14 @@ impl Contender {
         let system = self.system;
         (system.step)();
         if self.present.as_ref().is_none_or(|present| !is_at(&present.file, &self.path)) {
-            // Closed first: where our handle keeps a removed file's name, nobody could open it again.
+            // Closed first: a file that is open may keep its name on Windows after it was removed.
             self.present = None;
-            match patiently(|| open_existing(&self.path)) {
+            let opened = (system.open)(&self.path);
+            if opened.as_ref().err().is_some_and(|error| self.is_passing(error)) {
+                return Ok(Some(Attempt::Blocked(None)));
+            }
+            self.refused = None;
+            match opened {
                 Ok(file) => {
                     self.present = Some(Present { file, vigil: Vigil::default(), seen: Instant::now() });
                 }
@@ -203,6 +211,14 @@ impl Contender {
         Ok(None)
     }
 
+    /// Whether the path is likely to be free, or to be opened, at a later look: a removed file that others have not
+    /// closed yet, or one that a virus scanner has. Not for longer than such things last.
+    fn is_passing(&mut self, error: &io::Error) -> bool {
+        (self.system.passes)(error)
+            && !self.path.is_dir()
+            && self.refused.get_or_insert_with(Instant::now).elapsed() < patience::LIMIT
+    }
+
     /// Step 1. `None`: somebody else was faster.
     fn claim(&self) -> Result<Option<Guard>> {
         let directory = self.path.parent().unwrap_or(Path::new("."));
@@ -216,7 +232,7 @@ impl Contender {
         }
         .map_err(|error| Error::file("Failed to create a lock", "open", directory, &error))?;
         let claimed = self.publish_claim(&claim, &mut file);
-        let _ = fs::remove_file(&claim);
+        let _ = remove_file(&claim);
         if !claimed.map_err(|error| self.failed("link", &error))? {
             return Ok(None);
         }
@@ -242,7 +258,7 @@ impl Contender {
         }
         step();
         // No hard links on this file system. Between the next two calls others may see an empty file; they wait.
-        match OpenOptions::new().read(true).write(true).create_new(true).open(&self.path) {
+        match patiently(|| OpenOptions::new().read(true).write(true).create_new(true).open(&self.path)) {
             Ok(created) => *file = created,
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
             Err(error) => return Err(error),
@@ -279,14 +295,6 @@ impl Contender {
 
 fn failed(path: &Path, syscall: &'static str, error: &io::Error) -> Error {
     Error::file("Failed to use the lock file", syscall, path, error).with_lock(path, None)
-}
-
-/// Read and write, because NFS emulates exclusive locks only on files opened for writing; read only where it must be.
-fn open_existing(path: &Path) -> io::Result<File> {
-    match OpenOptions::new().read(true).write(true).open(path) {
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => File::open(path),
-        opened => opened,
-    }
 }
 
 fn read_holder(mut file: &File) -> Option<Holder> {
@@ -335,20 +343,21 @@ fn remove_if(system: System, path: &Path, judged: &File, condition: impl Fn() ->
         return Ok(false);
     }
     (system.step)();
-    #[cfg(test)]
+    #[cfg(all(test, unix))]
     tests::about_to_remove(path, judged);
-    match patiently(|| fs::remove_file(path)) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(true),
-    }
+    (system.remove)(path, judged)
 }
 
-/// A kernel lock that one remover in the directory can have.
+/// A kernel lock on the directory itself: needs no file that somebody would have to remove.
 ///
-/// `None` where there are no such locks, or when its holder was stopped within those few calls: then the check
-/// of identity alone must do, which leaves a window of microseconds.
+/// `None` where directories cannot be locked, or when its holder was stopped within those few calls: then the check
+/// of identity alone must do, which leaves a window of microseconds. Windows has no such locks on directories, and no
+/// need: there the file that was judged is removed by handle, whatever is at the path by then.
 fn only_remover(system: System, directory: &Path) -> Option<File> {
-    let file = open_removers_lock(directory).ok()?;
+    if cfg!(windows) {
+        return None;
+    }
+    let file = File::open(directory).ok()?;
     let started = Instant::now();
     loop {
         (system.step)();

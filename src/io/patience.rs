@@ -1,109 +1,105 @@
-//! Failures of the file system that pass by themselves.
-//!
-//! On Windows, virus scanners, indexers and backup programs open new files for a moment, and a file that was deleted
-//! keeps its name until its last handle is closed. Renames and removals fail meanwhile; every tool that publishes by rename
-//! tries again (npm's graceful-fs, rustup, pnpm). Elsewhere nothing is repeated.
+//! File system calls that are tried again while somebody else has the file for a moment. On Unix nobody can be in the
+//! way like that: there each call is made once.
 
 use std::io;
+use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-/// `ERROR_ACCESS_DENIED`, `ERROR_SHARING_VIOLATION`, `ERROR_LOCK_VIOLATION`, `ERROR_DELETE_PENDING`. The first may be
-/// final as well; nothing tells.
-const PASSING: [i32; 4] = [5, 32, 33, 303];
-/// Pauses double up to this.
-const PAUSE_MAX: Duration = Duration::from_millis(100);
-/// When to give up.
-const PATIENCE: Duration = Duration::from_secs(2);
+use crate::policy::patience::{Next, decide, may_pass};
 
-/// Does it, again if it failed for a reason that passes. Blocks for 2 s at most.
-pub fn patiently<T>(operation: impl FnMut() -> io::Result<T>) -> io::Result<T> {
-    repeat(|error| cfg!(windows) && is_passing(error), thread::sleep, operation)
+pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    patiently(|| std::fs::rename(from, to))
 }
 
-fn is_passing(error: &io::Error) -> bool {
-    error.raw_os_error().is_some_and(|code| PASSING.contains(&code))
+pub fn remove_file(path: &Path) -> io::Result<()> {
+    patiently(|| std::fs::remove_file(path))
 }
 
-/// The pause before try number `tries` + 1, unless that would be one too many.
-fn pause(tries: u32, waited: Duration) -> Option<Duration> {
-    let pause = Duration::from_millis(1 << tries.min(10)).min(PAUSE_MAX);
-    (waited + pause <= PATIENCE).then_some(pause)
+/// Calls until it succeeds, fails for good, or has failed for too long. Blocks the thread meanwhile.
+pub fn patiently<T>(call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    repeat(call, cfg!(windows), thread::sleep)
+}
+
+/// Whether this failure may be gone in a moment.
+pub fn passes(error: &io::Error) -> bool {
+    cfg!(windows) && error.raw_os_error().is_some_and(may_pass)
 }
 
 fn repeat<T>(
-    is_passing: impl Fn(&io::Error) -> bool,
+    mut call: impl FnMut() -> io::Result<T>,
+    is_windows: bool,
     mut sleep: impl FnMut(Duration),
-    mut operation: impl FnMut() -> io::Result<T>,
 ) -> io::Result<T> {
-    let mut waited = Duration::ZERO;
-    for tries in 0.. {
-        match operation() {
-            Err(error) if is_passing(&error) => {
-                let Some(pause) = pause(tries, waited) else {
-                    return Err(error);
-                };
-                sleep(pause);
-                waited += pause;
-            }
+    let (mut failures, mut waited) = (0, Duration::ZERO);
+    loop {
+        let error = match call() {
+            Err(error) if is_windows => error,
             done => return done,
-        }
+        };
+        let Next::Wait(time) = decide(error.raw_os_error(), failures, waited) else {
+            return Err(error);
+        };
+        sleep(time);
+        // By the time asked for, not by the clock: the number of tries is the same on a busy machine.
+        waited += time;
+        failures += 1;
     }
-    unreachable!("patience ends before the count does")
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::fs;
 
-    /// Fails with `codes`, one after the other, then succeeds. How it went, the calls made, and the time waited.
-    fn run(codes: &[i32], mut last: impl FnMut() -> io::Result<()>) -> (io::Result<()>, usize, Duration) {
-        let (mut calls, mut waited) = (0, Duration::ZERO);
-        let result = repeat(
-            is_passing,
-            |pause| waited += pause,
-            || {
-                calls += 1;
-                codes.get(calls - 1).map_or_else(&mut last, |code| Err(io::Error::from_raw_os_error(*code)))
-            },
-        );
-        (result, calls, waited)
+    use super::*;
+    use crate::policy::patience::LIMIT;
+
+    /// Fails with a code for a number of times, then does the call. The result, the tries, and the time slept.
+    fn obstructed<T>(
+        code: i32,
+        times: u32,
+        is_windows: bool,
+        call: impl Fn() -> io::Result<T>,
+    ) -> (io::Result<T>, u32, Duration) {
+        let (mut tries, mut slept) = (0, Duration::ZERO);
+        let obstructed = || {
+            tries += 1;
+            if tries > times { call() } else { Err(io::Error::from_raw_os_error(code)) }
+        };
+        let result = repeat(obstructed, is_windows, |time| slept += time);
+        (result, tries, slept)
     }
 
     #[test]
-    fn a_rename_that_fails_five_times_still_happens() {
+    fn a_file_that_is_in_use_for_a_moment_is_published() {
         let directory = tempfile::tempdir().unwrap();
-        let (from, to) = (directory.path().join("part"), directory.path().join("file"));
-        fs::write(&from, "whole").unwrap();
-        let (result, calls, waited) = run(&[32, 5, 33, 303, 32], || fs::rename(&from, &to));
+        let (part, destination) = (directory.path().join("part"), directory.path().join("file"));
+        fs::write(&part, "whole").unwrap();
+        let (result, tries, slept) = obstructed(32, 5, true, || fs::rename(&part, &destination));
         result.unwrap();
-        assert_eq!((calls, waited), (6, Duration::from_millis(1 + 2 + 4 + 8 + 16)));
-        assert_eq!(fs::read(&to).unwrap(), b"whole");
+        assert_eq!(fs::read(&destination).unwrap(), b"whole");
+        assert_eq!((tries, slept), (6, Duration::from_millis(1 + 2 + 4 + 8 + 16)));
     }
 
     #[test]
-    fn any_other_failure_is_given_at_once() {
-        let (result, calls, waited) = run(&[32, 112], || Ok(()));
+    fn a_permanent_failure_is_given_at_once() {
+        let (result, tries, slept) = obstructed(112, 1, true, || Ok(()));
         assert_eq!(result.unwrap_err().raw_os_error(), Some(112));
-        assert_eq!((calls, waited), (2, Duration::from_millis(1)));
+        assert_eq!((tries, slept), (1, Duration::ZERO));
     }
 
     #[test]
-    fn patience_ends() {
-        let (result, calls, waited) = run(&[32; 100], || Ok(()));
-        assert_eq!(result.unwrap_err().raw_os_error(), Some(32));
-        assert!(calls < 100 && waited <= PATIENCE && waited > PATIENCE / 2, "{calls} calls, {waited:?}");
+    fn what_does_not_pass_ends_at_the_limit_with_its_error() {
+        let (result, tries, slept) = obstructed(5, u32::MAX, true, || Ok(()));
+        assert_eq!(result.unwrap_err().raw_os_error(), Some(5));
+        assert_eq!(slept, LIMIT);
+        assert!(tries < 40, "{tries}");
     }
 
-    #[cfg(not(windows))]
     #[test]
-    fn nothing_is_repeated_where_files_are_not_shared_that_way() {
-        let mut calls = 0;
-        let result = patiently(|| {
-            calls += 1;
-            Err::<(), _>(io::Error::from_raw_os_error(5))
-        });
-        assert_eq!((result.is_err(), calls), (true, 1));
+    fn elsewhere_each_call_is_made_once() {
+        let (result, tries, slept) = obstructed(32, 1, false, || Ok(()));
+        assert!(result.is_err());
+        assert_eq!((tries, slept), (1, Duration::ZERO));
     }
 }

@@ -25,7 +25,7 @@ use std::time::{Duration, Instant, SystemTime};
 use crate::error::{Error, Kind, Result};
 use crate::io::digest::Hashers;
 use crate::io::lock::{is_at, shortened, take_kernel_lock, try_kernel_lock};
-use crate::io::patience::patiently;
+use crate::io::patience;
 use crate::policy::holder::KernelLock;
 use crate::policy::integrity::{Algorithm, Digest};
 use crate::policy::resume::Record;
@@ -128,7 +128,7 @@ impl Staging {
         let path = &self.record;
         if let Err(error) = fs::write(path, record.to_json()) {
             // Without a record nothing can be continued, which is safe; with the old one it would not be.
-            match fs::remove_file(path) {
+            match patience::remove_file(path) {
                 Err(left) if left.kind() != io::ErrorKind::NotFound => return Err(self.failed("write", &error)),
                 _ => {}
             }
@@ -156,8 +156,8 @@ impl Staging {
             None => !self.part.as_os_str().is_empty(),
         };
         if is_ours {
-            let _ = patiently(|| fs::remove_file(&self.record));
-            let _ = patiently(|| fs::remove_file(&self.part));
+            let _ = patience::remove_file(&self.record);
+            let _ = patience::remove_file(&self.part);
         }
     }
 
@@ -218,9 +218,9 @@ impl Staging {
             fs::set_permissions(&self.part, fs::Permissions::from_mode(mode))
                 .map_err(|error| self.failed("chmod", &error))?;
         }
-        patiently(|| fs::rename(&self.part, &self.destination))
+        patience::rename(&self.part, &self.destination)
             .map_err(|error| Error::file("Failed to write file", "rename", &self.destination, &error))?;
-        let _ = fs::remove_file(&self.record);
+        let _ = patience::remove_file(&self.record);
         if finish.fsync {
             // The new name, too. Not every file system can, and the file itself is safe.
             let _ = self.destination.parent().map(|directory| File::open(directory).and_then(|it| it.sync_all()));
@@ -244,10 +244,10 @@ impl Staging {
         if !is_at(self.file()?, &self.part) {
             return Err(self.replaced());
         }
-        patiently(|| fs::rename(&self.part, &sealed)).map_err(|error| self.failed("rename", &error))?;
+        patience::rename(&self.part, &sealed).map_err(|error| self.failed("rename", &error))?;
         if !is_at(self.file()?, &sealed) {
             // Replaced between the look and the rename: give it back to whoever it belongs to.
-            let _ = fs::rename(&sealed, &self.part);
+            let _ = patience::rename(&sealed, &self.part);
             return Err(self.replaced());
         }
         self.part = sealed;

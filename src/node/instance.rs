@@ -24,8 +24,7 @@ impl Drop for Instance {
 
 pub fn instance(env: &Env) -> napi::Result<&'static mut Instance> {
     if env.get_instance_data::<Instance>()?.is_none() {
-        let instance =
-            Instance { methods: response::methods(env)?, life: CancellationToken::new(), scripts: None };
+        let instance = Instance { methods: response::methods(env)?, life: CancellationToken::new(), scripts: None };
         env.set_instance_data(instance, (), |_| {})?;
     }
     env.get_instance_data::<Instance>()?.ok_or_else(|| Error::from_reason("the data of the environment was lost"))

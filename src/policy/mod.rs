@@ -3,6 +3,7 @@
 pub mod headers;
 pub mod holder;
 pub mod integrity;
+pub mod patience;
 pub mod proxy;
 pub mod redirect;
 pub mod resume;

@@ -4,35 +4,58 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::Path;
 
-use crate::policy::holder::KernelLock;
+#[cfg(unix)]
+use fs4::{FileExt, TryLockError};
 
 #[cfg(windows)]
-use super::windows::is_alive;
+pub use super::windows::is_at;
 #[cfg(windows)]
-pub use super::windows::{open_removers_lock, try_kernel_lock, unlock};
+use super::windows::{self, is_alive, remove};
+use crate::io::patience::passes;
+use crate::policy::holder::KernelLock;
 
 /// What differs between file systems, as a table: tests put others in its place.
 #[derive(Clone, Copy, Debug)]
 pub struct System {
+    /// Opens a lock file that is there.
+    pub open: fn(&Path) -> io::Result<File>,
+    /// Whether a failure to open may be gone in a moment.
+    pub passes: fn(&io::Error) -> bool,
     pub try_lock: fn(&File) -> KernelLock,
     pub hard_link: fn(&Path, &Path) -> io::Result<()>,
+    /// Removes the path, which was this file a moment ago. `false`: it no longer is.
+    pub remove: fn(&Path, &File) -> io::Result<bool>,
     pub is_alive: fn(u32) -> bool,
     /// Called before each call that another process may come in front of.
     pub step: fn(),
 }
 
 impl System {
-    pub const REAL: Self =
-        Self { try_lock: try_kernel_lock, hard_link: |from, to| fs::hard_link(from, to), is_alive, step: || {} };
+    pub const REAL: Self = Self {
+        open: open_existing,
+        passes,
+        try_lock: try_kernel_lock,
+        hard_link: |from, to| fs::hard_link(from, to),
+        remove,
+        is_alive,
+        step: || {},
+    };
+}
+
+/// Read and write, because NFS emulates exclusive locks only on files opened for writing; read only where it must be.
+fn open_existing(path: &Path) -> io::Result<File> {
+    match OpenOptions::new().read(true).write(true).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => File::open(path),
+        opened => opened,
+    }
 }
 
 /// Tries the kernel lock without waiting.
 ///
 /// Any failure but "busy" means that this file system has no such locks (`ENOTSUP`, `ENOLCK`, `EBADF` of NFS, …).
-#[cfg(not(windows))]
+#[cfg(unix)]
 #[expect(clippy::disallowed_methods, reason = "the one place")]
 pub fn try_kernel_lock(file: &File) -> KernelLock {
-    use fs4::{FileExt, TryLockError};
     match FileExt::try_lock(file) {
         Ok(()) => KernelLock::Free,
         Err(TryLockError::WouldBlock) => KernelLock::Busy,
@@ -40,18 +63,15 @@ pub fn try_kernel_lock(file: &File) -> KernelLock {
     }
 }
 
-/// Lets go without closing.
-#[cfg(not(windows))]
-#[expect(clippy::disallowed_methods, reason = "the one place")]
-pub fn unlock(file: &File) {
-    // Nothing to do about a failure: the lock ends with the file at the latest.
-    let _ = fs4::FileExt::unlock(file);
-}
-
-/// The file whose lock keeps removers apart: the directory itself, which nobody would have to remove.
-#[cfg(not(windows))]
-pub fn open_removers_lock(directory: &Path) -> io::Result<File> {
-    File::open(directory)
+/// Tries the kernel lock without waiting. Not by fs4 here: that would lock the content, which nobody could read then.
+#[cfg(windows)]
+pub fn try_kernel_lock(file: &File) -> KernelLock {
+    use crate::policy::patience::is_held;
+    match windows::try_lock(file) {
+        Ok(()) => KernelLock::Free,
+        Err(error) if error.raw_os_error().is_some_and(is_held) => KernelLock::Busy,
+        Err(_) => KernelLock::Unsupported,
+    }
 }
 
 /// Takes the kernel lock of a file that only we know yet, if the file system means it: some grant one lock twice
@@ -67,6 +87,16 @@ pub fn take_kernel_lock(try_lock: fn(&File) -> KernelLock, file: &File, path: &P
     }
 }
 
+/// Lets go without closing.
+#[cfg_attr(unix, expect(clippy::disallowed_methods, reason = "the one place"))]
+pub fn unlock(file: &File) {
+    // Nothing to do about a failure: the lock ends with the file at the latest.
+    #[cfg(unix)]
+    let _ = FileExt::unlock(file);
+    #[cfg(windows)]
+    let _ = windows::unlock(file);
+}
+
 /// Whether the path names this open file.
 #[cfg(unix)]
 pub fn is_at(file: &File, path: &Path) -> bool {
@@ -78,11 +108,13 @@ pub fn is_at(file: &File, path: &Path) -> bool {
     }
 }
 
-/// Whether the path names this open file.
-#[cfg(not(unix))]
-pub fn is_at(file: &File, path: &Path) -> bool {
-    let open = file.try_clone().and_then(same_file::Handle::from_file);
-    matches!((open, same_file::Handle::from_path(path)), (Ok(file), Ok(path)) if file == path)
+/// By the path: its caller keeps other removers out.
+#[cfg(unix)]
+fn remove(path: &Path, _: &File) -> io::Result<bool> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(true),
+    }
 }
 
 #[cfg(unix)]

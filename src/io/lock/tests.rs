@@ -1,6 +1,6 @@
 //! The protocol on file systems of all kinds, and under every order of steps that a seeded scheduler comes up with.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
@@ -128,6 +128,105 @@ fn unreadable_files_get_two_seconds() {
     }
 }
 
+/// Four refusals as Windows gives them, then the file.
+fn refused_at_first(path: &Path) -> io::Result<File> {
+    thread_local! {
+        static LEFT: Cell<u32> = const { Cell::new(4) };
+    }
+    match LEFT.replace(LEFT.get().saturating_sub(1)) {
+        0 => (System::REAL.open)(path),
+        _ => Err(io::Error::from_raw_os_error(5)),
+    }
+}
+
+fn passes(error: &io::Error) -> bool {
+    error.raw_os_error().is_some_and(patience::may_pass)
+}
+
+#[test]
+fn a_name_that_is_about_to_vanish_is_waited_for() {
+    let place = Place::new();
+    let mut contender = place.contender(System { open: refused_at_first, passes, ..System::REAL });
+    for _ in 0..4 {
+        assert_eq!(blocked(contender.attempt()), None);
+    }
+    drop(acquired(contender.attempt()));
+    assert_eq!(place.names(), [""; 0]);
+}
+
+#[test]
+fn a_refusal_that_lasts_is_an_error() {
+    let place = Place::new();
+    let refused = |_: &Path| Err(io::Error::from_raw_os_error(5));
+    let mut contender = place.contender(System { open: refused, passes, ..System::REAL });
+    assert_eq!(blocked(contender.attempt()), None);
+    contender.refused = Instant::now().checked_sub(patience::LIMIT);
+    let error = contender.attempt().unwrap_err();
+    assert_eq!(error.details().lock_path.as_deref(), Some(&*place.path));
+    // Without such errors, at once.
+    let mut contender = place.contender(System { open: refused, passes: |_| false, ..System::REAL });
+    contender.attempt().unwrap_err();
+}
+
+#[test]
+fn the_content_can_be_read_while_the_lock_is_held() {
+    for system in ALL {
+        let place = Place::new();
+        let guard = acquired(place.contender(system).attempt());
+        let content = fs::read(&place.path).unwrap();
+        assert_eq!(Holder::parse(&content).unwrap().pid, std::process::id());
+        // An older holder's way to write and to remove it.
+        File::options().write(true).open(&place.path).unwrap().write_all(&content).unwrap();
+        guard.renew();
+        fs::remove_file(&place.path).unwrap();
+        assert!(!guard.is_current());
+    }
+}
+
+#[test]
+fn a_file_can_be_compared_and_moved_while_it_is_locked() {
+    let directory = tempfile::tempdir().unwrap();
+    let (one, other) = (directory.path().join("one"), directory.path().join("other"));
+    let file = File::options().read(true).write(true).create_new(true).open(&one).unwrap();
+    assert_eq!(try_kernel_lock(&file), KernelLock::Free);
+    assert_eq!(try_kernel_lock(&File::open(&one).unwrap()), KernelLock::Busy);
+    assert!(is_at(&file, &one) && !is_at(&file, &other));
+    fs::write(&other, "old").unwrap();
+    let reader = File::open(&other).unwrap();
+    assert!(!is_at(&file, &other));
+    // Onto a file that somebody reads.
+    fs::rename(&one, &other).unwrap();
+    assert!(is_at(&file, &other) && !is_at(&file, &one) && !is_at(&reader, &other));
+    assert_eq!(try_kernel_lock(&File::open(&other).unwrap()), KernelLock::Busy);
+    system::unlock(&file);
+    assert_eq!(try_kernel_lock(&File::open(&other).unwrap()), KernelLock::Free);
+}
+
+#[test]
+fn processes_that_run_and_that_do_not_are_told_apart() {
+    let is_alive = System::REAL.is_alive;
+    assert!(is_alive(std::process::id()));
+    assert!(!is_alive(0));
+    // No process identifier of any system.
+    assert!(!is_alive(u32::MAX - 3));
+}
+
+#[cfg(windows)]
+#[test]
+fn a_removal_never_takes_another_file() {
+    let place = Place::new();
+    place.write("judged", Duration::ZERO);
+    let judged = File::open(&place.path).unwrap();
+    fs::rename(&place.path, place.path.with_extension("aside")).unwrap();
+    place.write("fresh", Duration::ZERO);
+    assert!(!(System::REAL.remove)(&place.path, &judged).unwrap());
+    assert_eq!(fs::read(&place.path).unwrap(), b"fresh");
+    let fresh = File::open(&place.path).unwrap();
+    assert!((System::REAL.remove)(&place.path, &fresh).unwrap());
+    // Though it is open still.
+    assert!(!place.path.exists());
+}
+
 #[test]
 fn a_lock_that_is_granted_twice_is_not_taken_for_one() {
     let place = Place::new();
@@ -219,6 +318,7 @@ fn step() {
 }
 
 /// Called by `remove_if` right before the unlink: the file at the path must still be the one that was judged.
+#[cfg(unix)]
 pub(super) fn about_to_remove(path: &Path, judged: &File) {
     FOREIGN_REMOVED.with_borrow(|count| {
         if let Some(count) = count.as_ref().filter(|_| !is_at(judged, path)) {
@@ -298,6 +398,8 @@ fn no_order_of_steps_admits_two_holders() {
     }
 }
 
+// On Windows a removal is by handle, and removers are not kept apart.
+#[cfg(unix)]
 #[test]
 fn removers_that_step_over_each_other_never_remove_a_fresh_lock() {
     // Everybody looks frozen to everybody: many removers at once.
@@ -307,6 +409,7 @@ fn removers_that_step_over_each_other_never_remove_a_fresh_lock() {
     }
 }
 
+#[cfg(unix)]
 #[test]
 fn the_explorer_finds_removers_that_are_not_kept_apart() {
     // Directories cannot be locked here: the window between the last look and the unlink is open.

@@ -1,72 +1,122 @@
-//! What the protocol is made of on Windows.
-#![allow(unsafe_code, reason = "calls of the system that no crate wraps")]
+//! The Windows calls that std does not have. All of the crate's unsafe code for Windows.
 
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::windows::io::AsRawHandle;
+use std::os::windows::fs::OpenOptionsExt;
+use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle};
 use std::path::Path;
 
-use windows_sys::Win32::Foundation::{
-    CloseHandle, ERROR_ACCESS_DENIED, ERROR_IO_PENDING, ERROR_LOCK_VIOLATION, GetLastError, STILL_ACTIVE,
-};
+use same_file::Handle;
+use windows_sys::Win32::Foundation::{ERROR_INVALID_PARAMETER, WAIT_OBJECT_0};
 use windows_sys::Win32::Storage::FileSystem::{
-    LOCKFILE_EXCLUSIVE_LOCK, LOCKFILE_FAIL_IMMEDIATELY, LockFileEx, UnlockFileEx,
+    DELETE, FILE_DISPOSITION_FLAG_DELETE, FILE_DISPOSITION_FLAG_IGNORE_READONLY_ATTRIBUTE,
+    FILE_DISPOSITION_FLAG_POSIX_SEMANTICS, FILE_DISPOSITION_INFO, FILE_DISPOSITION_INFO_EX, FILE_FLAG_BACKUP_SEMANTICS,
+    FILE_FLAG_OPEN_REPARSE_POINT, FILE_INFO_BY_HANDLE_CLASS, FILE_READ_ATTRIBUTES, FileDispositionInfo,
+    FileDispositionInfoEx, LOCKFILE_EXCLUSIVE_LOCK, LOCKFILE_FAIL_IMMEDIATELY, LockFileEx, SetFileInformationByHandle,
+    UnlockFileEx,
 };
 use windows_sys::Win32::System::IO::{OVERLAPPED, OVERLAPPED_0, OVERLAPPED_0_0};
-use windows_sys::Win32::System::Threading::{GetExitCodeProcess, OpenProcess, PROCESS_QUERY_LIMITED_INFORMATION};
+use windows_sys::Win32::System::Threading::{OpenProcess, PROCESS_SYNCHRONIZE, WaitForSingleObject};
 
-use crate::policy::holder::KernelLock;
+use crate::io::patience::patiently;
 
-/// The one byte that is locked, as upper half of its offset. Locks are mandatory here: a lock of the content would keep
-/// others, older holders among them, from reading who holds it (`ERROR_LOCK_VIOLATION`).
-const OFFSET_HIGH: u32 = 0x4000_0000;
-
-fn lock_range() -> OVERLAPPED {
-    let offset = OVERLAPPED_0_0 { Offset: 0, OffsetHigh: OFFSET_HIGH };
+/// The byte that stands for the file: number 2^62. Locks are mandatory here, so a locked byte of the content could be
+/// read by nobody else; far behind the end they keep only each other out.
+fn locked_byte() -> OVERLAPPED {
+    let offset = OVERLAPPED_0_0 { Offset: 0, OffsetHigh: 1 << 30 };
     OVERLAPPED { Anonymous: OVERLAPPED_0 { Anonymous: offset }, ..OVERLAPPED::default() }
 }
 
-/// Tries the kernel lock without waiting.
-pub fn try_kernel_lock(file: &File) -> KernelLock {
-    let mut range = lock_range();
+/// An exclusive lock, without waiting. A second one by the same handle fails, too.
+pub fn try_lock(file: &File) -> io::Result<()> {
+    let mut byte = locked_byte();
     let flags = LOCKFILE_EXCLUSIVE_LOCK | LOCKFILE_FAIL_IMMEDIATELY;
-    // SAFETY: the handle is open for the time of the call, which does not outlive `range` because it does not wait.
-    if unsafe { LockFileEx(file.as_raw_handle().cast(), flags, 0, 1, 0, &raw mut range) } != 0 {
-        return KernelLock::Free;
-    }
-    // SAFETY: only reads the thread's own error.
-    match unsafe { GetLastError() } {
-        ERROR_LOCK_VIOLATION | ERROR_IO_PENDING => KernelLock::Busy,
-        _ => KernelLock::Unsupported,
-    }
+    // SAFETY: the handle is open as long as `file` is borrowed. It was opened by std for synchronous use, and the call
+    // does not wait, so the system is done with `byte` when it returns.
+    #[allow(unsafe_code)]
+    let done = unsafe { LockFileEx(file.as_raw_handle(), flags, 0, 1, 0, &raw mut byte) };
+    result(done)
 }
 
-/// Lets go without closing.
-pub fn unlock(file: &File) {
-    let mut range = lock_range();
-    // Nothing to do about a failure: the lock ends with the file at the latest.
-    // SAFETY: as for `LockFileEx`.
-    let _ = unsafe { UnlockFileEx(file.as_raw_handle().cast(), 0, 1, 0, &raw mut range) };
+pub fn unlock(file: &File) -> io::Result<()> {
+    let mut byte = locked_byte();
+    // SAFETY: as in `try_lock`.
+    #[allow(unsafe_code)]
+    let done = unsafe { UnlockFileEx(file.as_raw_handle(), 0, 1, 0, &raw mut byte) };
+    result(done)
 }
 
-/// The file whose lock keeps removers apart. Directories cannot be locked here, so this stays behind.
-pub fn open_removers_lock(directory: &Path) -> io::Result<File> {
-    OpenOptions::new().read(true).write(true).create(true).truncate(false).open(directory.join(".removers"))
+/// Whether the path names this open file. Asks for attributes only, which no sharing mode and no lock refuses. A name
+/// that is about to vanish names nothing.
+pub fn is_at(file: &File, path: &Path) -> bool {
+    open_itself(path, FILE_READ_ATTRIBUTES).is_ok_and(|found| is_same(file, &found))
 }
 
-/// Whether a process with this id runs.
+/// Removes the file at this path if it is `judged`; `false`: it is not.
+///
+/// By the handle that was compared, not by the path: whatever another process puts there in between stays. So removers
+/// need not be kept apart. With POSIX semantics, where the system has them, the name is free at once even while others
+/// have the file open; else when the last of them closes it.
+pub fn remove(path: &Path, judged: &File) -> io::Result<bool> {
+    patiently(|| {
+        // At each try: the name of a file that somebody else has just removed refuses to be opened.
+        if !is_at(judged, path) {
+            return Ok(false);
+        }
+        let doomed = open_itself(path, DELETE | FILE_READ_ATTRIBUTES)?;
+        if !is_same(judged, &doomed) {
+            return Ok(false);
+        }
+        let flags = FILE_DISPOSITION_FLAG_DELETE
+            | FILE_DISPOSITION_FLAG_POSIX_SEMANTICS
+            | FILE_DISPOSITION_FLAG_IGNORE_READONLY_ATTRIBUTE;
+        let at_once = FILE_DISPOSITION_INFO_EX { Flags: flags };
+        let when_closed = FILE_DISPOSITION_INFO { DeleteFile: true };
+        set_information(&doomed, FileDispositionInfoEx, &at_once)
+            .or_else(|_| set_information(&doomed, FileDispositionInfo, &when_closed))?;
+        Ok(true)
+    })
+}
+
+/// Whether a process with this id runs, as far as can be known: who may not ask is told that it does.
 pub fn is_alive(pid: u32) -> bool {
-    // SAFETY: takes and gives plain values.
-    let process = unsafe { OpenProcess(PROCESS_QUERY_LIMITED_INFORMATION, 0, pid) };
+    // SAFETY: takes numbers only.
+    #[allow(unsafe_code)]
+    let process = unsafe { OpenProcess(PROCESS_SYNCHRONIZE, 0, pid) };
     if process.is_null() {
-        // Somebody else's process lives, and does not let us look.
-        // SAFETY: only reads the thread's own error.
-        return unsafe { GetLastError() } == ERROR_ACCESS_DENIED;
+        // No such process is "invalid parameter". Access denied: it lives and belongs to somebody else.
+        let error = io::Error::last_os_error().raw_os_error();
+        return error != Some(ERROR_INVALID_PARAMETER.cast_signed());
     }
-    let mut code = 0;
-    // SAFETY: the handle is open, and `code` lives longer than the call.
-    let is_known = unsafe { GetExitCodeProcess(process, &raw mut code) } != 0;
-    // SAFETY: opened above, closed once.
-    unsafe { CloseHandle(process) };
-    !is_known || code.cast_signed() == STILL_ACTIVE
+    // SAFETY: a fresh handle that nobody else has, closed by its owner.
+    #[allow(unsafe_code)]
+    let process = unsafe { OwnedHandle::from_raw_handle(process) };
+    // SAFETY: the handle is open; the call does not wait. An exit code could be mistaken for "still active", this not.
+    #[allow(unsafe_code)]
+    let state = unsafe { WaitForSingleObject(process.as_raw_handle(), 0) };
+    state != WAIT_OBJECT_0
+}
+
+/// Opens what is at the path, be it a link or a directory.
+fn open_itself(path: &Path, access: u32) -> io::Result<File> {
+    let flags = FILE_FLAG_OPEN_REPARSE_POINT | FILE_FLAG_BACKUP_SEMANTICS;
+    OpenOptions::new().access_mode(access).custom_flags(flags).open(path)
+}
+
+fn is_same(one: &File, other: &File) -> bool {
+    let handle = |file: &File| file.try_clone().and_then(Handle::from_file);
+    matches!((handle(one), handle(other)), (Ok(one), Ok(other)) if one == other)
+}
+
+fn set_information<T>(file: &File, class: FILE_INFO_BY_HANDLE_CLASS, information: &T) -> io::Result<()> {
+    let size = u32::try_from(size_of::<T>()).map_err(io::Error::other)?;
+    // SAFETY: both callers pass the structure that belongs to the class; it is read, during the call only.
+    #[allow(unsafe_code)]
+    let done =
+        unsafe { SetFileInformationByHandle(file.as_raw_handle(), class, (&raw const *information).cast(), size) };
+    result(done)
+}
+
+fn result(done: i32) -> io::Result<()> {
+    if done == 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
