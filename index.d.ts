@@ -37,6 +37,11 @@ export declare class HttpResponseError extends Error {
   response: HttpResponse
 }
 
+/** Reads an answer of Node's own client, decoded: status 0 and an empty text where they are missing. */
+export declare function readIncomingResponse(
+  message: import('node:http').IncomingMessage,
+): Promise<HttpResponse>
+
 /**
  * Which binding artifact the generated loader actually loaded: `'native'` for
  * a native addon, otherwise the `platformArchABI` of the WASI flavor. Every
@@ -44,6 +49,31 @@ export declare class HttpResponseError extends Error {
  * can point the loader at a WASI artifact this package does not build itself.
  */
 export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
+
+/**
+ * The `Authorization` of a token that is a user without a password: `Basic base64(token:)`.
+ *
+ * @throws `TypeError` when `token` is not a string.
+ */
+export declare function basicAuthHeader(token: string): string
+
+/**
+ * A program as `User-Agent`: `<slug>/<version> node/<version> <platform>/<arch>`, and that of its caller behind it.
+ *
+ * @throws `TypeError` when name or version are not strings.
+ */
+export declare function buildUserAgent(program: { name: string; version: string }, caller?: string | undefined): string
+
+/** The programs that a request went through, the nearest first, each once, sanitized. */
+export declare function chainUserAgents(...hops: (string | null | undefined)[]): string
+
+/**
+ * A body that was sent with this `Content-Encoding` (gzip, deflate, br, zstd, or several), decoded; as it is when that is missing or
+ * unknown.
+ *
+ * @throws `ERR_DECODE` when the body is broken; `TypeError` for a wrong argument.
+ */
+export declare function decodeBody(body: Uint8Array, encoding?: string | readonly string[] | null | undefined): Promise<Buffer>
 
 /**
  * Downloads a URL to a file once, however many processes ask for it at the same time: one downloads, the others wait
@@ -96,6 +126,20 @@ export interface DownloadWithLockOptions {
    */
   onWait?: ((holder: LockHolder) => void) | undefined
 }
+
+/** What to tell a person about a failed request: method and URL, and a line on the reason, by the `code` of the error. */
+export declare function enrichErrorMessage(url: string | URL, method: string, error: unknown): string
+
+/**
+ * Gets a list of SHA-256 digests and parses it.
+ *
+ * @throws as `httpRequest`; `Failed to fetch checksums from <url>: 404 Not Found` with `code: 'ERR_HTTP_STATUS'` for any status
+ * but 200 to 299.
+ */
+export declare function fetchChecksumFile(url: string | URL, options?: HttpRequestOptions | null | undefined): Promise<Record<string, string>>
+
+/** `SOCKET_CALLER_USER_AGENT` of the calling JavaScript's `process.env`, sanitized. */
+export declare function getSocketCallerUserAgent(): string | undefined
 
 /**
  * Downloads a URL to a file, which appears only whole: it is written beside the destination and renamed. The directory
@@ -468,6 +512,9 @@ export interface HttpResponse {
  */
 export declare function httpText(url: string | URL, options?: HttpRequestOptions | null | undefined): Promise<string>
 
+/** Whether the value of a header field of this name is hidden by `sanitizeHeaders`. */
+export declare function isSensitiveHeaderName(name: string): boolean
+
 /** The process that holds a lock, as its lock file tells. */
 export interface LockHolder {
   pid: number
@@ -476,3 +523,30 @@ export interface LockHolder {
   /** What it downloads, without credentials. */
   url?: string
 }
+
+/**
+ * Reads a list of SHA-256 digests, as `sha256sum` or `shasum --tag` writes it: file name to `sha256-<base64>`. Lines of any
+ * other form are skipped.
+ *
+ * @throws `TypeError` when `text` is not a string.
+ */
+export declare function parseChecksumFile(text: string): Record<string, string>
+
+/**
+ * The milliseconds that a `Retry-After` asks to wait: whole seconds, or a date in the future; of several values the first.
+ * `undefined` for anything else.
+ */
+export declare function parseRetryAfterHeader(value: string | readonly string[] | null | undefined): number | undefined
+
+/**
+ * A copy of header fields that may be logged: `[REDACTED]` stands for values of names that contain auth, cookie, credential, key,
+ * password, secret or token. Lists are joined; `null` and `undefined` are left out.
+ */
+export declare function sanitizeHeaders(headers?: Record<string, unknown> | null | undefined): Record<string, string>
+
+/**
+ * Fit for `User-Agent`: control characters become spaces; 256 characters at most.
+ *
+ * @throws `TypeError` when `text` is not a string.
+ */
+export declare function sanitizeUserAgent(text: string): string

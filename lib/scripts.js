@@ -2,7 +2,7 @@
 
 // What only JavaScript can do: be a stream, read a stream, extend Error. Handed to the addon by index.js.
 
-const { Readable, addAbortSignal } = require('node:stream')
+const { PassThrough, Readable, addAbortSignal, pipeline } = require('node:stream')
 
 /** Thrown where the status of an answer is an error. */
 class HttpResponseError extends Error {
@@ -17,8 +17,11 @@ class HttpResponseError extends Error {
 
 /** Reads a stream into a request. `write` resolves with whether more is wanted; `end` takes the error of the stream. */
 async function send(source, write, end) {
+  // Streams of the old kind, as form-data's, cannot be iterated.
+  const pieces =
+    Symbol.asyncIterator in source ? source : pipeline(source, new PassThrough(), () => {})
   try {
-    for await (const chunk of source) {
+    for await (const chunk of pieces) {
       if (!(await write(chunk))) return
     }
     end()

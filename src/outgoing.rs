@@ -9,8 +9,9 @@ use bytes::Bytes;
 use http_body::Frame;
 use tokio::sync::mpsc;
 
-/// What a source gives: pieces, and an error when it breaks.
-pub type Pieces = mpsc::Receiver<io::Result<Bytes>>;
+/// What a source gives: pieces, and `None` at its end. A channel that closes before that is a source that broke off: its
+/// request must not look complete.
+type Pieces = mpsc::Receiver<Option<Bytes>>;
 
 #[derive(Clone, Debug)]
 pub enum Body {
@@ -24,7 +25,7 @@ pub struct Stream(Arc<Mutex<Option<Pieces>>>);
 
 impl Body {
     /// A stream, and where to put its pieces: one at a time, so that the connection slows the source down.
-    pub fn stream() -> (Self, mpsc::Sender<io::Result<Bytes>>) {
+    pub fn stream() -> (Self, mpsc::Sender<Option<Bytes>>) {
         let (sender, pieces) = mpsc::channel(1);
         (Self::Stream(Stream(Arc::new(Mutex::new(Some(pieces))))), sender)
     }
@@ -54,6 +55,57 @@ impl http_body::Body for Sending {
         let Some(pieces) = &mut self.0 else {
             return Poll::Ready(Some(Err(io::Error::other("the body has been sent"))));
         };
-        Poll::Ready(ready!(pieces.poll_recv(context)).map(|piece| piece.map(Frame::data)))
+        Poll::Ready(match ready!(pieces.poll_recv(context)) {
+            Some(Some(piece)) => Some(Ok(Frame::data(piece))),
+            Some(None) => None,
+            None => Some(Err(io::Error::other("the body broke off"))),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http_body::Body as _;
+    use std::pin::pin;
+    use std::task::Waker;
+
+    fn frames(pieces: &[Option<&'static str>]) -> Vec<Option<Result<Bytes, String>>> {
+        let (body, sender) = Body::stream();
+        let Body::Stream(stream) = body else { panic!("no stream") };
+        let mut sending = pin!(stream.take());
+        let mut context = Context::from_waker(Waker::noop());
+        let mut next = || match sending.as_mut().poll_frame(&mut context) {
+            Poll::Ready(frame) => {
+                frame.map(|frame| frame.map(|it| it.into_data().unwrap()).map_err(|error| error.to_string()))
+            }
+            Poll::Pending => panic!("pending"),
+        };
+        let mut seen = Vec::new();
+        for piece in pieces {
+            sender.try_send(piece.map(Bytes::from)).unwrap();
+            seen.push(next());
+        }
+        drop(sender);
+        if pieces.last() != Some(&None) {
+            seen.push(next());
+        }
+        seen
+    }
+
+    #[test]
+    fn only_an_end_that_was_said_is_an_end() {
+        let piece = || Some(Ok(Bytes::from_static(b"a")));
+        assert_eq!(frames(&[Some("a"), None]), [piece(), None]);
+        assert_eq!(frames(&[Some("a")]), [piece(), Some(Err("the body broke off".to_owned()))]);
+    }
+
+    #[test]
+    fn a_stream_is_sent_once() {
+        let (Body::Stream(stream), _sender) = Body::stream() else { panic!("no stream") };
+        drop(stream.take());
+        let mut again = pin!(stream.take());
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(matches!(again.as_mut().poll_frame(&mut context), Poll::Ready(Some(Err(_)))));
     }
 }

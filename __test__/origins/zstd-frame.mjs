@@ -16,3 +16,16 @@ export const compressedFrame = Buffer.from(
   'hex',
 )
 export const compressedText = 'socket registry '.repeat(60)
+
+/** A frame of a few bytes for each 128 KB of zeros that it unpacks to, `size` bytes at least. */
+export function zstdBomb(size) {
+  const LARGEST_BLOCK = 128 * 1024
+  const magic = [0x28, 0xb5, 0x2f, 0xfd]
+  const windowOfTheLargestBlock = [0x00, 7 << 3]
+  const count = Math.ceil(size / LARGEST_BLOCK)
+  const blocks = Array.from({ length: count }, (_, index) => {
+    const repeatedByte = (LARGEST_BLOCK << 3) | (1 << 1) | (index === count - 1 ? 1 : 0)
+    return [repeatedByte & 0xff, (repeatedByte >> 8) & 0xff, repeatedByte >> 16, 0]
+  })
+  return Buffer.from([...magic, ...windowOfTheLargestBlock, ...blocks.flat()])
+}

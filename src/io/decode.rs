@@ -32,12 +32,12 @@ type Encoded<'a> = Box<dyn AsyncBufRead + Send + Unpin + 'a>;
 /// The whole body, decoded: `limit` bytes at most.
 pub async fn collect(answer: &mut Answer, limit: Option<u64>) -> Result<Bytes> {
     let codings = codings(&answer.headers);
-    if let (true, Some(limit), Some(length)) = (codings.is_empty(), limit, answer.content_length())
+    let limit = limit.unwrap_or(u64::MAX);
+    if let (true, Some(length)) = (codings.is_empty(), answer.body_length())
         && length > limit
     {
         return Err(too_large(length, limit));
     }
-    let limit = limit.unwrap_or(u64::MAX);
     let Some(first) = answer.chunk().await? else {
         // No body, as after HEAD or with 204 and 304, is no broken gzip.
         return Ok(Bytes::new());
@@ -82,7 +82,19 @@ async fn decoded(answer: &mut Answer, first: Bytes, codings: &[Coding], limit: u
         };
         Ok::<_, io::Error>(chunk.map(|chunk| (chunk, (None, answer))))
     });
-    let mut reader: Encoded<'_> = Box::new(StreamReader::new(Box::pin(chunks)));
+    decode_all(Box::new(StreamReader::new(Box::pin(chunks))), codings, limit).await
+}
+
+/// A body that was sent with this `Content-Encoding`, decoded; as it is when that is unknown.
+pub async fn decode(body: Bytes, coding: &str) -> Result<Bytes> {
+    let codings = named([coding].into_iter());
+    if codings.is_empty() || body.is_empty() {
+        return Ok(body);
+    }
+    decode_all(Box::new(io::Cursor::new(body)), &codings, u64::MAX).await
+}
+
+async fn decode_all(mut reader: Encoded<'_>, codings: &[Coding], limit: u64) -> Result<Bytes> {
     // Listed in the order in which they were applied.
     for coding in codings.iter().rev() {
         reader = decoder(*coding, reader).await.map_err(decode_error)?;
@@ -121,7 +133,10 @@ fn buffered<'a>(decoder: impl AsyncRead + Send + Unpin + 'a) -> Encoded<'a> {
 /// The codings of a body in the order of the header; none at all when one is unknown, because then the bytes as sent
 /// are all that we can offer.
 fn codings(headers: &HeaderMap) -> Vec<Coding> {
-    let names = headers.get_all(header::CONTENT_ENCODING).iter().filter_map(|value| value.to_str().ok());
+    named(headers.get_all(header::CONTENT_ENCODING).iter().filter_map(|value| value.to_str().ok()))
+}
+
+fn named<'a>(names: impl Iterator<Item = &'a str>) -> Vec<Coding> {
     let known = names.flat_map(|names| names.split(',')).map(|name| match name.trim().to_ascii_lowercase().as_str() {
         "" | "identity" => Some(None),
         "gzip" | "x-gzip" => Some(Some(Coding::Gzip)),

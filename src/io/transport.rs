@@ -11,7 +11,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, Method, StatusCode, header};
 use hyper::ext::ReasonPhrase;
 use tower_service::Service;
 
@@ -32,6 +32,8 @@ const CONNECTION_WINDOW: u32 = 16 << 20;
 
 /// hyper-util's word for a 407 to `CONNECT`: its type is not public.
 const PROXY_AUTHENTICATION: &str = "proxy authorization required";
+/// How often one request may be sent again because the server says that it did not look at it.
+const UNPROCESSED_MAX: u32 = 8;
 /// More dead connections in a row than any pool should hold.
 const STALE_MAX: u32 = 64;
 
@@ -58,6 +60,8 @@ pub struct Answer {
     body: reqwest::Response,
     received: u64,
     idle_timeout: Option<Duration>,
+    /// Whether the request was HEAD, to whose answer no body belongs.
+    is_head: bool,
 }
 
 impl Transport {
@@ -101,6 +105,9 @@ impl Transport {
     /// When a kept-alive connection turns out to be closed before any answer, an idempotent request is sent again: the
     /// server closed it for being idle, not because of the request (RFC 9112, 9.3.1). The pool may hold several such
     /// connections; the first failure on a fresh one counts.
+    ///
+    /// A request that an HTTP/2 server refuses, or leaves when it ends a connection, is sent again, whatever its method: it was
+    /// not processed (RFC 9113, 8.7).
     pub async fn send(&self, hop: &Hop, body: Option<&Body>, idle_timeout: Option<Duration>) -> Result<Answer> {
         let proxy = self.proxy.of(&hop.url).map_err(|variable| {
             let message = format!("{variable} is not the URL of a proxy: expected http://host:port");
@@ -125,7 +132,9 @@ impl Transport {
     }
 
     async fn send_fresh(&self, hop: &Hop, body: Option<&Body>) -> Result<Answer> {
-        let can_repeat = hop.method.is_idempotent() && body.is_none_or(Body::is_whole);
+        let is_whole = body.is_none_or(Body::is_whole);
+        let can_repeat = is_whole && hop.method.is_idempotent();
+        let mut unprocessed = 0;
         let failed = |error: &reqwest::Error| network_error(error, hop, self.connect_timeout);
         for _ in 0..STALE_MAX {
             let (answer, is_fresh) = OPENED
@@ -136,6 +145,7 @@ impl Transport {
                 .await;
             match answer {
                 Err(error) if !is_fresh && can_repeat && is_closed_before_answer(&error) => {}
+                Err(error) if is_whole && unprocessed < UNPROCESSED_MAX && is_unprocessed(&error) => unprocessed += 1,
                 answer => return answer.map_err(|error| failed(&error)),
             }
         }
@@ -159,7 +169,15 @@ impl Transport {
             None => status.canonical_reason().unwrap_or_default().to_owned(),
         };
         let headers = std::mem::take(response.headers_mut());
-        Ok(Answer { status, status_text, headers, body: response, received: 0, idle_timeout: None })
+        Ok(Answer {
+            status,
+            status_text,
+            headers,
+            body: response,
+            received: 0,
+            idle_timeout: None,
+            is_head: hop.method == Method::HEAD,
+        })
     }
 }
 
@@ -170,6 +188,11 @@ impl Answer {
             return None;
         }
         self.headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
+    }
+
+    /// The announced length of the body that follows, which answers to HEAD and 304 have not.
+    pub fn body_length(&self) -> Option<u64> {
+        self.content_length().filter(|_| !self.is_head && self.status != StatusCode::NOT_MODIFIED)
     }
 
     /// The next piece of the body; `None` at its end.
@@ -322,6 +345,17 @@ fn is_closed_before_answer(error: &reqwest::Error) -> bool {
     find::<hyper::Error>(error).is_some_and(closed)
         || find::<io::Error>(error)
             .is_some_and(|error| matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe))
+}
+
+/// Whether the server said that it has not looked at the request: `REFUSED_STREAM`, or `GOAWAY` without an error, which only
+/// ends requests behind the last one that was processed.
+fn is_unprocessed(error: &reqwest::Error) -> bool {
+    find::<h2::Error>(error).is_some_and(|error| {
+        let reason = error.reason();
+        error.is_remote()
+            && ((error.is_go_away() && reason == Some(h2::Reason::NO_ERROR))
+                || (error.is_reset() && reason == Some(h2::Reason::REFUSED_STREAM)))
+    })
 }
 
 /// The first error of this type among the causes.

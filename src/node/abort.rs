@@ -65,15 +65,13 @@ impl Abort {
         Ok(())
     }
 
-    /// The operation has failed: ends what it was reading.
+    /// The operation is over: nobody will read what it was reading.
     pub fn abandon(&mut self, env: &Env) {
-        let destroy = |source: ObjectRef<false>| {
-            let object = source.get_value(env)?;
-            let destroy: Function<(), Unknown> = object.get_named_property_unchecked("destroy")?;
-            destroy.apply(object, ()).map(|_| ())
-        };
-        // A stream that cannot be destroyed is none of Node's.
-        let _: Option<napi::Result<()>> = self.source.take().map(destroy);
+        if let Some(source) = self.source.take() {
+            // The reference goes in any case.
+            let _ = source.get_value(env).and_then(|object| destroy(&object));
+            let _ = source.unref(env);
+        }
     }
 
     /// Stops listening. Gives the error of an operation that was aborted its reason.
@@ -87,6 +85,12 @@ impl Abort {
         signal.unref(env)?;
         Ok(error)
     }
+}
+
+/// Ends a stream. One that has ended by itself does not mind; one that cannot be destroyed is none of Node's.
+pub fn destroy(stream: &Object) -> napi::Result<()> {
+    let destroy: Function<(), Unknown> = stream.get_named_property_unchecked("destroy")?;
+    destroy.apply(*stream, ()).map(|_| ())
 }
 
 fn call(signal: &Object, method: &str, listener: Listener) -> napi::Result<()> {

@@ -144,6 +144,12 @@ fn user_agent(env: &Env, caller: Option<&str>) -> HeaderValue {
 }
 
 fn compose_user_agent(env: &Env) -> HeaderValue {
+    let text = agent_of(env, "socket-registry", env!("CARGO_PKG_VERSION"));
+    HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static("socket-registry"))
+}
+
+/// A product with what it runs on.
+pub fn agent_of(env: &Env, name: &str, version: &str) -> String {
     let node = env.get_node_version().map_or_else(
         |_| "unknown".to_owned(),
         |version| format!("v{}.{}.{}", version.major, version.minor, version.patch),
@@ -159,8 +165,7 @@ fn compose_user_agent(env: &Env) -> HeaderValue {
         "x86" => "ia32",
         other => other,
     };
-    let text = format!("socket-registry/{} node/{node} {platform}/{architecture}", env!("CARGO_PKG_VERSION"));
-    HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static("socket-registry"))
+    format!("{name}/{version} node/{node} {platform}/{architecture}")
 }
 
 pub fn function<F: FromNapiValue>(env: &Env, name: &str, value: Unknown<'_>) -> napi::Result<F> {

@@ -59,18 +59,17 @@ fn settled<T>(
     mut abort: Abort,
     convert: impl FnOnce(Env, T) -> napi::Result<Handle>,
 ) -> napi::Result<Handle> {
+    abort.abandon(&env);
     match outcome {
         Ok(value) => {
             abort.release(&env, None)?;
             convert(env, value)
         }
         Err(Failure::Ours(error)) if error.kind() == Kind::Aborted => {
-            abort.abandon(&env);
             let error = abort.release(&env, Some(*error))?;
             Err(error.unwrap_or_else(|| to_js(&env, panicked())))
         }
         Err(failure) => {
-            abort.abandon(&env);
             abort.release(&env, None)?;
             Err(match failure {
                 Failure::Ours(error) => to_js(&env, *error),

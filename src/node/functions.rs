@@ -10,7 +10,7 @@ use napi_derive::napi;
 
 use crate::client::Client;
 use crate::error::{Error, Kind};
-use crate::node::abort::Abort;
+use crate::node::abort::{Abort, destroy};
 use crate::node::arguments::{path, url};
 use crate::node::bridge::{Handle, Thrown, handle, promise};
 use crate::node::error::{response_error, set_cause, to_js, to_js_with};
@@ -223,7 +223,7 @@ fn destination(env: &Env, value: Unknown) -> napi::Result<(PathBuf, PathBuf)> {
 }
 
 /// What is needed of the call when its answer has come.
-struct Kept {
+pub struct Kept {
     throw_on_error: bool,
     signal: Option<ObjectRef<false>>,
 }
@@ -236,7 +236,7 @@ impl Kept {
 
 /// The promise of a request whose answer `convert` makes a value of; `prepare` changes options, and is told whether there is
 /// a body.
-fn answered<'env>(
+pub fn answered<'env>(
     env: &'env Env,
     address: Unknown<'env>,
     options: Option<Unknown<'env>>,
@@ -249,12 +249,15 @@ fn answered<'env>(
         let (mut options, Call { signal, source, throw_on_error }) = request_options(env, options, &thrown)?;
         let has_body = options.body.is_some() || source.is_some();
         prepare(&mut options, has_body);
-        let mut abort = Abort::listen(env, signal)?;
+        let mut abort = Abort::listen(env, signal).inspect_err(|_| {
+            let _ = source.map(|source| destroy(&Object::from_unknown(source)?));
+        })?;
         // Only a stream outlives the promise, and needs the signal then.
         let signal = signal.filter(|_| options.stream && abort.is_listening());
         let signal = signal.map(|signal| Object::from_unknown(signal)?.create_ref()).transpose()?;
         if let Some(source) = source {
-            options.body = Some(send(env, source, &mut abort, &thrown)?);
+            abort.owns(Object::from_unknown(source)?)?;
+            options.body = Some(send(env, source, &abort, &thrown)?);
         }
         let cancel = abort.token.clone();
         let kept = Kept { throw_on_error, signal };

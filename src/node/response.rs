@@ -153,7 +153,6 @@ pub struct Methods {
 /// `signal` ends the stream of a body that is streamed.
 pub fn response<'env>(env: &'env Env, response: Response, signal: Option<Object<'env>>) -> napi::Result<Handle> {
     let Response { status, status_text, headers: fields, body: bytes, stream, url: _, attempts } = response;
-    let methods = &instance(env)?.methods;
     let raw_response = match stream {
         Some(incoming) => {
             let mut head = Object::new(env)?;
@@ -170,18 +169,44 @@ pub fn response<'env>(env: &'env Env, response: Response, signal: Option<Object<
         BufferSlice::from_data(env, bytes)?
     };
     let response = HttpResponse {
-        ok: status.is_success(),
-        status: status.as_u16(),
+        attempts,
+        raw_response,
+        ..with_methods(env, status.as_u16(), status_text, headers(env, &fields)?, body)?
+    };
+    handle(env, response)
+}
+
+/// The same of an answer that came by other ways.
+pub fn response_of(
+    env: &Env,
+    status: u16,
+    status_text: String,
+    headers: Object,
+    body: BufferSlice,
+) -> napi::Result<Handle> {
+    handle(env, with_methods(env, status, status_text, headers, body)?)
+}
+
+fn with_methods<'env>(
+    env: &'env Env,
+    status: u16,
+    status_text: String,
+    headers: Object<'env>,
+    body: BufferSlice<'env>,
+) -> napi::Result<HttpResponse<'env>> {
+    let methods = &instance(env)?.methods;
+    Ok(HttpResponse {
+        ok: (200..300).contains(&status),
+        status,
         status_text,
-        headers: headers(env, &fields)?,
+        headers,
         body,
         text: methods.text.borrow_back(env)?,
         json: methods.json.borrow_back(env)?,
         array_buffer: methods.array_buffer.borrow_back(env)?,
-        attempts,
-        raw_response,
-    };
-    handle(env, response)
+        attempts: 1,
+        raw_response: None,
+    })
 }
 
 pub fn headers<'env>(env: &'env Env, fields: &http::HeaderMap) -> napi::Result<Object<'env>> {

@@ -14,10 +14,12 @@ use tokio::select;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
+use crate::client;
 use crate::error::{Error, Kind};
 use crate::node::abort::Abort;
 use crate::node::arguments::{string, wrong_type};
 use crate::node::bridge::{Failure, Handle, Thrown, handle, promise, property};
+use crate::node::error::to_js;
 use crate::node::instance::script;
 use crate::operation::request::Incoming;
 use crate::outgoing::Body;
@@ -33,11 +35,13 @@ pub fn is_readable(value: Unknown) -> napi::Result<bool> {
         return Ok(false);
     }
     let object = Object::from_unknown(value)?;
-    Ok(property(&object, "pipe")?.get_type()? == ValueType::Function)
+    // `form-data` is a stream of the old kind: no class to ask for.
+    let can_be_read = property(&object, "readable")?.get_type()? == ValueType::Boolean;
+    Ok(can_be_read && property(&object, "pipe")?.get_type()? == ValueType::Function)
 }
 
 /// Begins to read a stream of the caller. Its failure ends the operation by `abort`, with what it threw.
-pub fn send(env: &Env, source: Unknown, abort: &mut Abort, thrown: &Thrown) -> napi::Result<Body> {
+pub fn send(env: &Env, source: Unknown, abort: &Abort, thrown: &Thrown) -> napi::Result<Body> {
     let (body, sender) = Body::stream();
     let sender = Rc::new(RefCell::new(Some(sender)));
     let write = {
@@ -49,7 +53,7 @@ pub fn send(env: &Env, source: Unknown, abort: &mut Abort, thrown: &Thrown) -> n
                 let piece = piece?;
                 let operation = async move {
                     match sender {
-                        Some(sender) => Ok::<_, Failure>(sender.send(Ok(piece)).await.is_ok()),
+                        Some(sender) => Ok::<_, Failure>(sender.send(Some(piece)).await.is_ok()),
                         None => Ok(false),
                     }
                 };
@@ -61,18 +65,19 @@ pub fn send(env: &Env, source: Unknown, abort: &mut Abort, thrown: &Thrown) -> n
     let end = {
         let (thrown, token) = (thrown.clone(), abort.token.clone());
         env.create_function_from_closure("end", move |call: FunctionCallContext| {
+            // A sender that is only dropped is a body that broke off.
+            let sender = sender.borrow_mut().take();
             if call.length() > 0 {
                 thrown.set(napi::Error::from_unknown_without_coercion(call.first_arg::<Unknown>()?));
                 token.cancel();
+            } else if let Some(sender) = sender {
+                client::spawn(async move { sender.send(None).await }).map_err(|error| to_js(call.env, error))?;
             }
-            // Without a sender the body is complete.
-            sender.borrow_mut().take();
             Ok(())
         })?
     };
     let read: Function<Send, Unknown> = script(env, "send")?;
     read.call(FnArgs::from((source, write, end)))?;
-    abort.owns(Object::from_unknown(source)?)?;
     Ok(body)
 }
 

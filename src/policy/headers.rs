@@ -56,6 +56,13 @@ pub fn text(value: &HeaderValue) -> String {
     }
 }
 
+/// Whether a field of this name is hidden from logs.
+pub fn is_sensitive_name(name: &str) -> bool {
+    const PARTS: [&str; 7] = ["auth", "cookie", "credential", "key", "password", "secret", "token"];
+    let name = name.to_ascii_lowercase();
+    PARTS.iter().any(|part| name.contains(part))
+}
+
 /// Whether the name of a header field or query parameter says that its value is secret.
 pub fn is_credential_name(name: &str) -> bool {
     const PARTS: [&str; 12] = [

@@ -12,16 +12,22 @@ pub fn sanitized(text: &str) -> String {
     sanitized
 }
 
-/// The agents of a request, each hop once.
+/// The name of a package as a product: `@a/b` is `a-b`.
+pub fn slug(name: &str) -> String {
+    let usable = |it: char| if it.is_ascii_alphanumeric() || "._-".contains(it) { it } else { '-' };
+    name.trim_start_matches('@').chars().map(usable).collect()
+}
+
+/// The agents of a request, each product once.
 pub fn chain(hops: &[&str]) -> String {
-    let mut chained = String::new();
-    for hop in hops.iter().map(|hop| sanitized(hop)).filter(|hop| !hop.is_empty()) {
-        let is_there = format!(" {chained} ").contains(&format!(" {hop} "));
-        if !is_there {
-            chained = format!("{chained} {hop}");
+    let hops: Vec<_> = hops.iter().map(|hop| sanitized(hop)).collect();
+    let mut products: Vec<&str> = Vec::new();
+    for product in hops.iter().flat_map(|hop| hop.split(' ')) {
+        if !products.contains(&product) {
+            products.push(product);
         }
     }
-    sanitized(&chained)
+    sanitized(&products.join(" "))
 }
 
 #[cfg(test)]
@@ -36,8 +42,14 @@ mod tests {
     }
 
     #[test]
+    fn a_package_is_a_product() {
+        assert_eq!((slug("@socketsecurity/cli").as_str(), slug("a b")), ("socketsecurity-cli", "a-b".to_owned()));
+    }
+
+    #[test]
     fn a_hop_is_named_once() {
         assert_eq!(chain(&["a/1 node/v20", "b/2", "b/2", "", "a/1"]), "a/1 node/v20 b/2");
         assert_eq!(chain(&["a/1", "a/10"]), "a/1 a/10");
+        assert_eq!(chain(&["b/2 b/2"]), "b/2");
     }
 }

@@ -1,0 +1,1 @@
+export type { HttpDownloadOptions, HttpDownloadResult } from '../../index.js'

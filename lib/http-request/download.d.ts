@@ -1,0 +1,1 @@
+export { type HttpDownloadOptions, type HttpDownloadResult, httpDownload } from '../../index.js'

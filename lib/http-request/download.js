@@ -1,0 +1,5 @@
+'use strict'
+
+const { httpDownload } = require('../index.js')
+
+module.exports = { httpDownload }

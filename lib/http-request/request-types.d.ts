@@ -1,0 +1,1 @@
+export type { HttpHooks, HttpRequestOptions } from '../../index.js'

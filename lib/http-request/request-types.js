@@ -1,0 +1,4 @@
+'use strict'
+
+// Types only.
+module.exports = {}

@@ -1,0 +1,1 @@
+export type { HttpResponse } from '../../index.js'
