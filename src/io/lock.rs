@@ -33,11 +33,11 @@ use std::time::{Duration, Instant, SystemTime};
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
-use crate::io::patience::{patiently, remove_file};
+use crate::io::patience::patiently;
 use crate::policy::holder::{Holder, KernelLock, Verdict, Vigil, judge, refresh_interval};
 use crate::policy::patience;
 
-use self::system::{System, unlock};
+use self::system::{System, unlink, unlock};
 pub(super) use self::system::{is_at, take_kernel_lock, try_kernel_lock};
 
 mod system;
@@ -232,7 +232,7 @@ impl Contender {
         }
         .map_err(|error| Error::file("Failed to create a lock", "open", directory, &error))?;
         let claimed = self.publish_claim(&claim, &mut file);
-        let _ = remove_file(&claim);
+        let _ = unlink(&claim);
         if !claimed.map_err(|error| self.failed("link", &error))? {
             return Ok(None);
         }

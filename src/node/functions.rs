@@ -14,10 +14,11 @@ use crate::node::abort::{Abort, destroy};
 use crate::node::arguments::{path, url};
 use crate::node::bridge::{Handle, Thrown, handle, promise};
 use crate::node::error::{response_error, set_cause, to_js, to_js_with};
+use crate::node::instance::instance;
 use crate::node::listeners::on_wait;
 use crate::node::options::{Attendance, Call, download_options, lock_options, request_options};
-use crate::node::response::{parse_json, response, result};
-use crate::node::streams::send;
+use crate::node::response::{parse_json, response, response_with, result};
+use crate::node::streams::{Wire, send};
 use crate::operation::flight::Listeners;
 use crate::operation::locked::absolute;
 use crate::operation::request::{Response, status_error};
@@ -47,9 +48,10 @@ pub fn http_request<'env>(
         |_, _| {},
         |env, answer, call| {
             if call.throw_on_error && !answer.status.is_success() {
-                return Err(refused(env, answer, call.signal(env)?));
+                return Err(refused(env, answer, call));
             }
-            response(env, answer, call.signal(env)?)
+            let signal = call.signal(env)?;
+            response_with(env, answer, call.wire, signal)
         },
     )
 }
@@ -71,9 +73,9 @@ pub fn http_json<'env>(
     options: Option<Unknown<'env>>,
 ) -> napi::Result<Object<'env>> {
     let prepare = |options: &mut RequestOptions, has_body| expect(options, has_body, "application/json");
-    answered(env, address, options, prepare, |env, answer, _| {
+    answered(env, address, options, prepare, |env, answer, call| {
         if !answer.status.is_success() {
-            return Err(refused(env, answer, None));
+            return Err(refused(env, answer, call));
         }
         let parsed = parse_json(env, &answer.body).map_err(|cause| not_json(env, &answer, cause))?;
         handle(env, parsed)
@@ -95,9 +97,9 @@ pub fn http_text<'env>(
     options: Option<Unknown<'env>>,
 ) -> napi::Result<Object<'env>> {
     let prepare = |options: &mut RequestOptions, has_body| expect(options, has_body, "text/plain");
-    answered(env, address, options, prepare, |env, answer, _| {
+    answered(env, address, options, prepare, |env, answer, call| {
         if !answer.status.is_success() {
-            return Err(refused(env, answer, None));
+            return Err(refused(env, answer, call));
         }
         handle(env, env.create_string(String::from_utf8_lossy(&answer.body))?)
     })
@@ -226,6 +228,8 @@ fn destination(env: &Env, value: Unknown) -> napi::Result<(PathBuf, PathBuf)> {
 pub struct Kept {
     throw_on_error: bool,
     signal: Option<ObjectRef<false>>,
+    /// The body, if it is streamed.
+    wire: Option<Wire>,
 }
 
 impl Kept {
@@ -241,7 +245,7 @@ pub fn answered<'env>(
     address: Unknown<'env>,
     options: Option<Unknown<'env>>,
     prepare: impl FnOnce(&mut RequestOptions, bool),
-    convert: impl FnOnce(&Env, Response, &Kept) -> napi::Result<Handle> + Send + 'static,
+    convert: impl FnOnce(&Env, Response, Kept) -> napi::Result<Handle> + Send + 'static,
 ) -> napi::Result<Object<'env>> {
     let thrown = Thrown::default();
     let start = || {
@@ -260,14 +264,19 @@ pub fn answered<'env>(
             options.body = Some(send(env, source, &abort, &thrown)?);
         }
         let cancel = abort.token.clone();
-        let kept = Kept { throw_on_error, signal };
+        let life = instance(env)?.life.clone();
         let operation = async move {
-            let answer = Client::shared().request(url, options, &cancel).await;
-            answer.map(|answer| (answer, kept)).map_err(|error| thrown.or(error))
+            match Client::shared().request(url, options, &cancel).await {
+                Ok(mut answer) => {
+                    let wire = answer.stream.take().map(|incoming| Wire::new(incoming, &life));
+                    Ok((answer, Kept { throw_on_error, signal, wire }))
+                }
+                Err(error) => Err(thrown.or(error)),
+            }
         };
         Ok((operation, abort))
     };
-    promise(env, start, move |env, (answer, kept)| convert(&env, answer, &kept))
+    promise(env, start, move |env, (answer, kept)| convert(&env, answer, kept))
 }
 
 /// For functions that give the body itself.
@@ -290,13 +299,14 @@ fn successful(env: &Env, answer: Response) -> napi::Result<Response> {
         return Ok(answer);
     }
     let error = status_error(&answer);
-    Err(to_js_with(env, error, |object| object.set_named_property("response", response(env, answer, None)?)))
+    Err(to_js_with(env, error, |object| object.set_named_property("response", response(env, answer)?)))
 }
 
 /// The `HttpResponseError` of an answer.
-fn refused(env: &Env, answer: Response, signal: Option<Object>) -> napi::Error {
+fn refused(env: &Env, answer: Response, call: Kept) -> napi::Error {
     let error = status_error(&answer);
-    match response(env, answer, signal) {
+    let made = call.signal(env).and_then(|signal| response_with(env, answer, call.wire, signal));
+    match made {
         Ok(response) => response_error(env, error, response),
         Err(failed) => failed,
     }

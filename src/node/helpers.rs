@@ -5,7 +5,8 @@ use std::time::SystemTime;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use napi::bindgen_prelude::{
-    BufferSlice, FromNapiValue, Function, JsObjectValue, Null, Object, Uint8ArraySlice, Unknown,
+    BufferSlice, Either, FnArgs, FromNapiValue, Function, JsObjectValue, Null, Object, Uint8ArraySlice, Undefined,
+    Unknown,
 };
 use napi::{Env, JsValue, ValueType};
 use napi_derive::napi;
@@ -68,8 +69,8 @@ fn checksums<'env>(env: &'env Env, text: &str) -> napi::Result<Object<'env>> {
 /// An object without a prototype: any name is just a name.
 fn bare_object(env: &Env) -> napi::Result<Object<'_>> {
     let constructor: Object = env.get_global()?.get_named_property_unchecked("Object")?;
-    let create: Function<Null, Object> = constructor.get_named_property_unchecked("create")?;
-    create.call(Null)
+    let create: Function<FnArgs<(Null,)>, Object> = constructor.get_named_property_unchecked("create")?;
+    create.call(FnArgs::from((Null,)))
 }
 
 /// The milliseconds that a `Retry-After` asks to wait: whole seconds, or a date in the future; of several values the first.
@@ -79,16 +80,16 @@ fn bare_object(env: &Env) -> napi::Result<Object<'_>> {
     ts_args_type = "value: string | readonly string[] | null | undefined",
     ts_return_type = "number | undefined"
 )]
-pub fn parse_retry_after_header(value: Unknown) -> napi::Result<Option<f64>> {
+pub fn parse_retry_after_header(value: Unknown) -> napi::Result<Either<f64, Undefined>> {
     let value = match value.get_type()? {
         ValueType::Object if value.is_array()? => Object::from_unknown(value)?.get_element::<Unknown>(0)?,
         _ => value,
     };
     if value.get_type()? != ValueType::String {
-        return Ok(None);
+        return Ok(Either::B(()));
     }
-    let text = String::from_unknown(value)?;
-    Ok(retry::retry_after(&text, SystemTime::now()).map(|wait| (wait.as_secs_f64() * 1000.0).round()))
+    let wait = retry::retry_after(&String::from_unknown(value)?, SystemTime::now());
+    Ok(wait.map_or(Either::B(()), |wait| Either::A((wait.as_secs_f64() * 1000.0).round())))
 }
 
 /// Whether the value of a header field of this name is hidden by `sanitizeHeaders`.
@@ -265,9 +266,10 @@ pub fn sanitize_user_agent<'env>(env: &'env Env, text: Unknown<'env>) -> napi::R
 
 /// `SOCKET_CALLER_USER_AGENT` of the calling JavaScript's `process.env`, sanitized.
 #[napi(catch_unwind, ts_return_type = "string | undefined")]
-pub fn get_socket_caller_user_agent(env: &Env) -> napi::Result<Option<String>> {
+pub fn get_socket_caller_user_agent(env: &Env) -> napi::Result<Either<String, Undefined>> {
     let caller = Environment::of(env)?.get("SOCKET_CALLER_USER_AGENT")?;
-    Ok(caller.map(|caller| user_agent::sanitized(&caller)).filter(|caller| !caller.is_empty()))
+    let caller = caller.map(|caller| user_agent::sanitized(&caller)).filter(|caller| !caller.is_empty());
+    Ok(caller.map_or(Either::B(()), Either::A))
 }
 
 fn optional(env: &Env, name: &str, value: Option<Unknown>) -> napi::Result<Option<String>> {

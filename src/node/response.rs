@@ -16,7 +16,7 @@ use crate::io::digest::of_file;
 use crate::node::bridge::{Handle, handle, property};
 use crate::node::error::to_js;
 use crate::node::instance::instance;
-use crate::node::streams::receive;
+use crate::node::streams::{Wire, receive};
 use crate::operation::download::Downloaded;
 use crate::operation::request::Response;
 use crate::policy::headers::{Joined, joined};
@@ -150,16 +150,25 @@ pub struct Methods {
     array_buffer: FunctionRef<(), Handle>,
 }
 
-/// `signal` ends the stream of a body that is streamed.
-pub fn response<'env>(env: &'env Env, response: Response, signal: Option<Object<'env>>) -> napi::Result<Handle> {
-    let Response { status, status_text, headers: fields, body: bytes, stream, url: _, attempts } = response;
-    let raw_response = match stream {
-        Some(incoming) => {
+pub fn response(env: &Env, response: Response) -> napi::Result<Handle> {
+    response_with(env, response, None, None)
+}
+
+/// With a body that is streamed from `wire`, until `signal` fires.
+pub fn response_with<'env>(
+    env: &'env Env,
+    response: Response,
+    wire: Option<Wire>,
+    signal: Option<Object<'env>>,
+) -> napi::Result<Handle> {
+    let Response { status, status_text, headers: fields, body: bytes, stream: _, url: _, attempts } = response;
+    let raw_response = match wire {
+        Some(wire) => {
             let mut head = Object::new(env)?;
             head.set_named_property("statusCode", status.as_u16())?;
             head.set_named_property("statusMessage", status_text.as_str())?;
             head.set_named_property("headers", headers(env, &fields)?)?;
-            Some(receive(env, incoming, head, signal)?)
+            Some(receive(env, wire, head, signal)?)
         }
         None => None,
     };

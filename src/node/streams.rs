@@ -92,47 +92,70 @@ fn piece(env: &Env, value: Unknown) -> napi::Result<Bytes> {
     }
 }
 
+/// A body on the wire, within reach of whoever ends it: its reader, or the end of the environment. A promise that is resolved
+/// when its environment is going keeps its value for ever; what that value is about must not last.
+pub struct Wire {
+    place: Arc<Mutex<Option<Incoming>>>,
+    /// Cancelled when nobody reads on.
+    closed: CancellationToken,
+}
+
+impl Wire {
+    /// `life`: of the environment.
+    pub fn new(incoming: Incoming, life: &CancellationToken) -> Self {
+        let (place, closed) = (Arc::new(Mutex::new(Some(incoming))), life.child_token());
+        let (held, end) = (place.clone(), closed.clone());
+        tokio::spawn(async move {
+            end.cancelled().await;
+            // Closes the connection, unless the body was read to its end.
+            held.lock().await.take();
+        });
+        Self { place, closed }
+    }
+}
+
+/// Belongs to the function that reads: goes with a stream that is collected unread.
+struct CloseOnDrop(CancellationToken);
+
+impl Drop for CloseOnDrop {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
+}
+
 /// The stream of an answer's body: `head` has what its properties are to be.
 pub fn receive<'env>(
     env: &'env Env,
-    incoming: Incoming,
+    Wire { place, closed }: Wire,
     head: Object<'env>,
     signal: Option<Object<'env>>,
 ) -> napi::Result<Object<'env>> {
-    let incoming = Arc::new(Mutex::new(Some(incoming)));
-    let closed = CancellationToken::new();
-    let read = {
-        let (incoming, closed) = (incoming.clone(), closed.clone());
-        env.create_function_from_closure("read", move |call: FunctionCallContext| {
-            let (incoming, closed) = (incoming.clone(), closed.clone());
-            let operation = async move {
-                let mut place = incoming.lock().await;
-                let Some(body) = place.as_mut() else {
-                    return Ok(None);
-                };
-                let chunk = select! {
-                    chunk = body.chunk() => chunk,
-                    () = closed.cancelled() => Ok(None),
-                };
-                if !matches!(chunk, Ok(Some(_))) {
-                    *place = None;
-                }
-                chunk.map_err(Failure::from)
+    let guard = CloseOnDrop(closed.clone());
+    let read = env.create_function_from_closure("read", move |call: FunctionCallContext| {
+        let (place, closed) = (place.clone(), guard.0.clone());
+        let operation = async move {
+            let mut place = place.lock().await;
+            let Some(body) = place.as_mut() else {
+                return Ok(None);
             };
-            let start = || Ok((operation, Abort::default()));
-            let chunk = |env: Env, chunk: Option<Bytes>| match chunk {
-                Some(chunk) => handle(&env, BufferSlice::copy_from(&env, &chunk)?),
-                None => handle(&env, Null),
+            let chunk = select! {
+                chunk = body.chunk() => chunk,
+                () = closed.cancelled() => Ok(None),
             };
-            handle(call.env, promise(call.env, start, chunk)?)
-        })?
-    };
+            if !matches!(chunk, Ok(Some(_))) {
+                closed.cancel();
+            }
+            chunk.map_err(Failure::from)
+        };
+        let start = || Ok((operation, Abort::default()));
+        let chunk = |env: Env, chunk: Option<Bytes>| match chunk {
+            Some(chunk) => handle(&env, BufferSlice::copy_from(&env, &chunk)?),
+            None => handle(&env, Null),
+        };
+        handle(call.env, promise(call.env, start, chunk)?)
+    })?;
     let close = env.create_function_from_closure("close", move |_| {
         closed.cancel();
-        // A read that is under way drops it otherwise.
-        if let Ok(mut place) = incoming.try_lock() {
-            *place = None;
-        }
         Ok(())
     })?;
     let receive: Function<Receive, Unknown> = script(env, "receive")?;

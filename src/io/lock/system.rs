@@ -8,9 +8,9 @@ use std::path::Path;
 use fs4::{FileExt, TryLockError};
 
 #[cfg(windows)]
-pub use super::windows::is_at;
-#[cfg(windows)]
 use super::windows::{self, is_alive, remove};
+#[cfg(windows)]
+pub use super::windows::{is_at, unlink};
 use crate::io::patience::passes;
 use crate::policy::holder::KernelLock;
 
@@ -106,6 +106,12 @@ pub fn is_at(file: &File, path: &Path) -> bool {
         (Ok(file), Ok(path)) => identity(file) == identity(path),
         _ => false,
     }
+}
+
+/// Removes a name that is ours alone, at once, although the file is open.
+#[cfg(unix)]
+pub fn unlink(path: &Path) -> io::Result<()> {
+    fs::remove_file(path)
 }
 
 /// By the path: its caller keeps other removers out.

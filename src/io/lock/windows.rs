@@ -55,8 +55,7 @@ pub fn is_at(file: &File, path: &Path) -> bool {
 /// Removes the file at this path if it is `judged`; `false`: it is not.
 ///
 /// By the handle that was compared, not by the path: whatever another process puts there in between stays. So removers
-/// need not be kept apart. With POSIX semantics, where the system has them, the name is free at once even while others
-/// have the file open; else when the last of them closes it.
+/// need not be kept apart.
 pub fn remove(path: &Path, judged: &File) -> io::Result<bool> {
     patiently(|| {
         // At each try: the name of a file that somebody else has just removed refuses to be opened.
@@ -67,15 +66,26 @@ pub fn remove(path: &Path, judged: &File) -> io::Result<bool> {
         if !is_same(judged, &doomed) {
             return Ok(false);
         }
-        let flags = FILE_DISPOSITION_FLAG_DELETE
-            | FILE_DISPOSITION_FLAG_POSIX_SEMANTICS
-            | FILE_DISPOSITION_FLAG_IGNORE_READONLY_ATTRIBUTE;
-        let at_once = FILE_DISPOSITION_INFO_EX { Flags: flags };
-        let when_closed = FILE_DISPOSITION_INFO { DeleteFile: true };
-        set_information(&doomed, FileDispositionInfoEx, &at_once)
-            .or_else(|_| set_information(&doomed, FileDispositionInfo, &when_closed))?;
+        delete(doomed)?;
         Ok(true)
     })
+}
+
+/// Removes a name that is ours alone.
+pub fn unlink(path: &Path) -> io::Result<()> {
+    patiently(|| delete(open_itself(path, DELETE)?))
+}
+
+/// With POSIX semantics, where the system has them, the name is free at once even while others have the file open; else
+/// when the last of them closes it. `DeleteFile`, which std uses, asks for them in newer systems only.
+fn delete(doomed: File) -> io::Result<()> {
+    let flags = FILE_DISPOSITION_FLAG_DELETE
+        | FILE_DISPOSITION_FLAG_POSIX_SEMANTICS
+        | FILE_DISPOSITION_FLAG_IGNORE_READONLY_ATTRIBUTE;
+    let at_once = FILE_DISPOSITION_INFO_EX { Flags: flags };
+    let when_closed = FILE_DISPOSITION_INFO { DeleteFile: true };
+    set_information(&doomed, FileDispositionInfoEx, &at_once)
+        .or_else(|_| set_information(&doomed, FileDispositionInfo, &when_closed))
 }
 
 /// Whether a process with this id runs, as far as can be known: who may not ask is told that it does.
