@@ -1,0 +1,50 @@
+// A proxy that keeps a record: absolute URLs for http, CONNECT for https. Every name leads to one origin.
+
+import { once } from 'node:events'
+import { createServer, request as forward } from 'node:http'
+import { connect } from 'node:net'
+
+/**
+ * @param {import('node:test').TestContext} t
+ * @param {object} [options]
+ * @param {string} [options.credentials] `user:password` that it asks for
+ * @param {number} [options.port] where all that it is asked for is found
+ */
+export async function startProxy(t, { credentials, port } = {}) {
+  const requests = []
+  const sockets = new Set()
+  const expected = credentials && `Basic ${Buffer.from(credentials).toString('base64')}`
+  const record = ({ method, url, headers }) => requests.push({ method, url, headers })
+  const isAllowed = ({ headers }) => !expected || headers['proxy-authorization'] === expected
+
+  const server = createServer((incoming, response) => {
+    record(incoming)
+    if (!isAllowed(incoming)) return response.writeHead(407).end('who are you?')
+    const { method, headers } = incoming
+    const path = new URL(incoming.url).pathname
+    const outgoing = forward({ host: '127.0.0.1', port, method, path, headers }, (answer) => {
+      response.writeHead(answer.statusCode, answer.headers)
+      answer.pipe(response)
+    })
+    outgoing.on('error', () => response.destroy())
+    incoming.pipe(outgoing)
+  })
+  server.on('connect', (incoming, socket) => {
+    record(incoming)
+    sockets.add(socket.on('error', () => {}))
+    if (!isAllowed(incoming)) return socket.end('HTTP/1.1 407 Who Are You\r\n\r\n')
+    const origin = connect(port, '127.0.0.1', () => {
+      socket.write('HTTP/1.1 200 Connected\r\n\r\n')
+      socket.pipe(origin).pipe(socket)
+    })
+    sockets.add(origin.on('error', () => socket.destroy()))
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => {
+    for (const socket of sockets) socket.destroy()
+    server.closeAllConnections()
+    server.close()
+  })
+  return { requests, host: `127.0.0.1:${server.address().port}` }
+}
