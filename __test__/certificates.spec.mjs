@@ -127,10 +127,10 @@ describe('certificates', { skip: whyNoAuthority() }, () => {
       const retries = { retries: 3, retryDelay: 1 }
       const destination = join(directory, 'file')
       for (const call of [
-        httpGetText(url, { ...options, ...retries }),
-        httpDownload(url, destination, { ...options, ...retries }),
+        () => httpGetText(url, { ...options, ...retries }),
+        () => httpDownload(url, destination, { ...options, ...retries }),
       ]) {
-        const error = await rejection(call)
+        const error = await rejection(call())
         assert.deepEqual([error.code, error.attempts], [code, 1], error.message)
         assert.match(error.message, pattern)
       }

@@ -5,12 +5,32 @@ import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 
 const require = createRequire(import.meta.url)
-const requests = ['httpRequest', 'httpDownload', 'httpGetJson', 'httpGetText']
+const gets = ['httpGetJson', 'httpGetText']
+const requests = ['httpRequest', 'httpJson', 'httpText', ...gets, 'HttpResponseError']
+const helpers = {
+  'checksum-file': ['fetchChecksumFile', 'parseChecksumFile'],
+  headers: ['parseRetryAfterHeader', 'sanitizeHeaders', 'isSensitiveHeaderName', 'basicAuthHeader'],
+  errors: ['enrichErrorMessage'],
+  'response-reader': ['readIncomingResponse', 'decodeBody'],
+  'user-agent': [
+    'buildUserAgent',
+    'chainUserAgents',
+    'sanitizeUserAgent',
+    'getSocketCallerUserAgent',
+  ],
+}
+const http = [...requests, 'httpDownload', ...Object.values(helpers).flat()]
+const types = ['request-types', 'response-types', 'download-types'].map((name) => [name, []])
+const modules = Object.entries({ node: http, request: requests, download: ['httpDownload'] })
 
 const entries = [
-  ['@socketsecurity/registry', [...requests, 'downloadWithLock']],
-  ['@socketsecurity/registry/lib/http-request', requests],
+  ['@socketsecurity/registry', [...http, 'downloadWithLock']],
+  ['@socketsecurity/registry/lib/http-request', http],
   ['@socketsecurity/registry/lib/download-lock', ['downloadWithLock']],
+  ...[...modules, ...types, ...Object.entries(helpers)].map(([name, names]) => [
+    `@socketsecurity/registry/lib/http-request/${name}`,
+    names,
+  ]),
 ]
 
 for (const [entry, names] of entries) {
@@ -49,7 +69,7 @@ test('a function is the same at every entry that has it', () => {
 test('every entry has types', () => {
   const manifest = require.resolve('@socketsecurity/registry/package.json')
   const { exports } = require(manifest)
-  for (const entry of ['.', './lib/http-request', './lib/download-lock']) {
+  for (const [entry] of entries.map(([name]) => [name.replace('@socketsecurity/registry', '.')])) {
     assert.ok(existsSync(join(dirname(manifest), exports[entry].types)), `types of ${entry}`)
   }
 })

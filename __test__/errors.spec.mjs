@@ -143,8 +143,8 @@ test('an error shows no credentials of its URL anywhere', async (t) => {
   const { port } = new URL(await unusedUrl())
   const url = `http://scott:hunter2@127.0.0.1:${port}/path?x=1`
   const destination = `${temporaryDirectory(t)}/file`
-  for (const call of [httpRequest(url), httpDownload(url, destination)]) {
-    const error = await rejection(call)
+  for (const call of [() => httpRequest(url), () => httpDownload(url, destination)]) {
+    const error = await rejection(call())
     assert.equal(new URL(error.url).pathname, '/path')
     for (const text of [
       error.url,

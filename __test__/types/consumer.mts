@@ -1,5 +1,6 @@
 // What TypeScript callers write; compiled, not run.
 
+import { PassThrough, Readable } from 'node:stream'
 import {
   type DownloadWithLockOptions,
   downloadWithLock as fromRoot,
@@ -10,11 +11,25 @@ import {
 } from '@socketsecurity/registry'
 import { downloadWithLock } from '@socketsecurity/registry/lib/download-lock'
 import {
+  HttpResponseError,
   httpDownload,
   httpGetJson,
   httpGetText,
+  httpJson,
   httpRequest,
+  httpText,
 } from '@socketsecurity/registry/lib/http-request'
+import { parseChecksumFile } from '@socketsecurity/registry/lib/http-request/checksum-file'
+import type { HttpDownloadResult as Result } from '@socketsecurity/registry/lib/http-request/download-types'
+import { enrichErrorMessage } from '@socketsecurity/registry/lib/http-request/errors'
+import { parseRetryAfterHeader } from '@socketsecurity/registry/lib/http-request/headers'
+import type { HttpRequestOptions as Options } from '@socketsecurity/registry/lib/http-request/request-types'
+import { decodeBody } from '@socketsecurity/registry/lib/http-request/response-reader'
+import type { HttpResponse as Answer } from '@socketsecurity/registry/lib/http-request/response-types'
+import {
+  buildUserAgent,
+  chainUserAgents,
+} from '@socketsecurity/registry/lib/http-request/user-agent'
 
 interface Release {
   tag: string
@@ -64,6 +79,34 @@ const { path, size }: { path: string; size: number } = await downloadWithLock(
 )
 const same: typeof downloadWithLock = fromRoot
 
+// Options of later callers.
+const { rawResponse } = await httpRequest('http://localhost/', {
+  stream: true,
+  body: Readable.from(['a']),
+  ca: ['pem'],
+  proxy: false,
+  hooks: { onRequest: ({ url }) => console.log(url), onResponse: async ({ status }) => status },
+  onRetry: (attempt, error, delay) => (error.message === '' ? false : delay * attempt),
+  maxResponseSize: maybe,
+  connectTimeout: maybe,
+  idleTimeout: maybe,
+  throwOnError: true,
+  signal: AbortSignal.timeout(5),
+})
+const statusCode: number | undefined =
+  rawResponse?.pipe(new PassThrough()) && rawResponse.statusCode
+await httpDownload('http://localhost/', 'file', { logger: console, progressInterval: 5 })
+const answered: Release = await httpJson<Release>('http://localhost/').catch((error: unknown) => {
+  if (error instanceof HttpResponseError) return error.response.json<Release>()
+  throw error
+})
+const sums: Record<string, string> = parseChecksumFile(await httpText('http://localhost/'))
+const wait: number | undefined = parseRetryAfterHeader(['1'])
+const agent: string = chainUserAgents(buildUserAgent({ name: 'a', version: '1' }), undefined)
+const shown: string = enrichErrorMessage('http://localhost/', 'GET', new Error(text))
+const decoded: Buffer = await decodeBody(bytes, 'gzip')
+const types: [Options, Answer, Result] = [request, response, file]
+
 // @ts-expect-error a number is no URL
 await httpRequest(5)
 // @ts-expect-error retries is a number
@@ -71,4 +114,25 @@ await httpGetText('http://localhost/', { retries: '3' })
 // @ts-expect-error a download needs a destination
 await httpDownload('http://localhost/')
 
-export { bytes, cookies, copy, file, page, path, release, same, size, text, typed, unknownJson }
+export {
+  agent,
+  answered,
+  bytes,
+  cookies,
+  copy,
+  decoded,
+  file,
+  page,
+  path,
+  release,
+  same,
+  shown,
+  size,
+  statusCode,
+  sums,
+  text,
+  typed,
+  types,
+  unknownJson,
+  wait,
+}
