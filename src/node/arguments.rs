@@ -12,7 +12,7 @@ use crate::error::{Error, Kind};
 use crate::node::bridge::property;
 use crate::node::environment::Environment;
 use crate::node::error::to_js;
-use crate::policy::user_agent;
+use crate::policy::user_agent::{Platform, default_user_agent};
 
 /// `undefined` and `null` are no options; anything but an object is refused.
 pub fn read<T: FromNapiValue>(env: &Env, options: Option<Unknown<'_>>) -> napi::Result<Option<T>> {
@@ -134,33 +134,32 @@ fn latin_1(text: &str) -> Option<HeaderValue> {
     HeaderValue::from_bytes(&bytes?).ok()
 }
 
-/// `socket-registry/<version> node/v<version> <platform>/<arch>`, with Node's names for both, and the caller's behind it.
+/// Our `User-Agent`, and the caller's behind it.
 fn user_agent(env: &Env, caller: Option<&str>) -> HeaderValue {
-    // The same for every environment of the process.
-    static TEXT: OnceLock<HeaderValue> = OnceLock::new();
-    let ours = TEXT.get_or_init(|| compose_user_agent(env));
-    let chained = caller.map(|caller| user_agent::chain(&[ours.to_str().unwrap_or_default(), caller]));
-    chained.and_then(|text| HeaderValue::try_from(text).ok()).unwrap_or_else(|| ours.clone())
+    let text = default_user_agent(platform(env), caller);
+    HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static("socket-registry"))
 }
 
-fn compose_user_agent(env: &Env) -> HeaderValue {
-    let node = env.get_node_version().map_or_else(
-        |_| "unknown".to_owned(),
-        |version| format!("v{}.{}.{}", version.major, version.minor, version.patch),
-    );
-    let platform = match std::env::consts::OS {
-        "macos" => "darwin",
-        "windows" => "win32",
-        other => other,
-    };
-    let architecture = match std::env::consts::ARCH {
-        "x86_64" => "x64",
-        "aarch64" => "arm64",
-        "x86" => "ia32",
-        other => other,
-    };
-    let text = format!("socket-registry/{} node/{node} {platform}/{architecture}", env!("CARGO_PKG_VERSION"));
-    HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static("socket-registry"))
+/// Node and what it runs on, with its own names. The same for every environment of the process.
+pub fn platform(env: &Env) -> &'static Platform {
+    static PLATFORM: OnceLock<Platform> = OnceLock::new();
+    PLATFORM.get_or_init(|| Platform {
+        node: env.get_node_version().map_or_else(
+            |_| "unknown".to_owned(),
+            |version| format!("v{}.{}.{}", version.major, version.minor, version.patch),
+        ),
+        system: match std::env::consts::OS {
+            "macos" => "darwin",
+            "windows" => "win32",
+            other => other,
+        },
+        architecture: match std::env::consts::ARCH {
+            "x86_64" => "x64",
+            "aarch64" => "arm64",
+            "x86" => "ia32",
+            other => other,
+        },
+    })
 }
 
 pub fn function<F: FromNapiValue>(env: &Env, name: &str, value: Unknown<'_>) -> napi::Result<F> {
