@@ -46,6 +46,39 @@ export declare class HttpResponseError extends Error {
 export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
 
 /**
+ * The value of `Authorization` for a token: `Basic`, and the base64 of the token (UTF-8) and a colon.
+ *
+ * @throws `TypeError` when `token` is not a string.
+ */
+export declare function basicAuthHeader(token: string): string
+
+/**
+ * A `User-Agent`: `name/1.0.0 node/v22.0.0 linux/x64`, and the caller's behind it. `@scope/name` is written
+ * `scope-name`. Sanitized as by `sanitizeUserAgent`, and no hop is named twice.
+ *
+ * @param application for instance the content of a package.json.
+ * @throws `TypeError` when `name` or `version` are no strings, or nothing of them can be part of a field.
+ */
+export declare function buildUserAgent(application: { name: string; version: string }, caller?: string | null | undefined): string
+
+/**
+ * One `User-Agent` of several, the nearest first. Each hop (a product with `node/…`, platform and comments behind it) is
+ * named once; `null` and `undefined` are passed over.
+ *
+ * @throws `TypeError` when one is not a string.
+ */
+export declare function chainUserAgents(...agents: (string | readonly string[] | null | undefined)[]): string
+
+/**
+ * Decodes the body of an answer, on another thread.
+ *
+ * @param encoding the `Content-Encoding`: gzip, deflate, br, zstd, or several of them in the order in which they were
+ * applied. With one that is unknown, or none, the bytes stay as they are.
+ * @throws `TypeError` for a wrong argument; `ERR_DECODE` when the body is broken.
+ */
+export declare function decodeBody(buffer: Uint8Array, encoding?: string | null | undefined): Promise<Buffer>
+
+/**
  * Downloads a URL to a file once, however many processes ask for it at the same time: one downloads, the others wait
  * and return the same file. A destination that exists and is not empty is returned at once, unless it is not what
  * `sha256` or `integrity` expect, or was published a moment ago and may be about to be moved (`settleDelay`).
@@ -96,6 +129,28 @@ export interface DownloadWithLockOptions {
    */
   onWait?: ((holder: LockHolder) => void) | undefined
 }
+
+/**
+ * What to tell a person about a request that failed: `GET request failed: <url>`, and a second line by `error.code`, or
+ * by the code of its `cause`. Passwords and tokens in the URL are removed.
+ *
+ * @throws `TypeError` for a wrong `url` or `method`. `error` may be anything.
+ */
+export declare function enrichErrorMessage(url: string | URL, method: string | undefined, error: unknown): string
+
+/**
+ * Gets a checksum file and parses it: see `parseChecksumFile`. Takes the options of `httpRequest`; always a GET request.
+ *
+ * @throws as `httpRequest`; `Failed to fetch checksums from <url>: 404 Not Found` with `code: 'ERR_HTTP_STATUS'` and
+ * `status` for any status but 200 to 299.
+ */
+export declare function fetchChecksumFile(url: string | URL, options?: Omit<HttpRequestOptions, 'body' | 'method' | 'stream' | 'throwOnError'> | null | undefined): Promise<Record<string, string>>
+
+/**
+ * The program that started this one, as `SOCKET_CALLER_USER_AGENT` of `process.env` says now, sanitized; `undefined` when
+ * it says nothing.
+ */
+export declare function getSocketCallerUserAgent(): string | undefined
 
 /**
  * Downloads a URL to a file, which appears only whole: it is written beside the destination and renamed. The directory
@@ -468,6 +523,13 @@ export interface HttpResponse {
  */
 export declare function httpText(url: string | URL, options?: HttpRequestOptions | null | undefined): Promise<string>
 
+/**
+ * Whether `sanitizeHeaders` hides the values of this field.
+ *
+ * @throws `TypeError` when `name` is not a string.
+ */
+export declare function isSensitiveHeaderName(name: string): boolean
+
 /** The process that holds a lock, as its lock file tells. */
 export interface LockHolder {
   pid: number
@@ -476,3 +538,50 @@ export interface LockHolder {
   /** What it downloads, without credentials. */
   url?: string
 }
+
+/**
+ * The digests that a checksum file lists, by file name: `sha256-<base64>`, as `integrity` of a download takes it.
+ *
+ * Understands lines of `<64 hexadecimal digits>  name` and of `SHA256 (name) = <64 hexadecimal digits>`, and skips all
+ * others. A `*` or `./` before a name is not part of it. Of several lines for one name the last counts.
+ *
+ * @returns an object without a prototype, so that no name of a file finds anything but its digest.
+ * @throws `TypeError` when `text` is not a string.
+ */
+export declare function parseChecksumFile(text: string): Record<string, string>
+
+/**
+ * How long a `Retry-After` field asks to wait, in milliseconds: whole seconds, or a date in the future as HTTP writes it.
+ * Of several values the first counts. `undefined` for anything else.
+ *
+ * @throws `TypeError` when `value` is neither a string, an array of strings nor `undefined`.
+ */
+export declare function parseRetryAfterHeader(value?: string | readonly string[] | null | undefined): number | undefined
+
+/**
+ * Reads an answer of Node's own client into a response like those of `httpRequest`, decoded from gzip, deflate, br and
+ * zstd. Without a status it is 0, and `''`.
+ *
+ * @throws `TypeError` when `message` is no `IncomingMessage`; what reading it throws; `ERR_DECODE` when the body is
+ * broken.
+ */
+export declare function readIncomingResponse(message: import('node:http').IncomingMessage): Promise<HttpResponse>
+
+/**
+ * A copy of header fields that can be logged: the values of names that contain `auth`, `cookie`, `credential`, `key`,
+ * `password`, `secret` or `token` are `[REDACTED]`. Arrays are joined with `, `; `null` and `undefined` are dropped;
+ * other values become strings.
+ *
+ * @param headers an object, or what iterates over names and values, such as `Headers` and `Map`.
+ * @returns an object without a prototype.
+ * @throws `TypeError` when `headers` is no object, or a value is a symbol or a function.
+ */
+export declare function sanitizeHeaders(headers?: object | Iterable<readonly [string, unknown]> | null | undefined): Record<string, string>
+
+/**
+ * Text that can be sent as `User-Agent`: whatever is not visible ASCII becomes a space, several spaces become one, and
+ * 256 characters are left at most.
+ *
+ * @throws `TypeError` when `text` is not a string.
+ */
+export declare function sanitizeUserAgent(text: string): string

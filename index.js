@@ -835,10 +835,23 @@ function __napiStampBindingTarget(exportsObject, target) {
 // linked import resolves to `undefined`.
 module.exports.__napiBindingTarget = __napiStampBindingTarget(nativeBinding, __napiLoadedBindingTarget)
 module.exports = nativeBinding
+module.exports.basicAuthHeader = nativeBinding.basicAuthHeader
+module.exports.buildUserAgent = nativeBinding.buildUserAgent
+module.exports.chainUserAgents = nativeBinding.chainUserAgents
+module.exports.decodeBody = nativeBinding.decodeBody
 module.exports.downloadWithLock = nativeBinding.downloadWithLock
+module.exports.enrichErrorMessage = nativeBinding.enrichErrorMessage
+module.exports.fetchChecksumFile = nativeBinding.fetchChecksumFile
+module.exports.getSocketCallerUserAgent = nativeBinding.getSocketCallerUserAgent
 module.exports.httpDownload = nativeBinding.httpDownload
 module.exports.httpGetJson = nativeBinding.httpGetJson
 module.exports.httpGetText = nativeBinding.httpGetText
 module.exports.httpJson = nativeBinding.httpJson
 module.exports.httpRequest = nativeBinding.httpRequest
 module.exports.httpText = nativeBinding.httpText
+module.exports.isSensitiveHeaderName = nativeBinding.isSensitiveHeaderName
+module.exports.parseChecksumFile = nativeBinding.parseChecksumFile
+module.exports.parseRetryAfterHeader = nativeBinding.parseRetryAfterHeader
+module.exports.readIncomingResponse = nativeBinding.readIncomingResponse
+module.exports.sanitizeHeaders = nativeBinding.sanitizeHeaders
+module.exports.sanitizeUserAgent = nativeBinding.sanitizeUserAgent

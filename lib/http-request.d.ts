@@ -1,4 +1,11 @@
 export {
+  basicAuthHeader,
+  buildUserAgent,
+  chainUserAgents,
+  decodeBody,
+  enrichErrorMessage,
+  fetchChecksumFile,
+  getSocketCallerUserAgent,
   type HttpDownloadOptions,
   type HttpDownloadResult,
   type HttpHooks,
@@ -11,4 +18,10 @@ export {
   httpJson,
   httpRequest,
   httpText,
+  isSensitiveHeaderName,
+  parseChecksumFile,
+  parseRetryAfterHeader,
+  readIncomingResponse,
+  sanitizeHeaders,
+  sanitizeUserAgent,
 } from '../index.js'

@@ -13,6 +13,7 @@ mod bridge;
 mod environment;
 mod error;
 mod functions;
+mod helpers;
 mod instance;
 mod listeners;
 mod options;

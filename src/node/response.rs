@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+use bytes::Bytes;
 use napi::bindgen_prelude::{
     ArrayBuffer, BufferSlice, FromNapiValue, Function, FunctionCallContext, FunctionRef, JsObjectValue, Object, This,
     Uint8ArraySlice, Undefined, Unknown,
@@ -152,8 +153,7 @@ pub struct Methods {
 
 /// `signal` ends the stream of a body that is streamed.
 pub fn response<'env>(env: &'env Env, response: Response, signal: Option<Object<'env>>) -> napi::Result<Handle> {
-    let Response { status, status_text, headers: fields, body: bytes, stream, url: _, attempts } = response;
-    let methods = &instance(env)?.methods;
+    let Response { status, status_text, headers: fields, body, stream, url: _, attempts } = response;
     let raw_response = match stream {
         Some(incoming) => {
             let mut head = Object::new(env)?;
@@ -164,17 +164,33 @@ pub fn response<'env>(env: &'env Env, response: Response, signal: Option<Object<
         }
         None => None,
     };
-    let body = if bytes.len() <= COPY_MAX {
-        BufferSlice::copy_from(env, &bytes)?
-    } else {
-        BufferSlice::from_data(env, bytes)?
-    };
+    let head = Head { status: status.as_u16(), status_text, headers: headers(env, &fields)?, attempts };
+    complete(env, head, body, raw_response)
+}
+
+/// What stands before a body.
+pub struct Head<'env> {
+    pub status: u16,
+    pub status_text: String,
+    pub headers: Object<'env>,
+    pub attempts: u32,
+}
+
+/// The object that callers get, from its parts.
+pub fn complete<'env>(
+    env: &'env Env,
+    head: Head<'env>,
+    bytes: Bytes,
+    raw_response: Option<Object<'env>>,
+) -> napi::Result<Handle> {
+    let Head { status, status_text, headers, attempts } = head;
+    let methods = &instance(env)?.methods;
     let response = HttpResponse {
-        ok: status.is_success(),
-        status: status.as_u16(),
+        ok: (200..300).contains(&status),
+        status,
         status_text,
-        headers: headers(env, &fields)?,
-        body,
+        headers,
+        body: buffer(env, bytes)?,
         text: methods.text.borrow_back(env)?,
         json: methods.json.borrow_back(env)?,
         array_buffer: methods.array_buffer.borrow_back(env)?,
@@ -184,9 +200,21 @@ pub fn response<'env>(env: &'env Env, response: Response, signal: Option<Object<
     handle(env, response)
 }
 
+pub fn buffer(env: &Env, bytes: Bytes) -> napi::Result<BufferSlice<'_>> {
+    if bytes.len() <= COPY_MAX { BufferSlice::copy_from(env, &bytes) } else { BufferSlice::from_data(env, bytes) }
+}
+
 pub fn headers<'env>(env: &'env Env, fields: &http::HeaderMap) -> napi::Result<Object<'env>> {
+    header_object(env, joined(fields))
+}
+
+pub fn header_object(
+    env: &Env,
+    fields: impl IntoIterator<Item = (impl AsRef<str>, Joined)>,
+) -> napi::Result<Object<'_>> {
     let mut object = Object::new(env)?;
-    for (name, value) in joined(fields) {
+    for (name, value) in fields {
+        let name = name.as_ref();
         match value {
             Joined::One(value) => object.set_named_property(name, value)?,
             Joined::Many(values) => object.set_named_property(name, values)?,

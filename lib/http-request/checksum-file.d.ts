@@ -1,0 +1,1 @@
+export { fetchChecksumFile, parseChecksumFile } from '../../index.js'

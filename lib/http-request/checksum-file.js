@@ -1,0 +1,5 @@
+'use strict'
+
+const { fetchChecksumFile, parseChecksumFile } = require('../index.js')
+
+module.exports = { fetchChecksumFile, parseChecksumFile }

@@ -1,0 +1,1 @@
+export { enrichErrorMessage } from '../../index.js'

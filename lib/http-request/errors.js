@@ -1,0 +1,5 @@
+'use strict'
+
+const { enrichErrorMessage } = require('../index.js')
+
+module.exports = { enrichErrorMessage }

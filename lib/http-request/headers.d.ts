@@ -1,0 +1,6 @@
+export {
+  basicAuthHeader,
+  isSensitiveHeaderName,
+  parseRetryAfterHeader,
+  sanitizeHeaders,
+} from '../../index.js'

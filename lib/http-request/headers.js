@@ -1,0 +1,10 @@
+'use strict'
+
+const {
+  basicAuthHeader,
+  isSensitiveHeaderName,
+  parseRetryAfterHeader,
+  sanitizeHeaders,
+} = require('../index.js')
+
+module.exports = { basicAuthHeader, isSensitiveHeaderName, parseRetryAfterHeader, sanitizeHeaders }

@@ -1,0 +1,1 @@
+export { decodeBody, readIncomingResponse } from '../../index.js'

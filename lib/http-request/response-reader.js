@@ -1,0 +1,5 @@
+'use strict'
+
+const { decodeBody, readIncomingResponse } = require('../index.js')
+
+module.exports = { decodeBody, readIncomingResponse }

@@ -1,0 +1,6 @@
+export {
+  buildUserAgent,
+  chainUserAgents,
+  getSocketCallerUserAgent,
+  sanitizeUserAgent,
+} from '../../index.js'
