@@ -51,29 +51,37 @@ export declare function readIncomingResponse(
 export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
 
 /**
- * The `Authorization` of a token that is a user without a password: `Basic base64(token:)`.
+ * The value of `Authorization` for a token: `Basic`, and the base64 of the token (UTF-8) and a colon.
  *
  * @throws `TypeError` when `token` is not a string.
  */
 export declare function basicAuthHeader(token: string): string
 
 /**
- * A program as `User-Agent`: `<slug>/<version> node/<version> <platform>/<arch>`, and that of its caller behind it.
+ * A `User-Agent`: `name/1.0.0 node/v22.0.0 linux/x64`, and the caller's behind it. `@scope/name` is written
+ * `scope-name`. Sanitized as by `sanitizeUserAgent`, and no hop is named twice.
  *
- * @throws `TypeError` when name or version are not strings.
+ * @param application for instance the content of a package.json.
+ * @throws `TypeError` when `name` or `version` are no strings, or nothing of them can be part of a field.
  */
-export declare function buildUserAgent(program: { name: string; version: string }, caller?: string | undefined): string
-
-/** The programs that a request went through, the nearest first, each once, sanitized. */
-export declare function chainUserAgents(...hops: (string | null | undefined)[]): string
+export declare function buildUserAgent(application: { name: string; version: string }, caller?: string | null | undefined): string
 
 /**
- * A body that was sent with this `Content-Encoding` (gzip, deflate, br, zstd, or several), decoded; as it is when that is missing or
- * unknown.
+ * One `User-Agent` of several, the nearest first. Each hop (a product with `node/…`, platform and comments behind it) is
+ * named once; `null` and `undefined` are passed over.
  *
- * @throws `ERR_DECODE` when the body is broken; `TypeError` for a wrong argument.
+ * @throws `TypeError` when one is not a string.
  */
-export declare function decodeBody(body: Uint8Array, encoding?: string | readonly string[] | null | undefined): Promise<Buffer>
+export declare function chainUserAgents(...agents: (string | readonly string[] | null | undefined)[]): string
+
+/**
+ * Decodes the body of an answer, on another thread.
+ *
+ * @param encoding the `Content-Encoding`: gzip, deflate, br, zstd, or several of them in the order in which they were
+ * applied. With one that is unknown, or none, the bytes stay as they are.
+ * @throws `TypeError` for a wrong argument; `ERR_DECODE` when the body is broken.
+ */
+export declare function decodeBody(buffer: Uint8Array, encoding?: string | null | undefined): Promise<Buffer>
 
 /**
  * Downloads a URL to a file once, however many processes ask for it at the same time: one downloads, the others wait
@@ -127,18 +135,26 @@ export interface DownloadWithLockOptions {
   onWait?: ((holder: LockHolder) => void) | undefined
 }
 
-/** What to tell a person about a failed request: method and URL, and a line on the reason, by the `code` of the error. */
-export declare function enrichErrorMessage(url: string | URL, method: string, error: unknown): string
+/**
+ * What to tell a person about a request that failed: `GET request failed: <url>`, and a second line by `error.code`, or
+ * by the code of its `cause`. Passwords and tokens in the URL are removed.
+ *
+ * @throws `TypeError` for a wrong `url` or `method`. `error` may be anything.
+ */
+export declare function enrichErrorMessage(url: string | URL, method: string | undefined, error: unknown): string
 
 /**
- * Gets a list of SHA-256 digests and parses it.
+ * Gets a checksum file and parses it: see `parseChecksumFile`. Takes the options of `httpRequest`; always a GET request.
  *
- * @throws as `httpRequest`; `Failed to fetch checksums from <url>: 404 Not Found` with `code: 'ERR_HTTP_STATUS'` for any status
- * but 200 to 299.
+ * @throws as `httpRequest`; `Failed to fetch checksums from <url>: 404 Not Found` with `code: 'ERR_HTTP_STATUS'` and
+ * `status` for any status but 200 to 299.
  */
-export declare function fetchChecksumFile(url: string | URL, options?: HttpRequestOptions | null | undefined): Promise<Record<string, string>>
+export declare function fetchChecksumFile(url: string | URL, options?: Omit<HttpRequestOptions, 'body' | 'method' | 'stream' | 'throwOnError'> | null | undefined): Promise<Record<string, string>>
 
-/** `SOCKET_CALLER_USER_AGENT` of the calling JavaScript's `process.env`, sanitized. */
+/**
+ * The program that started this one, as `SOCKET_CALLER_USER_AGENT` of `process.env` says now, sanitized; `undefined` when
+ * it says nothing.
+ */
 export declare function getSocketCallerUserAgent(): string | undefined
 
 /**
@@ -512,7 +528,11 @@ export interface HttpResponse {
  */
 export declare function httpText(url: string | URL, options?: HttpRequestOptions | null | undefined): Promise<string>
 
-/** Whether the value of a header field of this name is hidden by `sanitizeHeaders`. */
+/**
+ * Whether `sanitizeHeaders` hides the values of this field.
+ *
+ * @throws `TypeError` when `name` is not a string.
+ */
 export declare function isSensitiveHeaderName(name: string): boolean
 
 /** The process that holds a lock, as its lock file tells. */
@@ -525,27 +545,47 @@ export interface LockHolder {
 }
 
 /**
- * Reads a list of SHA-256 digests, as `sha256sum` or `shasum --tag` writes it: file name to `sha256-<base64>`. Lines of any
- * other form are skipped.
+ * The digests that a checksum file lists, by file name: `sha256-<base64>`, as `integrity` of a download takes it.
  *
+ * Understands lines of `<64 hexadecimal digits>  name` and of `SHA256 (name) = <64 hexadecimal digits>`, and skips all
+ * others. A `*` or `./` before a name is not part of it. Of several lines for one name the last counts.
+ *
+ * @returns an object without a prototype, so that no name of a file finds anything but its digest.
  * @throws `TypeError` when `text` is not a string.
  */
 export declare function parseChecksumFile(text: string): Record<string, string>
 
 /**
- * The milliseconds that a `Retry-After` asks to wait: whole seconds, or a date in the future; of several values the first.
- * `undefined` for anything else.
+ * How long a `Retry-After` field asks to wait, in milliseconds: whole seconds, or a date in the future as HTTP writes it.
+ * Of several values the first counts. `undefined` for anything else.
+ *
+ * @throws `TypeError` when `value` is neither a string, an array of strings nor `undefined`.
  */
-export declare function parseRetryAfterHeader(value: string | readonly string[] | null | undefined): number | undefined
+export declare function parseRetryAfterHeader(value?: string | readonly string[] | null | undefined): number | undefined
 
 /**
- * A copy of header fields that may be logged: `[REDACTED]` stands for values of names that contain auth, cookie, credential, key,
- * password, secret or token. Lists are joined; `null` and `undefined` are left out.
+ * Reads an answer of Node's own client into a response like those of `httpRequest`, decoded from gzip, deflate, br and
+ * zstd. Without a status it is 0, and `''`.
+ *
+ * @throws `TypeError` when `message` is no `IncomingMessage`; what reading it throws; `ERR_DECODE` when the body is
+ * broken.
  */
-export declare function sanitizeHeaders(headers?: Record<string, unknown> | null | undefined): Record<string, string>
+export declare function readIncomingResponse(message: import('node:http').IncomingMessage): Promise<HttpResponse>
 
 /**
- * Fit for `User-Agent`: control characters become spaces; 256 characters at most.
+ * A copy of header fields that can be logged: the values of names that contain `auth`, `cookie`, `credential`, `key`,
+ * `password`, `secret` or `token` are `[REDACTED]`. Arrays are joined with `, `; `null` and `undefined` are dropped;
+ * other values become strings.
+ *
+ * @param headers an object, or what iterates over names and values, such as `Headers` and `Map`.
+ * @returns an object without a prototype.
+ * @throws `TypeError` when `headers` is no object, or a value is a symbol or a function.
+ */
+export declare function sanitizeHeaders(headers?: object | Iterable<readonly [string, unknown]> | null | undefined): Record<string, string>
+
+/**
+ * Text that can be sent as `User-Agent`: whatever is not visible ASCII becomes a space, several spaces become one, and
+ * 256 characters are left at most.
  *
  * @throws `TypeError` when `text` is not a string.
  */

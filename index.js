@@ -852,5 +852,6 @@ module.exports.httpText = nativeBinding.httpText
 module.exports.isSensitiveHeaderName = nativeBinding.isSensitiveHeaderName
 module.exports.parseChecksumFile = nativeBinding.parseChecksumFile
 module.exports.parseRetryAfterHeader = nativeBinding.parseRetryAfterHeader
+module.exports.readIncomingResponse = nativeBinding.readIncomingResponse
 module.exports.sanitizeHeaders = nativeBinding.sanitizeHeaders
 module.exports.sanitizeUserAgent = nativeBinding.sanitizeUserAgent

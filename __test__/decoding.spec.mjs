@@ -85,3 +85,9 @@ test('a body in an encoding that was not advertised is left as it is', async (t)
   const origin = await originOf(t, 'x-rot13', 'uryyb')
   assert.equal((await httpRequest(origin.url)).text(), 'uryyb')
 })
+
+test('a body in codings without end rejects, and harms nobody', async (t) => {
+  const origin = await originOf(t, 'gzip,'.repeat(10_000), gzipSync(text))
+  const error = await rejection(httpRequest(origin.url))
+  assert.equal(error.code, 'ERR_DECODE')
+})

@@ -5,8 +5,8 @@ import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 
 const require = createRequire(import.meta.url)
-const gets = ['httpGetJson', 'httpGetText']
-const requests = ['httpRequest', 'httpJson', 'httpText', ...gets, 'HttpResponseError']
+const requests = ['httpRequest', 'httpDownload', 'httpGetJson', 'httpGetText']
+const requestsToo = ['httpJson', 'httpText', 'HttpResponseError']
 const helpers = {
   'checksum-file': ['fetchChecksumFile', 'parseChecksumFile'],
   headers: ['parseRetryAfterHeader', 'sanitizeHeaders', 'isSensitiveHeaderName', 'basicAuthHeader'],
@@ -19,18 +19,17 @@ const helpers = {
     'getSocketCallerUserAgent',
   ],
 }
-const http = [...requests, 'httpDownload', ...Object.values(helpers).flat()]
-const types = ['request-types', 'response-types', 'download-types'].map((name) => [name, []])
-const modules = Object.entries({ node: http, request: requests, download: ['httpDownload'] })
+const http = [...requests, ...requestsToo, ...Object.values(helpers).flat()]
+/** Older names of the modules. */
+const aliases = ['node', 'request', 'download', 'response-types', 'request-types', 'download-types']
 
+const ROOT = '@socketsecurity/registry'
 const entries = [
-  ['@socketsecurity/registry', [...http, 'downloadWithLock']],
-  ['@socketsecurity/registry/lib/http-request', http],
-  ['@socketsecurity/registry/lib/download-lock', ['downloadWithLock']],
-  ...[...modules, ...types, ...Object.entries(helpers)].map(([name, names]) => [
-    `@socketsecurity/registry/lib/http-request/${name}`,
-    names,
-  ]),
+  [ROOT, [...http, 'downloadWithLock']],
+  [`${ROOT}/lib/http-request`, http],
+  ...aliases.map((alias) => [`${ROOT}/lib/http-request/${alias}`, http]),
+  ...Object.entries(helpers).map(([name, names]) => [`${ROOT}/lib/http-request/${name}`, names]),
+  [`${ROOT}/lib/download-lock`, ['downloadWithLock']],
 ]
 
 for (const [entry, names] of entries) {
@@ -69,9 +68,23 @@ test('a function is the same at every entry that has it', () => {
 test('every entry has types', () => {
   const manifest = require.resolve('@socketsecurity/registry/package.json')
   const { exports } = require(manifest)
-  for (const [entry] of entries.map(([name]) => [name.replace('@socketsecurity/registry', '.')])) {
-    assert.ok(existsSync(join(dirname(manifest), exports[entry].types)), `types of ${entry}`)
+  for (const [entry] of entries) {
+    const { types } = exports[entry.replace(ROOT, '.')]
+    assert.ok(existsSync(join(dirname(manifest), types)), `types of ${entry}`)
   }
+})
+
+test('a module of helpers has nothing else', () => {
+  for (const [name, names] of Object.entries(helpers)) {
+    const exported = require(`${ROOT}/lib/http-request/${name}`)
+    assert.deepEqual(Object.keys(exported).sort(), [...names].sort(), name)
+  }
+})
+
+test('every entry of the manifest is known here', () => {
+  const { exports } = require(`${ROOT}/package.json`)
+  const known = entries.map(([entry]) => entry.replace(ROOT, '.'))
+  assert.deepEqual(Object.keys(exports).sort(), [...known, './package.json'].sort())
 })
 
 test('nothing else of the package can be reached', () => {

@@ -216,3 +216,17 @@ test('an attempt that timed out closes its connection', async (t) => {
   }
   assert.equal(origin.sockets.size, 0)
 })
+
+test('only own properties of headers are sent', async (t) => {
+  const origin = await startOrigin(t)
+  Object.defineProperty(Object.prototype, 'x-polluted', {
+    value: 'yes',
+    enumerable: true,
+    configurable: true,
+    writable: true,
+  })
+  t.after(() => delete Object.prototype['x-polluted'])
+  await httpRequest(origin.url, { headers: { 'x-own': 'yes' } })
+  const [{ headers }] = origin.requests
+  assert.deepEqual([headers['x-own'], headers['x-polluted']], ['yes', undefined])
+})

@@ -5,7 +5,7 @@ const scripts = require('./scripts.js')
 
 native.install(scripts)
 
-const { HttpResponseError } = scripts
+const { HttpResponseError, collect } = scripts
 const {
   basicAuthHeader,
   buildUserAgent,
@@ -27,15 +27,14 @@ const {
   sanitizeUserAgent,
 } = native
 
-const chainUserAgents = (...hops) => native.chainUserAgents(hops)
+/** The addon reads no arguments of any number. */
+function chainUserAgents(...agents) {
+  return native.chainUserAgents(agents.flat())
+}
 
-/** Reads an answer of Node's own client. */
+/** The addon reads no streams. */
 async function readIncomingResponse(message) {
-  const { headers = {}, statusCode = 0, statusMessage } = message
-  const chunks = []
-  for await (const chunk of message) chunks.push(Buffer.from(chunk))
-  const body = await decodeBody(Buffer.concat(chunks), headers['content-encoding'])
-  return native.responseFrom(statusCode, statusMessage ?? '', headers, body)
+  return native.readIncomingResponse(message, await collect(message))
 }
 
 // One by one: tools that read exports from the source, Node's import among them, see these.

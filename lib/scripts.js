@@ -30,6 +30,19 @@ async function send(source, write, end) {
   }
 }
 
+/** The chunks of a stream as bytes; nothing of what is no stream. */
+async function collect(source) {
+  if (typeof source?.[Symbol.asyncIterator] !== 'function') return undefined
+  const chunks = []
+  for await (const chunk of source) {
+    // Somebody may have asked the stream for text.
+    chunks.push(typeof chunk === 'string' ? Buffer.from(chunk, source.readableEncoding) : chunk)
+  }
+  // A stream that was destroyed before ends without an error. This is the one that Node gives otherwise.
+  if (source.readableAborted) throw Object.assign(new Error('aborted'), { code: 'ECONNRESET' })
+  return chunks
+}
+
 /** The body of an answer as a stream. `read` resolves with a chunk, or with null at its end; `close` gives it up. */
 function receive(head, read, close, signal) {
   const stream = new Readable({
@@ -48,4 +61,4 @@ function receive(head, read, close, signal) {
   return signal ? addAbortSignal(signal, stream) : stream
 }
 
-module.exports = { HttpResponseError, receive, send }
+module.exports = { HttpResponseError, collect, receive, send }

@@ -262,6 +262,20 @@ pub fn redacted(url: &Url) -> String {
     url.into()
 }
 
+/// The same for text that may be no URL, for messages of one line. Text without anything to hide stays as it is.
+pub fn redacted_text(text: &str) -> String {
+    // `user:password@host` is one as well: of the scheme `user`.
+    if let Some(url) = Url::parse(text).ok().filter(Url::has_host) {
+        let shown = redacted(&url);
+        let is_plain = text.chars().all(|character| character.is_ascii_graphic());
+        return if shown == url.as_str() && is_plain { text.to_owned() } else { shown };
+    }
+    // It may still hold a password before an `@`, or a token behind `?` or `#`.
+    let path = text.split(['?', '#']).next().unwrap_or_default();
+    let shown = path.rsplit('@').next().unwrap_or_default();
+    shown.chars().map(|character| if character.is_control() { ' ' } else { character }).collect()
+}
+
 /// The name that Node gives this operating system error, or `None` where no caller would switch on it.
 ///
 /// Goes by [`io::ErrorKind`], which std maps from errno and from Windows codes alike.
@@ -332,6 +346,21 @@ mod tests {
         assert_eq!(redacted(&url), "https://host:8443/a?b=c");
         let url = Url::parse("https://host/a?X-Amz-Signature=abc&part=2").unwrap();
         assert_eq!(redacted(&url), "https://host/a?X-Amz-Signature=REDACTED&part=2");
+    }
+
+    #[test]
+    fn text_that_may_be_no_url_loses_them_too() {
+        for (text, shown) in [
+            ("https://host", "https://host"),
+            ("https://host/a?b=c", "https://host/a?b=c"),
+            ("https://user:pass@host", "https://host/"),
+            ("https://host/\r\nx#secret", "https://host/x"),
+            ("/a?token=secret", "/a"),
+            ("user:pass@[host\n/a", "[host /a"),
+            ("", ""),
+        ] {
+            assert_eq!(redacted_text(text), shown);
+        }
     }
 
     #[test]

@@ -8,7 +8,8 @@
 //! 3  operation/   one verb a file: request, download, locked; what they share: attempt, hooks, flight, progress
 //! 2  io/          one outside thing a file: transport (the only reqwest), resolve, tls, decode,
 //!                 lock (the only file locks), watch, staging (the only writer of destinations), writer, digest, patience
-//! 1  policy/      decisions without I/O: retry, redirect, proxy, headers, holder, resume, integrity
+//! 1  policy/      decisions without I/O: retry, redirect, proxy, headers, holder, resume, integrity, user_agent,
+//!                 checksum_file, error_message
 //! 0  error, options, listeners, outgoing
 //! ```
 //!

@@ -1,1 +1,1 @@
-export type { HttpDownloadOptions, HttpDownloadResult } from '../../index.js'
+export * from '../http-request.js'

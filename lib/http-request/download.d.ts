@@ -1,1 +1,1 @@
-export { type HttpDownloadOptions, type HttpDownloadResult, httpDownload } from '../../index.js'
+export * from '../http-request.js'

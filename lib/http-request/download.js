@@ -1,5 +1,3 @@
 'use strict'
 
-const { httpDownload } = require('../index.js')
-
-module.exports = { httpDownload }
+module.exports = require('../http-request.js')

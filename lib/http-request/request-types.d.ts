@@ -1,1 +1,1 @@
-export type { HttpHooks, HttpRequestOptions } from '../../index.js'
+export * from '../http-request.js'

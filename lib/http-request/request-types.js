@@ -1,4 +1,3 @@
 'use strict'
 
-// Types only.
-module.exports = {}
+module.exports = require('../http-request.js')

@@ -1,11 +1,1 @@
-export {
-  type HttpHooks,
-  type HttpRequestOptions,
-  type HttpResponse,
-  HttpResponseError,
-  httpGetJson,
-  httpGetText,
-  httpJson,
-  httpRequest,
-  httpText,
-} from '../../index.js'
+export * from '../http-request.js'

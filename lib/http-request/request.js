@@ -1,12 +1,3 @@
 'use strict'
 
-const {
-  HttpResponseError,
-  httpGetJson,
-  httpGetText,
-  httpJson,
-  httpRequest,
-  httpText,
-} = require('../index.js')
-
-module.exports = { HttpResponseError, httpGetJson, httpGetText, httpJson, httpRequest, httpText }
+module.exports = require('../http-request.js')

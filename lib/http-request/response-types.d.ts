@@ -1,1 +1,1 @@
-export type { HttpResponse } from '../../index.js'
+export * from '../http-request.js'

@@ -12,7 +12,7 @@ use crate::error::{Error, Kind};
 use crate::node::bridge::property;
 use crate::node::environment::Environment;
 use crate::node::error::to_js;
-use crate::policy::user_agent;
+use crate::policy::user_agent::{Platform, default_user_agent};
 
 /// `undefined` and `null` are no options; anything but an object is refused.
 pub fn read<T: FromNapiValue>(env: &Env, options: Option<Unknown<'_>>) -> napi::Result<Option<T>> {
@@ -114,7 +114,7 @@ fn fields(env: &Env, list: &str, value: Unknown) -> napi::Result<HeaderMap> {
         return Err(wrong_type(env, list, "an object of strings", value));
     }
     let fields = Object::from_unknown(value)?;
-    for name in Object::keys(&fields)? {
+    for name in own_names(&fields)? {
         let value = fields.get_property_unchecked(env.create_string(&name)?)?;
         let shown = format!("{list}[{name:?}]");
         let text = string(env, &shown, value)?;
@@ -128,44 +128,49 @@ fn fields(env: &Env, list: &str, value: Unknown) -> napi::Result<HeaderMap> {
     Ok(headers)
 }
 
+/// The names of an object's own properties: what a program has put on `Object.prototype` is not meant to be sent.
+fn own_names(object: &Object) -> napi::Result<Vec<String>> {
+    let mut own = Vec::new();
+    for name in Object::keys(object)? {
+        if object.has_own_property(&name)? {
+            own.push(name);
+        }
+    }
+    Ok(own)
+}
+
 /// Each character a byte, as Node sends it; `None` for what does not fit or must not be in a field.
 fn latin_1(text: &str) -> Option<HeaderValue> {
     let bytes: Option<Vec<u8>> = text.chars().map(|character| u8::try_from(u32::from(character)).ok()).collect();
     HeaderValue::from_bytes(&bytes?).ok()
 }
 
-/// `socket-registry/<version> node/v<version> <platform>/<arch>`, with Node's names for both, and the caller's behind it.
+/// Our `User-Agent`, and the caller's behind it.
 fn user_agent(env: &Env, caller: Option<&str>) -> HeaderValue {
-    // The same for every environment of the process.
-    static TEXT: OnceLock<HeaderValue> = OnceLock::new();
-    let ours = TEXT.get_or_init(|| compose_user_agent(env));
-    let chained = caller.map(|caller| user_agent::chain(&[ours.to_str().unwrap_or_default(), caller]));
-    chained.and_then(|text| HeaderValue::try_from(text).ok()).unwrap_or_else(|| ours.clone())
-}
-
-fn compose_user_agent(env: &Env) -> HeaderValue {
-    let text = agent_of(env, "socket-registry", env!("CARGO_PKG_VERSION"));
+    let text = default_user_agent(platform(env), caller);
     HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static("socket-registry"))
 }
 
-/// A product with what it runs on.
-pub fn agent_of(env: &Env, name: &str, version: &str) -> String {
-    let node = env.get_node_version().map_or_else(
-        |_| "unknown".to_owned(),
-        |version| format!("v{}.{}.{}", version.major, version.minor, version.patch),
-    );
-    let platform = match std::env::consts::OS {
-        "macos" => "darwin",
-        "windows" => "win32",
-        other => other,
-    };
-    let architecture = match std::env::consts::ARCH {
-        "x86_64" => "x64",
-        "aarch64" => "arm64",
-        "x86" => "ia32",
-        other => other,
-    };
-    format!("{name}/{version} node/{node} {platform}/{architecture}")
+/// Node and what it runs on, with its own names. The same for every environment of the process.
+pub fn platform(env: &Env) -> &'static Platform {
+    static PLATFORM: OnceLock<Platform> = OnceLock::new();
+    PLATFORM.get_or_init(|| Platform {
+        node: env.get_node_version().map_or_else(
+            |_| "unknown".to_owned(),
+            |version| format!("v{}.{}.{}", version.major, version.minor, version.patch),
+        ),
+        system: match std::env::consts::OS {
+            "macos" => "darwin",
+            "windows" => "win32",
+            other => other,
+        },
+        architecture: match std::env::consts::ARCH {
+            "x86_64" => "x64",
+            "aarch64" => "arm64",
+            "x86" => "ia32",
+            other => other,
+        },
+    })
 }
 
 pub fn function<F: FromNapiValue>(env: &Env, name: &str, value: Unknown<'_>) -> napi::Result<F> {

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+use bytes::Bytes;
 use napi::bindgen_prelude::{
     ArrayBuffer, BufferSlice, FromNapiValue, Function, FunctionCallContext, FunctionRef, JsObjectValue, Object, This,
     Uint8ArraySlice, Undefined, Unknown,
@@ -161,7 +162,7 @@ pub fn response_with<'env>(
     wire: Option<Wire>,
     signal: Option<Object<'env>>,
 ) -> napi::Result<Handle> {
-    let Response { status, status_text, headers: fields, body: bytes, stream: _, url: _, attempts } = response;
+    let Response { status, status_text, headers: fields, body, stream: _, url: _, attempts } = response;
     let raw_response = match wire {
         Some(wire) => {
             let mut head = Object::new(env)?;
@@ -172,55 +173,57 @@ pub fn response_with<'env>(
         }
         None => None,
     };
-    let body = if bytes.len() <= COPY_MAX {
-        BufferSlice::copy_from(env, &bytes)?
-    } else {
-        BufferSlice::from_data(env, bytes)?
-    };
-    let response = HttpResponse {
-        attempts,
-        raw_response,
-        ..with_methods(env, status.as_u16(), status_text, headers(env, &fields)?, body)?
-    };
-    handle(env, response)
+    let head = Head { status: status.as_u16(), status_text, headers: headers(env, &fields)?, attempts };
+    complete(env, head, body, raw_response)
 }
 
-/// The same of an answer that came by other ways.
-pub fn response_of(
-    env: &Env,
-    status: u16,
-    status_text: String,
-    headers: Object,
-    body: BufferSlice,
-) -> napi::Result<Handle> {
-    handle(env, with_methods(env, status, status_text, headers, body)?)
+/// What stands before a body.
+pub struct Head<'env> {
+    pub status: u16,
+    pub status_text: String,
+    pub headers: Object<'env>,
+    pub attempts: u32,
 }
 
-fn with_methods<'env>(
+/// The object that callers get, from its parts.
+pub fn complete<'env>(
     env: &'env Env,
-    status: u16,
-    status_text: String,
-    headers: Object<'env>,
-    body: BufferSlice<'env>,
-) -> napi::Result<HttpResponse<'env>> {
+    head: Head<'env>,
+    bytes: Bytes,
+    raw_response: Option<Object<'env>>,
+) -> napi::Result<Handle> {
+    let Head { status, status_text, headers, attempts } = head;
     let methods = &instance(env)?.methods;
-    Ok(HttpResponse {
+    let response = HttpResponse {
         ok: (200..300).contains(&status),
         status,
         status_text,
         headers,
-        body,
+        body: buffer(env, bytes)?,
         text: methods.text.borrow_back(env)?,
         json: methods.json.borrow_back(env)?,
         array_buffer: methods.array_buffer.borrow_back(env)?,
-        attempts: 1,
-        raw_response: None,
-    })
+        attempts,
+        raw_response,
+    };
+    handle(env, response)
+}
+
+pub fn buffer(env: &Env, bytes: Bytes) -> napi::Result<BufferSlice<'_>> {
+    if bytes.len() <= COPY_MAX { BufferSlice::copy_from(env, &bytes) } else { BufferSlice::from_data(env, bytes) }
 }
 
 pub fn headers<'env>(env: &'env Env, fields: &http::HeaderMap) -> napi::Result<Object<'env>> {
+    header_object(env, joined(fields))
+}
+
+pub fn header_object(
+    env: &Env,
+    fields: impl IntoIterator<Item = (impl AsRef<str>, Joined)>,
+) -> napi::Result<Object<'_>> {
     let mut object = Object::new(env)?;
-    for (name, value) in joined(fields) {
+    for (name, value) in fields {
+        let name = name.as_ref();
         match value {
             Joined::One(value) => object.set_named_property(name, value)?,
             Joined::Many(values) => object.set_named_property(name, values)?,

@@ -1,5 +1,7 @@
 //! How header fields are shown to callers, and which of them are secret.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use http::header::{HeaderMap, HeaderValue, SET_COOKIE};
 
 /// The value or values of one field name, as Node shows them.
@@ -56,13 +58,6 @@ pub fn text(value: &HeaderValue) -> String {
     }
 }
 
-/// Whether a field of this name is hidden from logs.
-pub fn is_sensitive_name(name: &str) -> bool {
-    const PARTS: [&str; 7] = ["auth", "cookie", "credential", "key", "password", "secret", "token"];
-    let name = name.to_ascii_lowercase();
-    PARTS.iter().any(|part| name.contains(part))
-}
-
 /// Whether the name of a header field or query parameter says that its value is secret.
 pub fn is_credential_name(name: &str) -> bool {
     const PARTS: [&str; 12] = [
@@ -84,6 +79,19 @@ pub fn is_credential_name(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     PARTS.iter().any(|part| name.contains(part))
         || name.split(|character: char| !character.is_ascii_alphanumeric()).any(|word| WORDS.contains(&word))
+}
+
+/// Whether the value of this field is to be kept out of logs. Wider than [`is_credential_name`]: a value that is hidden for
+/// nothing does no harm in a log.
+pub fn is_sensitive_name(name: &str) -> bool {
+    const PARTS: [&str; 7] = ["auth", "cookie", "credential", "key", "password", "secret", "token"];
+    let name = name.to_lowercase();
+    PARTS.iter().any(|part| name.contains(part))
+}
+
+/// The value of `Authorization` for a token: the name of the user, without a password (RFC 7617).
+pub fn basic_auth(token: &str) -> String {
+    format!("Basic {}", STANDARD.encode(format!("{token}:")))
 }
 
 #[cfg(test)]
@@ -139,5 +147,22 @@ mod tests {
         for name in ["accept", "content-type", "range", "if-range", "user-agent", "x-request-id", "keyboard"] {
             assert!(!is_credential_name(name), "{name}");
         }
+    }
+
+    #[test]
+    fn sensitive_names_contain_a_telling_part_in_any_case() {
+        for name in ["AUTHORIZATION", "x-Api-Key", "set-cookie", "my-credentials", "password", "x-SECRET-x", "tokens"] {
+            assert!(is_sensitive_name(name), "{name}");
+        }
+        for name in ["", "accept", "content-type", "x-request-id", "etag"] {
+            assert!(!is_sensitive_name(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_token_is_a_user_without_a_password() {
+        assert_eq!(basic_auth("abc"), "Basic YWJjOg==");
+        assert_eq!(basic_auth("ü"), "Basic w7w6");
+        assert_eq!(basic_auth(""), "Basic Og==");
     }
 }

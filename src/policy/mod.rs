@@ -1,6 +1,7 @@
 //! Floor 1: decisions. No I/O; clocks and randomness are arguments, so every rule has an exact test.
 
 pub mod checksum_file;
+pub mod error_message;
 pub mod headers;
 pub mod holder;
 pub mod integrity;
