@@ -70,6 +70,15 @@ pub struct Landing {
     pub result: Result<Downloaded>,
     /// Whether the flight verified what this caller expects.
     pub is_verified: bool,
+    /// Whether a callback of the caller who started it has ended the flight, which is nothing to this one.
+    is_ended_by_another: bool,
+}
+
+impl Landing {
+    /// The outcome for this caller; `None` when it has to fly again.
+    pub fn own_result(self) -> Option<Result<Downloaded>> {
+        (!self.is_ended_by_another).then_some(self.result)
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -93,7 +102,7 @@ impl Flights {
     {
         let Passenger { started, limit, lock_path, listeners: Listeners { report, mut on_wait }, cancel, expected } =
             passenger;
-        let flight = self.join(destination, expected, download);
+        let (flight, is_starter) = self.join(destination, expected, download);
         let is_verified = flight.expected == *expected;
         let stop = cancel.child_token();
         let outcome = async {
@@ -106,25 +115,34 @@ impl Flights {
             Some(report) => reported(flight.progress.subscribe(), report, outcome, &stop).await,
             None => outcome.await,
         };
+        // Nobody else can abort a flight that has callers.
+        let is_aborted = matches!(&*flight.outcome.borrow(), Some(Err(error)) if error.kind() == Kind::Aborted);
+        let is_ended_by_another = is_aborted && !is_starter && !cancel.is_cancelled();
         if result.is_err() {
             self.leave(flight).await;
         }
-        Landing { result, is_verified }
+        Landing { result, is_verified, is_ended_by_another }
     }
 
-    fn join<F>(&self, destination: &Path, expected: &Expected, download: impl FnOnce(Controls) -> F) -> Arc<Flight>
+    /// The flight, and whether it was started now.
+    fn join<F>(
+        &self,
+        destination: &Path,
+        expected: &Expected,
+        download: impl FnOnce(Controls) -> F,
+    ) -> (Arc<Flight>, bool)
     where
         F: Future<Output = Result<Downloaded>> + Send + 'static,
     {
         let mut flights = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let under_way = flights.get(destination).and_then(Weak::upgrade);
         if let Some(flight) = under_way.filter(|flight| flight.outcome.borrow().is_none()) {
-            return flight;
+            return (flight, false);
         }
         flights.retain(|_, flight| flight.strong_count() > 0);
         let flight = Arc::new(Flight::start(expected.clone(), download));
         flights.insert(destination.to_owned(), Arc::downgrade(&flight));
-        flight
+        (flight, true)
     }
 
     /// Ends the download if this was its last caller, and waits until nothing of it is left.

@@ -20,7 +20,7 @@ use crate::io::staging::{Progress, Ready, age, observe, ready};
 use crate::io::transport::Transport;
 use crate::io::watch::watch;
 use crate::operation::download::{Downloaded, Watchers, fetch};
-use crate::operation::flight::{Controls, Flights, Landing, Listeners, Passenger, Stage};
+use crate::operation::flight::{Controls, Flights, Listeners, Passenger, Stage};
 use crate::operation::{blocking, dispose};
 use crate::options::{DownloadOptions, LockOptions};
 use crate::policy::integrity::{Digest, Expected};
@@ -79,8 +79,11 @@ pub async fn download_with_lock(
             expected: &job.download.expected,
         };
         let course = |controls| Course { transport: transport.clone(), job: job.clone(), controls };
-        let Landing { result, is_verified } =
-            flights.fly(&job.destination, passenger, |controls| course(controls).fly()).await;
+        let landing = flights.fly(&job.destination, passenger, |controls| course(controls).fly()).await;
+        let is_verified = landing.is_verified;
+        let Some(result) = landing.own_result() else {
+            continue;
+        };
         // We may have shared the download of a caller with other expectations: then the next one may be for ours.
         match result {
             Ok(downloaded) if is_verified || is_as_expected(&job, &downloaded).await? => return Ok(downloaded),
