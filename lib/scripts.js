@@ -61,4 +61,16 @@ function receive(head, read, close, signal) {
   return signal ? addAbortSignal(signal, stream) : stream
 }
 
-module.exports = { HttpResponseError, collect, receive, send }
+/** A function that reads these variables of `process.env`. It gives them only if they are others than the last time. */
+function environmentReader(names) {
+  let known = []
+  return () => {
+    const { env } = process
+    const values = names.map((name) => env[name])
+    if (values.every((value, index) => value === known[index])) return undefined
+    known = values
+    return values
+  }
+}
+
+module.exports = { HttpResponseError, collect, environmentReader, receive, send }

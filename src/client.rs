@@ -1,6 +1,5 @@
 //! Floor 4: owns what lives long (the runtime, the pool, the downloads under way) and lends it to the operations.
 
-use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -23,14 +22,17 @@ use crate::operation::request::{Response, request};
 use crate::options::{DownloadOptions, LockOptions, Network, RequestOptions};
 
 /// Threads that move bytes. More do not help one machine's network; blocking work has threads of its own.
-const WORKERS: usize = 2;
+const WORKERS: usize = 1;
 /// Ways to servers whose connections are kept: a caller that names another proxy in each call gathers nothing.
 const TRANSPORTS_MAX: usize = 64;
+
+/// Made by the first who needs it, while others wait.
+type Pool = Arc<OnceCell<Transport>>;
 
 /// Everything that outlives one call.
 #[derive(Debug, Default)]
 pub struct Client {
-    transports: Mutex<HashMap<Network, Arc<OnceCell<Transport>>>>,
+    transports: Mutex<Vec<(Arc<Network>, Pool)>>,
     flights: Flights,
 }
 
@@ -89,24 +91,27 @@ impl Client {
     }
 
     /// The pool for this way to servers; made when first needed.
-    async fn transport(&self, network: &Network) -> Result<Transport> {
+    async fn transport(&self, network: &Arc<Network>) -> Result<Transport> {
         let pool = {
             let mut transports = self.transports.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(pool) = transports.get(network) {
+            // A list: it is short, and the same network is found by its address.
+            if let Some((_, pool)) = transports.iter().find(|(known, _)| known == network) {
                 pool.clone()
             } else {
                 if transports.len() >= TRANSPORTS_MAX {
                     // Those in use live on as long as they are.
                     transports.clear();
                 }
-                transports.entry(network.clone()).or_default().clone()
+                let pool = Pool::default();
+                transports.push((network.clone(), pool.clone()));
+                pool
             }
         };
         if let Some(transport) = pool.get() {
             return Ok(transport.clone());
         }
         let network = network.clone();
-        pool.get_or_try_init(|| blocking(move || Transport::new(network))).await.cloned()
+        pool.get_or_try_init(|| blocking(move || Transport::new(&network))).await.cloned()
     }
 }
 

@@ -4,6 +4,7 @@
 //! `None` in a duration means "no limit".
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, Method};
@@ -86,7 +87,8 @@ pub struct RequestOptions {
     pub timeout: Option<Duration>,
     /// Limit of the time without a byte from the server. Counts once the request has been sent.
     pub idle_timeout: Option<Duration>,
-    pub network: Network,
+    /// Shared: seldom another than that of the call before.
+    pub network: Arc<Network>,
     /// Limit of the decoded body.
     pub max_size: Option<u64>,
     /// Whether the body is left on the wire for the caller to read, as it was sent.
@@ -105,7 +107,7 @@ impl Default for RequestOptions {
             hooks: Hooks::default(),
             timeout: Some(Duration::from_secs(30)),
             idle_timeout: None,
-            network: Network::default(),
+            network: Arc::default(),
             max_size: None,
             stream: false,
         }
@@ -122,7 +124,8 @@ pub struct DownloadOptions {
     pub timeout: Option<Duration>,
     /// Limit of the time without a byte from the server.
     pub idle_timeout: Option<Duration>,
-    pub network: Network,
+    /// Shared: seldom another than that of the call before.
+    pub network: Arc<Network>,
     /// What the file must be.
     pub expected: Expected,
     /// Whether SHA-256 and SHA-512 are computed on the way, though nothing is expected.
@@ -144,7 +147,7 @@ impl Default for DownloadOptions {
             on_retry: None,
             timeout: Some(Duration::from_secs(120)),
             idle_timeout: None,
-            network: Network::default(),
+            network: Arc::default(),
             expected: Expected::default(),
             digests: false,
             mode: None,

@@ -66,13 +66,13 @@ pub struct Answer {
 
 impl Transport {
     /// Blocks: reads the system's certificates.
-    pub fn new(network: Network) -> Result<Self> {
+    pub fn new(network: &Network) -> Result<Self> {
         let Network { tls, proxy, connect_timeout } = network;
         let mut builder = reqwest::Client::builder();
-        if let Some(limit) = connect_timeout {
+        if let Some(limit) = *connect_timeout {
             builder = builder.connect_timeout(limit);
         }
-        builder = if proxy == Proxy::None {
+        builder = if *proxy == Proxy::None {
             builder.no_proxy()
         } else {
             let proxy = proxy.clone();
@@ -80,7 +80,7 @@ impl Transport {
             builder.proxy(reqwest::Proxy::custom(move |url| proxy.of(url).ok().flatten()))
         };
         let client = builder
-            .tls_backend_preconfigured(tls::client_config(&tls)?)
+            .tls_backend_preconfigured(tls::client_config(tls)?)
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .referer(false)
@@ -97,7 +97,7 @@ impl Transport {
             .map_err(|error| {
                 Error::new(Kind::Internal, format!("The HTTP client cannot be set up: {}", chain(&error)))
             })?;
-        Ok(Self { client, proxy, connect_timeout })
+        Ok(Self { client, proxy: proxy.clone(), connect_timeout: *connect_timeout })
     }
 
     /// Sends one request and waits for the head of its answer.

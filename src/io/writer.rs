@@ -15,7 +15,7 @@ use crate::policy::resume::Record;
 /// need another one, for a name lookup, while it keeps its own.
 static WRITERS: Semaphore = Semaphore::const_new(256);
 /// Chunks that may wait for the disk: bounds memory, and hides short stalls on either side.
-const QUEUE: usize = 16;
+const QUEUE: usize = 4;
 
 /// The right to start a thread, given back when that ends.
 #[derive(Debug)]

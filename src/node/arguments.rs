@@ -102,7 +102,7 @@ pub fn headers(
         }
     }
     if let header::Entry::Vacant(absent) = headers.entry(header::USER_AGENT) {
-        let caller = environment.get("SOCKET_CALLER_USER_AGENT")?;
+        let caller = environment.get("SOCKET_CALLER_USER_AGENT");
         absent.insert(user_agent(env, caller.as_deref()));
     }
     Ok(headers)
@@ -147,8 +147,12 @@ fn latin_1(text: &str) -> Option<HeaderValue> {
 
 /// Our `User-Agent`, and the caller's behind it.
 fn user_agent(env: &Env, caller: Option<&str>) -> HeaderValue {
-    let text = default_user_agent(platform(env), caller);
-    HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static("socket-registry"))
+    static ALONE: OnceLock<HeaderValue> = OnceLock::new();
+    let written = || {
+        let text = default_user_agent(platform(env), caller);
+        HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static("socket-registry"))
+    };
+    if caller.is_some() { written() } else { ALONE.get_or_init(written).clone() }
 }
 
 /// Node and what it runs on, with its own names. The same for every environment of the process.

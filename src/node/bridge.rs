@@ -5,12 +5,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::FutureExt;
 use napi::bindgen_prelude::{JsObjectValue, Object, ToNapiValue, Unknown};
-use napi::{Env, Status, sys};
+use napi::{Env, JsString, Status, sys};
 
 use crate::client;
 use crate::error::{Error, Kind, Result};
 use crate::node::abort::Abort;
 use crate::node::error::to_js;
+use crate::node::mailbox::Deferred;
 
 /// A value in JavaScript, valid until the current callback returns.
 pub type Handle = sys::napi_value;
@@ -19,6 +20,11 @@ pub type Handle = sys::napi_value;
 pub fn handle<T: ToNapiValue>(env: &Env, value: T) -> napi::Result<Handle> {
     // SAFETY: `Env` is only ever given to us for the thread and the time of a callback.
     unsafe { T::to_napi_value(env.raw(), value) }
+}
+
+/// Bytes as a string, read as UTF-8. ASCII, as most JSON is, is only copied.
+pub fn text<'env>(env: &'env Env, bytes: &[u8]) -> napi::Result<JsString<'env>> {
+    if bytes.is_ascii() { env.create_string_latin1(bytes) } else { env.create_string(String::from_utf8_lossy(bytes)) }
 }
 
 /// Makes the promise of an operation. `start` reads the arguments and gives the operation, `convert` makes its result
@@ -32,19 +38,20 @@ where
     O: Future<Output = Result<T, Failure>> + Send + 'static,
     T: Send + 'static,
 {
-    let (deferred, promise) = env.create_deferred()?;
+    let (deferred, promise) = Deferred::new(env)?;
     let (operation, abort) = match start() {
         Ok(started) => started,
         Err(error) => {
             let error = pending_exception(env).unwrap_or(error);
-            deferred.reject(error);
+            deferred.settle(move |_| Err(error));
             return Ok(promise);
         }
     };
+    // On the heap: it is large, and would be copied on its way to the thread that runs it.
+    let operation = Box::pin(AssertUnwindSafe(operation).catch_unwind());
     let settle = async move {
-        let outcome = AssertUnwindSafe(operation).catch_unwind().await;
-        let outcome = outcome.unwrap_or_else(|_| Err(panicked().into()));
-        deferred.resolve(move |env| {
+        let outcome = operation.await.unwrap_or_else(|_| Err(panicked().into()));
+        deferred.settle(move |env| {
             let settled = std::panic::catch_unwind(AssertUnwindSafe(|| settled(env, outcome, abort, convert)));
             settled.unwrap_or_else(|_| Err(to_js(&env, panicked())))
         });

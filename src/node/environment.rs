@@ -1,64 +1,92 @@
 //! The environment of the calling JavaScript at the time of the call: a Worker may have its own, and a program may change it.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::Arc;
 
-use napi::bindgen_prelude::{JsObjectValue, Object};
 use napi::{Env, ValueType};
 
 use crate::node::arguments::string;
-use crate::node::bridge::property;
-use crate::options::Tls;
+use crate::node::instance::instance;
+use crate::options::{Network, Tls};
 use crate::policy::proxy::{Proxy, Variables};
 
-/// `process.env`.
-pub struct Environment<'env> {
-    env: &'env Env,
-    variables: Object<'env>,
+/// The variables that matter here. JavaScript reads and compares them, which costs a third of reading them from here; they seldom
+/// change.
+pub const VARIABLES: [&str; 13] = [
+    "http_proxy",
+    "HTTP_PROXY",
+    "https_proxy",
+    "HTTPS_PROXY",
+    "all_proxy",
+    "ALL_PROXY",
+    "no_proxy",
+    "NO_PROXY",
+    "NODE_EXTRA_CA_CERTS",
+    "NODE_TLS_REJECT_UNAUTHORIZED",
+    "SSL_CERT_DIR",
+    "SSL_CERT_FILE",
+    "SOCKET_CALLER_USER_AGENT",
+];
+
+/// Those of [`VARIABLES`] that are set in `process.env`, and not to nothing.
+#[derive(Clone, Default)]
+pub struct Environment {
+    variables: Rc<HashMap<&'static str, String>>,
+    /// As the variables say, without options of the caller.
+    pub network: Arc<Network>,
 }
 
-impl<'env> Environment<'env> {
-    pub fn of(env: &'env Env) -> napi::Result<Self> {
-        let process: Object = env.get_global()?.get_named_property_unchecked("process")?;
-        Ok(Self { env, variables: process.get_named_property_unchecked("env")? })
+impl Environment {
+    pub fn of(env: &Env) -> napi::Result<Self> {
+        let instance = instance(env)?;
+        if let Some(values) = instance.read_environment(env)? {
+            let mut variables = HashMap::new();
+            for (name, value) in VARIABLES.into_iter().zip(values) {
+                if value.get_type()? == ValueType::String {
+                    variables.insert(name, string(env, name, value)?);
+                }
+            }
+            variables.retain(|_, value| !value.is_empty());
+            let mut environment = Self { variables: Rc::new(variables), ..Self::default() };
+            let (tls, proxy) = (environment.tls(Vec::new()), environment.proxy());
+            environment.network = Arc::new(Network { tls, proxy, connect_timeout: None });
+            instance.environment = environment;
+        }
+        Ok(instance.environment.clone())
     }
 
-    /// A variable that is set, and not to nothing.
-    pub fn get(&self, name: &str) -> napi::Result<Option<String>> {
-        let value = property(&self.variables, name)?;
-        if value.get_type()? != ValueType::String {
-            return Ok(None);
-        }
-        string(self.env, "process.env", value).map(|value| Some(value).filter(|value| !value.is_empty()))
+    /// `name` is one of [`VARIABLES`].
+    pub fn get(&self, name: &str) -> Option<String> {
+        debug_assert!(VARIABLES.contains(&name), "{name} is not read");
+        self.variables.get(name).cloned()
     }
 
     /// In lower case or in upper case; the former wins, as in curl.
-    fn either(&self, lower: &str) -> napi::Result<Option<String>> {
-        match self.get(lower)? {
-            Some(value) => Ok(Some(value)),
-            None => self.get(&lower.to_ascii_uppercase()),
-        }
+    fn either(&self, lower: &str) -> Option<String> {
+        self.get(lower).or_else(|| self.get(&lower.to_ascii_uppercase()))
     }
 
-    pub fn proxy(&self) -> napi::Result<Proxy> {
-        let (http, https) = (self.either("http_proxy")?, self.either("https_proxy")?);
-        let all = self.either("all_proxy")?;
+    pub fn proxy(&self) -> Proxy {
+        let (http, https, all) = (self.either("http_proxy"), self.either("https_proxy"), self.either("all_proxy"));
         if http.is_none() && https.is_none() && all.is_none() {
-            return Ok(Proxy::None);
+            return Proxy::None;
         }
-        Ok(Proxy::Environment(Variables { http, https, all, no: self.either("no_proxy")? }))
+        Proxy::Environment(Variables { http, https, all, no: self.either("no_proxy") })
     }
 
-    pub fn tls(&self, ca: Vec<String>) -> napi::Result<Tls> {
-        let mut files = Vec::new();
-        for name in ["NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE"] {
-            files.extend(self.get(name)?.map(PathBuf::from));
-        }
-        let directories = self.get("SSL_CERT_DIR")?;
-        Ok(Tls {
-            verify: self.get("NODE_TLS_REJECT_UNAUTHORIZED")?.as_deref() != Some("0"),
+    pub fn tls(&self, ca: Vec<String>) -> Tls {
+        let directories = self.get("SSL_CERT_DIR");
+        Tls {
+            verify: self.get("NODE_TLS_REJECT_UNAUTHORIZED").as_deref() != Some("0"),
             ca,
-            files,
+            files: ["NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE"]
+                .into_iter()
+                .filter_map(|name| self.get(name))
+                .map(PathBuf::from)
+                .collect(),
             directories: directories.map(|list| std::env::split_paths(&list).collect()).unwrap_or_default(),
-        })
+        }
     }
 }

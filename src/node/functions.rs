@@ -12,7 +12,7 @@ use crate::client::Client;
 use crate::error::{Error, Kind};
 use crate::node::abort::{Abort, destroy};
 use crate::node::arguments::{path, url};
-use crate::node::bridge::{Handle, Thrown, handle, promise};
+use crate::node::bridge::{Handle, Thrown, handle, promise, text};
 use crate::node::error::{response_error, set_cause, to_js, to_js_with};
 use crate::node::instance::instance;
 use crate::node::listeners::on_wait;
@@ -101,7 +101,7 @@ pub fn http_text<'env>(
         if !answer.status.is_success() {
             return Err(refused(env, answer, call));
         }
-        handle(env, env.create_string(String::from_utf8_lossy(&answer.body))?)
+        handle(env, text(env, &answer.body)?)
     })
 }
 
@@ -143,7 +143,7 @@ pub fn http_get_text<'env>(
 ) -> napi::Result<Object<'env>> {
     answered(env, address, options, whole, |env, answer, _| {
         let answer = successful(env, answer)?;
-        handle(env, env.create_string(String::from_utf8_lossy(&answer.body))?)
+        handle(env, text(env, &answer.body)?)
     })
 }
 

@@ -336,7 +336,7 @@ pub fn sanitize_user_agent<'env>(env: &'env Env, text: Unknown<'env>) -> napi::R
 /// it says nothing.
 #[napi(catch_unwind, ts_return_type = "string | undefined")]
 pub fn get_socket_caller_user_agent(env: &Env) -> napi::Result<Either<String, Undefined>> {
-    let caller = Environment::of(env)?.get("SOCKET_CALLER_USER_AGENT")?;
+    let caller = Environment::of(env)?.get("SOCKET_CALLER_USER_AGENT");
     let caller = caller.map(|caller| user_agent::sanitized(&caller)).filter(|caller| !caller.is_empty());
     Ok(caller.map_or(Either::B(()), Either::A))
 }

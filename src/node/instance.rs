@@ -1,19 +1,48 @@
 //! What belongs to one JavaScript environment, the main thread's or a Worker's.
 
-use napi::bindgen_prelude::{FromNapiValue, Function, JsValuesTupleIntoVec, Object, ObjectRef, Unknown};
+use napi::bindgen_prelude::{
+    FromNapiValue, Function, FunctionRef, JsObjectValue, JsValuesTupleIntoVec, Object, ObjectRef, Unknown,
+};
 use napi::{Env, Error};
 use napi_derive::napi;
 use tokio_util::sync::CancellationToken;
 
 use crate::node::bridge::property;
+use crate::node::environment::{Environment, VARIABLES};
+use crate::node::mailbox::Mailbox;
 use crate::node::response::{self, Methods};
 
 /// Kept for the life of the environment.
 pub struct Instance {
+    pub mailbox: Mailbox,
     pub methods: Methods,
     /// Cancelled with the environment: nobody is left for whom its operations could work.
     pub life: CancellationToken,
-    scripts: Option<ObjectRef<false>>,
+    /// As last read.
+    pub environment: Environment,
+    scripts: Option<Scripts>,
+}
+
+/// What only JavaScript can do.
+struct Scripts {
+    all: ObjectRef<false>,
+    /// Called by every request, and so not looked up by name.
+    read_environment: ReadEnvironment,
+}
+
+/// Gives [`VARIABLES`] when they have changed.
+type ReadEnvironment = FunctionRef<(), Option<Vec<Unknown<'static>>>>;
+
+impl Instance {
+    /// [`VARIABLES`], when they have changed.
+    pub fn read_environment(&self, env: &Env) -> napi::Result<Option<Vec<Unknown<'_>>>> {
+        self.scripts()?.read_environment.borrow_back(env)?.call(())
+    }
+
+    fn scripts(&self) -> napi::Result<&Scripts> {
+        let missing = || Error::from_reason("Require this package by its name: its parts in JavaScript are not loaded");
+        self.scripts.as_ref().ok_or_else(missing)
+    }
 }
 
 impl Drop for Instance {
@@ -24,7 +53,13 @@ impl Drop for Instance {
 
 pub fn instance(env: &Env) -> napi::Result<&'static mut Instance> {
     if env.get_instance_data::<Instance>()?.is_none() {
-        let instance = Instance { methods: response::methods(env)?, life: CancellationToken::new(), scripts: None };
+        let instance = Instance {
+            mailbox: Mailbox::new(env)?,
+            methods: response::methods(env)?,
+            life: CancellationToken::new(),
+            environment: Environment::default(),
+            scripts: None,
+        };
         env.set_instance_data(instance, (), |_| {})?;
     }
     env.get_instance_data::<Instance>()?.ok_or_else(|| Error::from_reason("the data of the environment was lost"))
@@ -33,7 +68,10 @@ pub fn instance(env: &Env) -> napi::Result<&'static mut Instance> {
 /// Takes what only JavaScript can do, from `lib/scripts.js`: be a stream, read a stream, extend `Error`.
 #[napi(catch_unwind, skip_typescript)]
 pub fn install(env: &Env, scripts: Object) -> napi::Result<()> {
-    instance(env)?.scripts = Some(scripts.create_ref()?);
+    let reader_of: Function<Vec<&str>, Function<(), Option<Vec<Unknown>>>> =
+        scripts.get_named_property("environmentReader")?;
+    let read_environment = reader_of.call(VARIABLES.to_vec())?.create_ref()?;
+    instance(env)?.scripts = Some(Scripts { all: scripts.create_ref()?, read_environment });
     Ok(())
 }
 
@@ -42,7 +80,5 @@ pub fn script<'env, Args: JsValuesTupleIntoVec>(
     env: &'env Env,
     name: &str,
 ) -> napi::Result<Function<'env, Args, Unknown<'env>>> {
-    let missing = || Error::from_reason("Require this package by its name: its parts in JavaScript are not loaded");
-    let scripts = instance(env)?.scripts.as_ref().ok_or_else(missing)?;
-    Function::from_unknown(property(&scripts.get_value(env)?, name)?)
+    Function::from_unknown(property(&instance(env)?.scripts()?.all.get_value(env)?, name)?)
 }

@@ -16,6 +16,7 @@ mod functions;
 mod helpers;
 mod instance;
 mod listeners;
+mod mailbox;
 mod options;
 mod response;
 mod streams;

@@ -3,6 +3,7 @@
 //! Fields arrive as they are and are checked one by one, so that an error names the option and says what was expected.
 //! `undefined` means the default; defaults live in [`crate::options`].
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use napi::bindgen_prelude::{FnArgs, FromNapiValue, Function, JsObjectValue, Object, Unknown};
@@ -338,7 +339,7 @@ pub fn request_options<'env>(
     let default = RequestOptions::default();
     let environment = Environment::of(env)?;
     let Some(options) = read::<HttpRequestOptions>(env, options)? else {
-        let network = Network { tls: environment.tls(Vec::new())?, proxy: environment.proxy()?, ..default.network };
+        let network = environment.network.clone();
         let headers = headers(env, &environment, None, None)?;
         return Ok((RequestOptions { headers, network, ..default }, Call::default()));
     };
@@ -405,16 +406,19 @@ fn network(
     ca: Option<Unknown>,
     proxy: Option<Unknown>,
     connect_timeout: Option<Unknown>,
-) -> napi::Result<Network> {
+) -> napi::Result<Arc<Network>> {
+    if ca.is_none() && proxy.is_none() && connect_timeout.is_none() {
+        return Ok(environment.network.clone());
+    }
     let ca = given(ca, |value| certificates(env, value))?.unwrap_or_default();
-    Ok(Network {
-        tls: environment.tls(ca)?,
+    Ok(Arc::new(Network {
+        tls: environment.tls(ca),
         proxy: match proxy {
             Some(value) => proxy_url(env, value)?,
-            None => environment.proxy()?,
+            None => environment.proxy(),
         },
         connect_timeout: limit(env, "options.connectTimeout", connect_timeout, None)?,
-    })
+    }))
 }
 
 /// PEM, as one string or several.
@@ -471,7 +475,7 @@ pub fn download_options<'env>(
     let default = DownloadOptions::default();
     let environment = Environment::of(env)?;
     let Some(options) = read::<HttpDownloadOptions>(env, options)? else {
-        let network = Network { tls: environment.tls(Vec::new())?, proxy: environment.proxy()?, ..default.network };
+        let network = environment.network.clone();
         let headers = headers(env, &environment, None, None)?;
         return Ok((DownloadOptions { headers, network, ..default }, Attendance::default()));
     };

@@ -14,7 +14,7 @@ use napi_derive::napi;
 
 use crate::error::Error;
 use crate::io::digest::of_file;
-use crate::node::bridge::{Handle, handle, property};
+use crate::node::bridge::{Handle, handle, property, text};
 use crate::node::error::to_js;
 use crate::node::instance::instance;
 use crate::node::streams::{Wire, receive};
@@ -236,7 +236,7 @@ pub fn header_object(
 pub fn parse_json<'env>(env: &'env Env, bytes: &[u8]) -> napi::Result<Unknown<'env>> {
     let json: Object = env.get_global()?.get_named_property_unchecked("JSON")?;
     let parse: Function<JsString, Unknown> = json.get_named_property_unchecked("parse")?;
-    parse.call(env.create_string(String::from_utf8_lossy(bytes))?)
+    parse.call(text(env, bytes)?)
 }
 
 pub fn methods(env: &Env) -> napi::Result<Methods> {
@@ -244,7 +244,7 @@ pub fn methods(env: &Env) -> napi::Result<Methods> {
         text: env
             .create_function_from_closure("text", |call| {
                 let body = body_of(&call)?;
-                handle(call.env, call.env.create_string(String::from_utf8_lossy(&body))?)
+                handle(call.env, text(call.env, &body)?)
             })?
             .create_ref()?,
         json: env
