@@ -1,0 +1,128 @@
+//! What one decision costs: floor 1, and the digests of floor 2. `cargo bench --no-default-features --bench decisions`.
+//!
+//! A request makes a handful of these; all of them together should stay far below a microsecond of its some thirty.
+#![allow(missing_docs, reason = "a program")]
+
+use std::time::{Duration, SystemTime};
+
+use divan::counter::BytesCount;
+use divan::{Bencher, black_box};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use socketsecurity_registry::io::digest::Hashers;
+use socketsecurity_registry::options::{Redirects, Retry};
+use socketsecurity_registry::policy::holder::Holder;
+use socketsecurity_registry::policy::integrity::{Algorithm, parse_integrity};
+use socketsecurity_registry::policy::proxy::{Proxy, Variables};
+use socketsecurity_registry::policy::redirect::{self, Hop};
+use socketsecurity_registry::policy::resume;
+use socketsecurity_registry::policy::retry::{self, Failure};
+use socketsecurity_registry::policy::{checksum_file, headers};
+use url::Url;
+
+fn main() {
+    divan::main();
+}
+
+#[divan::bench]
+fn whether_to_retry(bencher: Bencher) {
+    let policy = Retry { retries: 3, ..Retry::default() };
+    let failure = Failure::Status { status: 503, retry_after: None };
+    bencher.bench(|| retry::decide(black_box(&policy), &Method::GET, 1, black_box(failure), 0.5));
+}
+
+#[divan::bench]
+fn retry_after_as_a_date(bencher: Bencher) {
+    let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_445_412_000);
+    bencher.bench(|| retry::retry_after(black_box("Wed, 21 Oct 2015 07:28:00 GMT"), now));
+}
+
+#[divan::bench]
+fn no_redirect(bencher: Bencher) {
+    let (policy, hop, fields) = (Redirects::default(), hop(), answer_fields());
+    bencher.bench(|| redirect::decide(&policy, 0, black_box(&hop), StatusCode::OK, &fields));
+}
+
+#[divan::bench]
+fn redirect_to_another_origin(bencher: Bencher) {
+    let (policy, hop, mut fields) = (Redirects::default(), hop(), answer_fields());
+    fields.insert(header::LOCATION, HeaderValue::from_static("https://objects.example.org/tool?signature=1"));
+    bencher.bench(|| redirect::decide(&policy, 0, black_box(&hop), StatusCode::FOUND, &fields));
+}
+
+#[divan::bench]
+fn which_proxy(bencher: Bencher) {
+    let proxy = Proxy::Environment(Variables {
+        http: None,
+        https: Some("http://proxy.example.net:3128".to_owned()),
+        all: None,
+        no: Some("localhost,127.0.0.0/8,.internal.example.net".to_owned()),
+    });
+    let url = hop().url;
+    bencher.bench(|| proxy.of(black_box(&url)).map(|proxy| proxy.is_some()));
+}
+
+#[divan::bench]
+fn whole_answer_to_a_download(bencher: Bencher) {
+    let fields = answer_fields();
+    bencher.bench(|| resume::decide(None, StatusCode::OK, black_box(&fields), Some(1026)));
+}
+
+#[divan::bench]
+fn lock_file(bencher: Bencher) {
+    let holder = br#"{"pid":1234,"startTime":1700000000000,"url":"https://example.com/tool","host":"build-7"}"#;
+    bencher.bench(|| Holder::parse(black_box(holder)));
+}
+
+#[divan::bench]
+fn integrity(bencher: Bencher) {
+    let text = "sha512-z4PhNX7vuL3xVChQ1m2AB9Yg5AULVxXcg/SpIdNs6c5H0NE8XYXysP+DGNKHfuwvY7kxvUdBeoGlODJ6+SfaPg==";
+    bencher.bench(|| parse_integrity(black_box(text)));
+}
+
+#[divan::bench]
+fn checksum_file_of_a_release(bencher: Bencher) {
+    let line = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855  tool-linux-x64.tar.gz\n";
+    let text = line.repeat(20);
+    bencher.counter(BytesCount::of_str(&text)).bench(|| checksum_file::parse(black_box(&text)).count());
+}
+
+/// What JavaScript is handed of the header, before napi makes an object of it.
+#[divan::bench]
+fn fields_for_javascript(bencher: Bencher) {
+    let fields = answer_fields();
+    bencher.bench(|| headers::joined(black_box(&fields)).count());
+}
+
+#[divan::bench(args = [Algorithm::Sha256, Algorithm::Sha512])]
+fn digest_of_64_kib(bencher: Bencher, algorithm: Algorithm) {
+    let bytes = vec![7; 64 << 10];
+    bencher.counter(BytesCount::of_slice(&bytes)).bench(|| {
+        let mut hashers = Hashers::new([algorithm]);
+        hashers.update(black_box(&bytes));
+        hashers.finish()
+    });
+}
+
+fn hop() -> Hop {
+    let mut headers = HeaderMap::new();
+    headers.insert(header::AUTHORIZATION, HeaderValue::from_static("Bearer secret"));
+    headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+    let url = Url::parse("https://api.example.com/v1/packages?limit=10").expect("a URL");
+    Hop { method: Method::GET, url, headers, with_body: false }
+}
+
+/// As nginx sends them.
+fn answer_fields() -> HeaderMap {
+    const FIELDS: [(&str, &str); 8] = [
+        ("server", "nginx/1.22.1"),
+        ("date", "Wed, 21 Oct 2015 07:28:00 GMT"),
+        ("content-type", "application/json"),
+        ("content-length", "1026"),
+        ("last-modified", "Wed, 21 Oct 2015 07:00:00 GMT"),
+        ("connection", "keep-alive"),
+        ("etag", "\"56273a90-402\""),
+        ("accept-ranges", "bytes"),
+    ];
+    let field = |(name, value)| (header::HeaderName::from_static(name), HeaderValue::from_static(value));
+    FIELDS.into_iter().map(field).collect()
+}
