@@ -21,7 +21,8 @@ use crate::operation::progress::{Report, reported};
 use crate::operation::request::{Response, request};
 use crate::options::{DownloadOptions, LockOptions, Network, RequestOptions};
 
-/// Threads that move bytes. More do not help one machine's network; blocking work has threads of its own.
+/// Threads that move bytes. A second one costs more than it gains, in wake-ups (`docs/decisions/0011-one-thread.md`); blocking work
+/// has threads of its own.
 const WORKERS: usize = 1;
 /// Ways to servers whose connections are kept: a caller that names another proxy in each call gathers nothing.
 const TRANSPORTS_MAX: usize = 64;
@@ -115,7 +116,7 @@ impl Client {
     }
 }
 
-/// Runs an operation on the threads of this library.
+/// Runs an operation on the thread of this library.
 ///
 /// They are started by the first call, and never ended: a process that exits takes them along, and nothing waits for
 /// them meanwhile.
