@@ -1,6 +1,6 @@
 'use strict'
 
-const native = require('../index.js')
+const native = require('./native.js')
 const scripts = require('./scripts.js')
 
 native.install(scripts)

@@ -12,7 +12,7 @@ const SOURCES = ['src', 'Cargo.toml', 'Cargo.lock', 'build.rs']
 export function prepare({ release = false } = {}) {
   if (!isInstalled()) run('npm ci --include=dev')
   if (release && isReleaseUpToDate()) console.log('> the release build is up to date')
-  else run(`npx napi build --platform${release ? ' --release' : ''}`)
+  else run(`npm run ${release ? 'build' : 'build:debug'}`)
 }
 
 /** npm writes this file at the end of an installation. */
@@ -22,7 +22,7 @@ function isInstalled() {
 
 function isReleaseUpToDate() {
   const addon = readdirSync(ROOT).find((name) => /^registry\..*\.node$/.test(name))
-  if (!addon || modified('index.js') === 0) return false
+  if (!addon) return false
   return modified(addon) > Math.max(...SOURCES.map(modified)) && isRelease(addon)
 }
 

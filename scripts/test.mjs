@@ -14,7 +14,7 @@ const steps = [
   ['Rust is lint-free', 'cargo clippy --locked --all-targets --quiet -- -D warnings'],
   ['the core needs no Node', 'cargo test --locked --no-default-features --quiet'],
   ['Rust tests with the binding', 'cargo test --locked --quiet'],
-  ['generated files are those of the build', 'git diff --exit-code --stat -- index.js index.d.ts'],
+  ['generated types are those of the build', 'git diff --exit-code --stat -- index.d.ts'],
   ['types compile for consumers', 'npx tsc -p __test__/types/nodenext.json'],
   ['types compile for bundlers', 'npx tsc -p __test__/types/bundler.json'],
   ['Node tests', `node --test --test-reporter=spec ${specs().join(' ')}`],

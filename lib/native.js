@@ -1,0 +1,82 @@
+'use strict'
+
+// Loads the addon: that of a variable, a build of this checkout, or the package of this platform, which npm installs beside ours.
+
+const { closeSync, existsSync, openSync, readSync } = require('node:fs')
+const { join, resolve } = require('node:path')
+const { libcOf, notLoaded, targetsOf } = require('./target.js')
+
+/** Written out, so that bundlers and tracers of files see what may be needed. */
+const PACKAGES = {
+  'darwin-arm64': () => require('@socketsecurity/registry-darwin-arm64'),
+  'darwin-x64': () => require('@socketsecurity/registry-darwin-x64'),
+  'linux-arm64-gnu': () => require('@socketsecurity/registry-linux-arm64-gnu'),
+  'linux-arm64-musl': () => require('@socketsecurity/registry-linux-arm64-musl'),
+  'linux-x64-gnu': () => require('@socketsecurity/registry-linux-x64-gnu'),
+  'linux-x64-musl': () => require('@socketsecurity/registry-linux-x64-musl'),
+  'win32-arm64-msvc': () => require('@socketsecurity/registry-win32-arm64-msvc'),
+  'win32-x64-msvc': () => require('@socketsecurity/registry-win32-x64-msvc'),
+}
+
+/** Far enough for the name of the loader, which lies behind the headers. */
+const HEAD = 4096
+
+function load() {
+  // For a program that carries the addon in itself, and has put it somewhere.
+  const given = process.env.NAPI_RS_NATIVE_LIBRARY_PATH
+  if (given) return open(resolve(given))
+
+  const { platform, arch } = process
+  const system = {
+    platform,
+    arch,
+    libc: platform === 'linux' ? libcOf(head(process.execPath)) : undefined,
+  }
+  const attempts = []
+  for (const target of targetsOf(system)) {
+    const file = join(__dirname, '..', `registry.${target}.node`)
+    const ways = existsSync(file) ? [[file, () => open(file)]] : []
+    for (const [name, way] of [...ways, [`@socketsecurity/registry-${target}`, PACKAGES[target]]]) {
+      try {
+        return way()
+      } catch (error) {
+        attempts.push({ name, error })
+      }
+    }
+  }
+  const reasons = attempts.map(({ name, error }) => [name, reasonOf(name, error)])
+  const message = notLoaded(system, require('../package.json').version, reasons)
+  const cause = attempts.find(({ name, error }) => !isMissing(name, error))?.error
+  throw Object.assign(new Error(message, cause && { cause }), { code: 'ERR_ADDON_NOT_LOADED' })
+}
+
+/** Not by require, which bundlers would want to follow. */
+function open(file) {
+  const loaded = { exports: {} }
+  process.dlopen(loaded, file)
+  return loaded.exports
+}
+
+function head(file) {
+  const bytes = Buffer.alloc(HEAD)
+  let descriptor
+  try {
+    descriptor = openSync(file, 'r')
+    readSync(descriptor, bytes, 0, HEAD, 0)
+  } catch {
+    // A process whose program is gone, or may not be read: as if it named no loader.
+  } finally {
+    if (descriptor !== undefined) closeSync(descriptor)
+  }
+  return bytes
+}
+
+function isMissing(name, error) {
+  return error.code === 'MODULE_NOT_FOUND' && error.message.includes(name)
+}
+
+function reasonOf(name, error) {
+  return isMissing(name, error) ? 'not installed' : error.message.split('\n')[0]
+}
+
+module.exports = load()
