@@ -26,12 +26,14 @@ describe('which addon', () => {
     assert.deepEqual(targetsOf({ platform: 'linux', arch: 'x', libc: 'gnu' }), [])
   })
 
-  test('the loader that a program names tells its libc', () => {
-    const program = (loader) =>
-      Buffer.concat([Buffer.from('\x7fELF\x02\x01'), Buffer.from(`\0${loader}\0`)])
-    assert.equal(libcOf(program('/lib/ld-musl-x86_64.so.1')), 'musl')
-    assert.equal(libcOf(program('/lib64/ld-linux-x86-64.so.2')), 'gnu')
-    assert.equal(libcOf(Buffer.alloc(4096)), 'gnu')
+  test('the files that are mapped tell the libc', () => {
+    const mapped = (file) =>
+      `7f80 r-xp 00028000 fe:00 1234    ${file}\n7ffc rw-p 0 00:00 0 [stack]\n`
+    assert.equal(libcOf(mapped('/usr/lib/x86_64-linux-gnu/libc.so.6')), 'gnu')
+    assert.equal(libcOf(mapped('/lib64/libc-2.17.so')), 'gnu')
+    assert.equal(libcOf(mapped('/lib/ld-musl-x86_64.so.1')), 'musl')
+    assert.equal(libcOf(mapped('/usr/lib/x86_64-linux-musl/libc.so')), 'musl')
+    assert.equal(libcOf(''), 'gnu')
   })
 
   test('every target has a package, and the loader knows it', () => {

@@ -2,7 +2,7 @@
 
 // Loads the addon: that of a variable, a build of this checkout, or the package of this platform, which npm installs beside ours.
 
-const { closeSync, existsSync, openSync, readSync } = require('node:fs')
+const { existsSync, readFileSync } = require('node:fs')
 const { join, resolve } = require('node:path')
 const { libcOf, notLoaded, targetsOf } = require('./target.js')
 
@@ -18,9 +18,6 @@ const PACKAGES = {
   'win32-x64-msvc': () => require('@socketsecurity/registry-win32-x64-msvc'),
 }
 
-/** Far enough for the name of the loader, which lies behind the headers. */
-const HEAD = 4096
-
 function load() {
   // For a program that carries the addon in itself, and has put it somewhere.
   const given = process.env.NAPI_RS_NATIVE_LIBRARY_PATH
@@ -30,7 +27,7 @@ function load() {
   const system = {
     platform,
     arch,
-    libc: platform === 'linux' ? libcOf(head(process.execPath)) : undefined,
+    libc: platform === 'linux' ? libcOf(maps()) : undefined,
   }
   const attempts = []
   for (const target of targetsOf(system)) {
@@ -57,18 +54,13 @@ function open(file) {
   return loaded.exports
 }
 
-function head(file) {
-  const bytes = Buffer.alloc(HEAD)
-  let descriptor
+function maps() {
   try {
-    descriptor = openSync(file, 'r')
-    readSync(descriptor, bytes, 0, HEAD, 0)
+    return readFileSync('/proc/self/maps', 'latin1')
   } catch {
-    // A process whose program is gone, or may not be read: as if it named no loader.
-  } finally {
-    if (descriptor !== undefined) closeSync(descriptor)
+    // No /proc here.
+    return ''
   }
-  return bytes
 }
 
 function isMissing(name, error) {

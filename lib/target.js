@@ -14,15 +14,15 @@ const TARGETS = [
   'win32-x64-msvc',
 ]
 
-/** musl and glibc have loaders of other names, and the head of a program says which one is its own. */
-const MUSL_LOADER = /\/ld-musl-/
+/** As the files of glibc are called, now and before 2.34. Those of musl have many names. */
+const GLIBC = /\/libc(?:\.so\.6|-2\.\d+\.so)$/m
 
 /**
- * The C library of a program on Linux, by its first bytes: what the process really runs with, whatever a program called `ldd`
- * says, and wherever other libraries lie. glibc when the program names no loader.
+ * The C library of a process on Linux, by the files that are mapped into it (`/proc/self/maps`): what it really runs with, whatever
+ * a program called `ldd` says, and whatever else is installed. glibc, the usual one, when nothing is known.
  */
-function libcOf(head) {
-  return MUSL_LOADER.test(head.toString('latin1')) ? 'musl' : 'gnu'
+function libcOf(maps) {
+  return maps === '' || GLIBC.test(maps) ? 'gnu' : 'musl'
 }
 
 /** The targets to try, the best first: the other libc is tried too, for a system that has both. None for other platforms. */
