@@ -1,0 +1,51 @@
+// All contenders. What one of them can do is what its module exports: json(url),
+// jsonOverH2(url), download(url, file), verified(url, file, sha256).
+
+import { measure } from '../child.mjs'
+import { isProgram } from '../prepare.mjs'
+
+const IDS = [
+  'ours',
+  'ours-request',
+  'node-http',
+  'cli-flow',
+  'fetch',
+  'undici',
+  'got',
+  'axios',
+  'node-fetch',
+  'make-fetch-happen',
+  'impit',
+  'ipull',
+  'node-downloader-helper',
+  'curl',
+  'aria2c',
+]
+
+const METHODS = ['json', 'jsonOverH2', 'download', 'verified']
+
+async function describe(id) {
+  const contender = await measure('describe.mjs', { id })
+  for (const method of METHODS) {
+    if (contender.methods.includes(method) === method in contender.cannot) {
+      throw new Error(`contenders/${id}.mjs: either export ${method}, or say in "cannot" why not`)
+    }
+  }
+  return contender
+}
+
+const contenders = await Promise.all(IDS.map(describe))
+
+/** Those that can do `method`, of those named if any are; never programs that are not installed. */
+export const able = (method, ids = IDS) =>
+  contenders
+    .filter(({ id, methods, program }) => {
+      return ids.includes(id) && methods.includes(method) && (!program || isProgram(program))
+    })
+    .map(({ id, name, kind, program }) => ({ id, name, kind, program }))
+
+/** `[name, reason]` of those that cannot. */
+export const unable = (method) =>
+  contenders
+    .filter(({ program, cannot }) => cannot[method] || (program && !isProgram(program)))
+    .map(({ name, cannot }) => [name, cannot[method] ?? 'not installed'])
