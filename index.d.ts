@@ -43,14 +43,6 @@ export declare function readIncomingResponse(
 ): Promise<HttpResponse>
 
 /**
- * Which binding artifact the generated loader actually loaded: `'native'` for
- * a native addon, otherwise the `platformArchABI` of the WASI flavor. Every
- * flavor napi-rs can build is listed, because `NAPI_RS_NATIVE_LIBRARY_PATH`
- * can point the loader at a WASI artifact this package does not build itself.
- */
-export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
-
-/**
  * The value of `Authorization` for a token: `Basic`, and the base64 of the token (UTF-8) and a colon.
  *
  * @throws `TypeError` when `token` is not a string.
