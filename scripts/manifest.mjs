@@ -32,6 +32,7 @@ export function platformManifest({ name, version, license, repository, engines }
     ...(platform === 'linux' && { libc: [abi === 'gnu' ? 'glibc' : abi] }),
     // The system cannot load a file that Yarn keeps in an archive.
     preferUnplugged: true,
+    type: 'commonjs',
     main: addon,
     files: [addon],
   }

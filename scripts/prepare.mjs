@@ -10,14 +10,20 @@ const SOURCES = ['src', 'Cargo.toml', 'Cargo.lock', 'build.rs']
 
 /** Installs what is missing and builds the addon; a release build only when something changed. */
 export function prepare({ release = false } = {}) {
-  if (!isInstalled()) run('npm ci --include=dev')
+  install('.')
   if (release && isReleaseUpToDate()) console.log('> the release build is up to date')
   else run(`npm run ${release ? 'build' : 'build:debug'}`)
 }
 
+/** Installs what the lock file of a directory names, unless that is done. */
+export function install(directory) {
+  if (!isInstalled(directory)) run(`npm ci --include=dev --prefix ${directory}`)
+}
+
 /** npm writes this file at the end of an installation. */
-function isInstalled() {
-  return modified('node_modules/.package-lock.json') >= modified('package-lock.json')
+function isInstalled(directory) {
+  const done = join(directory, 'node_modules/.package-lock.json')
+  return modified(done) >= modified(join(directory, 'package-lock.json'))
 }
 
 function isReleaseUpToDate() {

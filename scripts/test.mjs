@@ -1,11 +1,14 @@
-// npm test: everything that must hold, from a fresh clone: installs, builds, lints, and runs all tests.
+// npm test              everything that must hold, from a fresh clone: installs, builds, lints, and runs all tests
+// npm test -- --node    the Node tests alone, with the addon that is there
 
 import { spawnSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { prepare } from './prepare.mjs'
+import { install, prepare } from './prepare.mjs'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
+const CONSUMERS = '__test__/consumers'
+const isNodeOnly = process.argv.includes('--node')
 
 /** Each step: what it proves, and the command. The cheap ones come first. */
 const steps = [
@@ -26,12 +29,19 @@ function specs() {
 }
 
 try {
-  prepare()
+  if (isNodeOnly) install('.')
+  else prepare()
 } catch (error) {
   console.error(`The tests cannot start: ${error.message}`)
   process.exit(1)
 }
-for (const [proves, command] of steps) {
+try {
+  install(CONSUMERS)
+} catch (error) {
+  // Some hundred megabytes that not everybody can fetch: what needs them is skipped, and says so.
+  console.warn(`The tools of ${CONSUMERS} are missing: ${error.message}`)
+}
+for (const [proves, command] of isNodeOnly ? steps.slice(-1) : steps) {
   console.log(`\n> ${proves}: ${command}`)
   const started = performance.now()
   const { status } = spawnSync(command, { cwd: ROOT, shell: true, stdio: 'inherit' })
