@@ -61,8 +61,9 @@ describe('the packed package', {
   })
 
   after(() => {
-    registry?.close()
     for (const remove of directories) remove()
+    if (!registry) return
+    registry.close()
     // Everybody took what fits, and nothing else.
     assert.deepEqual([...new Set(registry.fetched)].sort(), [NAME, OWN].sort())
     assert.deepEqual(registry.unknown, [])

@@ -68,7 +68,8 @@ function pack(place, out) {
     cwd: place,
     encoding: 'utf8',
     shell: process.platform === 'win32',
-    stdio: ['ignore', 'pipe', 'ignore'],
+    // What npm tells on the other stream becomes part of the error, if there is one.
+    stdio: 'pipe',
   })
   const [{ filename }] = JSON.parse(output)
   const tarball = join(resolve(out), filename)
