@@ -10,14 +10,17 @@ const SOURCES = ['src', 'Cargo.toml', 'Cargo.lock', 'build.rs']
 
 /** Installs what is missing and builds the addon; a release build only when something changed. */
 export function prepare({ release = false } = {}) {
-  if (!isInstalled()) run('npm ci --include=dev')
+  install()
   if (release && isReleaseUpToDate()) console.log('> the release build is up to date')
   else run(`npm run ${release ? 'build' : 'build:debug'}`)
 }
 
-/** npm writes this file at the end of an installation. */
-function isInstalled() {
-  return modified('node_modules/.package-lock.json') >= modified('package-lock.json')
+/** Installs what the lock file of a directory names, unless it is there: npm writes a file at the end of an installation. */
+export function install(directory = '.') {
+  const isInstalled =
+    modified(`${directory}/node_modules/.package-lock.json`) >=
+    modified(`${directory}/package-lock.json`)
+  if (!isInstalled) run(`npm ci --include=dev --prefix ${directory}`)
 }
 
 function isReleaseUpToDate() {

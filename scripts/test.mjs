@@ -1,9 +1,10 @@
 // npm test: everything that must hold, from a fresh clone: installs, builds, lints, and runs all tests.
+// npm test -- --node: the Node tests alone, with the addon that is there.
 
 import { spawnSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { prepare } from './prepare.mjs'
+import { install, prepare } from './prepare.mjs'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 
@@ -25,13 +26,15 @@ function specs() {
   return names.sort().map((name) => `__test__/${name}`)
 }
 
+const onlyNode = process.argv.includes('--node')
 try {
-  prepare()
+  if (!onlyNode) prepare()
+  install('__test__/consumers')
 } catch (error) {
   console.error(`The tests cannot start: ${error.message}`)
   process.exit(1)
 }
-for (const [proves, command] of steps) {
+for (const [proves, command] of onlyNode ? steps.slice(-1) : steps) {
   console.log(`\n> ${proves}: ${command}`)
   const started = performance.now()
   const { status } = spawnSync(command, { cwd: ROOT, shell: true, stdio: 'inherit' })

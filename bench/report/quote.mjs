@@ -2,7 +2,7 @@
 
 import { readFileSync, writeFileSync } from 'node:fs'
 
-const MARKED = /(<!-- goals -->\n)[^]*?(<!-- \/goals -->)/
+const MARKED = /(<!-- goals -->\n).*?(<!-- \/goals -->)/s
 
 export function quoteGoals(document, table) {
   if (!MARKED.test(document)) throw new Error('There is no place for goals: <!-- goals -->')
