@@ -48,7 +48,9 @@ describe('installed from its tarballs', { skip, concurrency: 2 }, () => {
     tarballs = pack(packed)
     const platforms = TARGETS.map((target) => ({
       manifest: platformManifest(manifest, target),
-      tarball: tarballs.platforms.find((file) => basename(file).includes(`-${target}-`)),
+      // Deno fetches those of both libcs: whatever is in the other one, it is not loaded.
+      tarball:
+        tarballs.platforms.find((file) => basename(file).includes(`-${target}-`)) ?? tarballs.main,
     }))
     const main = { manifest: mainManifest(manifest, TARGETS), tarball: tarballs.main }
     registry = await startRegistry([main, ...platforms])
@@ -77,6 +79,7 @@ describe('installed from its tarballs', { skip, concurrency: 2 }, () => {
       USERPROFILE: home,
       SystemRoot: process.env.SystemRoot,
       npm_config_registry: registry.url,
+      NPM_CONFIG_REGISTRY: registry.url,
       npm_config_audit: 'false',
       npm_config_fund: 'false',
       npm_config_update_notifier: 'false',
@@ -124,22 +127,20 @@ describe('installed from its tarballs', { skip, concurrency: 2 }, () => {
   const origin = (t) => startOrigin(t, { body: '{"fine":true}' })
 
   const COMMON_JS = `const { httpGetJson } = require('${NAME}/lib/http-request')
-httpGetJson(process.argv[2]).then(({ fine }) => console.log({ fine }))`
+httpGetJson(process.argv[2]).then(({ fine }) => console.log(JSON.stringify({ fine })))`
   const MODULE = `import { httpGetJson } from '${NAME}/lib/http-request'
 import { downloadWithLock } from '${NAME}/lib/download-lock'
 const { fine } = await httpGetJson(process.argv[2])
 const { size } = await downloadWithLock(process.argv[2], 'file')
-console.log({ fine, size })`
-  const FINE = '{ fine: true }\n'
+console.log(JSON.stringify({ fine, size }))`
+  const FINE = '{"fine":true}\n'
+  const FINE_FILE = '{"fine":true,"size":13}\n'
 
   test('npm installs the one addon that fits, and npm ls is content', async (t) => {
     const { url } = await origin(t)
     const directory = await installed(t, { 'main.cjs': COMMON_JS, 'main.mjs': MODULE })
     assert.equal(await run(directory, process.execPath, ['main.cjs', url]), FINE)
-    assert.equal(
-      await run(directory, process.execPath, ['main.mjs', url]),
-      '{ fine: true, size: 13 }\n',
-    )
+    assert.equal(await run(directory, process.execPath, ['main.mjs', url]), FINE_FILE)
     await npm(directory, 'ls', '--all')
     const packages = readdirSync(join(directory, 'node_modules/@socketsecurity'))
     assert.deepEqual(packages.sort(), ['registry', `registry-${own}`])
@@ -169,10 +170,7 @@ console.log({ fine, size })`
     const main = `import { Worker } from 'node:worker_threads'
 new Worker(new URL('worker.mjs', import.meta.url), { argv: process.argv.slice(2) })`
     const directory = await installed(t, { 'main.mjs': main, 'worker.mjs': MODULE })
-    assert.equal(
-      await run(directory, process.execPath, ['main.mjs', url]),
-      '{ fine: true, size: 13 }\n',
-    )
+    assert.equal(await run(directory, process.execPath, ['main.mjs', url]), FINE_FILE)
   })
 
   test('TypeScript, strict, for Node.js and for bundlers', async (t) => {
@@ -236,10 +234,7 @@ export { all, fine, other }`
       define: defines,
     })
     assert.equal(await run(directory, process.execPath, ['bundle.cjs', url]), FINE)
-    assert.equal(
-      await run(directory, process.execPath, ['bundle.mjs', url]),
-      '{ fine: true, size: 13 }\n',
-    )
+    assert.equal(await run(directory, process.execPath, ['bundle.mjs', url]), FINE_FILE)
   })
 
   test('a single executable application that carries the addon', async (t) => {
@@ -314,10 +309,7 @@ test('asks', async () => expect(await httpGetJson(process.env.ORIGIN)).toEqual({
     ])
     assert.doesNotMatch(said, /build scripts/)
     assert.equal(await run(directory, process.execPath, ['main.cjs', url]), FINE)
-    assert.equal(
-      await run(directory, process.execPath, ['main.mjs', url]),
-      '{ fine: true, size: 13 }\n',
-    )
+    assert.equal(await run(directory, process.execPath, ['main.mjs', url]), FINE_FILE)
   })
 
   test("Yarn Plug'n'Play", async (t) => {
@@ -332,8 +324,26 @@ test('asks', async () => expect(await httpGetJson(process.env.ORIGIN)).toEqual({
       run(directory, process.execPath, [tool('@yarnpkg/cli-dist/bin/yarn.js'), ...args])
     await yarn('install')
     assert.equal(await yarn('node', 'main.cjs', url), FINE)
-    assert.equal(await yarn('node', 'main.mjs', url), '{ fine: true, size: 13 }\n')
+    assert.equal(await yarn('node', 'main.mjs', url), FINE_FILE)
     assert.ok(!existsSync(join(directory, 'node_modules')))
+  })
+
+  const bun = tool('@oven/bun-linux-x64/bin/bun')
+  test('Bun', { skip: !existsSync(bun) && 'it is not installed here' }, async (t) => {
+    const { url } = await origin(t)
+    const directory = project(t, { 'main.cjs': COMMON_JS, 'main.mjs': MODULE })
+    await run(directory, bun, ['install'])
+    assert.equal(await run(directory, bun, ['main.cjs', url]), FINE)
+    assert.equal(await run(directory, bun, ['main.mjs', url]), FINE_FILE)
+  })
+
+  const deno = tool('@deno/linux-x64-glibc/deno')
+  test('Deno', { skip: !existsSync(deno) && 'it is not installed here' }, async (t) => {
+    const { url } = await origin(t)
+    const directory = project(t, { 'main.cjs': COMMON_JS, 'main.mjs': MODULE })
+    await run(directory, deno, ['install', '--node-modules-dir=auto'])
+    assert.equal(await run(directory, deno, ['run', '--allow-all', 'main.cjs', url]), FINE)
+    assert.equal(await run(directory, deno, ['run', '--allow-all', 'main.mjs', url]), FINE_FILE)
   })
 
   test('publint and attw find nothing', async (t) => {
