@@ -1,7 +1,8 @@
 import { join } from 'node:path'
 import { judge } from './goals.mjs'
 import { machine, versions } from './machine.mjs'
-import { BENCH } from './prepare.mjs'
+import { BENCH, ROOT } from './prepare.mjs'
+import { quoteInto } from './report/quote.mjs'
 import { goalsTable } from './report/tables.mjs'
 import { write } from './report/write.mjs'
 import { alternate } from './rounds.mjs'
@@ -29,6 +30,7 @@ export async function main(options) {
   const whole = !options.only && !quick
   const out = options.out ?? join(BENCH, whole ? 'results' : 'results/trial')
   write(results, out)
+  if (whole && !options.out) quoteInto(join(ROOT, 'docs/performance.md'), goalsTable(results.goals))
   if (results.goals.length > 0) console.log(`\n${goalsTable(results.goals)}`)
   if (quick) console.log('\nA quick run warms up too shortly, which favours us: do not quote it.')
   const minutes = (performance.now() - started) / 60_000

@@ -6,7 +6,7 @@ import { draw } from './svg.mjs'
 
 const BARS = {
   downloads: ['download', 'download-tls', 'download-sha256'],
-  requests: ['json', 'json-tls', 'json-h2', 'json-sequential'],
+  requests: ['json-first', 'json', 'json-tls', 'json-h2', 'json-sequential'],
 }
 
 const LINES = {
