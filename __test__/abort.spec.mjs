@@ -406,6 +406,48 @@ describe('callers that share a download with the lock', () => {
   })
 })
 
+describe('a signal of which a part throws', () => {
+  const thrown = new Error('not today')
+  const fail = () => {
+    throw thrown
+  }
+  const signals = {
+    'removeEventListener, when called': { removeEventListener: fail },
+    'removeEventListener, when read': {
+      get removeEventListener() {
+        return fail()
+      },
+    },
+    'reason, when read': {
+      get reason() {
+        return fail()
+      },
+    },
+  }
+
+  for (const [what, parts] of Object.entries(signals)) {
+    test(`${what}: rejects its own call, and none beside it`, async (t) => {
+      const origin = await startOrigin(t, later(20, { body: '{}' }))
+      const listeners = []
+      const signal = Object.defineProperties(
+        {
+          aborted: false,
+          addEventListener: (_type, listener) => listeners.push(listener),
+          removeEventListener() {},
+        },
+        Object.getOwnPropertyDescriptors(parts),
+      )
+      const others = () => Array.from({ length: 8 }, () => httpGetText(origin.url))
+      const before = others()
+      const call = httpGetText(origin.url, { signal })
+      const after = others()
+      if ('reason' in signal) listeners[0]()
+      assert.equal(await rejection(call), thrown)
+      assert.deepEqual(await Promise.all([...before, ...after]), Array(16).fill('{}'))
+    })
+  }
+})
+
 /** The URL of a server whose queue of connections is full, so that no other gets through. */
 async function startDeafServer(t) {
   const { port } = await startJob(t, 'deaf-server', {}).event('listening')

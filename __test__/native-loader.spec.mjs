@@ -134,6 +134,11 @@ describe('loading', {
     assert.match(said, /cause.*GLIBC_2\.99 not found/)
   })
 
+  test('a package without its addon is not called missing', (t) => {
+    const said = loaded(installed(t, { [own]: "require('./registry.node')" }))
+    assert.match(said, new RegExp(`registry-${own}: Cannot find module './registry\\.node'`))
+  })
+
   test('a build of the checkout comes before packages', (t) => {
     const directory = installed(t, { [own]: says('own') })
     const place = join(directory, `node_modules/@socketsecurity/registry/registry.${own}.node`)

@@ -64,7 +64,8 @@ function maps() {
 }
 
 function isMissing(name, error) {
-  return error.code === 'MODULE_NOT_FOUND' && error.message.includes(name)
+  // In quotes: a file that is missing in the package is named too.
+  return error.code === 'MODULE_NOT_FOUND' && error.message.includes(`'${name}'`)
 }
 
 function reasonOf(name, error) {

@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::Error;
 use crate::node::arguments::wrong_type;
-use crate::node::bridge::property;
+use crate::node::bridge::{pending_exception, property};
 use crate::node::error::{set_cause, to_js, to_js_with};
 use crate::node::instance::instance;
 
@@ -70,6 +70,7 @@ impl Abort {
         if let Some(source) = self.source.take() {
             // The reference goes in any case.
             let _ = source.get_value(env).and_then(|object| destroy(&object));
+            let _ = pending_exception(env);
             let _ = source.unref(env);
         }
     }

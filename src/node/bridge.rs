@@ -103,8 +103,8 @@ impl From<Error> for Failure {
     }
 }
 
-/// The exception that a getter or a proxy of the caller threw while we read.
-fn pending_exception(env: &Env) -> Option<napi::Error> {
+/// The exception that a getter or a proxy of the caller threw while we read; it is pending no longer.
+pub fn pending_exception(env: &Env) -> Option<napi::Error> {
     let (mut is_pending, mut thrown) = (false, std::ptr::null_mut());
     // SAFETY: both only write to the places given, and are allowed while an exception is pending.
     unsafe {

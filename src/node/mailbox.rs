@@ -13,7 +13,7 @@ use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Env, Status, check_status, sys};
 
 use crate::error::{Error, Kind};
-use crate::node::bridge::{Handle, handle};
+use crate::node::bridge::{Handle, handle, pending_exception};
 use crate::node::error::to_js;
 use crate::node::instance::instance;
 
@@ -128,11 +128,12 @@ impl Drop for Deferred {
 
 /// On the JavaScript thread. What fails here fails because the environment is ending: then nobody waits any more.
 fn settle(env: &Env, Raw(deferred): Raw, result: napi::Result<Handle>) {
-    let settled = result.map_or_else(
+    // A getter of the caller that threw. While its exception is pending, nothing can be settled: not this promise, nor those after it.
+    let _ = pending_exception(env).map_or(result, Err).map_or_else(
         // What a callback of the caller threw goes back as it came.
         // SAFETY, here and below: each deferred gets here once, on its own thread; the values are of this callback.
-        |error| Ok(unsafe { sys::napi_reject_deferred(env.raw(), deferred, handle(env, error)?) }),
+        |error| handle(env, error).map(|error| unsafe { sys::napi_reject_deferred(env.raw(), deferred, error) }),
         |value| Ok(unsafe { sys::napi_resolve_deferred(env.raw(), deferred, value) }),
     );
-    let _ = settled.and_then(|status| check_status!(status)).and_then(|()| instance(env)?.mailbox.received(env));
+    let _ = instance(env).and_then(|instance| instance.mailbox.received(env));
 }
