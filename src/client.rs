@@ -118,8 +118,7 @@ impl Client {
 
 /// Runs an operation on the thread of this library.
 ///
-/// They are started by the first call, and never ended: a process that exits takes them along, and nothing waits for
-/// them meanwhile.
+/// The thread is started by the first call, and never ended: a process that exits takes it along, and nothing waits for it meanwhile.
 pub fn spawn<T: Send + 'static>(operation: impl Future<Output = T> + Send + 'static) -> Result<JoinHandle<T>> {
     static RUNTIME: OnceLock<Result<Runtime>> = OnceLock::new();
     let runtime = RUNTIME.get_or_init(|| {

@@ -1,0 +1,249 @@
+//! Options of downloads.
+
+use napi::bindgen_prelude::{FnArgs, FromNapiValue, Function, JsObjectValue, Object, Unknown};
+use napi::threadsafe_function::UnknownReturnValue;
+use napi::{Env, ValueType};
+use napi_derive::napi;
+
+use crate::error::{Error, Kind};
+use crate::node::arguments::{boolean, count, function, given, headers, limit, read, string, wrong_type, wrong_value};
+use crate::node::bridge::{Thrown, property};
+use crate::node::environment::Environment;
+use crate::node::error::to_js;
+use crate::node::listeners::{log_progress, report};
+use crate::node::options::{network, redirects, retry, retry_listener};
+use crate::operation::progress::Report;
+use crate::options::DownloadOptions;
+use crate::policy::integrity::{Expected, parse_integrity, parse_sha256};
+
+/// Options of `httpDownload`. Durations are milliseconds, sizes bytes.
+#[napi(object, object_to_js = false)]
+pub struct HttpDownloadOptions<'env> {
+    /// Header fields. An invalid name or value is refused before connecting.
+    ///
+    /// @default {}
+    #[napi(ts_type = "Record<string, string> | undefined")]
+    pub headers: Option<Unknown<'env>>,
+    /// Called when the size of the file is known, at most once per 50 ms, never with less than before, and with
+    /// `downloaded === total` before the promise resolves. If it throws, the download stops and rejects with that.
+    ///
+    /// @default none
+    #[napi(ts_type = "((downloaded: number, total: number) => void) | undefined")]
+    pub on_progress: Option<Unknown<'env>>,
+    /// Further attempts after one that failed for a reason that may pass.
+    ///
+    /// @default 0
+    #[napi(ts_type = "number | undefined")]
+    pub retries: Option<Unknown<'env>>,
+    /// Delay before the first further attempt; doubles with each, with up to 10 % added at random.
+    ///
+    /// @default 1000
+    #[napi(ts_type = "number | undefined")]
+    pub retry_delay: Option<Unknown<'env>>,
+    /// Total time of one attempt, redirects and body included. `0` or `Infinity`: no limit.
+    ///
+    /// @default 120000
+    #[napi(ts_type = "number | undefined")]
+    pub timeout: Option<Unknown<'env>>,
+    /// Upper bound of one delay between attempts, a `Retry-After` of the server included.
+    ///
+    /// @default 30000
+    #[napi(ts_type = "number | undefined")]
+    pub retry_delay_max: Option<Unknown<'env>>,
+    /// Whether redirects are followed. If not, a redirect is a failure.
+    ///
+    /// @default true
+    #[napi(ts_type = "boolean | undefined")]
+    pub follow_redirects: Option<Unknown<'env>>,
+    /// Redirects to follow; one more rejects with `ERR_TOO_MANY_REDIRECTS`.
+    ///
+    /// @default 5
+    #[napi(ts_type = "number | undefined")]
+    pub max_redirects: Option<Unknown<'env>>,
+    /// Expected SHA-256, in hexadecimal. Anything else rejects with `ERR_INTEGRITY` and is not published.
+    ///
+    /// @default none
+    #[napi(ts_type = "string | undefined")]
+    pub sha256: Option<Unknown<'env>>,
+    /// Expected Subresource Integrity: `sha512-…` and others, separated by spaces. Anything else rejects with
+    /// `ERR_INTEGRITY` and is not published.
+    ///
+    /// @default none
+    #[napi(ts_type = "string | undefined")]
+    pub integrity: Option<Unknown<'env>>,
+    /// Whether `sha256` and `integrity` of the result are computed while downloading, though nothing is expected.
+    ///
+    /// @default false
+    #[napi(ts_type = "boolean | undefined")]
+    pub digests: Option<Unknown<'env>>,
+    /// Permission bits, for instance `0o755`, set before the file appears. Without effect on Windows.
+    ///
+    /// @default those of a new file
+    #[napi(ts_type = "number | undefined")]
+    pub mode: Option<Unknown<'env>>,
+    /// Whether an interrupted transfer goes on where it stopped, in this call or a later one, if the server proves that
+    /// the file is the same.
+    ///
+    /// @default true
+    #[napi(ts_type = "boolean | undefined")]
+    pub resume: Option<Unknown<'env>>,
+    /// Whether the file is on the disk, not only in the system's cache, before it appears.
+    ///
+    /// @default false
+    #[napi(ts_type = "boolean | undefined")]
+    pub fsync: Option<Unknown<'env>>,
+    /// Time to connect, TLS handshake included; then `ERR_TIMEOUT`. `0` or `Infinity`: no limit.
+    ///
+    /// @default none
+    #[napi(ts_type = "number | undefined")]
+    pub connect_timeout: Option<Unknown<'env>>,
+    /// Time without a byte from the server, once the request has been sent; then `ERR_TIMEOUT`. `0` or `Infinity`: no limit.
+    ///
+    /// @default none
+    #[napi(ts_type = "number | undefined")]
+    pub idle_timeout: Option<Unknown<'env>>,
+    /// Certificates in PEM that are trusted besides the system's, the bundled ones, and those of `NODE_EXTRA_CA_CERTS`,
+    /// `SSL_CERT_FILE` and `SSL_CERT_DIR`.
+    ///
+    /// @default none
+    #[napi(ts_type = "string | readonly string[] | undefined")]
+    pub ca: Option<Unknown<'env>>,
+    /// URL of a proxy, with user and password if it needs them (`http`, `https`, `socks4`, `socks5`); `false`: none.
+    ///
+    /// @default `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`, in lower case or upper case
+    #[napi(ts_type = "string | URL | false | undefined")]
+    pub proxy: Option<Unknown<'env>>,
+    /// Called before each further attempt, with the number of the one that failed (from 1), its error, and the delay. Returns
+    /// `false` to give up, or other milliseconds to wait. If it throws, the call rejects with that.
+    ///
+    /// @default none
+    #[napi(
+        ts_type = "((attempt: number, error: Error, delay: number) => boolean | number | void | undefined) | undefined"
+    )]
+    pub on_retry: Option<Unknown<'env>>,
+    /// Gets a line with `log` each `progressInterval` per cent, unless there is `onProgress`.
+    ///
+    /// @default none
+    #[napi(ts_type = "{ log(message: string): unknown } | undefined")]
+    pub logger: Option<Unknown<'env>>,
+    /// Per cent between two lines of `logger`, 1 to 100.
+    ///
+    /// @default 10
+    #[napi(ts_type = "number | undefined")]
+    pub progress_interval: Option<Unknown<'env>>,
+    /// Ends the call: while connecting, waiting, reading and between attempts. Rejects with an `AbortError`.
+    ///
+    /// @default none
+    #[napi(ts_type = "AbortSignal | undefined")]
+    pub signal: Option<Unknown<'env>>,
+    /// Not supported: files are written natively. Anything but `undefined` is a `TypeError`.
+    ///
+    /// @default none
+    #[napi(ts_type = "undefined")]
+    pub create_write_stream: Option<Unknown<'env>>,
+}
+
+/// A function that hears of progress.
+pub type ProgressCallback<'env> = Function<'env, FnArgs<(f64, f64)>, UnknownReturnValue>;
+
+/// What of the options does not concern the download itself.
+#[derive(Default)]
+pub struct Attendance<'env> {
+    pub report: Option<Report>,
+    pub signal: Option<Unknown<'env>>,
+}
+
+/// The options, who wants to hear of progress, and the signal that ends the call.
+pub fn download_options<'env>(
+    env: &'env Env,
+    options: Option<Unknown<'env>>,
+    thrown: &Thrown,
+) -> napi::Result<(DownloadOptions, Attendance<'env>)> {
+    let default = DownloadOptions::default();
+    let environment = Environment::of(env)?;
+    let Some(options) = read::<HttpDownloadOptions>(env, options)? else {
+        let network = environment.network.clone();
+        let headers = headers(env, &environment, None, None)?;
+        return Ok((DownloadOptions { headers, network, ..default }, Attendance::default()));
+    };
+    let HttpDownloadOptions {
+        headers: fields,
+        on_progress,
+        retries,
+        retry_delay,
+        timeout,
+        retry_delay_max,
+        follow_redirects,
+        max_redirects,
+        sha256,
+        integrity,
+        digests,
+        mode,
+        resume,
+        fsync,
+        connect_timeout,
+        idle_timeout,
+        ca,
+        proxy,
+        on_retry,
+        logger,
+        progress_interval,
+        signal,
+        create_write_stream,
+    } = options;
+    if create_write_stream.is_some() {
+        let message = "The argument \"options.createWriteStream\" is not supported: files are written natively";
+        return Err(to_js(env, Error::new(Kind::ArgumentValue, message)));
+    }
+    let flag =
+        |name, value, default| given(value, |value| boolean(env, name, value)).map(|flag| flag.unwrap_or(default));
+    let download = DownloadOptions {
+        headers: headers(env, &environment, fields, None)?,
+        redirects: redirects(env, follow_redirects, max_redirects)?,
+        retry: retry(env, retries, retry_delay, retry_delay_max)?,
+        on_retry: retry_listener(env, on_retry, thrown)?,
+        timeout: limit(env, "options.timeout", timeout, default.timeout)?,
+        idle_timeout: limit(env, "options.idleTimeout", idle_timeout, default.idle_timeout)?,
+        network: network(env, &environment, ca, proxy, connect_timeout)?,
+        expected: Expected {
+            sha256: given(sha256, |value| {
+                let text = string(env, "options.sha256", value)?;
+                let wrong = || wrong_value(env, "options.sha256", "must be 64 hexadecimal digits", format!("{text:?}"));
+                parse_sha256(&text).ok_or_else(wrong)
+            })?,
+            integrity: given(integrity, |value| {
+                const RULE: &str = "must be Subresource Integrity with sha256, sha384 or sha512";
+                let text = string(env, "options.integrity", value)?;
+                parse_integrity(&text).ok_or_else(|| wrong_value(env, "options.integrity", RULE, format!("{text:?}")))
+            })?
+            .unwrap_or_default(),
+        },
+        digests: flag("options.digests", digests, default.digests)?,
+        mode: given(mode, |value| {
+            let mode = count(env, "options.mode", value)?;
+            let wrong = || wrong_value(env, "options.mode", "must be permission bits, at most 0o7777", mode);
+            Some(mode).filter(|mode| *mode <= 0o7777).ok_or_else(wrong)
+        })?,
+        resume: flag("options.resume", resume, default.resume)?,
+        fsync: flag("options.fsync", fsync, default.fsync)?,
+    };
+    let on_progress = given(on_progress, |value| report(function(env, "options.onProgress", value)?, thrown))?;
+    let interval = given(progress_interval, |value| {
+        let interval = count(env, "options.progressInterval", value)?;
+        let wrong = || wrong_value(env, "options.progressInterval", "must be per cent, 1 to 100", interval);
+        Some(interval).filter(|interval| (1..=100).contains(interval)).ok_or_else(wrong)
+    })?;
+    let logged = given(logger, |value| {
+        let wrong = || wrong_type(env, "options.logger", "an object with a function log", value);
+        if value.get_type()? != ValueType::Object {
+            return Err(wrong());
+        }
+        let logger = Object::from_unknown(value)?;
+        if property(&logger, "log")?.get_type()? != ValueType::Function {
+            return Err(wrong());
+        }
+        let log: Function<String, UnknownReturnValue> = logger.get_named_property_unchecked("log")?;
+        log_progress(log.bind(logger)?, interval.unwrap_or(10), thrown)
+    })?;
+    Ok((download, Attendance { report: on_progress.or(logged), signal }))
+}

@@ -1,0 +1,97 @@
+//! Options of locks.
+
+use std::time::Duration;
+
+use napi::Env;
+use napi::bindgen_prelude::{Function, Unknown};
+use napi::threadsafe_function::UnknownReturnValue;
+use napi_derive::napi;
+
+use crate::node::arguments::{duration, function, given, path, read, span};
+use crate::node::error::to_js;
+use crate::operation::locked::absolute;
+use crate::options::LockOptions;
+use crate::policy::holder::Holder;
+
+/// Options of `downloadWithLock`, besides those of `httpDownload`. Durations are milliseconds.
+#[napi(object, object_to_js = false)]
+pub struct DownloadWithLockOptions<'env> {
+    /// How long to wait for another process that has the lock; then `ERR_LOCK_TIMEOUT`.
+    ///
+    /// @default 60000
+    #[napi(ts_type = "number | undefined")]
+    pub lock_timeout: Option<Unknown<'env>>,
+    /// A holder that has shown no sign of life for this long is passed over.
+    ///
+    /// @default 300000
+    #[napi(ts_type = "number | undefined")]
+    pub stale_timeout: Option<Unknown<'env>>,
+    /// How often to look where the operating system cannot wake a waiter.
+    ///
+    /// @default 1000
+    #[napi(ts_type = "number | undefined")]
+    pub poll_interval: Option<Unknown<'env>>,
+    /// Directory of lock files.
+    ///
+    /// @default `.locks` beside the destination
+    #[napi(ts_type = "string | undefined")]
+    pub locks_dir: Option<Unknown<'env>>,
+    /// How long a file that another process published must stay in place before it is returned.
+    ///
+    /// @default the smaller of 250 and a quarter of `pollInterval`
+    #[napi(ts_type = "number | undefined")]
+    pub settle_delay: Option<Unknown<'env>>,
+    /// Called once, when the wait for another process begins. If it throws, the call rejects with that.
+    ///
+    /// @default none
+    #[napi(ts_type = "((holder: LockHolder) => void) | undefined")]
+    pub on_wait: Option<Unknown<'env>>,
+}
+
+/// The process that holds a lock, as its lock file tells.
+#[napi(object, object_from_js = false)]
+pub struct LockHolder {
+    pub pid: u32,
+    /// Milliseconds since 1970.
+    pub start_time: Option<f64>,
+    /// What it downloads, without credentials.
+    pub url: Option<String>,
+}
+
+impl From<Holder> for LockHolder {
+    fn from(holder: Holder) -> Self {
+        let Holder { pid, start_time, url, kernel_lock: _, refresh: _ } = holder;
+        Self { pid, start_time, url }
+    }
+}
+
+/// A function that hears of another process that holds the lock.
+pub type WaitCallback<'env> = Function<'env, LockHolder, UnknownReturnValue>;
+
+/// The options, and who wants to hear of waiting.
+pub fn lock_options<'env>(
+    env: &Env,
+    options: Option<Unknown<'env>>,
+) -> napi::Result<(LockOptions, Option<WaitCallback<'env>>)> {
+    let default = LockOptions::default();
+    let Some(options) = read::<DownloadWithLockOptions>(env, options)? else {
+        return Ok((default, None));
+    };
+    let DownloadWithLockOptions { lock_timeout, stale_timeout, poll_interval, locks_dir, settle_delay, on_wait } =
+        options;
+    let timeout = match lock_timeout {
+        // Unlike the time of an attempt, no time to wait is a wish that makes sense.
+        Some(value) => Some(duration(env, "options.lockTimeout", value)?).filter(|limit| *limit != Duration::MAX),
+        None => default.timeout,
+    };
+    let lock = LockOptions {
+        timeout,
+        stale: given(stale_timeout, |value| span(env, "options.staleTimeout", value))?.unwrap_or(default.stale),
+        poll: given(poll_interval, |value| span(env, "options.pollInterval", value))?.unwrap_or(default.poll),
+        directory: given(locks_dir, |value| path(env, "options.locksDir", value))?
+            .map(|directory| absolute(&directory).map_err(|error| to_js(env, error)))
+            .transpose()?,
+        settle: given(settle_delay, |value| span(env, "options.settleDelay", value))?,
+    };
+    Ok((lock, given(on_wait, |value| function(env, "options.onWait", value))?))
+}

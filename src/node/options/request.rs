@@ -1,0 +1,195 @@
+//! Options of requests.
+
+use napi::Env;
+use napi::bindgen_prelude::{FromNapiValue, Object, Unknown};
+use napi_derive::napi;
+
+use crate::node::arguments::{self, body, boolean, given, headers, limit, read, size};
+use crate::node::bridge::Thrown;
+use crate::node::environment::Environment;
+use crate::node::error::to_js;
+use crate::node::listeners::hooks;
+use crate::node::options::{network, redirects, retry, retry_listener};
+use crate::node::streams::{is_readable, own_headers, with_retries};
+use crate::options::RequestOptions;
+use crate::outgoing::Body;
+
+/// Options of `httpRequest`, `httpGetJson` and `httpGetText`. Durations are milliseconds.
+#[napi(object, object_to_js = false)]
+pub struct HttpRequestOptions<'env> {
+    /// Request method, in any case.
+    ///
+    /// @default 'GET'
+    #[napi(ts_type = "string | undefined")]
+    pub method: Option<Unknown<'env>>,
+    /// Header fields. An invalid name or value is refused before connecting.
+    ///
+    /// @default {}
+    #[napi(ts_type = "Record<string, string> | undefined")]
+    pub headers: Option<Unknown<'env>>,
+    /// Body, sent with `Content-Length`; a string as UTF-8. A `Readable` is streamed: without `retries`, and without following
+    /// redirects; fields of its `getHeaders()` are added.
+    ///
+    /// @default none
+    #[napi(ts_type = "string | Uint8Array | import('node:stream').Readable | null | undefined")]
+    pub body: Option<Unknown<'env>>,
+    /// Whether redirects are followed. If not, a redirect is an answer like any other.
+    ///
+    /// @default true
+    #[napi(ts_type = "boolean | undefined")]
+    pub follow_redirects: Option<Unknown<'env>>,
+    /// Redirects to follow; one more rejects with `ERR_TOO_MANY_REDIRECTS`.
+    ///
+    /// @default 5
+    #[napi(ts_type = "number | undefined")]
+    pub max_redirects: Option<Unknown<'env>>,
+    /// Further attempts after one that failed for a reason that may pass.
+    ///
+    /// @default 0
+    #[napi(ts_type = "number | undefined")]
+    pub retries: Option<Unknown<'env>>,
+    /// Delay before the first further attempt; doubles with each, with up to 10 % added at random.
+    ///
+    /// @default 1000
+    #[napi(ts_type = "number | undefined")]
+    pub retry_delay: Option<Unknown<'env>>,
+    /// Total time of one attempt, redirects and body included. `0` or `Infinity`: no limit.
+    ///
+    /// @default 30000
+    #[napi(ts_type = "number | undefined")]
+    pub timeout: Option<Unknown<'env>>,
+    /// Upper bound of one delay between attempts, a `Retry-After` of the server included.
+    ///
+    /// @default 30000
+    #[napi(ts_type = "number | undefined")]
+    pub retry_delay_max: Option<Unknown<'env>>,
+    /// Time to connect, TLS handshake included; then `ERR_TIMEOUT`. `0` or `Infinity`: no limit.
+    ///
+    /// @default none
+    #[napi(ts_type = "number | undefined")]
+    pub connect_timeout: Option<Unknown<'env>>,
+    /// Time without a byte from the server, once the request has been sent; then `ERR_TIMEOUT`. `0` or `Infinity`: no limit.
+    ///
+    /// @default none
+    #[napi(ts_type = "number | undefined")]
+    pub idle_timeout: Option<Unknown<'env>>,
+    /// Certificates in PEM that are trusted besides the system's, the bundled ones, and those of `NODE_EXTRA_CA_CERTS`,
+    /// `SSL_CERT_FILE` and `SSL_CERT_DIR`.
+    ///
+    /// @default none
+    #[napi(ts_type = "string | readonly string[] | undefined")]
+    pub ca: Option<Unknown<'env>>,
+    /// URL of a proxy, with user and password if it needs them (`http`, `https`, `socks4`, `socks5`); `false`: none.
+    ///
+    /// @default `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`, in lower case or upper case
+    #[napi(ts_type = "string | URL | false | undefined")]
+    pub proxy: Option<Unknown<'env>>,
+    /// Called before each further attempt, with the number of the one that failed (from 1), its error, and the delay. Returns
+    /// `false` to give up, or other milliseconds to wait. If it throws, the call rejects with that.
+    ///
+    /// @default none
+    #[napi(
+        ts_type = "((attempt: number, error: Error, delay: number) => boolean | number | void | undefined) | undefined"
+    )]
+    pub on_retry: Option<Unknown<'env>>,
+    /// Limit of the decoded body, in bytes; more rejects with `ERR_BODY_TOO_LARGE`. `0`: no limit. Not for `stream`.
+    ///
+    /// @default none
+    #[napi(ts_type = "number | undefined")]
+    pub max_response_size: Option<Unknown<'env>>,
+    /// Called for each attempt and each redirect. What they throw is ignored.
+    ///
+    /// @default none
+    #[napi(ts_type = "HttpHooks | undefined")]
+    pub hooks: Option<Unknown<'env>>,
+    /// Whether a status other than 200 to 299 rejects with `HttpResponseError`.
+    ///
+    /// @default false
+    #[napi(ts_type = "boolean | undefined")]
+    pub throw_on_error: Option<Unknown<'env>>,
+    /// Whether to resolve at the headers, with the body as the stream `rawResponse`: as it was sent, not decoded.
+    ///
+    /// @default false
+    #[napi(ts_type = "boolean | undefined")]
+    pub stream: Option<Unknown<'env>>,
+    /// Ends the call: while connecting, waiting, reading and between attempts. Rejects with an `AbortError`.
+    ///
+    /// @default none
+    #[napi(ts_type = "AbortSignal | undefined")]
+    pub signal: Option<Unknown<'env>>,
+}
+
+/// What of the options does not concern the core.
+#[derive(Default)]
+pub struct Call<'env> {
+    pub signal: Option<Unknown<'env>>,
+    /// A body that is a stream.
+    pub source: Option<Unknown<'env>>,
+    pub throw_on_error: bool,
+}
+
+/// The options, and what else the caller wants.
+pub fn request_options<'env>(
+    env: &'env Env,
+    options: Option<Unknown<'env>>,
+    thrown: &Thrown,
+) -> napi::Result<(RequestOptions, Call<'env>)> {
+    let default = RequestOptions::default();
+    let environment = Environment::of(env)?;
+    let Some(options) = read::<HttpRequestOptions>(env, options)? else {
+        let network = environment.network.clone();
+        let headers = headers(env, &environment, None, None)?;
+        return Ok((RequestOptions { headers, network, ..default }, Call::default()));
+    };
+    let HttpRequestOptions {
+        method,
+        headers: fields,
+        body: content,
+        follow_redirects,
+        max_redirects,
+        retries,
+        retry_delay,
+        timeout,
+        retry_delay_max,
+        connect_timeout,
+        idle_timeout,
+        ca,
+        proxy,
+        on_retry,
+        max_response_size,
+        hooks: hooks_given,
+        throw_on_error,
+        stream,
+        signal,
+    } = options;
+    let source = match content {
+        Some(value) if is_readable(value)? => Some(value),
+        _ => None,
+    };
+    let own_fields = match source {
+        Some(source) => own_headers(&Object::from_unknown(source)?)?,
+        None => None,
+    };
+    let retry = retry(env, retries, retry_delay, retry_delay_max)?;
+    if source.is_some() && retry.retries > 0 {
+        return Err(to_js(env, with_retries(retry.retries)));
+    }
+    let flag = |name, value| given(value, |value| boolean(env, name, value)).map(Option::unwrap_or_default);
+    let request = RequestOptions {
+        method: given(method, |value| arguments::method(env, value))?.unwrap_or(default.method),
+        headers: headers(env, &environment, fields, own_fields)?,
+        body: given(content.filter(|_| source.is_none()), |value| body(env, value))?.flatten().map(Body::Whole),
+        redirects: redirects(env, follow_redirects, max_redirects)?,
+        retry,
+        on_retry: retry_listener(env, on_retry, thrown)?,
+        hooks: hooks(env, hooks_given)?,
+        timeout: limit(env, "options.timeout", timeout, default.timeout)?,
+        idle_timeout: limit(env, "options.idleTimeout", idle_timeout, default.idle_timeout)?,
+        network: network(env, &environment, ca, proxy, connect_timeout)?,
+        max_size: given(max_response_size, |value| size(env, "options.maxResponseSize", value))?
+            .flatten()
+            .or(default.max_size),
+        stream: flag("options.stream", stream)?,
+    };
+    Ok((request, Call { signal, source, throw_on_error: flag("options.throwOnError", throw_on_error)? }))
+}
