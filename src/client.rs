@@ -1,4 +1,4 @@
-//! Floor 4: owns what lives long (the runtime, the pool, the downloads under way) and lends it to the operations.
+//! Floor 4: owns what lives as long as the process (the runtime, the pool, the downloads under way) and lends it to the operations.
 
 use std::path::Path;
 use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
@@ -92,7 +92,7 @@ impl Client {
     }
 
     /// The pool for this way to servers; made when first needed.
-    async fn transport(&self, network: &Arc<Network>) -> Result<Transport> {
+    pub async fn transport(&self, network: &Arc<Network>) -> Result<Transport> {
         let pool = {
             let mut transports = self.transports.lock().unwrap_or_else(PoisonError::into_inner);
             // A list: it is short, and the same network is found by its address.

@@ -23,11 +23,15 @@ pub struct Retry {
     pub delay: Duration,
     /// Upper bound of one delay, the server's `Retry-After` included.
     pub delay_max: Duration,
+    /// Whether a request that is not idempotent is left alone after a failure, unless the server cannot have carried it out.
+    pub careful: bool,
+    /// The caller's word that the request may be carried out twice, whatever its method.
+    pub idempotent: bool,
 }
 
 impl Default for Retry {
     fn default() -> Self {
-        Self { retries: 0, delay: Duration::from_secs(1), delay_max: Duration::from_secs(30) }
+        Self { retries: 0, delay: Duration::from_secs(1), delay_max: Duration::from_secs(30), careful: false, idempotent: false }
     }
 }
 
@@ -157,6 +161,43 @@ impl Default for DownloadOptions {
     }
 }
 
+/// How answers are kept and used again. See [`crate::policy::freshness`].
+#[derive(Clone, Debug)]
+pub struct Caching {
+    /// How long an answer is used without asking the server, as far as the server allows.
+    pub ttl: Ttl,
+    /// How long after that an answer may stand in for one that cannot be had.
+    pub stale_if_error: Duration,
+}
+
+impl Default for Caching {
+    fn default() -> Self {
+        Self { ttl: Ttl::default(), stale_if_error: Duration::ZERO }
+    }
+}
+
+/// By the beginning of the path.
+#[derive(Clone, Debug)]
+pub struct Ttl {
+    pub default: Duration,
+    /// Each begins with `/`.
+    pub by_prefix: Vec<(String, Duration)>,
+}
+
+impl Default for Ttl {
+    fn default() -> Self {
+        Self { default: Duration::from_secs(300), by_prefix: Vec::new() }
+    }
+}
+
+impl Ttl {
+    /// That of the longest prefix of the path.
+    pub fn of(&self, path: &str) -> Duration {
+        let matching = self.by_prefix.iter().filter(|(prefix, _)| path.starts_with(prefix.as_str()));
+        matching.max_by_key(|(prefix, _)| prefix.len()).map_or(self.default, |(_, ttl)| *ttl)
+    }
+}
+
 /// See [`crate::io::lock`] and `docs/locking.md`.
 #[derive(Clone, Debug)]
 pub struct LockOptions {
@@ -188,5 +229,19 @@ impl Default for LockOptions {
 impl LockOptions {
     pub fn settle_delay(&self) -> Duration {
         self.settle.unwrap_or_else(|| (self.poll / 4).min(Duration::from_millis(250)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_prefix_decides() {
+        let seconds = Duration::from_secs;
+        let by_prefix = vec![("/a".to_owned(), seconds(1)), ("/a/b".to_owned(), seconds(2)), ("/".to_owned(), seconds(3))];
+        let ttl = Ttl { default: seconds(9), by_prefix };
+        let of = ["/a/b/c", "/a/c", "/x", "other"].map(|path| ttl.of(path).as_secs());
+        assert_eq!(of, [2, 1, 3, 9]);
     }
 }

@@ -71,6 +71,16 @@ impl Hashers {
     }
 }
 
+/// The digest of bytes.
+pub fn of_bytes(bytes: &[u8], algorithm: Algorithm) -> Digest {
+    let bytes = match algorithm {
+        Algorithm::Sha256 => Sha256::digest(bytes).to_vec(),
+        Algorithm::Sha384 => Sha384::digest(bytes).to_vec(),
+        Algorithm::Sha512 => Sha512::digest(bytes).to_vec(),
+    };
+    Digest { algorithm, bytes }
+}
+
 /// The digests of a whole file. Takes as long as reading it does.
 pub fn of_file(path: &Path, algorithms: impl IntoIterator<Item = Algorithm>) -> io::Result<Vec<Digest>> {
     let mut hashers = Hashers::new(algorithms);

@@ -1,11 +1,13 @@
 //! Floor 2: the outside world, one thing a file. Thin: what to do is decided in [`crate::policy`].
 
+pub mod cacache;
 pub mod decode;
 pub mod digest;
 pub mod lock;
 pub mod patience;
 pub mod resolve;
 pub mod staging;
+pub mod store;
 pub mod tls;
 pub mod transport;
 pub mod watch;

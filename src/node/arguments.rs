@@ -12,6 +12,7 @@ use crate::error::{Error, Kind};
 use crate::node::bridge::property;
 use crate::node::environment::Environment;
 use crate::node::error::to_js;
+use crate::policy::address::parse_url;
 use crate::policy::user_agent::{Platform, default_user_agent};
 
 /// `undefined` and `null` are no options; anything but an object is refused.
@@ -40,7 +41,7 @@ pub fn url(env: &Env, value: Unknown) -> napi::Result<url::Url> {
         }
         _ => return Err(wrong_type(env, "url", "a string or a URL", value)),
     };
-    crate::operation::attempt::parse_url(&text).map_err(|error| to_js(env, error))
+    parse_url(&text).map_err(|error| to_js(env, error))
 }
 
 pub fn path(env: &Env, name: &str, value: Unknown) -> napi::Result<PathBuf> {

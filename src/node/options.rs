@@ -107,5 +107,6 @@ fn retry(
         delay: given(delay, |value| duration(env, "options.retryDelay", value))?.unwrap_or(default.delay),
         delay_max: given(delay_max, |value| duration(env, "options.retryDelayMax", value))?
             .unwrap_or(default.delay_max),
+        ..default
     })
 }

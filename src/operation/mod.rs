@@ -1,6 +1,7 @@
 //! Floor 3: the verbs. Each joins decisions of [`crate::policy`] with the outside world of [`crate::io`].
 
 pub mod attempt;
+pub mod cached;
 pub mod download;
 pub mod flight;
 pub mod hooks;

@@ -46,7 +46,7 @@ pub struct Digest {
 
 impl Digest {
     pub fn hex(&self) -> String {
-        self.bytes.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
+        hex::encode(&self.bytes)
     }
 
     /// As Subresource Integrity writes it: `sha512-<base64>`.

@@ -1,7 +1,11 @@
 //! Floor 1: decisions. No I/O; clocks and randomness are arguments, so every rule has an exact test.
 
+pub mod address;
+pub mod bucket;
+pub mod cache_key;
 pub mod checksum_file;
 pub mod error_message;
+pub mod freshness;
 pub mod headers;
 pub mod holder;
 pub mod integrity;

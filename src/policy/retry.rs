@@ -1,6 +1,7 @@
 //! Whether and when a failed attempt is repeated.
 //!
-//! - Network failures and timeouts are repeated, whatever the method: who asks for retries asks for that.
+//! - Network failures and timeouts are repeated, whatever the method: who asks for retries asks for that. For who is [careful](Retry::careful),
+//!   a request that is not idempotent is repeated only when it never reached the server.
 //! - 429 and 503 say "not now": repeated for every method. 408, 425, 500, 502 and 504 leave open whether the request
 //!   was carried out: repeated for idempotent methods only (RFC 9110, 9.2.2).
 //! - Attempt *k* (from 0) waits `delay * 2^k` plus up to 10 % jitter, so that many clients that failed together do not
@@ -26,6 +27,8 @@ pub enum Next {
 pub enum Failure {
     /// The server answered with this status.
     Status { status: u16, retry_after: Option<Duration> },
+    /// The server was not reached, for a reason that may pass.
+    Unsent,
     /// There was no complete answer, for a reason that may pass.
     Passing,
     /// There was no complete answer, for a reason that stays.
@@ -37,11 +40,13 @@ pub fn decide(policy: &Retry, method: &Method, attempt: u32, failure: Failure, j
     if attempt >= policy.retries {
         return Next::Stop;
     }
+    let is_idempotent = policy.idempotent || method.is_idempotent();
     let asked = match failure {
         Failure::Lasting => return Next::Stop,
-        Failure::Passing => None,
+        Failure::Passing if policy.careful && !is_idempotent => return Next::Stop,
+        Failure::Passing | Failure::Unsent => None,
         Failure::Status { status, retry_after } => {
-            let safe = matches!(status, 429 | 503) || method.is_idempotent();
+            let safe = matches!(status, 429 | 503) || is_idempotent;
             if !safe || !is_transient(status) {
                 return Next::Stop;
             }
@@ -108,7 +113,8 @@ mod tests {
 
     #[test]
     fn absurd_counts_and_delays_do_not_overflow() {
-        let policy = Retry { retries: u32::MAX, delay: Duration::MAX, delay_max: Duration::from_secs(5) };
+        let delay_max = Duration::from_secs(5);
+        let policy = Retry { retries: u32::MAX, delay: Duration::MAX, delay_max, ..Retry::default() };
         assert_eq!(decide(&policy, &Method::GET, u32::MAX - 1, Failure::Passing, 1.0), wait(5.0));
     }
 
@@ -121,6 +127,18 @@ mod tests {
         for code in [429, 503] {
             assert_eq!(decide(&policy(1), &Method::POST, 0, status(code), 0.0), wait(1.0), "{code}");
         }
+    }
+
+    #[test]
+    fn who_is_careful_repeats_nothing_that_may_have_been_carried_out() {
+        let careful = Retry { careful: true, ..policy(1) };
+        assert_eq!(decide(&careful, &Method::POST, 0, Failure::Passing, 0.0), Next::Stop);
+        assert_eq!(decide(&careful, &Method::POST, 0, Failure::Unsent, 0.0), wait(1.0));
+        assert_eq!(decide(&careful, &Method::POST, 0, status(503), 0.0), wait(1.0));
+        assert_eq!(decide(&careful, &Method::DELETE, 0, Failure::Passing, 0.0), wait(1.0));
+        let trusting = Retry { idempotent: true, ..careful };
+        assert_eq!(decide(&trusting, &Method::POST, 0, Failure::Passing, 0.0), wait(1.0));
+        assert_eq!(decide(&trusting, &Method::POST, 0, status(500), 0.0), wait(1.0));
     }
 
     #[test]

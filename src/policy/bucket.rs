@@ -1,0 +1,138 @@
+//! The index of npm's cacache: which key has which content.
+//!
+//! A bucket is a file for the keys of one hash. Each line is an entry behind its own digest, `<SHA-1 of the JSON>\t<JSON>`; the last
+//! one of a key counts, and one without `integrity` says that the key was removed. A line that does not match its digest was not
+//! written to its end, and is passed over.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use sha1::Sha1;
+use sha2::{Digest, Sha256};
+
+/// One line.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Entry {
+    pub key: String,
+    /// Of the content, as Subresource Integrity; `None`: the key was removed.
+    pub integrity: Option<String>,
+    /// When it was written, in milliseconds since 1970.
+    #[serde(default)]
+    pub time: u64,
+    /// Of the content, in bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
+    /// JSON of the writer, kept as it was written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<Box<RawValue>>,
+}
+
+/// Where all buckets are.
+pub fn directory(cache: &Path) -> PathBuf {
+    cache.join("index-v5")
+}
+
+/// Where the bucket of a key is.
+pub fn path(cache: &Path, key: &str) -> PathBuf {
+    let name = hex::encode(Sha256::digest(key));
+    directory(cache).join(&name[..2]).join(&name[2..4]).join(&name[4..])
+}
+
+/// What is appended to the bucket, in one call: begins with a line break, so that a broken line before it breaks no other.
+pub fn line(entry: &Entry) -> String {
+    // It cannot fail: there are only strings, numbers, and JSON.
+    let json = serde_json::to_string(entry).unwrap_or_default();
+    format!("\n{}\t{json}", hex::encode(Sha1::digest(&json)))
+}
+
+/// The entry of a key.
+pub fn find(bucket: &[u8], key: &str) -> Option<Entry> {
+    entries(bucket).find(|entry| entry.key == key).filter(|entry| entry.integrity.is_some())
+}
+
+/// The entries of all keys, in no order.
+pub fn latest(bucket: &[u8]) -> Vec<Entry> {
+    let mut seen = HashSet::new();
+    entries(bucket).filter(|entry| seen.insert(entry.key.clone()) && entry.integrity.is_some()).collect()
+}
+
+/// The valid lines, the last one first.
+fn entries(bucket: &[u8]) -> impl Iterator<Item = Entry> {
+    bucket.rsplit(|&byte| byte == b'\n').filter_map(|line| {
+        let (digest, json) = std::str::from_utf8(line).ok()?.split_once('\t')?;
+        let is_whole = digest == hex::encode(Sha1::digest(json));
+        is_whole.then(|| serde_json::from_str(json).ok())?
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As npm's cacache 19 wrote it, for the key `a`, without metadata.
+    const WRITTEN: &str = "\n5f982e850da5a42da04ed911e6ea7483fada7959\t{\"key\":\"a\",\"integrity\":\"\
+        sha512-z4PhNX7vuL3xVChQ1m2AB9Yg5AULVxXcg/SpIdNs6c5H0NE8XYXysP+DGNKHfuwvY7kxvUdBeoGlODJ6+SfaPg==\",\"time\":1}";
+
+    fn entry(key: &str, integrity: Option<&str>) -> Entry {
+        let metadata = RawValue::from_string("{\"b\":1,\"a\":[2]}".to_owned()).unwrap();
+        Entry {
+            key: key.to_owned(),
+            integrity: integrity.map(str::to_owned),
+            time: 1,
+            size: Some(2),
+            metadata: Some(metadata),
+        }
+    }
+
+    fn found(bucket: &str, key: &str) -> Option<String> {
+        find(bucket.as_bytes(), key).and_then(|entry| entry.integrity)
+    }
+
+    #[test]
+    fn the_last_line_of_a_key_counts() {
+        let bucket = [("a", "1"), ("b", "2"), ("a", "3")].map(|(key, sri)| line(&entry(key, Some(sri)))).concat();
+        assert_eq!(found(&bucket, "a").as_deref(), Some("3"));
+        assert_eq!(found(&bucket, "b").as_deref(), Some("2"));
+        assert_eq!(found(&bucket, "c"), None);
+        assert_eq!(latest(bucket.as_bytes()).len(), 2);
+    }
+
+    #[test]
+    fn a_line_without_integrity_removes_the_key() {
+        let bucket = [line(&entry("a", Some("1"))), line(&entry("a", None))].concat();
+        assert_eq!(found(&bucket, "a"), None);
+        assert!(latest(bucket.as_bytes()).is_empty());
+    }
+
+    #[test]
+    fn broken_lines_are_passed_over() {
+        let whole = line(&entry("a", Some("1")));
+        let later = line(&entry("a", Some("2")));
+        for broken in [&later[..later.len() - 1], &later.replace("\"2\"", "\"9\""), "\n\t", "\n", "\nx", "\n\u{0}\t{}"] {
+            assert_eq!(found(&format!("{whole}{broken}"), "a").as_deref(), Some("1"), "{broken:?}");
+            assert_eq!(found(&format!("{broken}{whole}"), "a").as_deref(), Some("1"), "{broken:?}");
+        }
+        let mut bytes = whole.into_bytes();
+        bytes.extend(b"\n\xff\xfe\t{}");
+        assert!(find(&bytes, "a").is_some());
+    }
+
+    #[test]
+    fn metadata_stays_as_it_was_written() {
+        let bucket = line(&entry("tab\tand\nline", Some("1")));
+        assert_eq!(bucket.matches('\n').count(), 1);
+        let entry = find(bucket.as_bytes(), "tab\tand\nline").unwrap();
+        assert_eq!(entry.metadata.unwrap().get(), "{\"b\":1,\"a\":[2]}");
+    }
+
+    #[test]
+    fn what_npm_writes_is_read() {
+        let entry = find(WRITTEN.as_bytes(), "a").unwrap();
+        assert_eq!((entry.time, entry.size), (1, None));
+        assert!(entry.metadata.is_none());
+        let place = path(Path::new("c"), "a");
+        assert_eq!(place, Path::new("c/index-v5/ca/97/8112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb"));
+    }
+}
