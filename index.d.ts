@@ -2,6 +2,15 @@
 
 export interface DownloadWithLockOptions extends HttpDownloadOptions {}
 
+export interface HttpClientRequestOptions extends HttpRequestOptions {}
+
+/**
+ * Runs a callback with a new directory inside the cache, on the same file system, which is removed afterwards.
+ *
+ * @returns what the callback gives.
+ */
+export declare function withTmp<T>(callback: (directory: string) => T | Promise<T>): Promise<T>
+
 /** Listeners of `httpRequest`, called once for each attempt and each redirect. What they throw is ignored. */
 export interface HttpHooks {
   /** Before a request is sent. `timeout` is that of the attempt, in milliseconds; 0 is none. */
@@ -43,6 +52,65 @@ export declare function readIncomingResponse(
 ): Promise<HttpResponse>
 
 /**
+ * Calls to one API: base URL, credentials, retries and a cache, said once.
+ *
+ * A request is repeated after failures that may pass. One that is not idempotent (POST, PATCH) only when the server cannot have carried it
+ * out, answers 429 or 503, or the call says `idempotent: true` or has an `Idempotency-Key`.
+ *
+ * The cache holds answers to GET as far as their servers allow (RFC 9111), one for each URL and credential. Equal GETs at the same time
+ * share one request, also when nothing is kept of its answer.
+ */
+export declare class HttpClient {
+  /** @throws `TypeError` for a wrong option. */
+  constructor(options?: HttpClientOptions | null | undefined)
+  /**
+   * Sends a request and resolves with the answer, whatever its status.
+   *
+   * @throws as `httpRequest`.
+   */
+  request(pathOrUrl: string | URL, options?: HttpClientRequestOptions | null | undefined): Promise<HttpResponse>
+  /**
+   * Gets a path and parses the answer as JSON.
+   *
+   * @throws as `httpGetJson`.
+   */
+  getJson<T = unknown>(pathOrUrl: string | URL, options?: HttpClientRequestOptions | null | undefined): Promise<T>
+  /**
+   * Gets a path and gives the answer as text (UTF-8).
+   *
+   * @throws as `httpGetText`.
+   */
+  getText(pathOrUrl: string | URL, options?: HttpClientRequestOptions | null | undefined): Promise<string>
+  /**
+   * Sends a value as JSON, and parses the answer as JSON. `undefined` sends no body; an answer without one gives `undefined`.
+   *
+   * @throws as `httpGetJson`; what `JSON.stringify` throws.
+   */
+  sendJson<T = unknown>(method: string, pathOrUrl: string | URL, value?: unknown, options?: HttpClientRequestOptions | null | undefined): Promise<T>
+  /**
+   * Downloads to a file, as `httpDownload`.
+   *
+   * @throws as `httpDownload`.
+   */
+  download(pathOrUrl: string | URL, destPath: string, options?: HttpDownloadOptions | null | undefined): Promise<HttpDownloadResult>
+  /**
+   * Downloads to a file once, however many processes ask for it, as `downloadWithLock`.
+   *
+   * @throws as `downloadWithLock`.
+   */
+  downloadWithLock(pathOrUrl: string | URL, destPath: string, options?: DownloadWithLockOptions | null | undefined): Promise<HttpDownloadResult>
+  /**
+   * Removes answers from the cache: all, or those whose URL begins with `prefix`, a path below `baseUrl` or a URL; `*` in it is anything.
+   * The cache on disk is cleared for all processes.
+   *
+   * @returns how many.
+   */
+  clearCache(prefix?: string | null | undefined): Promise<number>
+  /** What has happened so far. */
+  metrics(): HttpClientMetrics
+}
+
+/**
  * The value of `Authorization` for a token: `Basic`, and the base64 of the token (UTF-8) and a colon.
  *
  * @throws `TypeError` when `token` is not a string.
@@ -58,6 +126,47 @@ export declare function basicAuthHeader(token: string): string
  */
 export declare function buildUserAgent(application: { name: string; version: string }, caller?: string | null | undefined): string
 
+/** Options of `clear`. */
+export interface CacacheClearOptions {
+  /**
+   * What the keys of the entries begin with; `*` in it is anything.
+   *
+   * @default none: everything
+   */
+  prefix?: string | undefined
+}
+
+/** An entry of the cache. */
+export interface CacacheEntry {
+  key: string
+  data: Buffer
+  /** Subresource Integrity of the data, which has been verified. */
+  integrity: string
+  /** Where the data is. */
+  path: string
+  /** Bytes of the data. */
+  size: number
+  /** When it was written, in milliseconds since 1970. */
+  time: number
+  metadata?: unknown
+}
+
+/** Options of `put`. */
+export interface CacachePutOptions {
+  /**
+   * Anything that JSON can say. It comes back with the entry.
+   *
+   * @default none
+   */
+  metadata?: unknown
+  /**
+   * Expected Subresource Integrity of the data; anything else rejects with `ERR_INTEGRITY`.
+   *
+   * @default none
+   */
+  integrity?: string | undefined
+}
+
 /**
  * One `User-Agent` of several, the nearest first. Each hop (a product with `node/…`, platform and comments behind it) is
  * named once; `null` and `undefined` are passed over.
@@ -65,6 +174,14 @@ export declare function buildUserAgent(application: { name: string; version: str
  * @throws `TypeError` when one is not a string.
  */
 export declare function chainUserAgents(...agents: (string | readonly string[] | null | undefined)[]): string
+
+/**
+ * Removes all entries, or those whose keys begin with a prefix.
+ *
+ * @returns how many.
+ * @throws `TypeError` for a wrong argument; `Failed to clear the cache: …` with the code of the system.
+ */
+export declare function clear(options?: CacacheClearOptions | null | undefined): Promise<number>
 
 /**
  * Decodes the body of an answer, on another thread.
@@ -144,10 +261,180 @@ export declare function enrichErrorMessage(url: string | URL, method: string | u
 export declare function fetchChecksumFile(url: string | URL, options?: Omit<HttpRequestOptions, 'body' | 'method' | 'stream' | 'throwOnError'> | null | undefined): Promise<Record<string, string>>
 
 /**
+ * Reads an entry and verifies it.
+ *
+ * The cache is in `SOCKET_CACACHE_DIR`, or `~/.socket/_cacache`, in the format of npm's cacache.
+ *
+ * @throws `TypeError` for a key with `*`; `No cache entry for …` with `code: 'ENOENT'`; `ERR_INTEGRITY` when the data is not what was
+ * written.
+ */
+export declare function get(key: string): Promise<CacacheEntry>
+
+/**
  * The program that started this one, as `SOCKET_CALLER_USER_AGENT` of `process.env` says now, sanitized; `undefined` when
  * it says nothing.
  */
 export declare function getSocketCallerUserAgent(): string | undefined
+
+/** What an `HttpClient` has done since it was made. Downloads are not counted. */
+export interface HttpClientMetrics {
+  /** Calls that have ended. */
+  requests: number
+  /** Calls without an answer. */
+  failures: number
+  /** Attempts, those that failed included. */
+  attempts: number
+  /** Calls answered from memory. */
+  memoryHits: number
+  /** Calls answered from disk. */
+  diskHits: number
+  /** Calls answered from the cache after the server said that nothing has changed. */
+  revalidated: number
+  /** Calls answered from the cache because the server could not be reached. */
+  stale: number
+  /** Calls answered with the answer to an equal one. */
+  shared: number
+  /** Entries in memory now. */
+  memoryEntries: number
+  /** Bytes that they take. */
+  memoryBytes: number
+}
+
+/** Options of `HttpClient`. Durations are milliseconds, sizes bytes. */
+export interface HttpClientOptions {
+  /**
+   * Where paths begin, for instance `https://api.example.com/v0`. `/items` is then `https://api.example.com/v0/items`.
+   *
+   * @default none: calls name whole URLs
+   */
+  baseUrl?: string | URL | undefined
+  /**
+   * Header fields of every call. Credentials among them are sent to the origin of `baseUrl` only.
+   *
+   * @default {}
+   */
+  headers?: Record<string, string> | undefined
+  /**
+   * Total time of one attempt, redirects and body included. `0` or `Infinity`: no limit.
+   *
+   * @default 30000, and 120000 for downloads
+   */
+  timeout?: number | undefined
+  /**
+   * Further attempts after one that failed for a reason that may pass.
+   *
+   * @default 3
+   */
+  retries?: number | undefined
+  /**
+   * Delay before the first further attempt; doubles with each, with up to 10 % added at random.
+   *
+   * @default 1000
+   */
+  retryDelay?: number | undefined
+  /**
+   * Upper bound of one delay between attempts, a `Retry-After` of the server included.
+   *
+   * @default 30000
+   */
+  retryDelayMax?: number | undefined
+  /**
+   * Where answers to GET are kept: in memory, on disk for all processes, or (`true`) in both.
+   *
+   * @default false
+   */
+  cache?: boolean | 'memory' | 'disk' | undefined
+  /**
+   * How long an answer is used without asking the server, as far as the server allows; for all paths, or by the longest beginning of the
+   * path. `0`: the server is always asked whether it has changed.
+   *
+   * @default 300000
+   */
+  cacheTtl?: number | { default?: number | undefined; [pathPrefix: string]: number | undefined } | undefined
+  /**
+   * Directory of the cache on disk, in the format of npm's cacache.
+   *
+   * @default `SOCKET_CACACHE_DIR`, or `~/.socket/_cacache`
+   */
+  cacheDir?: string | undefined
+  /**
+   * Bytes of answers in memory; those that were used longest ago give way.
+   *
+   * @default 67108864
+   */
+  cacheMemoryMax?: number | undefined
+  /**
+   * Bytes of answers on disk; the oldest give way. Other entries of the directory do not count.
+   *
+   * @default 536870912
+   */
+  cacheDiskMax?: number | undefined
+  /**
+   * How long an answer stays on disk without being fetched again or found unchanged.
+   *
+   * @default 2592000000, 30 days
+   */
+  cacheAgeMax?: number | undefined
+  /**
+   * How long after it has expired an answer is given when the server cannot be reached, or answers 500, 502, 503 or 504.
+   *
+   * @default 0
+   */
+  staleIfError?: number | undefined
+  /**
+   * Limit of the decoded body, in bytes; more rejects with `ERR_BODY_TOO_LARGE`. `0`: no limit.
+   *
+   * @default none
+   */
+  maxResponseSize?: number | undefined
+  /**
+   * Certificates in PEM that are trusted besides the system's, the bundled ones, and those of `NODE_EXTRA_CA_CERTS`,
+   * `SSL_CERT_FILE` and `SSL_CERT_DIR`.
+   *
+   * @default none
+   */
+  ca?: string | readonly string[] | undefined
+  /**
+   * URL of a proxy, with user and password if it needs them (`http`, `https`, `socks4`, `socks5`); `false`: none.
+   *
+   * @default `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`, in lower case or upper case
+   */
+  proxy?: string | URL | false | undefined
+  /**
+   * Called for each attempt and each redirect. What they throw is ignored.
+   *
+   * @default none
+   */
+  hooks?: HttpHooks | undefined
+}
+
+/** Options of one call of an `HttpClient`, besides those of `httpRequest`, which override the client's. Durations are milliseconds. */
+export interface HttpClientRequestOptions {
+  /**
+   * Whether the server may carry the request out twice: then it is repeated after every failure that may pass, whatever its method.
+   *
+   * @default true for GET, HEAD, OPTIONS, PUT, DELETE, TRACE, and with an `Idempotency-Key`
+   */
+  idempotent?: boolean | undefined
+  /**
+   * `false`: neither answered from the cache nor kept.
+   *
+   * @default that of the client
+   */
+  cache?: boolean | undefined
+  /**
+   * As that of the client, for this call.
+   *
+   * @default that of the client
+   */
+  cacheTtl?: number | undefined
+  /**
+   * As that of the client, for this call.
+   *
+   * @default that of the client
+   */
+  staleIfError?: number | undefined
+}
 
 /**
  * Downloads a URL to a file, which appears only whole: it is written beside the destination and renamed. The directory
@@ -556,6 +843,14 @@ export declare function parseChecksumFile(text: string): Record<string, string>
 export declare function parseRetryAfterHeader(value?: string | readonly string[] | null | undefined): number | undefined
 
 /**
+ * Writes an entry. One that is there under the same key is replaced.
+ *
+ * @returns the Subresource Integrity of the data.
+ * @throws `TypeError` for a key with `*`; `ERR_INTEGRITY`; `Failed to write cache …` with the code of the system.
+ */
+export declare function put(key: string, data: string | Uint8Array, options?: CacachePutOptions | null | undefined): Promise<string>
+
+/**
  * Reads an answer of Node's own client into a response like those of `httpRequest`, decoded from gzip, deflate, br and
  * zstd. Without a status it is 0, and `''`.
  *
@@ -563,6 +858,20 @@ export declare function parseRetryAfterHeader(value?: string | readonly string[]
  * broken.
  */
 export declare function readIncomingResponse(message: import('node:http').IncomingMessage): Promise<HttpResponse>
+
+/**
+ * Removes an entry. One that is not there is no error.
+ *
+ * @throws `TypeError` for a key with `*`: see `clear`.
+ */
+export declare function remove(key: string): Promise<void>
+
+/**
+ * As `get`, but gives `undefined` for what is not there, or cannot be used.
+ *
+ * @throws `TypeError` for a key with `*`.
+ */
+export declare function safeGet(key: string): Promise<CacacheEntry | undefined>
 
 /**
  * A copy of header fields that can be logged: the values of names that contain `auth`, `cookie`, `credential`, `key`,

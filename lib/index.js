@@ -1,5 +1,6 @@
 'use strict'
 
+const { join } = require('node:path')
 const native = require('./native.js')
 const scripts = require('./scripts.js')
 
@@ -7,12 +8,15 @@ native.install(scripts)
 
 const { HttpResponseError, collect } = scripts
 const {
+  HttpClient,
   basicAuthHeader,
   buildUserAgent,
+  clear,
   decodeBody,
   downloadWithLock,
   enrichErrorMessage,
   fetchChecksumFile,
+  get,
   getSocketCallerUserAgent,
   httpDownload,
   httpGetJson,
@@ -23,6 +27,9 @@ const {
   isSensitiveHeaderName,
   parseChecksumFile,
   parseRetryAfterHeader,
+  put,
+  remove,
+  safeGet,
   sanitizeHeaders,
   sanitizeUserAgent,
 } = native
@@ -37,16 +44,36 @@ async function readIncomingResponse(message) {
   return native.readIncomingResponse(message, await collect(message))
 }
 
+/** The addon awaits no callbacks. */
+async function withTmp(callback) {
+  if (typeof callback !== 'function') {
+    const message = `The argument "callback" must be a function. Received ${typeof callback}`
+    throw Object.assign(new TypeError(message), { code: 'ERR_INVALID_ARG_TYPE' })
+  }
+  const { mkdir, mkdtemp, rm } = require('node:fs/promises')
+  const parent = join(native.cacacheDirectory(), 'tmp')
+  await mkdir(parent, { recursive: true })
+  const directory = await mkdtemp(join(parent, 'tmp-'))
+  try {
+    return await callback(directory)
+  } finally {
+    await rm(directory, { recursive: true, force: true })
+  }
+}
+
 // One by one: tools that read exports from the source, Node's import among them, see these.
 module.exports = {
+  HttpClient,
   HttpResponseError,
   basicAuthHeader,
   buildUserAgent,
   chainUserAgents,
+  clear,
   decodeBody,
   downloadWithLock,
   enrichErrorMessage,
   fetchChecksumFile,
+  get,
   getSocketCallerUserAgent,
   httpDownload,
   httpGetJson,
@@ -57,7 +84,11 @@ module.exports = {
   isSensitiveHeaderName,
   parseChecksumFile,
   parseRetryAfterHeader,
+  put,
   readIncomingResponse,
+  remove,
+  safeGet,
   sanitizeHeaders,
   sanitizeUserAgent,
+  withTmp,
 }

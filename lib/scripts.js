@@ -76,4 +76,13 @@ function environmentReader(names) {
   }
 }
 
-module.exports = { HttpResponseError, collect, environmentReader, receive, send }
+/** Where caches on disk are, unless the caller says so. */
+function cacheDirectory() {
+  const { SOCKET_CACACHE_DIR } = process.env
+  if (SOCKET_CACACHE_DIR) return SOCKET_CACACHE_DIR
+  const { homedir } = require('node:os')
+  const { join } = require('node:path')
+  return join(homedir(), '.socket', '_cacache')
+}
+
+module.exports = { HttpResponseError, cacheDirectory, collect, environmentReader, receive, send }

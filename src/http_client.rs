@@ -230,9 +230,8 @@ mod tests {
 
     #[test]
     fn credentials_are_for_the_origin_of_the_base() {
-        let client = |base: Option<&str>| {
-            HttpClient::new(base.map(|base| Base::parse(base).unwrap()), Caching::default(), None)
-        };
+        let client =
+            |base: Option<&str>| HttpClient::new(base.map(|base| Base::parse(base).unwrap()), Caching::default(), None);
         let mut fields = HeaderMap::new();
         for name in ["authorization", "x-api-key", "accept"] {
             fields.insert(name, HeaderValue::from_static("x"));

@@ -31,7 +31,13 @@ pub struct Retry {
 
 impl Default for Retry {
     fn default() -> Self {
-        Self { retries: 0, delay: Duration::from_secs(1), delay_max: Duration::from_secs(30), careful: false, idempotent: false }
+        Self {
+            retries: 0,
+            delay: Duration::from_secs(1),
+            delay_max: Duration::from_secs(30),
+            careful: false,
+            idempotent: false,
+        }
     }
 }
 
@@ -239,7 +245,8 @@ mod tests {
     #[test]
     fn the_longest_prefix_decides() {
         let seconds = Duration::from_secs;
-        let by_prefix = vec![("/a".to_owned(), seconds(1)), ("/a/b".to_owned(), seconds(2)), ("/".to_owned(), seconds(3))];
+        let by_prefix =
+            vec![("/a".to_owned(), seconds(1)), ("/a/b".to_owned(), seconds(2)), ("/".to_owned(), seconds(3))];
         let ttl = Ttl { default: seconds(9), by_prefix };
         let of = ["/a/b/c", "/a/c", "/x", "other"].map(|path| ttl.of(path).as_secs());
         assert_eq!(of, [2, 1, 3, 9]);

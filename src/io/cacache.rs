@@ -53,7 +53,8 @@ pub fn get(cache: &Path, key: &str) -> Result<Option<Item>> {
     };
     let address = entry.integrity.as_deref().and_then(Address::parse).ok_or_else(broken)?;
     let path = address.path(cache);
-    let content = fs::read(&path).map_err(|error| Error::file("Failed to read cache content", "open", &path, &error))?;
+    let content =
+        fs::read(&path).map_err(|error| Error::file("Failed to read cache content", "open", &path, &error))?;
     let has_size = entry.size.is_none_or(|size| size == content.len() as u64);
     if !has_size || !address.is_of(&content) {
         return Err(broken().with_path(&path));
@@ -72,7 +73,13 @@ pub fn find(cache: &Path, key: &str) -> Result<Option<Entry>> {
 }
 
 /// Writes content, then the entry that names it.
-pub fn put(cache: &Path, key: &str, content: &[u8], metadata: Option<Box<RawValue>>, readers: Readers) -> Result<Entry> {
+pub fn put(
+    cache: &Path,
+    key: &str,
+    content: &[u8],
+    metadata: Option<Box<RawValue>>,
+    readers: Readers,
+) -> Result<Entry> {
     let digest = of_bytes(content, Algorithm::Sha512);
     let path = Address::new(digest.algorithm.name(), digest.bytes.clone()).path(cache);
     write_content(cache, &path, content, readers)?;
@@ -243,7 +250,11 @@ impl Address {
 
 /// The files below a directory; none when it is not there.
 fn files(directory: &Path) -> impl Iterator<Item = PathBuf> + use<> {
-    WalkDir::new(directory).into_iter().flatten().filter(|each| each.file_type().is_file()).map(walkdir::DirEntry::into_path)
+    WalkDir::new(directory)
+        .into_iter()
+        .flatten()
+        .filter(|each| each.file_type().is_file())
+        .map(walkdir::DirEntry::into_path)
 }
 
 fn unlink(path: &Path) -> Result<()> {
@@ -266,12 +277,9 @@ pub fn milliseconds(time: SystemTime) -> u64 {
 mod tests {
     use super::*;
 
-    fn metadata(text: &str) -> Option<Box<RawValue>> {
-        Some(RawValue::from_string(text.to_owned()).unwrap())
-    }
-
     fn write(cache: &Path, key: &str, content: &str) -> Entry {
-        put(cache, key, content.as_bytes(), metadata("{\"a\":1}"), Readers::All).unwrap()
+        let metadata = RawValue::from_string("{\"a\":1}".to_owned()).unwrap();
+        put(cache, key, content.as_bytes(), Some(metadata), Readers::All).unwrap()
     }
 
     fn content(cache: &Path, key: &str) -> Option<String> {

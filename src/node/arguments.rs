@@ -13,6 +13,7 @@ use crate::node::bridge::property;
 use crate::node::environment::Environment;
 use crate::node::error::to_js;
 use crate::policy::address::parse_url;
+use crate::policy::integrity::{Digest, parse_integrity};
 use crate::policy::user_agent::{Platform, default_user_agent};
 
 /// `undefined` and `null` are no options; anything but an object is refused.
@@ -30,18 +31,22 @@ pub fn read<T: FromNapiValue>(env: &Env, options: Option<Unknown<'_>>) -> napi::
 
 /// A URL, as a string or as an object of class `URL`.
 pub fn url(env: &Env, value: Unknown) -> napi::Result<url::Url> {
-    let text = match value.get_type()? {
-        ValueType::String => string(env, "url", value)?,
+    parse_url(&address(env, value)?).map_err(|error| to_js(env, error))
+}
+
+/// The text of what should be a URL.
+pub fn address(env: &Env, value: Unknown) -> napi::Result<String> {
+    match value.get_type()? {
+        ValueType::String => string(env, "url", value),
         ValueType::Object => {
             let href = property(&Object::from_unknown(value)?, "href")?;
             if href.get_type()? != ValueType::String {
                 return Err(wrong_type(env, "url", "a string or a URL", value));
             }
-            string(env, "url", href)?
+            string(env, "url", href)
         }
-        _ => return Err(wrong_type(env, "url", "a string or a URL", value)),
-    };
-    parse_url(&text).map_err(|error| to_js(env, error))
+        _ => Err(wrong_type(env, "url", "a string or a URL", value)),
+    }
 }
 
 pub fn path(env: &Env, name: &str, value: Unknown) -> napi::Result<PathBuf> {
@@ -59,13 +64,12 @@ pub fn given<'env, T>(
     value.map(convert).transpose()
 }
 
-pub fn method(env: &Env, value: Unknown) -> napi::Result<Method> {
-    const NAME: &str = "options.method";
-    let text = string(env, NAME, value)?;
+pub fn method(env: &Env, name: &str, value: Unknown) -> napi::Result<Method> {
+    let text = string(env, name, value)?;
     match Method::from_bytes(text.to_ascii_uppercase().as_bytes()) {
         // CONNECT makes a tunnel, which no caller could use.
         Ok(method) if method != Method::CONNECT => Ok(method),
-        _ => Err(wrong_value(env, NAME, "must be an HTTP method", format!("{text:?}"))),
+        _ => Err(wrong_value(env, name, "must be an HTTP method", format!("{text:?}"))),
     }
 }
 
@@ -84,17 +88,19 @@ pub fn body(env: &Env, value: Unknown) -> napi::Result<Option<bytes::Bytes>> {
     }
 }
 
-/// The fields of the caller, those that his body asks for, and our `User-Agent` if he has none.
+/// The fields of the caller over `own`, those that his body asks for, and our `User-Agent` if he has none.
 pub fn headers(
     env: &Env,
     environment: &Environment,
+    own: HeaderMap,
     value: Option<Unknown>,
     of_body: Option<Unknown>,
 ) -> napi::Result<HeaderMap> {
-    let mut headers = match value {
-        Some(value) => fields(env, "options.headers", value)?,
-        None => HeaderMap::new(),
-    };
+    let mut headers = own;
+    if let Some(value) = value {
+        // Replaces what is there under the same name.
+        headers.extend(fields(env, "options.headers", value)?);
+    }
     if let Some(value) = of_body {
         for (name, value) in fields(env, "options.body.getHeaders()", value)? {
             if let Some(header::Entry::Vacant(absent)) = name.map(|name| headers.entry(name)) {
@@ -109,7 +115,7 @@ pub fn headers(
     Ok(headers)
 }
 
-fn fields(env: &Env, list: &str, value: Unknown) -> napi::Result<HeaderMap> {
+pub fn fields(env: &Env, list: &str, value: Unknown) -> napi::Result<HeaderMap> {
     let mut headers = HeaderMap::new();
     if value.get_type()? != ValueType::Object {
         return Err(wrong_type(env, list, "an object of strings", value));
@@ -130,7 +136,7 @@ fn fields(env: &Env, list: &str, value: Unknown) -> napi::Result<HeaderMap> {
 }
 
 /// The names of an object's own properties: what a program has put on `Object.prototype` is not meant to be sent.
-fn own_names(object: &Object) -> napi::Result<Vec<String>> {
+pub fn own_names(object: &Object) -> napi::Result<Vec<String>> {
     let mut own = Vec::new();
     for name in Object::keys(object)? {
         if object.has_own_property(&name)? {
@@ -176,6 +182,14 @@ pub fn platform(env: &Env) -> &'static Platform {
             other => other,
         },
     })
+}
+
+/// Subresource Integrity, as the option of that name.
+pub fn integrity(env: &Env, value: Unknown) -> napi::Result<Vec<Digest>> {
+    const NAME: &str = "options.integrity";
+    const RULE: &str = "must be Subresource Integrity with sha256, sha384 or sha512";
+    let text = string(env, NAME, value)?;
+    parse_integrity(&text).ok_or_else(|| wrong_value(env, NAME, RULE, format!("{text:?}")))
 }
 
 pub fn function<F: FromNapiValue>(env: &Env, name: &str, value: Unknown<'_>) -> napi::Result<F> {

@@ -38,12 +38,39 @@ where
     O: Future<Output = Result<T, Failure>> + Send + 'static,
     T: Send + 'static,
 {
+    promise_or(env, || start().map(|(operation, abort)| (Start::Later(operation), abort)), convert)
+}
+
+/// What an operation begins as.
+pub enum Start<O, T> {
+    /// There is nothing to wait for.
+    Done(T),
+    Later(O),
+}
+
+/// [`promise`] of what may be done at once.
+pub fn promise_or<O, T>(
+    env: &Env,
+    start: impl FnOnce() -> napi::Result<(Start<O, T>, Abort)>,
+    convert: impl FnOnce(Env, T) -> napi::Result<Handle> + Send + 'static,
+) -> napi::Result<Object<'_>>
+where
+    O: Future<Output = Result<T, Failure>> + Send + 'static,
+    T: Send + 'static,
+{
     let (deferred, promise) = Deferred::new(env)?;
     let (operation, abort) = match start() {
         Ok(started) => started,
         Err(error) => {
             let error = pending_exception(env).unwrap_or(error);
             deferred.settle(move |_| Err(error));
+            return Ok(promise);
+        }
+    };
+    let operation = match operation {
+        Start::Later(operation) => operation,
+        Start::Done(value) => {
+            deferred.settle_now(env, |env| settled(env, Ok(value), abort, convert));
             return Ok(promise);
         }
     };

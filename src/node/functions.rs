@@ -7,16 +7,18 @@ use http::header::{ACCEPT, CONTENT_TYPE};
 use napi::bindgen_prelude::{FromNapiValue, JsObjectValue, Object, ObjectRef, Unknown};
 use napi::{Env, JsError};
 use napi_derive::napi;
+use tokio_util::sync::CancellationToken;
+use url::Url;
 
 use crate::client::Client;
-use crate::error::{Error, Kind};
+use crate::error::{Error, Kind, Result};
 use crate::node::abort::{Abort, destroy};
 use crate::node::arguments::{path, url};
-use crate::node::bridge::{Handle, Thrown, handle, promise, text};
+use crate::node::bridge::{Handle, Start, Thrown, handle, promise, promise_or, text};
 use crate::node::error::{response_error, set_cause, to_js, to_js_with};
 use crate::node::instance::instance;
 use crate::node::listeners::on_wait;
-use crate::node::options::{Attendance, Call, download_options, lock_options, request_options};
+use crate::node::options::{Attendance, Call, Defaults, download_options, lock_options, request_options};
 use crate::node::response::{parse_json, response, response_with, result};
 use crate::node::streams::{Wire, send};
 use crate::operation::flight::Listeners;
@@ -41,19 +43,7 @@ pub fn http_request<'env>(
     address: Unknown<'env>,
     options: Option<Unknown<'env>>,
 ) -> napi::Result<Object<'env>> {
-    answered(
-        env,
-        address,
-        options,
-        |_, _| {},
-        |env, answer, call| {
-            if call.throw_on_error && !answer.status.is_success() {
-                return Err(refused(env, answer, call));
-            }
-            let signal = call.signal(env)?;
-            response_with(env, answer, call.wire, signal)
-        },
-    )
+    answered(env, address, options, |_, _| {}, response_of)
 }
 
 /// Sends a request and parses the answer as JSON. `Accept` is `application/json`, and so is `Content-Type` when there is a body,
@@ -120,11 +110,7 @@ pub fn http_get_json<'env>(
     address: Unknown<'env>,
     options: Option<Unknown<'env>>,
 ) -> napi::Result<Object<'env>> {
-    answered(env, address, options, whole, |env, answer, _| {
-        let answer = successful(env, answer)?;
-        let parsed = parse_json(env, &answer.body).map_err(|cause| not_json(env, &answer, cause))?;
-        handle(env, parsed)
-    })
+    answered(env, address, options, whole, |env, answer, _| json_of(env, answer))
 }
 
 /// Gets a URL and gives the answer as text (UTF-8).
@@ -141,10 +127,7 @@ pub fn http_get_text<'env>(
     address: Unknown<'env>,
     options: Option<Unknown<'env>>,
 ) -> napi::Result<Object<'env>> {
-    answered(env, address, options, whole, |env, answer, _| {
-        let answer = successful(env, answer)?;
-        handle(env, text(env, &answer.body)?)
-    })
+    answered(env, address, options, whole, |env, answer, _| text_of(env, answer))
 }
 
 /// Downloads a URL to a file, which appears only whole: it is written beside the destination and renamed. The directory
@@ -163,11 +146,21 @@ pub fn http_download<'env>(
     dest_path: Unknown<'env>,
     options: Option<Unknown<'env>>,
 ) -> napi::Result<Object<'env>> {
+    downloaded(env, || Ok((url(env, address)?, Defaults::default())), dest_path, options)
+}
+
+/// The promise of a download; `begin` gives its URL and what its options are by default.
+pub fn downloaded<'env>(
+    env: &'env Env,
+    begin: impl FnOnce() -> napi::Result<(Url, Defaults<'env>)>,
+    dest_path: Unknown<'env>,
+    options: Option<Unknown<'env>>,
+) -> napi::Result<Object<'env>> {
     let thrown = Thrown::default();
     let start = || {
-        let url = url(env, address)?;
+        let (url, defaults) = begin()?;
         let (path, file) = destination(env, dest_path)?;
-        let (options, Attendance { report, signal }) = download_options(env, options, &thrown)?;
+        let (options, Attendance { report, signal }) = download_options(env, options, defaults, &thrown)?;
         let abort = Abort::listen(env, signal)?;
         let cancel = abort.token.clone();
         let operation = async move {
@@ -198,12 +191,22 @@ pub fn download_with_lock<'env>(
     dest_path: Unknown<'env>,
     options: Option<Unknown<'env>>,
 ) -> napi::Result<Object<'env>> {
+    downloaded_with_lock(env, || Ok((url(env, address)?, Defaults::default())), dest_path, options)
+}
+
+/// The same with a lock.
+pub fn downloaded_with_lock<'env>(
+    env: &'env Env,
+    begin: impl FnOnce() -> napi::Result<(Url, Defaults<'env>)>,
+    dest_path: Unknown<'env>,
+    options: Option<Unknown<'env>>,
+) -> napi::Result<Object<'env>> {
     let thrown = Thrown::default();
     let start = || {
-        let url = url(env, address)?;
+        let (url, defaults) = begin()?;
         let (path, file) = destination(env, dest_path)?;
         let (lock, waiting) = lock_options(env, options)?;
-        let (options, Attendance { report, signal }) = download_options(env, options, &thrown)?;
+        let (options, Attendance { report, signal }) = download_options(env, options, defaults, &thrown)?;
         let listeners = Listeners { report, on_wait: waiting.map(|listener| on_wait(listener, &thrown)).transpose()? };
         let abort = Abort::listen(env, signal)?;
         let cancel = abort.token.clone();
@@ -238,6 +241,27 @@ impl Kept {
     }
 }
 
+/// Who sends a request.
+pub trait Requester: Send + 'static {
+    /// The answer, if it is known already.
+    fn recall(&self, _url: &Url, _options: &RequestOptions) -> Option<Response> {
+        None
+    }
+
+    fn request(
+        self,
+        url: Url,
+        options: RequestOptions,
+        cancel: &CancellationToken,
+    ) -> impl Future<Output = Result<Response>> + Send;
+}
+
+impl Requester for &'static Client {
+    async fn request(self, url: Url, options: RequestOptions, cancel: &CancellationToken) -> Result<Response> {
+        Client::request(self, url, options, cancel).await
+    }
+}
+
 /// The promise of a request whose answer `convert` makes a value of; `prepare` changes options, and is told whether there is
 /// a body.
 pub fn answered<'env>(
@@ -247,10 +271,32 @@ pub fn answered<'env>(
     prepare: impl FnOnce(&mut RequestOptions, bool),
     convert: impl FnOnce(&Env, Response, Kept) -> napi::Result<Handle> + Send + 'static,
 ) -> napi::Result<Object<'env>> {
+    let begin = |thrown: &Thrown| {
+        let url = url(env, address)?;
+        let (options, call) = request_options(env, options, Defaults::default(), thrown)?;
+        Ok(Begun { requester: Client::shared(), url, options, call })
+    };
+    answered_by(env, begin, prepare, convert)
+}
+
+/// What is to be sent, and by whom.
+pub struct Begun<'env, R> {
+    pub requester: R,
+    pub url: Url,
+    pub options: RequestOptions,
+    pub call: Call<'env>,
+}
+
+/// The same for any sender.
+pub fn answered_by<'env, R: Requester>(
+    env: &'env Env,
+    begin: impl FnOnce(&Thrown) -> napi::Result<Begun<'env, R>>,
+    prepare: impl FnOnce(&mut RequestOptions, bool),
+    convert: impl FnOnce(&Env, Response, Kept) -> napi::Result<Handle> + Send + 'static,
+) -> napi::Result<Object<'env>> {
     let thrown = Thrown::default();
     let start = || {
-        let url = url(env, address)?;
-        let (mut options, Call { signal, source, throw_on_error }) = request_options(env, options, &thrown)?;
+        let Begun { requester, url, mut options, call: Call { signal, source, throw_on_error } } = begin(&thrown)?;
         let has_body = options.body.is_some() || source.is_some();
         prepare(&mut options, has_body);
         let mut abort = Abort::listen(env, signal).inspect_err(|_| {
@@ -263,10 +309,13 @@ pub fn answered<'env>(
             abort.owns(Object::from_unknown(source)?)?;
             options.body = Some(send(env, source, &abort, &thrown)?);
         }
+        if let Some(answer) = requester.recall(&url, &options).filter(|_| !has_body) {
+            return Ok((Start::Done((answer, Kept { throw_on_error, signal, wire: None })), abort));
+        }
         let cancel = abort.token.clone();
         let life = instance(env)?.life.clone();
         let operation = async move {
-            match Client::shared().request(url, options, &cancel).await {
+            match requester.request(url, options, &cancel).await {
                 Ok(mut answer) => {
                     let wire = answer.stream.take().map(|incoming| Wire::new(incoming, &life));
                     Ok((answer, Kept { throw_on_error, signal, wire }))
@@ -274,17 +323,39 @@ pub fn answered<'env>(
                 Err(error) => Err(thrown.or(error)),
             }
         };
-        Ok((operation, abort))
+        Ok((Start::Later(operation), abort))
     };
-    promise(env, start, move |env, (answer, kept)| convert(&env, answer, kept))
+    promise_or(env, start, move |env, (answer, kept)| convert(&env, answer, kept))
+}
+
+/// The answer itself.
+pub fn response_of(env: &Env, answer: Response, call: Kept) -> napi::Result<Handle> {
+    if call.throw_on_error && !answer.status.is_success() {
+        return Err(refused(env, answer, call));
+    }
+    let signal = call.signal(env)?;
+    response_with(env, answer, call.wire, signal)
+}
+
+/// The parsed body of an answer that is no error.
+pub fn json_of(env: &Env, answer: Response) -> napi::Result<Handle> {
+    let answer = successful(env, answer)?;
+    let parsed = parse_json(env, &answer.body).map_err(|cause| not_json(env, &answer, cause))?;
+    handle(env, parsed)
+}
+
+/// The body of an answer that is no error, as text.
+pub fn text_of(env: &Env, answer: Response) -> napi::Result<Handle> {
+    let answer = successful(env, answer)?;
+    handle(env, text(env, &answer.body)?)
 }
 
 /// For functions that give the body itself.
-fn whole(options: &mut RequestOptions, _: bool) {
+pub fn whole(options: &mut RequestOptions, _: bool) {
     options.stream = false;
 }
 
-fn expect(options: &mut RequestOptions, has_body: bool, media_type: &'static str) {
+pub fn expect(options: &mut RequestOptions, has_body: bool, media_type: &'static str) {
     options.stream = false;
     let value = HeaderValue::from_static(media_type);
     if has_body {
@@ -294,7 +365,7 @@ fn expect(options: &mut RequestOptions, has_body: bool, media_type: &'static str
 }
 
 /// Lets only 200 to 299 pass.
-fn successful(env: &Env, answer: Response) -> napi::Result<Response> {
+pub fn successful(env: &Env, answer: Response) -> napi::Result<Response> {
     if answer.status.is_success() {
         return Ok(answer);
     }

@@ -18,7 +18,7 @@ use crate::node::abort::Abort;
 use crate::node::arguments::{count, platform, string, url, wrong_type, wrong_value};
 use crate::node::bridge::{Failure, Thrown, handle, promise, property};
 use crate::node::environment::Environment;
-use crate::node::options::{Call, request_options};
+use crate::node::options::{Call, Defaults, request_options};
 use crate::node::response::{Head, buffer, complete, header_object};
 use crate::operation::blocking;
 use crate::operation::request::status_error;
@@ -60,7 +60,7 @@ pub fn fetch_checksum_file<'env>(
     let start = || {
         let url = url(env, address)?;
         let shown = redacted_text(url.as_str());
-        let (options, Call { signal, .. }) = request_options(env, options, &thrown)?;
+        let (options, Call { signal, .. }) = request_options(env, options, Defaults::default(), &thrown)?;
         let options = RequestOptions { method: Method::GET, body: None, stream: false, ..options };
         let abort = Abort::listen(env, signal)?;
         let cancel = abort.token.clone();

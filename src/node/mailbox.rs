@@ -113,6 +113,13 @@ impl Deferred {
         self.post(result);
     }
 
+    /// The same for what is known already, on the JavaScript thread.
+    pub fn settle_now(mut self, env: &Env, result: impl FnOnce(Env) -> napi::Result<Handle>) {
+        if let Some(raw) = self.raw.take() {
+            settle(env, raw, result(*env));
+        }
+    }
+
     fn post(&mut self, result: impl FnOnce(Env) -> napi::Result<Handle> + Send + 'static) {
         if let Some(raw) = self.raw.take() {
             self.slot.post(Box::new(move |env| settle(&env, raw, result(env))));

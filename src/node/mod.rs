@@ -10,6 +10,8 @@
 mod abort;
 mod arguments;
 mod bridge;
+mod cacache;
+mod client;
 mod environment;
 mod error;
 mod functions;

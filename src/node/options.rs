@@ -3,15 +3,19 @@
 //! Fields arrive as they are and are checked one by one, so that an error names the option and says what was expected.
 //! `undefined` means the default; defaults live in [`crate::options`].
 
+mod client;
 mod download;
 mod lock;
 mod request;
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use http::HeaderMap;
 use napi::bindgen_prelude::{FromNapiValue, Object, Unknown};
 use napi::{Env, JsValue, ValueType};
 
+pub use self::client::{Settings, cache_directory, call_caching, prefix, settings};
 pub use self::download::{Attendance, ProgressCallback, download_options};
 pub use self::lock::{LockHolder, WaitCallback, lock_options};
 pub use self::request::{Call, request_options};
@@ -28,25 +32,59 @@ fn retry_listener(env: &Env, value: Option<Unknown>, thrown: &Thrown) -> napi::R
     given(value, |value| on_retry(function(env, "options.onRetry", value)?, thrown))
 }
 
+/// What a call has where its caller says nothing, if that is not what a function has by itself.
+#[derive(Default)]
+pub struct Defaults<'env> {
+    pub headers: HeaderMap,
+    pub retry: Retry,
+    /// [`Duration::MAX`]: no limit.
+    pub timeout: Option<Duration>,
+    pub max_size: Option<u64>,
+    pub way: Way,
+    pub hooks: Option<Unknown<'env>>,
+}
+
+/// The limit of a client, or that of the function.
+fn limited(own: Option<Duration>, plain: Option<Duration>) -> Option<Duration> {
+    own.map_or(plain, |limit| Some(limit).filter(|limit| *limit != Duration::MAX))
+}
+
+/// What callers say about the way to servers; the environment says the rest.
+#[derive(Clone, Debug, Default)]
+pub struct Way {
+    pub ca: Option<Vec<String>>,
+    pub proxy: Option<Proxy>,
+    pub connect_timeout: Option<Duration>,
+}
+
+impl Way {
+    pub fn read(env: &Env, ca: Option<Unknown>, proxy: Option<Unknown>) -> napi::Result<Self> {
+        let ca = given(ca, |value| certificates(env, value))?;
+        Ok(Self { ca, proxy: given(proxy, |value| proxy_url(env, value))?, connect_timeout: None })
+    }
+
+    fn network(self, environment: &Environment) -> Arc<Network> {
+        let Self { ca, proxy, connect_timeout } = self;
+        if ca.is_none() && proxy.is_none() && connect_timeout.is_none() {
+            return environment.network.clone();
+        }
+        let proxy = proxy.unwrap_or_else(|| environment.proxy());
+        Arc::new(Network { tls: environment.tls(ca.unwrap_or_default()), proxy, connect_timeout })
+    }
+}
+
 fn network(
     env: &Env,
     environment: &Environment,
+    default: Way,
     ca: Option<Unknown>,
     proxy: Option<Unknown>,
     connect_timeout: Option<Unknown>,
 ) -> napi::Result<Arc<Network>> {
-    if ca.is_none() && proxy.is_none() && connect_timeout.is_none() {
-        return Ok(environment.network.clone());
-    }
-    let ca = given(ca, |value| certificates(env, value))?.unwrap_or_default();
-    Ok(Arc::new(Network {
-        tls: environment.tls(ca),
-        proxy: match proxy {
-            Some(value) => proxy_url(env, value)?,
-            None => environment.proxy(),
-        },
-        connect_timeout: limit(env, "options.connectTimeout", connect_timeout, None)?,
-    }))
+    let given = Way::read(env, ca, proxy)?;
+    let connect_timeout = limit(env, "options.connectTimeout", connect_timeout, default.connect_timeout)?;
+    let way = Way { ca: given.ca.or(default.ca), proxy: given.proxy.or(default.proxy), connect_timeout };
+    Ok(way.network(environment))
 }
 
 /// PEM, as one string or several.
@@ -95,13 +133,13 @@ fn redirects(env: &Env, follow: Option<Unknown>, maximum: Option<Unknown>) -> na
     })
 }
 
-fn retry(
+pub fn retry(
     env: &Env,
     retries: Option<Unknown>,
     delay: Option<Unknown>,
     delay_max: Option<Unknown>,
+    default: Retry,
 ) -> napi::Result<Retry> {
-    let default = Retry::default();
     Ok(Retry {
         retries: given(retries, |value| count(env, "options.retries", value))?.unwrap_or(default.retries),
         delay: given(delay, |value| duration(env, "options.retryDelay", value))?.unwrap_or(default.delay),

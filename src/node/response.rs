@@ -14,6 +14,7 @@ use napi_derive::napi;
 
 use crate::error::Error;
 use crate::io::digest::of_file;
+use crate::node::arguments::string;
 use crate::node::bridge::{Handle, handle, property, text};
 use crate::node::error::to_js;
 use crate::node::instance::instance;
@@ -237,6 +238,14 @@ pub fn parse_json<'env>(env: &'env Env, bytes: &[u8]) -> napi::Result<Unknown<'e
     let json: Object = env.get_global()?.get_named_property_unchecked("JSON")?;
     let parse: Function<JsString, Unknown> = json.get_named_property_unchecked("parse")?;
     parse.call(text(env, bytes)?)
+}
+
+/// What `JSON.stringify` makes of a value; `None` of what JSON cannot say, `undefined` above all.
+pub fn stringified(env: &Env, value: Unknown) -> napi::Result<Option<String>> {
+    let json: Object = env.get_global()?.get_named_property_unchecked("JSON")?;
+    let stringify: Function<Unknown, Unknown> = json.get_named_property_unchecked("stringify")?;
+    let text = stringify.call(value)?;
+    if text.get_type()? == ValueType::String { string(env, "value", text).map(Some) } else { Ok(None) }
 }
 
 pub fn methods(env: &Env) -> napi::Result<Methods> {

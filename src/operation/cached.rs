@@ -7,8 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared, WeakShared};
-use http::header::HeaderMap;
-use http::{Method, StatusCode};
+use http::{HeaderMap, HeaderName, Method, StatusCode};
 use url::Url;
 
 use crate::error::Result;
@@ -16,7 +15,7 @@ use crate::io::store::{Found, Store};
 use crate::io::transport::Transport;
 use crate::operation::request::{Response, request};
 use crate::options::RequestOptions;
-use crate::policy::freshness::{Next, Stored, is_cacheable, is_outage, storable};
+use crate::policy::freshness::{Next, Stored, is_cacheable, is_outage, storable, without_connection};
 
 /// How old an answer a call accepts.
 #[derive(Clone, Copy, Debug)]
@@ -46,13 +45,14 @@ pub struct Cache {
     flights: Arc<Flights>,
 }
 
+type Fetching = BoxFuture<'static, Result<Arc<Fetched>>>;
 /// A request that several calls may wait for: it is given up when all of them are.
-type Flight = Shared<BoxFuture<'static, Result<Arc<Fetched>>>>;
+type Flight = Shared<Fetching>;
 
 /// The requests under way, by all that makes them equal.
 #[derive(Debug, Default)]
 struct Flights {
-    under_way: Mutex<HashMap<String, (u64, WeakShared<BoxFuture<'static, Result<Arc<Fetched>>>>)>>,
+    under_way: Mutex<HashMap<String, (u64, WeakShared<Fetching>)>>,
     count: AtomicU64,
 }
 
@@ -109,7 +109,8 @@ impl Cache {
             None => (None, HeaderMap::new()),
         };
         let equal = equal(&key, self.store.era(), &options, terms);
-        let asked = Asked { cache: self.clone(), transport: transport.clone(), key, url, options, terms, kept, conditions };
+        let asked =
+            Asked { cache: self.clone(), transport: transport.clone(), key, url, options, terms, kept, conditions };
         // A listener that may stop a request must not stop that of others.
         let (flight, is_ours) = match asked.options.on_retry {
             Some(_) => (asked.fetch().boxed().shared(), true),
@@ -144,52 +145,67 @@ struct Asked {
 
 impl Asked {
     async fn fetch(self) -> Result<Arc<Fetched>> {
-        let Self { cache, transport, key, url, options, terms, kept, conditions } = self;
-        let era = cache.store.era();
-        let sent = options.headers.clone();
-        let mut asking = options.clone();
-        let is_conditional = kept.is_some() && !conditions.is_empty();
-        asking.headers.extend(conditions);
-        let mut answered = request(&transport, url.clone(), asking).await;
-        let mut time = SystemTime::now();
-        if let (Ok(answer), Some(kept), true) = (&answered, &kept, is_conditional) {
-            if answer.status == StatusCode::NOT_MODIFIED {
-                if let Some(stored) = kept.validated(&sent, &answer.headers, time) {
-                    let attempts = answer.attempts;
-                    let varies = storable(&sent, stored.status, &stored.headers, time);
-                    let stored = Arc::new(stored);
-                    if let Some(varies) = varies {
-                        cache.store.put(era, &key, varies, &sent, stored.clone()).await;
-                    }
-                    let answer = Stored::clone(&stored);
-                    let age = Some(Duration::ZERO);
-                    return Ok(Arc::new(Fetched { answer, url, attempts, source: Source::Revalidated, age }));
-                }
-                // It speaks of another answer than ours.
-                answered = request(&transport, url.clone(), options.clone()).await;
-                time = SystemTime::now();
+        let era = self.cache.store.era();
+        let mut answered = self.send(&self.conditions).await;
+        if let Ok(answer) = answered.as_ref()
+            && answer.status == StatusCode::NOT_MODIFIED
+            && !self.conditions.is_empty()
+        {
+            if let Some(fetched) = self.revalidated(answer, era).await {
+                return Ok(Arc::new(fetched));
             }
+            // It speaks of another answer than ours.
+            answered = self.send(&HeaderMap::new()).await;
         }
-        if let Some(kept) = kept {
-            let is_missing = match &answered {
-                Ok(answer) => is_outage(answer.status),
-                Err(error) => error.is_retryable(),
-            };
-            if is_missing && kept.is_usable_in_need(terms.ttl, terms.stale_if_error, time) {
-                let age = time.duration_since(kept.time).ok();
-                let answer = Stored::clone(&kept);
-                return Ok(Arc::new(Fetched { answer, url, attempts: 0, source: Source::Stale, age }));
-            }
+        if let Some(fetched) = self.stand_in(&answered) {
+            return Ok(Arc::new(fetched));
         }
-        let Response { status, status_text, headers, body, url: from, attempts, .. } = answered?;
-        // What a redirect led to is not what the URL stands for.
-        let is_own = without_credentials(&url) == from;
-        let varies = storable(&sent, status, &headers, time).filter(|_| is_own);
+        let time = SystemTime::now();
+        let Response { status, status_text, headers, body, url, attempts, .. } = answered?;
+        let varies = storable(&self.options.headers, status, &headers, time);
         let answer = Stored::new(status, status_text, headers, body, time);
-        if let Some(varies) = varies {
-            cache.store.put(era, &key, varies, &sent, Arc::new(answer.clone())).await;
+        // What a redirect led to is not what the URL stands for.
+        if let Some(varies) = varies.filter(|_| without_credentials(&self.url) == url) {
+            self.keep(era, varies, answer.clone()).await;
         }
-        Ok(Arc::new(Fetched { answer, url: from, attempts, source: Source::Network, age: None }))
+        Ok(Arc::new(Fetched { answer, url, attempts, source: Source::Network, age: None }))
+    }
+
+    async fn send(&self, conditions: &HeaderMap) -> Result<Response> {
+        let mut options = self.options.clone();
+        options.headers.extend(conditions.clone());
+        request(&self.transport, self.url.clone(), options).await
+    }
+
+    /// What is kept, if the server says that it has not changed.
+    async fn revalidated(&self, answer: &Response, era: u64) -> Option<Fetched> {
+        let time = SystemTime::now();
+        let sent = &self.options.headers;
+        let kept = self.kept.as_ref()?.validated(sent, &answer.headers, time)?;
+        if let Some(varies) = storable(sent, kept.status, &kept.headers, time) {
+            self.keep(era, varies, kept.clone()).await;
+        }
+        let (url, attempts) = (self.url.clone(), answer.attempts);
+        Some(Fetched { answer: kept, url, attempts, source: Source::Revalidated, age: Some(Duration::ZERO) })
+    }
+
+    /// What is kept, if there is no answer, and the caller would rather have an old one.
+    fn stand_in(&self, answered: &Result<Response>) -> Option<Fetched> {
+        let kept = self.kept.as_ref()?;
+        let (is_missing, attempts) = match answered {
+            Ok(answer) => (is_outage(answer.status), answer.attempts),
+            Err(error) => (error.is_retryable(), error.details().attempts.unwrap_or(0)),
+        };
+        let Terms { ttl, stale_if_error } = self.terms;
+        let now = SystemTime::now();
+        let is_usable = is_missing && kept.is_usable_in_need(ttl, stale_if_error, now);
+        let (answer, age) = (Stored::clone(kept), now.duration_since(kept.time).ok());
+        is_usable.then(|| Fetched { answer, url: self.url.clone(), attempts, source: Source::Stale, age })
+    }
+
+    async fn keep(&self, era: u64, varies: Vec<HeaderName>, mut answer: Stored) {
+        answer.headers = without_connection(&answer.headers);
+        self.cache.store.put(era, &self.key, varies, &self.options.headers, Arc::new(answer)).await;
     }
 }
 
@@ -246,7 +262,9 @@ fn equal(key: &str, era: u64, options: &RequestOptions, terms: Terms) -> String 
         max_size,
         stream: _,
     } = options;
-    format!("{key} {era} {headers:?} {redirects:?} {retry:?} {timeout:?} {idle_timeout:?} {max_size:?} {network:p} {terms:?}")
+    format!(
+        "{key} {era} {headers:?} {redirects:?} {retry:?} {timeout:?} {idle_timeout:?} {max_size:?} {network:?} {terms:?}"
+    )
 }
 
 fn fits(stored: &Stored, options: &RequestOptions) -> bool {

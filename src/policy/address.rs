@@ -60,7 +60,9 @@ impl Base {
         }
         let refused = |rule| Err(Error::argument("url", rule, format!("{:?}", shown(target))));
         if target.starts_with(['/', '\\']) && target[1..].starts_with(['/', '\\']) {
-            return refused("must be a path below baseUrl, or a URL with its scheme: two slashes would name another host");
+            return refused(
+                "must be a path below baseUrl, or a URL with its scheme: two slashes would name another host",
+            );
         }
         let path = target.strip_prefix(['/', '\\']).unwrap_or(target);
         // Nothing to append, or only a query: the base itself, as it was written.
@@ -149,7 +151,16 @@ mod tests {
     #[test]
     fn no_path_leaves_the_base() {
         for target in [
-            "../x", "/../x", "x/../../y", "%2e%2e/x", "/.%2E/x", "..", "\\..\\x", "//evil.test/x", "/\\evil.test", "\\\\evil.test",
+            "../x",
+            "/../x",
+            "x/../../y",
+            "%2e%2e/x",
+            "/.%2E/x",
+            "..",
+            "\\..\\x",
+            "//evil.test/x",
+            "/\\evil.test",
+            "\\\\evil.test",
         ] {
             assert_eq!(resolved("https://a.test/v0", target), "ArgumentValue", "{target}");
         }

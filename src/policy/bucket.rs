@@ -110,7 +110,8 @@ mod tests {
     fn broken_lines_are_passed_over() {
         let whole = line(&entry("a", Some("1")));
         let later = line(&entry("a", Some("2")));
-        for broken in [&later[..later.len() - 1], &later.replace("\"2\"", "\"9\""), "\n\t", "\n", "\nx", "\n\u{0}\t{}"] {
+        for broken in [&later[..later.len() - 1], &later.replace("\"2\"", "\"9\""), "\n\t", "\n", "\nx", "\n\u{0}\t{}"]
+        {
             assert_eq!(found(&format!("{whole}{broken}"), "a").as_deref(), Some("1"), "{broken:?}");
             assert_eq!(found(&format!("{broken}{whole}"), "a").as_deref(), Some("1"), "{broken:?}");
         }

@@ -121,11 +121,10 @@ mod tests {
     #[test]
     fn keys_tell_no_secret() {
         let list = [("authorization", "Bearer s3cret"), ("cookie", "s3cret")];
-        for key in [of("https://s3cret:s3cret@a.test/x?token=s3cret&a=1#s3cret", &list)] {
-            assert!(key.starts_with("socket-registry:http:1:GET:https://a.test/x?token=REDACTED&a=1#"), "{key}");
-            assert!(!key.contains("s3cret"), "{key}");
-            assert_eq!(url_of(&key), Some("https://a.test/x?token=REDACTED&a=1"));
-        }
+        let key = of("https://s3cret:s3cret@a.test/x?token=s3cret&a=1#s3cret", &list);
+        assert!(key.starts_with("socket-registry:http:1:GET:https://a.test/x?token=REDACTED&a=1#"), "{key}");
+        assert!(!key.contains("s3cret"), "{key}");
+        assert_eq!(url_of(&key), Some("https://a.test/x?token=REDACTED&a=1"));
     }
 
     #[test]

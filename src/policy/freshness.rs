@@ -7,7 +7,9 @@
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use http::header::{AGE, CACHE_CONTROL, ETAG, EXPIRES, IF_MODIFIED_SINCE, IF_NONE_MATCH, PRAGMA, SET_COOKIE, VARY};
+use http::header::{
+    AGE, CACHE_CONTROL, CONNECTION, ETAG, EXPIRES, IF_MODIFIED_SINCE, IF_NONE_MATCH, PRAGMA, SET_COOKIE, VARY,
+};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use http_cache_semantics::{AfterResponse, BeforeRequest, CacheOptions, CachePolicy};
 
@@ -135,7 +137,8 @@ impl Stored {
         for name in [EXPIRES, PRAGMA, AGE] {
             headers.remove(name);
         }
-        let strict = if has_directive(&headers, CACHE_CONTROL, &["must-revalidate"]) { ", must-revalidate" } else { "" };
+        let strict =
+            if has_directive(&headers, CACHE_CONTROL, &["must-revalidate"]) { ", must-revalidate" } else { "" };
         let value = HeaderValue::try_from(format!("max-age={seconds}{strict}"));
         headers.extend(value.ok().map(|value| (CACHE_CONTROL, value)));
         headers
@@ -153,7 +156,12 @@ pub fn is_cacheable(request: &HeaderMap) -> bool {
 
 /// The fields of the request that an answer depends on, if the answer may be kept at all: a complete one that is no error, sets no cookie, and
 /// that the server allows to be kept.
-pub fn storable(request: &HeaderMap, status: StatusCode, answer: &HeaderMap, now: SystemTime) -> Option<Vec<HeaderName>> {
+pub fn storable(
+    request: &HeaderMap,
+    status: StatusCode,
+    answer: &HeaderMap,
+    now: SystemTime,
+) -> Option<Vec<HeaderName>> {
     if !status.is_success() || status == StatusCode::PARTIAL_CONTENT || answer.contains_key(SET_COOKIE) {
         return None;
     }
@@ -171,6 +179,29 @@ pub fn storable(request: &HeaderMap, status: StatusCode, answer: &HeaderMap, now
         }
     }
     Some(varies)
+}
+
+/// The fields that are not of one connection (RFC 9111, 3.1).
+pub fn without_connection(headers: &HeaderMap) -> HeaderMap {
+    const OF_A_CONNECTION: [&str; 8] = [
+        "connection",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authentication-info",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    ];
+    let mut kept = headers.clone();
+    for name in headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok()).flat_map(|it| it.split(','))
+    {
+        kept.remove(name.trim());
+    }
+    for name in OF_A_CONNECTION {
+        kept.remove(name);
+    }
+    kept
 }
 
 /// Whether an answer is one that a kept one may stand in for.
@@ -257,7 +288,9 @@ mod tests {
 
     #[test]
     fn without_a_word_of_the_server_the_callers_ttl_counts() {
-        for list in [&[][..], &[("last-modified", "Wed, 21 Oct 2020 07:28:00 GMT")], &[("cache-control", "private, immutable")]] {
+        for list in
+            [&[][..], &[("last-modified", "Wed, 21 Oct 2020 07:28:00 GMT")], &[("cache-control", "private, immutable")]]
+        {
             assert!(is_fresh(list, 0) && is_fresh(list, 299) && !is_fresh(list, 300), "{list:?}");
         }
     }
@@ -273,7 +306,9 @@ mod tests {
         ] {
             assert!(is_fresh(list, 9) && !is_fresh(list, 10), "{list:?}");
         }
-        assert!(is_fresh(&[("cache-control", "max-age=9999")], 299) && !is_fresh(&[("cache-control", "max-age=9999")], 300));
+        assert!(
+            is_fresh(&[("cache-control", "max-age=9999")], 299) && !is_fresh(&[("cache-control", "max-age=9999")], 300)
+        );
     }
 
     #[test]
@@ -289,7 +324,10 @@ mod tests {
         ] {
             assert!(!is_fresh(&[list], 0), "{list:?}");
         }
-        assert_eq!(stored(&[]).look(&HeaderMap::new(), Duration::ZERO, now()), Next::Ask { conditions: HeaderMap::new() });
+        assert_eq!(
+            stored(&[]).look(&HeaderMap::new(), Duration::ZERO, now()),
+            Next::Ask { conditions: HeaderMap::new() }
+        );
     }
 
     #[test]
@@ -320,7 +358,8 @@ mod tests {
     #[test]
     fn a_304_makes_it_fresh_again_and_replaces_fields() {
         let old = stored(&[("etag", "\"a\""), ("x", "1"), ("link", "old"), ("content-length", "3"), ("age", "100")]);
-        let answer = fields(&[("etag", "\"a\""), ("link", "b"), ("link", "c"), ("content-length", "0"), ("set-cookie", "a=b")]);
+        let answer =
+            fields(&[("etag", "\"a\""), ("link", "b"), ("link", "c"), ("content-length", "0"), ("set-cookie", "a=b")]);
         let new = old.validated(&HeaderMap::new(), &answer, later(1000)).unwrap();
         assert_eq!(new.time, later(1000));
         assert_eq!((&new.headers["x"], &new.headers["content-length"]), (&"1".parse().unwrap(), &"3".parse().unwrap()));
@@ -356,7 +395,11 @@ mod tests {
         assert!(!is_fresh(&[("age", "18446744073709551615"), ("cache-control", "max-age=10")], 1));
     }
 
-    fn kept(status: u16, request: &[(&'static str, &'static str)], answer: &[(&'static str, &'static str)]) -> Option<Vec<HeaderName>> {
+    fn kept(
+        status: u16,
+        request: &[(&'static str, &'static str)],
+        answer: &[(&'static str, &'static str)],
+    ) -> Option<Vec<HeaderName>> {
         storable(&fields(request), StatusCode::from_u16(status).unwrap(), &fields(answer), now())
     }
 
@@ -368,7 +411,13 @@ mod tests {
         for status in [201, 202, 206, 301, 302, 304, 400, 401, 404, 410, 429, 500, 503] {
             assert_eq!(kept(status, &[], &[("cache-control", "max-age=60")]), None, "{status}");
         }
-        for list in [("cache-control", "no-store"), ("cache-control", "private, No-Store"), ("set-cookie", "a=b"), ("vary", "*"), ("vary", "accept, *")] {
+        for list in [
+            ("cache-control", "no-store"),
+            ("cache-control", "private, No-Store"),
+            ("set-cookie", "a=b"),
+            ("vary", "*"),
+            ("vary", "accept, *"),
+        ] {
             assert_eq!(kept(200, &[], &[list]), None, "{list:?}");
         }
         assert_eq!(kept(200, &[("authorization", "x")], &[("cache-control", "private")]), Some(vec![]));
@@ -378,9 +427,19 @@ mod tests {
     #[test]
     fn an_answer_varies_by_what_it_names_but_not_by_codings() {
         let names = |list: &[&'static str]| Some(list.iter().map(|name| HeaderName::from_static(name)).collect());
-        assert_eq!(kept(200, &[], &[("vary", "Accept, accept-encoding"), ("vary", "X-Org, Accept")]), names(&["accept", "x-org"]));
+        assert_eq!(
+            kept(200, &[], &[("vary", "Accept, accept-encoding"), ("vary", "X-Org, Accept")]),
+            names(&["accept", "x-org"])
+        );
         assert_eq!(kept(200, &[], &[("vary", "Accept-Encoding")]), names(&[]));
         assert_eq!(kept(200, &[], &[("vary", "not a name")]), None);
+    }
+
+    #[test]
+    fn fields_of_a_connection_are_not_kept() {
+        let headers =
+            fields(&[("connection", "close, X-Hop"), ("keep-alive", "timeout=5"), ("x-hop", "1"), ("etag", "a")]);
+        assert_eq!(without_connection(&headers).keys().collect::<Vec<_>>(), [ETAG]);
     }
 
     #[test]

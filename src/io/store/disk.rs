@@ -254,7 +254,8 @@ mod tests {
     #[test]
     fn an_answer_comes_back_as_it_was() {
         let (metadata, content) = parts(&stored("body"));
-        let (Some(Record::Answer(back)), Record::Answer(before)) = (record(&metadata.unwrap(), content.into()), stored("body"))
+        let (Some(Record::Answer(back)), Record::Answer(before)) =
+            (record(&metadata.unwrap(), content.into()), stored("body"))
         else {
             panic!("not an answer")
         };
@@ -264,7 +265,13 @@ mod tests {
 
     #[test]
     fn metadata_of_others_is_no_answer() {
-        for text in ["{}", "[]", "null", "{\"time\":1,\"status\":404}", "{\"time\":1,\"status\":200,\"headers\":[[\"a b\",\"c\"]]}"] {
+        for text in [
+            "{}",
+            "[]",
+            "null",
+            "{\"time\":1,\"status\":404}",
+            "{\"time\":1,\"status\":200,\"headers\":[[\"a b\",\"c\"]]}",
+        ] {
             let metadata = RawValue::from_string(text.to_owned()).unwrap();
             assert!(record(&metadata, Vec::new()).is_none(), "{text}");
         }

@@ -45,7 +45,8 @@ impl Memory {
 
     /// The keys that were removed.
     pub fn clear(&mut self, is_unwanted: impl Fn(&str) -> bool) -> HashSet<String> {
-        let keys: HashSet<_> = self.records.iter().map(|(key, _)| key).filter(|key| is_unwanted(key)).cloned().collect();
+        let keys: HashSet<_> =
+            self.records.iter().map(|(key, _)| key).filter(|key| is_unwanted(key)).cloned().collect();
         for key in &keys {
             self.remove(key);
         }

@@ -6,15 +6,17 @@ use napi::{Env, ValueType};
 use napi_derive::napi;
 
 use crate::error::{Error, Kind};
-use crate::node::arguments::{boolean, count, function, given, headers, limit, read, string, wrong_type, wrong_value};
+use crate::node::arguments::{
+    self, boolean, count, function, given, headers, limit, read, string, wrong_type, wrong_value,
+};
 use crate::node::bridge::{Thrown, property};
 use crate::node::environment::Environment;
 use crate::node::error::to_js;
 use crate::node::listeners::{log_progress, report};
-use crate::node::options::{network, redirects, retry, retry_listener};
+use crate::node::options::{Defaults, limited, network, redirects, retry, retry_listener};
 use crate::operation::progress::Report;
 use crate::options::DownloadOptions;
-use crate::policy::integrity::{Expected, parse_integrity, parse_sha256};
+use crate::policy::integrity::{Expected, parse_sha256};
 
 /// Options of `httpDownload`. Durations are milliseconds, sizes bytes.
 #[napi(object, object_to_js = false)]
@@ -157,14 +159,17 @@ pub struct Attendance<'env> {
 pub fn download_options<'env>(
     env: &'env Env,
     options: Option<Unknown<'env>>,
+    defaults: Defaults<'env>,
     thrown: &Thrown,
 ) -> napi::Result<(DownloadOptions, Attendance<'env>)> {
-    let default = DownloadOptions::default();
+    let Defaults { headers: own, retry: own_retry, timeout: own_timeout, max_size: _, way, hooks: _ } = defaults;
+    let plain = DownloadOptions::default();
+    let default = DownloadOptions { timeout: limited(own_timeout, plain.timeout), ..plain };
     let environment = Environment::of(env)?;
     let Some(options) = read::<HttpDownloadOptions>(env, options)? else {
-        let network = environment.network.clone();
-        let headers = headers(env, &environment, None, None)?;
-        return Ok((DownloadOptions { headers, network, ..default }, Attendance::default()));
+        let network = way.network(&environment);
+        let headers = headers(env, &environment, own, None, None)?;
+        return Ok((DownloadOptions { headers, retry: own_retry, network, ..default }, Attendance::default()));
     };
     let HttpDownloadOptions {
         headers: fields,
@@ -198,25 +203,20 @@ pub fn download_options<'env>(
     let flag =
         |name, value, default| given(value, |value| boolean(env, name, value)).map(|flag| flag.unwrap_or(default));
     let download = DownloadOptions {
-        headers: headers(env, &environment, fields, None)?,
+        headers: headers(env, &environment, own, fields, None)?,
         redirects: redirects(env, follow_redirects, max_redirects)?,
-        retry: retry(env, retries, retry_delay, retry_delay_max)?,
+        retry: retry(env, retries, retry_delay, retry_delay_max, own_retry)?,
         on_retry: retry_listener(env, on_retry, thrown)?,
         timeout: limit(env, "options.timeout", timeout, default.timeout)?,
         idle_timeout: limit(env, "options.idleTimeout", idle_timeout, default.idle_timeout)?,
-        network: network(env, &environment, ca, proxy, connect_timeout)?,
+        network: network(env, &environment, way, ca, proxy, connect_timeout)?,
         expected: Expected {
             sha256: given(sha256, |value| {
                 let text = string(env, "options.sha256", value)?;
                 let wrong = || wrong_value(env, "options.sha256", "must be 64 hexadecimal digits", format!("{text:?}"));
                 parse_sha256(&text).ok_or_else(wrong)
             })?,
-            integrity: given(integrity, |value| {
-                const RULE: &str = "must be Subresource Integrity with sha256, sha384 or sha512";
-                let text = string(env, "options.integrity", value)?;
-                parse_integrity(&text).ok_or_else(|| wrong_value(env, "options.integrity", RULE, format!("{text:?}")))
-            })?
-            .unwrap_or_default(),
+            integrity: given(integrity, |value| arguments::integrity(env, value))?.unwrap_or_default(),
         },
         digests: flag("options.digests", digests, default.digests)?,
         mode: given(mode, |value| {

@@ -9,9 +9,9 @@ use crate::node::bridge::Thrown;
 use crate::node::environment::Environment;
 use crate::node::error::to_js;
 use crate::node::listeners::hooks;
-use crate::node::options::{network, redirects, retry, retry_listener};
+use crate::node::options::{Defaults, limited, network, redirects, retry, retry_listener};
 use crate::node::streams::{is_readable, own_headers, with_retries};
-use crate::options::RequestOptions;
+use crate::options::{RequestOptions, Retry};
 use crate::outgoing::Body;
 
 /// Options of `httpRequest`, `httpGetJson` and `httpGetText`. Durations are milliseconds.
@@ -132,14 +132,18 @@ pub struct Call<'env> {
 pub fn request_options<'env>(
     env: &'env Env,
     options: Option<Unknown<'env>>,
+    defaults: Defaults<'env>,
     thrown: &Thrown,
 ) -> napi::Result<(RequestOptions, Call<'env>)> {
-    let default = RequestOptions::default();
+    let Defaults { headers: own, retry: own_retry, timeout: own_timeout, max_size, way, hooks: own_hooks } = defaults;
+    let plain = RequestOptions::default();
+    let default = RequestOptions { timeout: limited(own_timeout, plain.timeout), max_size, ..plain };
     let environment = Environment::of(env)?;
     let Some(options) = read::<HttpRequestOptions>(env, options)? else {
-        let network = environment.network.clone();
-        let headers = headers(env, &environment, None, None)?;
-        return Ok((RequestOptions { headers, network, ..default }, Call::default()));
+        let network = way.network(&environment);
+        let headers = headers(env, &environment, own, None, None)?;
+        let hooks = hooks(env, own_hooks)?;
+        return Ok((RequestOptions { headers, retry: own_retry, network, hooks, ..default }, Call::default()));
     };
     let HttpRequestOptions {
         method,
@@ -170,25 +174,27 @@ pub fn request_options<'env>(
         Some(source) => own_headers(&Object::from_unknown(source)?)?,
         None => None,
     };
-    let retry = retry(env, retries, retry_delay, retry_delay_max)?;
+    // It can be sent once. Only who asks for retries is told that they are not possible.
+    let own_retries = if source.is_some() { 0 } else { own_retry.retries };
+    let own_retry = Retry { retries: own_retries, ..own_retry };
+    let retry = retry(env, retries, retry_delay, retry_delay_max, own_retry)?;
     if source.is_some() && retry.retries > 0 {
         return Err(to_js(env, with_retries(retry.retries)));
     }
     let flag = |name, value| given(value, |value| boolean(env, name, value)).map(Option::unwrap_or_default);
     let request = RequestOptions {
-        method: given(method, |value| arguments::method(env, value))?.unwrap_or(default.method),
-        headers: headers(env, &environment, fields, own_fields)?,
+        method: given(method, |value| arguments::method(env, "options.method", value))?.unwrap_or(default.method),
+        headers: headers(env, &environment, own, fields, own_fields)?,
         body: given(content.filter(|_| source.is_none()), |value| body(env, value))?.flatten().map(Body::Whole),
         redirects: redirects(env, follow_redirects, max_redirects)?,
         retry,
         on_retry: retry_listener(env, on_retry, thrown)?,
-        hooks: hooks(env, hooks_given)?,
+        hooks: hooks(env, hooks_given.or(own_hooks))?,
         timeout: limit(env, "options.timeout", timeout, default.timeout)?,
         idle_timeout: limit(env, "options.idleTimeout", idle_timeout, default.idle_timeout)?,
-        network: network(env, &environment, ca, proxy, connect_timeout)?,
+        network: network(env, &environment, way, ca, proxy, connect_timeout)?,
         max_size: given(max_response_size, |value| size(env, "options.maxResponseSize", value))?
-            .flatten()
-            .or(default.max_size),
+            .unwrap_or(default.max_size),
         stream: flag("options.stream", stream)?,
     };
     Ok((request, Call { signal, source, throw_on_error: flag("options.throwOnError", throw_on_error)? }))

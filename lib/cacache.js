@@ -1,0 +1,5 @@
+'use strict'
+
+const { clear, get, put, remove, safeGet, withTmp } = require('./index.js')
+
+module.exports = { clear, get, put, remove, safeGet, withTmp }

@@ -1,0 +1,5 @@
+'use strict'
+
+const { HttpClient } = require('./index.js')
+
+module.exports = { HttpClient }
