@@ -133,12 +133,13 @@ impl HttpClient {
         env: &'env Env,
         verb: Unknown<'env>,
         target: Unknown<'env>,
-        value: Option<Unknown<'env>>,
+        // Not an option: null is a value.
+        value: Unknown<'env>,
         options: Option<Unknown<'env>>,
     ) -> napi::Result<Object<'env>> {
         let begin = |thrown: &Thrown| {
             let verb = method(env, "method", verb)?;
-            let json = value.map(|value| stringified(env, value)).transpose()?.flatten();
+            let json = stringified(env, value)?;
             let mut begun = self.begin(env, target, options, thrown)?;
             begun.options.method = verb;
             begun.options.body = json.map(|json| Body::Whole(json.into()));
