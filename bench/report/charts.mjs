@@ -7,6 +7,7 @@ import { draw } from './svg.mjs'
 const BARS = {
   downloads: ['download', 'download-tls', 'download-sha256'],
   requests: ['json-first', 'json', 'json-tls', 'json-h2', 'json-sequential'],
+  caches: ['cache-memory', 'cache-memory-revalidated', 'cache-disk', 'cache-disk-revalidated'],
 }
 
 const LINES = {

@@ -57,7 +57,11 @@ http {
   ssl_certificate "${certificate}";
   ssl_certificate_key "${key}";
   ssl_protocols TLSv1.3;
-  server { listen 127.0.0.1:${http}; }
+  server {
+    listen 127.0.0.1:${http};
+    location /fresh/ { alias "${root}/"; add_header Cache-Control max-age=3600; }
+    location /asked/ { alias "${root}/"; add_header Cache-Control no-cache; }
+  }
   server { listen 127.0.0.1:${tls} ssl; }
   server {
     listen 127.0.0.1:${h2} ssl http2;

@@ -1,0 +1,7 @@
+import { caches } from './kinds/caches.mjs'
+
+export default caches({
+  title: 'GET 1 KB of JSON that is kept on disk, 16 at once',
+  place: 'disk',
+  path: 'fresh',
+})
