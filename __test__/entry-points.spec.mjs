@@ -19,17 +19,20 @@ const helpers = {
     'getSocketCallerUserAgent',
   ],
 }
+const cacache = ['get', 'put', 'safeGet', 'remove', 'clear', 'withTmp']
 const http = [...requests, ...requestsToo, ...Object.values(helpers).flat()]
 /** Older names of the modules. */
 const aliases = ['node', 'request', 'download', 'response-types', 'request-types', 'download-types']
 
 const ROOT = '@socketsecurity/registry'
 const entries = [
-  [ROOT, [...http, 'downloadWithLock']],
+  [ROOT, [...http, ...cacache, 'downloadWithLock', 'HttpClient']],
   [`${ROOT}/lib/http-request`, http],
   ...aliases.map((alias) => [`${ROOT}/lib/http-request/${alias}`, http]),
   ...Object.entries(helpers).map(([name, names]) => [`${ROOT}/lib/http-request/${name}`, names]),
   [`${ROOT}/lib/download-lock`, ['downloadWithLock']],
+  [`${ROOT}/lib/http-client`, ['HttpClient']],
+  [`${ROOT}/lib/cacache`, cacache],
 ]
 
 for (const [entry, names] of entries) {
