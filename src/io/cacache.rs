@@ -22,8 +22,8 @@ use crate::io::digest::of_bytes;
 use crate::policy::bucket::{self, Entry};
 use crate::policy::integrity::{Algorithm, parse_integrity};
 
-/// What a writer that was killed left behind is older than this.
-const ABANDONED: Duration = Duration::from_secs(24 * 3600);
+/// What is older than this, and that nothing names, was left behind: younger content may be about to get its entry.
+const ABANDONED: Duration = Duration::from_secs(3600);
 
 /// Who may read content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,9 +114,8 @@ pub fn clear(cache: &Path, is_wanted: impl Fn(&Entry) -> bool) -> Result<usize> 
     for path in files(&bucket::directory(cache)) {
         let Ok(bytes) = fs::read(&path) else { continue };
         let (wanted, unwanted): (Vec<_>, Vec<_>) = bucket::latest(&bytes).into_iter().partition(&is_wanted);
-        let address = |entry: &Entry| Some(Address::parse(entry.integrity.as_deref()?)?.path(cache));
-        kept.extend(wanted.iter().filter_map(address));
-        freed.extend(unwanted.iter().filter_map(address));
+        kept.extend(wanted.iter().filter_map(|entry| Address::of(entry, cache)));
+        freed.extend(unwanted.iter().filter_map(|entry| Address::of(entry, cache)));
         removed += unwanted.len();
         if wanted.is_empty() && !unwanted.is_empty() {
             unlink(&path)?;
@@ -136,15 +135,21 @@ pub fn clear(cache: &Path, is_wanted: impl Fn(&Entry) -> bool) -> Result<usize> 
 pub fn clear_all(cache: &Path) -> Result<usize> {
     let count = list(cache).count();
     // The directories stay: a writer may be about to put something there.
-    for path in files(&bucket::directory(cache)).chain(files(&cache.join("content-v2"))) {
+    for path in files(&bucket::directory(cache)).chain(files(&content_directory(cache))) {
         unlink(&path)?;
     }
     Ok(count)
 }
 
-/// Removes what writers that were killed left behind.
+/// Removes content that no entry has any more, and what writers that were killed left behind.
 pub fn sweep(cache: &Path, now: SystemTime) {
-    for path in files(&cache.join("tmp")) {
+    let mut named = HashSet::new();
+    for path in files(&bucket::directory(cache)) {
+        // Without knowing what it names, nothing can be called abandoned.
+        let Ok(bytes) = fs::read(&path) else { return };
+        named.extend(bucket::latest(&bytes).iter().filter_map(|entry| Address::of(entry, cache)));
+    }
+    for path in files(&cache.join("tmp")).chain(files(&content_directory(cache)).filter(|path| !named.contains(path))) {
         let modified = fs::metadata(&path).and_then(|metadata| metadata.modified());
         if modified.is_ok_and(|modified| now.duration_since(modified).is_ok_and(|age| age > ABANDONED)) {
             // The next sweep tries again.
@@ -232,9 +237,14 @@ impl Address {
         Some(Self::new("sha1", digest))
     }
 
+    /// The path of an entry's content.
+    fn of(entry: &Entry, cache: &Path) -> Option<PathBuf> {
+        Some(Self::parse(entry.integrity.as_deref()?)?.path(cache))
+    }
+
     fn path(&self, cache: &Path) -> PathBuf {
         let name = hex::encode(&self.digest);
-        cache.join("content-v2").join(self.algorithm).join(&name[..2]).join(&name[2..4]).join(&name[4..])
+        content_directory(cache).join(self.algorithm).join(&name[..2]).join(&name[2..4]).join(&name[4..])
     }
 
     fn is_of(&self, content: &[u8]) -> bool {
@@ -246,6 +256,10 @@ impl Address {
         };
         computed == self.digest
     }
+}
+
+fn content_directory(cache: &Path) -> PathBuf {
+    cache.join("content-v2")
 }
 
 /// The files below a directory; none when it is not there.
@@ -342,6 +356,25 @@ mod tests {
         assert_eq!((clear_all(cache).unwrap(), clear_all(cache).unwrap()), (1, 0));
         assert_eq!(files(cache).count(), 0);
         assert_eq!(clear_all(&cache.join("never")).unwrap(), 0);
+    }
+
+    #[test]
+    fn content_that_nothing_names_is_swept_once_it_is_old() {
+        let cache = tempfile::tempdir().unwrap();
+        let cache = cache.path();
+        let mut paths = Vec::new();
+        for (key, text) in [("a", "replaced"), ("b", "removed"), ("a", "kept")] {
+            write(cache, key, text);
+            paths.push(get(cache, key).unwrap().unwrap().path);
+        }
+        remove(cache, "b").unwrap();
+        fs::write(cache.join("tmp/left"), "").unwrap();
+        let there = || [&paths[0], &paths[1], &paths[2], &cache.join("tmp/left")].map(|path| path.exists());
+        sweep(cache, SystemTime::now());
+        assert_eq!(there(), [true; 4]);
+        sweep(cache, SystemTime::now() + ABANDONED + Duration::from_secs(1));
+        assert_eq!(there(), [false, false, true, false]);
+        assert_eq!(content(cache, "a").as_deref(), Some("kept"));
     }
 
     #[test]

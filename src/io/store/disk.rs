@@ -171,6 +171,7 @@ impl Disk {
         if !doomed.is_empty() {
             let _ = cacache::clear(&self.directory, |entry| !doomed.contains(&entry.key));
         }
+        // Answers that were replaced, for instance.
         cacache::sweep(&self.directory, now);
     }
 }
