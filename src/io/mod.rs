@@ -1,6 +1,7 @@
 //! Floor 2: the outside world, one thing a file. Thin: what to do is decided in [`crate::policy`].
 
 pub mod cacache;
+pub mod connect;
 pub mod decode;
 pub mod digest;
 pub mod lock;

@@ -1,25 +1,31 @@
-//! One exchange with a server, over a pool of connections. The only file that knows reqwest.
+//! One exchange with a server, over a pool of connections. Only this file and `connect` know hyper-util.
 //!
 //! Redirects, retries, timeouts, decoding and `Referer` are ours, in the floors above, so that their rules and messages
-//! are exact: reqwest's own are off.
-#![expect(clippy::disallowed_types, reason = "the one place for reqwest")]
+//! are exact.
+#![expect(clippy::disallowed_types, reason = "the one place for the client")]
 
-use std::cell::Cell;
 use std::error::Error as StdError;
 use std::io;
+use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, StatusCode, header};
+use http::uri::Uri;
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
+use http_body::{Frame, SizeHint};
+use http_body_util::BodyExt;
 use hyper::ext::ReasonPhrase;
-use tower_service::Service;
+use hyper_util::client::legacy;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use url::{Position, Url};
 
 use crate::error::{Error, Kind, Result, io_code};
-use crate::io::resolve::{self, LookupError};
-use crate::io::tls::{self, Distrust};
+use crate::io::connect::{self, Connector, TimedOut, noting};
+use crate::io::resolve::LookupError;
+use crate::io::tls::Distrust;
 use crate::options::Network;
-use crate::outgoing::Body;
+use crate::outgoing::{Body, Sending};
 use crate::policy::proxy::{Proxy, shown};
 use crate::policy::redirect::Hop;
 
@@ -37,15 +43,10 @@ const UNPROCESSED_MAX: u32 = 8;
 /// More dead connections in a row than any pool should hold.
 const STALE_MAX: u32 = 64;
 
-tokio::task_local! {
-    /// Whether a connection was opened for the request that this task is sending.
-    static OPENED: Cell<bool>;
-}
-
 /// A pool of connections of one [`Network`]. Cheap to clone; clones share the pool.
 #[derive(Clone, Debug)]
 pub struct Transport {
-    client: reqwest::Client,
+    client: legacy::Client<Connector, Outgoing>,
     proxy: Proxy,
     connect_timeout: Option<Duration>,
 }
@@ -57,7 +58,8 @@ pub struct Answer {
     /// As sent; the standard phrase where the protocol has none.
     pub status_text: String,
     pub headers: HeaderMap,
-    body: reqwest::Response,
+    url: Url,
+    body: hyper::body::Incoming,
     received: u64,
     idle_timeout: Option<Duration>,
     /// Whether the request was HEAD, to whose answer no body belongs.
@@ -67,37 +69,17 @@ pub struct Answer {
 impl Transport {
     /// Blocks: reads the system's certificates.
     pub fn new(network: &Network) -> Result<Self> {
-        let Network { tls, proxy, connect_timeout } = network;
-        let mut builder = reqwest::Client::builder();
-        if let Some(limit) = *connect_timeout {
-            builder = builder.connect_timeout(limit);
-        }
-        builder = if *proxy == Proxy::None {
-            builder.no_proxy()
-        } else {
-            let proxy = proxy.clone();
-            // What is no proxy is refused before a request gets here.
-            builder.proxy(reqwest::Proxy::custom(move |url| proxy.of(url).ok().flatten()))
-        };
-        let client = builder
-            .tls_backend_preconfigured(tls::client_config(tls)?)
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .referer(false)
-            .dns_resolver(SystemResolver)
-            .connector_layer(NoteConnections)
-            .http1_title_case_headers()
+        let client = legacy::Client::builder(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE)
+            .http1_title_case_headers(true)
             .http2_initial_stream_window_size(STREAM_WINDOW)
             .http2_initial_connection_window_size(CONNECTION_WINDOW)
             .http2_keep_alive_interval(Duration::from_secs(15))
             .http2_keep_alive_timeout(Duration::from_secs(10))
-            .tcp_keepalive(Duration::from_secs(60))
-            .pool_idle_timeout(IDLE)
-            .build()
-            .map_err(|error| {
-                Error::new(Kind::Internal, format!("The HTTP client cannot be set up: {}", chain(&error)))
-            })?;
-        Ok(Self { client, proxy: proxy.clone(), connect_timeout: *connect_timeout })
+            .build(Connector::new(network)?);
+        Ok(Self { client, proxy: network.proxy.clone(), connect_timeout: network.connect_timeout })
     }
 
     /// Sends one request and waits for the head of its answer.
@@ -116,7 +98,7 @@ impl Transport {
         let body = body.filter(|_| hop.with_body);
         // While a body is sent, silence of the server is no sign of anything.
         let limit = idle_timeout.filter(|_| body.is_none());
-        let answer = within_idle(limit, self.send_fresh(hop, body)).await;
+        let answer = within_idle(limit, self.send_fresh(hop, body, proxy.as_ref())).await;
         let answer = answer.unwrap_or_else(|limit| Err(no_data(limit, &hop.url)));
         let proxied = |error: Error| match &proxy {
             Some(proxy) => through(proxy, error),
@@ -131,53 +113,106 @@ impl Transport {
         }
     }
 
-    async fn send_fresh(&self, hop: &Hop, body: Option<&Body>) -> Result<Answer> {
+    async fn send_fresh(&self, hop: &Hop, body: Option<&Body>, proxy: Option<&Url>) -> Result<Answer> {
         let is_whole = body.is_none_or(Body::is_whole);
         let can_repeat = is_whole && hop.method.is_idempotent();
         let mut unprocessed = 0;
-        let failed = |error: &reqwest::Error| network_error(error, hop, self.connect_timeout);
+        let uri = target(&hop.url)?;
+        let credentials = proxy.filter(|_| hop.url.scheme() == "http").and_then(connect::basic);
+        let send = || self.send_once(hop, &uri, body, credentials.as_ref());
+        let failed = |error: &legacy::Error| network_error(error, hop, self.connect_timeout);
         for _ in 0..STALE_MAX {
-            let (answer, is_fresh) = OPENED
-                .scope(Cell::new(false), async {
-                    let answer = self.send_once(hop, body).await;
-                    (answer, OPENED.with(Cell::get))
-                })
-                .await;
+            let (answer, is_fresh) = noting(send()).await;
             match answer {
                 Err(error) if !is_fresh && can_repeat && is_closed_before_answer(&error) => {}
                 Err(error) if is_whole && unprocessed < UNPROCESSED_MAX && is_unprocessed(&error) => unprocessed += 1,
                 answer => return answer.map_err(|error| failed(&error)),
             }
         }
-        self.send_once(hop, body).await.map_err(|error| failed(&error))
+        send().await.map_err(|error| failed(&error))
     }
 
-    async fn send_once(&self, hop: &Hop, body: Option<&Body>) -> reqwest::Result<Answer> {
-        let mut request = self.client.request(hop.method.clone(), hop.url.clone()).headers(hop.headers.clone());
-        match body {
-            // Said even of an empty body, where hyper would leave it out.
-            Some(Body::Whole(body)) => {
-                request = request.header(header::CONTENT_LENGTH, body.len()).body(body.clone());
-            }
-            Some(Body::Stream(stream)) => request = request.body(reqwest::Body::wrap(stream.take())),
-            None => {}
+    async fn send_once(
+        &self,
+        hop: &Hop,
+        uri: &Uri,
+        body: Option<&Body>,
+        credentials: Option<&HeaderValue>,
+    ) -> Result<Answer, legacy::Error> {
+        let mut headers = hop.headers.clone();
+        headers.entry(header::ACCEPT).or_insert(HeaderValue::from_static("*/*"));
+        if let Some(credentials) = credentials {
+            headers.insert(header::PROXY_AUTHORIZATION, credentials.clone());
         }
-        let mut response = request.send().await?;
-        let status = response.status();
-        let status_text = match response.extensions().get::<ReasonPhrase>() {
+        if let Some(Body::Whole(body)) = body {
+            // Said even of an empty body, where hyper would leave it out.
+            headers.insert(header::CONTENT_LENGTH, body.len().into());
+        }
+        let mut request = Request::new(Outgoing::new(body));
+        *request.method_mut() = hop.method.clone();
+        *request.uri_mut() = uri.clone();
+        *request.headers_mut() = headers;
+        let (head, body) = self.client.request(request).await?.into_parts();
+        let status_text = match head.extensions.get::<ReasonPhrase>() {
             Some(phrase) => String::from_utf8_lossy(phrase.as_bytes()).into_owned(),
-            None => status.canonical_reason().unwrap_or_default().to_owned(),
+            None => head.status.canonical_reason().unwrap_or_default().to_owned(),
         };
-        let headers = std::mem::take(response.headers_mut());
         Ok(Answer {
-            status,
+            status: head.status,
             status_text,
-            headers,
-            body: response,
+            headers: head.headers,
+            url: hop.url.clone(),
+            body,
             received: 0,
             idle_timeout: None,
             is_head: hop.method == Method::HEAD,
         })
+    }
+}
+
+/// A URL as hyper takes it: without a fragment.
+fn target(url: &Url) -> Result<Uri> {
+    Uri::try_from(&url[..Position::AfterQuery])
+        .map_err(|error| Error::new(Kind::InvalidUrl, format!("Invalid URL: {error}")).with_url(url))
+}
+
+/// The body of a request on its way.
+enum Outgoing {
+    Whole(Bytes),
+    Stream(Sending),
+}
+
+impl Outgoing {
+    fn new(body: Option<&Body>) -> Self {
+        match body {
+            Some(Body::Whole(bytes)) => Self::Whole(bytes.clone()),
+            Some(Body::Stream(stream)) => Self::Stream(stream.take()),
+            None => Self::Whole(Bytes::new()),
+        }
+    }
+}
+
+impl http_body::Body for Outgoing {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        match &mut *self {
+            Self::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Self::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Self::Stream(stream) => Pin::new(stream).poll_frame(context),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(self, Self::Whole(bytes) if bytes.is_empty())
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Self::Stream(_) => SizeHint::default(),
+        }
     }
 }
 
@@ -197,17 +232,24 @@ impl Answer {
 
     /// The next piece of the body; `None` at its end.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>> {
-        match within_idle(self.idle_timeout, self.body.chunk()).await {
-            Ok(Ok(chunk)) => {
-                self.received += chunk.as_ref().map_or(0, |bytes| bytes.len() as u64);
-                Ok(chunk)
-            }
-            Ok(Err(error)) => Err(self.body_error(&error)),
-            Err(limit) => Err(no_data(limit, self.body.url())),
+        loop {
+            return match within_idle(self.idle_timeout, self.body.frame()).await {
+                Ok(Some(Ok(frame))) => match frame.into_data() {
+                    Ok(chunk) => {
+                        self.received += chunk.len() as u64;
+                        Ok(Some(chunk))
+                    }
+                    // Fields behind the body.
+                    Err(_) => continue,
+                },
+                Ok(Some(Err(error))) => Err(self.body_error(&error)),
+                Ok(None) => Ok(None),
+                Err(limit) => Err(no_data(limit, &self.url)),
+            };
         }
     }
 
-    fn body_error(&self, error: &reqwest::Error) -> Error {
+    fn body_error(&self, error: &hyper::Error) -> Error {
         let ended_early = find::<hyper::Error>(error).is_some_and(hyper::Error::is_incomplete_message)
             || find::<io::Error>(error).is_some_and(|error| error.kind() == io::ErrorKind::UnexpectedEof);
         let failure = if let Some(length) = self.content_length().filter(|_| ended_early) {
@@ -217,7 +259,7 @@ impl Answer {
             Error::new(Kind::Network, format!("the connection failed within the body: {}", describe(error, code)))
                 .with_code(code)
         };
-        failure.with_syscall("read").with_cause(chain(error)).with_url(self.body.url())
+        failure.with_syscall("read").with_cause(chain(error)).with_url(&self.url)
     }
 }
 
@@ -254,8 +296,8 @@ fn proxy_asks_for_credentials(proxy: &url::Url) -> Error {
     Error::new(Kind::Status, format!("HTTP {status}: the proxy {} {what}", shown(proxy))).with_status(status, None)
 }
 
-fn network_error(error: &reqwest::Error, hop: &Hop, connect_timeout: Option<Duration>) -> Error {
-    if let (true, true, Some(limit)) = (error.is_connect(), error.is_timeout(), connect_timeout) {
+fn network_error(error: &legacy::Error, hop: &Hop, connect_timeout: Option<Duration>) -> Error {
+    if let (Some(TimedOut), Some(limit)) = (find(error), connect_timeout) {
         let message = format!("Connecting timed out after {}ms", limit.as_millis());
         return Error::new(Kind::Timeout, message).with_syscall("connect").with_cause(chain(error)).with_url(&hop.url);
     }
@@ -316,7 +358,7 @@ fn tls_failure(error: &rustls::Error) -> (Kind, &'static str, String) {
 }
 
 /// Node's code for a failed exchange: the operating system's where there is one.
-fn code_of(error: &reqwest::Error) -> &'static str {
+fn code_of(error: &(dyn StdError + 'static)) -> &'static str {
     if let Some(code) = find::<io::Error>(error).and_then(io_code) {
         return code;
     }
@@ -327,7 +369,7 @@ fn code_of(error: &reqwest::Error) -> &'static str {
 }
 
 /// The innermost reason in words.
-fn describe(error: &reqwest::Error, code: &str) -> String {
+fn describe(error: &(dyn StdError + 'static), code: &str) -> String {
     if find::<hyper::Error>(error).is_some_and(hyper::Error::is_incomplete_message) {
         return "the server closed the connection without an answer".to_owned();
     }
@@ -340,7 +382,7 @@ fn describe(error: &reqwest::Error, code: &str) -> String {
     if text.is_empty() { code.to_owned() } else { text.to_owned() }
 }
 
-fn is_closed_before_answer(error: &reqwest::Error) -> bool {
+fn is_closed_before_answer(error: &legacy::Error) -> bool {
     let closed = |error: &hyper::Error| error.is_incomplete_message() || error.is_canceled() || error.is_closed();
     find::<hyper::Error>(error).is_some_and(closed)
         || find::<io::Error>(error)
@@ -349,7 +391,7 @@ fn is_closed_before_answer(error: &reqwest::Error) -> bool {
 
 /// Whether the server said that it has not looked at the request: `REFUSED_STREAM`, or `GOAWAY` without an error, which only
 /// ends requests behind the last one that was processed.
-fn is_unprocessed(error: &reqwest::Error) -> bool {
+fn is_unprocessed(error: &legacy::Error) -> bool {
     find::<h2::Error>(error).is_some_and(|error| {
         let reason = error.reason();
         error.is_remote()
@@ -376,57 +418,14 @@ fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Optio
     None
 }
 
-/// All causes in one line. reqwest's own line is left out: it repeats the URL.
-fn chain(error: &reqwest::Error) -> String {
+/// The error and all its causes in one line.
+fn chain(error: &(dyn StdError + 'static)) -> String {
     let mut causes = Vec::new();
-    let mut next = error.source();
+    let mut next = Some(error);
     while let Some(cause) = next {
         causes.push(cause.to_string());
         next = cause.source();
     }
     causes.dedup();
     causes.join(": ")
-}
-
-struct SystemResolver;
-
-impl reqwest::dns::Resolve for SystemResolver {
-    fn resolve(&self, name: reqwest::dns::Name) -> reqwest::dns::Resolving {
-        let host = name.as_str().to_owned();
-        Box::pin(async move {
-            let addresses: reqwest::dns::Addrs = Box::new(resolve::lookup(host).await?.into_iter());
-            Ok(addresses)
-        })
-    }
-}
-
-/// Notes in the task of a request that a connection is opened for it; changes nothing.
-#[derive(Clone)]
-struct NoteConnections;
-
-#[derive(Clone)]
-struct Noted<S>(S);
-
-impl<S> tower_layer::Layer<S> for NoteConnections {
-    type Service = Noted<S>;
-
-    fn layer(&self, connector: S) -> Noted<S> {
-        Noted(connector)
-    }
-}
-
-impl<S: Service<T>, T> Service<T> for Noted<S> {
-    type Response = S::Response;
-    type Error = S::Error;
-    type Future = S::Future;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.0.poll_ready(context)
-    }
-
-    fn call(&mut self, target: T) -> S::Future {
-        // Fails outside of a request, where nobody asks.
-        let _ = OPENED.try_with(|opened| opened.set(true));
-        self.0.call(target)
-    }
 }

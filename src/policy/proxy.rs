@@ -62,6 +62,12 @@ pub fn parse(text: &str) -> Option<Url> {
     url.ok().filter(|url| SCHEMES.contains(&url.scheme()) && url.host_str().is_some_and(|host| !host.is_empty()))
 }
 
+/// User and password in the URL of a proxy, decoded; empty where there are none.
+pub fn credentials(proxy: &Url) -> (String, String) {
+    let decoded = |part: &str| percent_encoding::percent_decode_str(part).decode_utf8_lossy().into_owned();
+    (decoded(proxy.username()), decoded(proxy.password().unwrap_or_default()))
+}
+
 /// The address of a proxy for messages, without user and password.
 pub fn shown(proxy: &Url) -> String {
     let host = proxy.host_str().unwrap_or_default();
