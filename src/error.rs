@@ -187,13 +187,6 @@ impl Error {
         self
     }
 
-    /// A URL that went through [`redacted`] before.
-    #[must_use]
-    pub(crate) fn with_redacted_url(mut self, url: Option<String>) -> Self {
-        self.0.url = url;
-        self
-    }
-
     #[must_use]
     pub fn with_status(mut self, status: u16, retry_after: Option<Duration>) -> Self {
         self.0.status = Some(status);

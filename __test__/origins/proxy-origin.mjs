@@ -2,22 +2,27 @@
 
 import { once } from 'node:events'
 import { createServer, request as forward } from 'node:http'
+import { createServer as createSecureServer } from 'node:https'
 import { connect } from 'node:net'
 
 /**
  * @param {import('node:test').TestContext} t
  * @param {object} [options]
  * @param {string} [options.credentials] `user:password` that it asks for
+ * @param {string} [options.established] its answer to CONNECT
  * @param {number} [options.port] where all that it is asked for is found
+ * @param {{ key: string, cert: string }} [options.tls] for a proxy that is itself spoken to over TLS
  */
-export async function startProxy(t, { credentials, port } = {}) {
+export async function startProxy(t, options = {}) {
+  const { credentials, established = 'HTTP/1.1 200 Connected\r\n\r\n', port, tls } = options
   const requests = []
   const sockets = new Set()
   const expected = credentials && `Basic ${Buffer.from(credentials).toString('base64')}`
   const record = ({ method, url, headers }) => requests.push({ method, url, headers })
   const isAllowed = ({ headers }) => !expected || headers['proxy-authorization'] === expected
 
-  const server = createServer((incoming, response) => {
+  const server = tls ? createSecureServer(tls) : createServer()
+  server.on('request', (incoming, response) => {
     record(incoming)
     if (!isAllowed(incoming)) return response.writeHead(407).end('who are you?')
     const { method, headers } = incoming
@@ -34,7 +39,7 @@ export async function startProxy(t, { credentials, port } = {}) {
     sockets.add(socket.on('error', () => {}))
     if (!isAllowed(incoming)) return socket.end('HTTP/1.1 407 Who Are You\r\n\r\n')
     const origin = connect(port, '127.0.0.1', () => {
-      socket.write('HTTP/1.1 200 Connected\r\n\r\n')
+      socket.write(established)
       socket.pipe(origin).pipe(socket)
     })
     sockets.add(origin.on('error', () => socket.destroy()))
@@ -46,5 +51,6 @@ export async function startProxy(t, { credentials, port } = {}) {
     server.closeAllConnections()
     server.close()
   })
-  return { requests, host: `127.0.0.1:${server.address().port}` }
+  const listening = server.address().port
+  return { requests, port: listening, host: `127.0.0.1:${listening}` }
 }

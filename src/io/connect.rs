@@ -1,8 +1,11 @@
 //! Connections: by which proxy, to which address, with which encryption.
+//!
+//! The limit of a connection counts from the lookup of the first name to the end of the last handshake, those of proxies included.
+//! A proxy over TLS is spoken to in HTTP/1.1; servers choose between HTTP/1.1 and HTTP/2, also through tunnels.
 
 use std::cell::Cell;
 use std::error::Error as StdError;
-use std::fmt;
+use std::future::{Ready, ready};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
@@ -13,28 +16,30 @@ use std::time::Duration;
 use http::{HeaderValue, Uri};
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::dns::Name;
-use hyper_util::client::legacy::connect::proxy::{SocksV4, SocksV5, Tunnel};
+use hyper_util::client::legacy::connect::proxy::{SocksV4, SocksV5};
 use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite, BufReader};
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tower_service::Service;
 use url::Url;
 
 use crate::error::Result;
-use crate::io::resolve;
-use crate::io::tls;
+use crate::io::{resolve, tls, tunnel};
 use crate::options::Network;
-use crate::policy::proxy::{Proxy, credentials};
+use crate::policy::proxy::{Proxy, credentials, forwards};
 
-type Failure = Box<dyn StdError + Send + Sync>;
+pub type Failure = Box<dyn StdError + Send + Sync>;
 type Connecting = Pin<Box<dyn Future<Output = Result<Stream, Failure>> + Send>>;
 
 /// Read at once from a socket below TLS. rustls asks for 4 KiB at a time; a record has up to 16 KiB.
 const TLS_READ: usize = 64 << 10;
+/// The port of a SOCKS proxy whose URL names none (RFC 1928, 3).
+const SOCKS_PORT: u16 = 1080;
 
 tokio::task_local! {
     /// Whether a connection was opened for the request that this task is sending.
@@ -49,8 +54,9 @@ pub async fn noting<T>(request: impl Future<Output = T>) -> (T, bool) {
 /// Opens connections to servers, each by the proxy that its URL asks for.
 #[derive(Clone)]
 pub struct Connector {
-    direct: Direct,
+    tcp: HttpConnector<Resolver>,
     tls: Arc<ClientConfig>,
+    tls_of_proxies: Arc<ClientConfig>,
     proxy: Proxy,
     timeout: Option<Duration>,
 }
@@ -59,56 +65,62 @@ impl Connector {
     /// Blocks: reads the system's certificates.
     pub fn new(network: &Network) -> Result<Self> {
         let tls = tls::client_config(&network.tls)?;
-        // A proxy is spoken to in HTTP/1.1.
         let mut tls_of_proxies = tls.clone();
         tls_of_proxies.alpn_protocols.clear();
         let mut tcp = HttpConnector::new_with_resolver(Resolver);
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
+        // Shared out among the addresses of a name, so that one that is silent leaves time for the next.
+        tcp.set_connect_timeout(network.connect_timeout);
         tcp.set_keepalive(Some(Duration::from_secs(60)));
         tcp.set_keepalive_interval(Some(Duration::from_secs(15)));
         tcp.set_keepalive_retries(Some(3));
         #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
         tcp.set_tcp_user_timeout(Some(Duration::from_secs(30)));
         Ok(Self {
-            direct: Direct { tcp, tls: Arc::new(tls_of_proxies) },
+            tcp,
             tls: Arc::new(tls),
+            tls_of_proxies: Arc::new(tls_of_proxies),
             proxy: network.proxy.clone(),
             timeout: network.connect_timeout,
         })
     }
 
     async fn connect(mut self, server: Uri) -> Result<Stream, Failure> {
-        // What is no proxy is refused before a request gets here.
-        let proxy = self.proxy.of(&Url::parse(&server.to_string())?).ok().flatten();
-        let Some(proxy) = proxy else {
-            let stream = self.direct.tcp.call(server.clone()).await?;
+        let url = Url::parse(&server.to_string())?;
+        // `transport` has refused what is no proxy, and says so better.
+        let Some(proxy) = self.proxy.of(&url)? else {
+            let stream = self.tcp.call(server.clone()).await?;
             return self.secured(&server, stream.into_inner()).await;
         };
-        let at: Uri = proxy.as_str().parse()?;
-        let (user, password) = credentials(&proxy);
+        let at = address(&proxy)?;
+        let stream = self.tcp.call(at.clone()).await?;
         match proxy.scheme() {
             "socks4" | "socks4a" => {
-                let stream = SocksV4::new(at, self.direct.tcp.clone()).call(told(&proxy, &server).await?).await?;
+                let stream = SocksV4::new(at, Opened(Some(stream))).call(told(&proxy, &url).await?).await?;
                 self.secured(&server, stream.into_inner()).await
             }
             "socks5" | "socks5h" => {
-                let mut socks = SocksV5::new(at, self.direct.tcp.clone());
+                let mut socks = SocksV5::new(at, Opened(Some(stream)));
+                let (user, password) = credentials(&proxy);
                 if !user.is_empty() {
                     socks = socks.with_auth(user, password);
                 }
-                let stream = socks.call(told(&proxy, &server).await?).await?;
+                let stream = socks.call(told(&proxy, &url).await?).await?;
                 self.secured(&server, stream.into_inner()).await
             }
-            _ if is_secure(&server) => {
-                let mut tunnel = Tunnel::new(at, self.direct.clone());
-                if let Some(basic) = basic(&proxy) {
-                    tunnel = tunnel.with_auth(basic);
+            _ => {
+                let stream = stream.into_inner();
+                let stream = match is_secure(&at) {
+                    true => encrypted(&self.tls_of_proxies, &at, stream).await?,
+                    false => Stream::plain(stream),
+                };
+                if forwards(&proxy, &url) {
+                    return Ok(Stream { is_proxy: true, ..stream });
                 }
-                let stream = tunnel.call(told(&proxy, &server).await?).await?;
+                let stream = tunnel::open(stream, &authority(&url), basic(&proxy)).await?;
                 self.secured(&server, TokioIo::new(stream)).await
             }
-            _ => Ok(Stream { is_proxy: true, ..self.direct.call(at).await? }),
         }
     }
 
@@ -134,35 +146,27 @@ impl Service<Uri> for Connector {
         let connecting = self.clone().connect(server);
         Box::pin(async move {
             match limit {
-                Some(limit) => timeout(limit, connecting).await.unwrap_or_else(|_| Err(TimedOut.into())),
+                Some(limit) => timeout(limit, connecting).await?,
                 None => connecting.await,
             }
         })
     }
 }
 
-/// Connects to what the URL itself names: a proxy, with or without TLS.
-#[derive(Clone)]
-struct Direct {
-    tcp: HttpConnector<Resolver>,
-    tls: Arc<ClientConfig>,
-}
+/// Hands an open connection to a SOCKS handshake. Were the handshake to open it, it would hide why that failed.
+struct Opened(Option<TokioIo<TcpStream>>);
 
-impl Service<Uri> for Direct {
-    type Response = Stream;
-    type Error = Failure;
-    type Future = Connecting;
+impl Service<Uri> for Opened {
+    type Response = TokioIo<TcpStream>;
+    type Error = io::Error;
+    type Future = Ready<io::Result<TokioIo<TcpStream>>>;
 
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Failure>> {
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, at: Uri) -> Connecting {
-        let mut direct = self.clone();
-        Box::pin(async move {
-            let stream = direct.tcp.call(at.clone()).await?.into_inner();
-            if is_secure(&at) { encrypted(&direct.tls, &at, stream).await } else { Ok(Stream::plain(stream)) }
-        })
+    fn call(&mut self, _: Uri) -> Self::Future {
+        ready(self.0.take().ok_or_else(|| io::ErrorKind::NotConnected.into()))
     }
 }
 
@@ -178,24 +182,35 @@ fn is_secure(url: &Uri) -> bool {
     url.scheme_str() == Some("https")
 }
 
-/// The server as a proxy is told of it: with its port, also where it is the usual one; by its address where the scheme of the
-/// proxy says that names are looked up here (`socks4` and `socks5`; `socks4a` and `socks5h` leave it to the proxy, as in curl).
-async fn told(proxy: &Url, server: &Uri) -> Result<Uri, Failure> {
-    let host = server.host().unwrap_or_default();
-    let looked_up = match proxy.scheme() {
-        "socks4" | "socks5" if Url::parse(&format!("http://{host}"))?.domain().is_some() => {
-            resolve::lookup(host.to_owned()).await?.first().map(SocketAddr::ip)
-        }
-        _ => None,
-    };
-    let host = match looked_up {
-        Some(IpAddr::V6(address)) => format!("[{address}]"),
-        Some(address) => address.to_string(),
-        None => host.to_owned(),
-    };
-    let port = server.port_u16().unwrap_or(if is_secure(server) { 443 } else { 80 });
-    let scheme = server.scheme_str().unwrap_or_default();
-    Ok(Uri::builder().scheme(scheme).authority(format!("{host}:{port}")).path_and_query("/").build()?)
+/// Where a proxy listens, without its user and password.
+fn address(proxy: &Url) -> Result<Uri, Failure> {
+    let host = proxy.host_str().unwrap_or_default();
+    let port = proxy.port_or_known_default().unwrap_or(SOCKS_PORT);
+    Ok(format!("{}://{host}:{port}/", proxy.scheme()).parse()?)
+}
+
+/// Host and port, also where it is the usual one.
+fn authority(server: &Url) -> String {
+    let host = server.host_str().unwrap_or_default();
+    format!("{host}:{}", server.port_or_known_default().unwrap_or_default())
+}
+
+/// The server as a SOCKS proxy is told of it: by its address where the scheme of the proxy says that names are looked up here
+/// (`socks4` and `socks5`; `socks4a` and `socks5h` leave it to the proxy, as in curl).
+async fn told(proxy: &Url, server: &Url) -> Result<Uri, Failure> {
+    let mut server = server.clone();
+    let is_left_to_proxy = matches!(proxy.scheme(), "socks4a" | "socks5h");
+    if let Some(name) = server.domain().filter(|_| !is_left_to_proxy).map(str::to_owned) {
+        let addresses = resolve::lookup(name.clone()).await?;
+        // SOCKS 4 has no room for another address.
+        let is_possible = |address: &IpAddr| address.is_ipv4() || proxy.scheme() != "socks4";
+        let Some(address) = addresses.iter().map(SocketAddr::ip).find(is_possible) else {
+            return Err(format!("{name} has no IPv4 address, and socks4 knows no others").into());
+        };
+        // Fails for no URL that has a host.
+        let _ = server.set_ip_host(address);
+    }
+    Ok(format!("{}://{}/", server.scheme(), authority(&server)).parse()?)
 }
 
 /// The value of `Proxy-Authorization` for the user and password in the URL of a proxy.
@@ -209,18 +224,6 @@ pub fn basic(proxy: &Url) -> Option<HeaderValue> {
     value.set_sensitive(true);
     Some(value)
 }
-
-/// The limit of a connection was reached.
-#[derive(Debug)]
-pub struct TimedOut;
-
-impl fmt::Display for TimedOut {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the connection took too long")
-    }
-}
-
-impl StdError for TimedOut {}
 
 /// Names by the system's `getaddrinfo`.
 #[derive(Clone)]
@@ -298,5 +301,49 @@ impl Write for Stream {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.socket).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(text: &str) -> Url {
+        Url::parse(text).unwrap()
+    }
+
+    #[test]
+    fn a_proxy_is_found_at_the_usual_port_of_its_scheme_and_its_user_stays_behind() {
+        for (proxy, expected) in [
+            ("http://u:secret@host", "http://host:80/"),
+            ("https://u:secret@host/path", "https://host:443/"),
+            ("socks5h://u:secret@host", "socks5h://host:1080/"),
+            ("socks4://[::1]", "socks4://[::1]:1080/"),
+            ("http://[::1]:3128", "http://[::1]:3128/"),
+        ] {
+            assert_eq!(address(&url(proxy)).unwrap().to_string(), expected);
+        }
+    }
+
+    #[tokio::test]
+    async fn socks_proxies_are_told_addresses_or_names_and_always_a_port() {
+        for (proxy, server, expected) in [
+            ("socks5h", "https://origin.test/", "https://origin.test:443/"),
+            ("socks4a", "http://origin.test:8080/", "http://origin.test:8080/"),
+            ("socks5", "http://[::1]/", "http://[::1]:80/"),
+            ("socks4", "http://127.0.0.1/", "http://127.0.0.1:80/"),
+            ("socks4", "http://localhost/", "http://127.0.0.1:80/"),
+        ] {
+            let told = told(&url(&format!("{proxy}://proxy")), &url(server)).await.unwrap();
+            assert_eq!(told.to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn user_and_password_of_a_proxy_are_decoded() {
+        let value = basic(&url("http://us%40er:p%3Aw@host")).unwrap();
+        assert!(value.is_sensitive());
+        assert_eq!(value, "Basic dXNAZXI6cDp3");
+        assert!(basic(&url("http://host")).is_none());
     }
 }

@@ -62,6 +62,11 @@ pub fn parse(text: &str) -> Option<Url> {
     url.ok().filter(|url| SCHEMES.contains(&url.scheme()) && url.host_str().is_some_and(|host| !host.is_empty()))
 }
 
+/// Whether a proxy is sent the requests for a URL themselves. It only carries bytes by SOCKS, and in tunnels to `https:`.
+pub fn forwards(proxy: &Url, url: &Url) -> bool {
+    matches!(proxy.scheme(), "http" | "https") && url.scheme() == "http"
+}
+
 /// User and password in the URL of a proxy, decoded; empty where there are none.
 pub fn credentials(proxy: &Url) -> (String, String) {
     let decoded = |part: &str| percent_encoding::percent_decode_str(part).decode_utf8_lossy().into_owned();
@@ -157,6 +162,28 @@ mod tests {
             assert_eq!(parse(text), None, "{text:?}");
         }
         assert_eq!(parse("us%40er:p%3Ass@host:8080").unwrap().host_str(), Some("host"));
+    }
+
+    #[test]
+    fn requests_themselves_are_for_http_proxies_of_http() {
+        for (proxy, target, expected) in [
+            ("http://p", "http://x/", true),
+            ("https://p", "http://x/", true),
+            ("http://p", "https://x/", false),
+            ("https://p", "https://x/", false),
+            ("socks5://p", "http://x/", false),
+            ("socks4a://p", "https://x/", false),
+        ] {
+            assert_eq!(forwards(&url(proxy), &url(target)), expected, "{proxy} {target}");
+        }
+    }
+
+    #[test]
+    fn user_and_password_are_decoded() {
+        let pair = |user: &str, password: &str| (user.to_owned(), password.to_owned());
+        assert_eq!(credentials(&url("http://us%40er:p%3Aw@p")), pair("us@er", "p:w"));
+        assert_eq!(credentials(&url("socks5://user@p")), pair("user", ""));
+        assert_eq!(credentials(&url("http://p")), pair("", ""));
     }
 
     #[test]

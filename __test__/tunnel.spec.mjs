@@ -1,0 +1,189 @@
+// Tunnels through HTTP proxies, by CONNECT: what the proxy is told, and what it may answer.
+
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer as createPlainServer } from 'node:http'
+import { createServer } from 'node:https'
+import { describe, test } from 'node:test'
+import { httpGetText, httpRequest } from '@socketsecurity/registry'
+import { foundAuthority, whyNoAuthority } from './origins/authority.mjs'
+import { cert, key } from './origins/localhost-certificate.mjs'
+import { startProxy } from './origins/proxy-origin.mjs'
+import { startRawOrigin } from './origins/raw-origin.mjs'
+import { rejection, temporaryDirectory, until } from './support.mjs'
+
+/** An origin that keeps the headers that reach it; `tls` is false for one over http. */
+async function serve(t, tls = { key, cert }, status = 200) {
+  const seen = []
+  const greet = ({ headers }, response) => {
+    seen.push(headers)
+    response.writeHead(status).end('hello')
+  }
+  const server = tls ? createServer(tls, greet) : createPlainServer(greet)
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  return { port: server.address().port, seen }
+}
+
+const headOf = (bytes) => bytes.split('\r\n')
+
+describe('what a proxy is told', () => {
+  for (const [url, authority] of [
+    ['https://origin.test/path?query', 'origin.test:443'],
+    ['https://origin.test:8443/', 'origin.test:8443'],
+    ['https://[::1]/', '[::1]:443'],
+    ['https://user:secret@origin.test/', 'origin.test:443'],
+  ]) {
+    test(`${url}: ${authority}, and no more of it`, async (t) => {
+      const proxy = await startRawOrigin(t, (socket) => socket.end())
+      const options = {
+        proxy: `http://127.0.0.1:${proxy.port}`,
+        headers: { Cookie: 'secret' },
+        retries: 0,
+      }
+      const error = await rejection(httpRequest(url, options))
+      assert.equal(error.code, 'ECONNRESET')
+      assert.ok(error.message.includes(`127.0.0.1:${proxy.port}`), error.message)
+      const [head] = proxy.heads
+      const [line, ...fields] = headOf(head)
+      assert.equal(line, `CONNECT ${authority} HTTP/1.1`)
+      assert.ok(fields.includes(`Host: ${authority}`), head)
+      assert.doesNotMatch(head, /secret|authorization|query/i)
+    })
+  }
+
+  test('the user of the proxy is for the proxy, and not for the origin', async (t) => {
+    const { port, seen } = await serve(t)
+    const proxy = await startProxy(t, { port, credentials: 'us:pass' })
+    const through = { proxy: `http://us:pass@${proxy.host}`, ca: cert }
+    assert.equal(await httpGetText(`https://localhost:${port}/`, through), 'hello')
+    assert.equal(seen[0]['proxy-authorization'], undefined)
+    assert.equal(seen[0].host, `localhost:${port}`)
+  })
+
+  test('the certificate is checked against an IPv6 address without its brackets', {
+    skip: whyNoAuthority(),
+  }, async (t) => {
+    const authority = foundAuthority(temporaryDirectory(t))
+    const { port } = await serve(t, authority.issue('six', { names: 'IP:::1' }))
+    const proxy = await startProxy(t, { port })
+    const through = { proxy: `http://${proxy.host}`, ca: authority.pem }
+    assert.equal(await httpGetText('https://[::1]/', through), 'hello')
+    const error = await rejection(httpRequest('https://[::2]/', through))
+    assert.equal(error.code, 'ERR_TLS_CERT_ALTNAME_INVALID')
+  })
+})
+
+describe('a proxy over TLS', () => {
+  test('carries https', async (t) => {
+    const { port } = await serve(t)
+    const proxy = await startProxy(t, { port, tls: { key, cert } })
+    const through = { proxy: `https://localhost:${proxy.port}`, ca: cert }
+    assert.equal(await httpGetText(`https://localhost:${port}/`, through), 'hello')
+    assert.equal(proxy.requests[0].method, 'CONNECT')
+  })
+
+  test('carries http, and is told the whole URL', async (t) => {
+    const { port } = await serve(t, false)
+    const proxy = await startProxy(t, { port, tls: { key, cert } })
+    const through = { proxy: `https://localhost:${proxy.port}`, ca: cert }
+    assert.equal(await httpGetText('http://origin.test/path', through), 'hello')
+    assert.equal(proxy.requests[0].url, 'http://origin.test/path')
+  })
+})
+
+describe('what a proxy answers', () => {
+  for (const [what, established] of [
+    ['another status of success', 'HTTP/1.1 201 Created\r\n\r\n'],
+    ['an older version', 'HTTP/1.0 200 Connection established\r\nProxy-Agent: x\r\n\r\n'],
+    ['a length, which means nothing', 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n'],
+    ['something before', 'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\n'],
+  ]) {
+    test(`${what} opens the tunnel`, async (t) => {
+      const { port } = await serve(t)
+      const proxy = await startProxy(t, { port, established })
+      const through = { proxy: `http://${proxy.host}`, ca: cert }
+      assert.equal(await httpGetText(`https://localhost:${port}/`, through), 'hello')
+    })
+  }
+
+  test('a 407 of the origin is an answer like others', async (t) => {
+    const { port } = await serve(t, { key, cert }, 407)
+    const proxy = await startProxy(t, { port })
+    const through = { proxy: `http://${proxy.host}`, ca: cert }
+    const response = await httpRequest(`https://localhost:${port}/`, through)
+    assert.equal(response.status, 407)
+  })
+
+  test('a refusal keeps its status, and is not repeated', async (t) => {
+    const proxy = await startRawOrigin(t, (socket) =>
+      socket.end('HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno'),
+    )
+    const through = { proxy: `http://127.0.0.1:${proxy.port}`, retries: 2, retryDelay: 1 }
+    const error = await rejection(httpRequest('https://origin.test/', through))
+    assert.equal(error.code, 'ERR_HTTP_STATUS')
+    assert.equal(error.status, 403)
+    assert.match(error.message, /^HTTP 403: the proxy 127\.0\.0\.1:\d+ .*origin\.test:443/)
+    assert.equal(proxy.connections, 1)
+  })
+
+  test('a status that may pass is tried again', async (t) => {
+    const proxy = await startRawOrigin(t, (socket) =>
+      socket.end('HTTP/1.1 502 Bad Gateway\r\n\r\n'),
+    )
+    const through = { proxy: `http://127.0.0.1:${proxy.port}`, retries: 2, retryDelay: 1 }
+    const error = await rejection(httpRequest('https://origin.test/', through))
+    assert.equal(error.status, 502)
+    assert.equal(proxy.connections, 3)
+  })
+
+  test('what is not HTTP is an error of the protocol', async (t) => {
+    const proxy = await startRawOrigin(t, (socket) => socket.end('SSH-2.0-OpenSSH\r\n\r\n'))
+    const through = { proxy: `http://127.0.0.1:${proxy.port}` }
+    const error = await rejection(httpRequest('https://origin.test/', through))
+    assert.equal(error.code, 'EPROTO')
+    assert.ok(error.message.includes(`127.0.0.1:${proxy.port}`), error.message)
+  })
+
+  test('a head without end is cut off', async (t) => {
+    const line = `X-Filler: ${'x'.repeat(1000)}\r\n`
+    let isClosed = false
+    const proxy = await startRawOrigin(t, (socket) => {
+      socket.write('HTTP/1.1 200 OK\r\n')
+      const more = () => {
+        while (!socket.destroyed && socket.write(line));
+      }
+      socket.on('drain', more)
+      socket.on('close', () => {
+        isClosed = true
+      })
+      more()
+    })
+    const through = { proxy: `http://127.0.0.1:${proxy.port}`, timeout: 5000 }
+    const error = await rejection(httpRequest('https://origin.test/', through))
+    assert.notEqual(error.code, 'ERR_TIMEOUT')
+    await until(() => isClosed, 'the connection is closed')
+  })
+
+  test('silence ends by connectTimeout, and the connection is closed', async (t) => {
+    const proxy = await startRawOrigin(t, () => {})
+    const through = { proxy: `http://127.0.0.1:${proxy.port}`, connectTimeout: 100 }
+    const error = await rejection(httpRequest('https://origin.test/', through))
+    assert.equal(error.code, 'ERR_TIMEOUT')
+    assert.match(error.message, /Connecting timed out after 100ms/)
+    await until(() => proxy.sockets.size === 0, 'the connection is closed')
+  })
+
+  test('silence ends by an abort, and the connection is closed', async (t) => {
+    const controller = new AbortController()
+    const proxy = await startRawOrigin(t, () => controller.abort())
+    const through = { proxy: `http://127.0.0.1:${proxy.port}`, signal: controller.signal }
+    const error = await rejection(httpRequest('https://origin.test/', through))
+    assert.equal(error.name, 'AbortError')
+    await until(() => proxy.sockets.size === 0, 'the connection is closed')
+  })
+})

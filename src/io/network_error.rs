@@ -1,0 +1,193 @@
+//! Failures of the network as errors of ours: kinds, Node's codes, and words. Foreign errors are looked at here, and nowhere else.
+//!
+//! What they are is read from their types, never from their text. Proxies are named without user and password.
+
+use std::error::Error as StdError;
+use std::io;
+use std::time::Duration;
+
+use http::StatusCode;
+use hyper_util::client::legacy;
+use tokio::time::error::Elapsed;
+use url::Url;
+
+use crate::error::{Error, Kind, io_code};
+use crate::io::resolve::LookupError;
+use crate::io::tls::Distrust;
+use crate::io::tunnel::Refused;
+use crate::policy::proxy::shown;
+
+/// Why no answer to a request came.
+pub fn of_request(error: &legacy::Error, url: &Url, proxy: Option<&Url>, connect_timeout: Option<Duration>) -> Error {
+    if let (Some(Refused(status)), Some(proxy)) = (find(error), proxy) {
+        return refused(proxy, *status, url).with_cause(chain(error));
+    }
+    let host = url.host_str().unwrap_or_default();
+    let port = url.port_or_known_default().unwrap_or_default();
+    let failed = if let (Some(Elapsed { .. }), Some(limit)) = (find(error), connect_timeout) {
+        Error::new(Kind::Timeout, format!("Connecting timed out after {}ms", limit.as_millis())).with_syscall("connect")
+    } else if let Some(failure) = find::<LookupError>(error) {
+        Error::new(Kind::Network, failure.to_string()).with_code(failure.code).with_syscall("getaddrinfo")
+    } else {
+        let (kind, code, why) = if let Some(failure) = find::<rustls::Error>(error) {
+            of_tls(failure)
+        } else {
+            let code = code_of(error);
+            (Kind::Network, code, describe(error, code))
+        };
+        let (syscall, message) = if error.is_connect() {
+            ("connect", format!("connect {code} {host}:{port}: {why}"))
+        } else {
+            ("read", format!("{code}: {why}"))
+        };
+        Error::new(kind, message).with_code(code).with_syscall(syscall)
+    };
+    through(proxy, failed.with_cause(chain(error)).with_url(url))
+}
+
+/// Why a body broke off, of which so much was received; `length` is its announced length.
+pub fn of_body(error: &hyper::Error, received: u64, length: Option<u64>, url: &Url) -> Error {
+    let ended_early = find::<hyper::Error>(error).is_some_and(hyper::Error::is_incomplete_message)
+        || find::<io::Error>(error).is_some_and(|error| error.kind() == io::ErrorKind::UnexpectedEof);
+    let failure = if let Some(length) = length.filter(|_| ended_early) {
+        Error::new(Kind::BodyLength, format!("the body ended after {received} of {length} bytes"))
+    } else {
+        let code = code_of(error);
+        Error::new(Kind::Network, format!("the connection failed within the body: {}", describe(error, code)))
+            .with_code(code)
+    };
+    failure.with_syscall("read").with_cause(chain(error)).with_url(url)
+}
+
+/// The server was silent for this long.
+pub fn no_data(limit: Duration, url: &Url) -> Error {
+    Error::new(Kind::Timeout, format!("No data received for {}ms", limit.as_millis())).with_url(url)
+}
+
+/// The proxy itself answered, instead of the server.
+pub fn refused(proxy: &Url, status: StatusCode, url: &Url) -> Error {
+    let code = status.as_u16();
+    let why = match (status, proxy.username().is_empty()) {
+        (StatusCode::PROXY_AUTHENTICATION_REQUIRED, true) => {
+            "asks for a user and a password: set them as in http://user:password@host:port".to_owned()
+        }
+        (StatusCode::PROXY_AUTHENTICATION_REQUIRED, false) => {
+            "refuses the user and password that are set for it".to_owned()
+        }
+        _ => {
+            let host = url.host_str().unwrap_or_default();
+            format!("opens no tunnel to {host}:{}", url.port_or_known_default().unwrap_or_default())
+        }
+    };
+    let message = format!("HTTP {code}: the proxy {} {why}", shown(proxy));
+    Error::new(Kind::Status, message).with_status(code, None).with_url(url)
+}
+
+/// Says that a failure happened on the way through a proxy.
+pub fn through(proxy: Option<&Url>, error: Error) -> Error {
+    let Some(proxy) = proxy else { return error };
+    let message = format!("{error} (through the proxy {})", shown(proxy));
+    error.with_message(message)
+}
+
+/// Node's code for a failed handshake, and the reason in words.
+fn of_tls(error: &rustls::Error) -> (Kind, &'static str, String) {
+    use rustls::CertificateError as C;
+    let rustls::Error::InvalidCertificate(reason) = error else {
+        return (Kind::Network, "EPROTO", error.to_string());
+    };
+    let (code, why) = match reason {
+        C::Expired | C::ExpiredContext { .. } => ("CERT_HAS_EXPIRED", "the certificate has expired"),
+        C::NotValidYet | C::NotValidYetContext { .. } => ("CERT_NOT_YET_VALID", "the certificate is not valid yet"),
+        C::NotValidForName | C::NotValidForNameContext { .. } => {
+            ("ERR_TLS_CERT_ALTNAME_INVALID", "the certificate is for another host")
+        }
+        C::Revoked => ("CERT_REVOKED", "the certificate has been revoked"),
+        C::Other(rustls::OtherError(other)) => match other.downcast_ref() {
+            Some(Distrust::SelfSignedLeaf) => ("DEPTH_ZERO_SELF_SIGNED_CERT", "the certificate is self-signed"),
+            Some(Distrust::SelfSignedInChain) => (
+                "SELF_SIGNED_CERT_IN_CHAIN",
+                "the chain of certificates ends in one that is self-signed and not trusted",
+            ),
+            _ => ("UNABLE_TO_VERIFY_LEAF_SIGNATURE", "the issuer of the certificate is not trusted"),
+        },
+        _ => ("UNABLE_TO_VERIFY_LEAF_SIGNATURE", "the certificate cannot be verified"),
+    };
+    let is_distrusted = code.contains("SELF_SIGNED") || code == "UNABLE_TO_VERIFY_LEAF_SIGNATURE";
+    let advice = "; to trust it, pass its CA as `ca`, or name a PEM file in NODE_EXTRA_CA_CERTS";
+    (Kind::Certificate, code, format!("{why}{}", if is_distrusted { advice } else { "" }))
+}
+
+/// Node's code for a failed exchange: the operating system's where there is one.
+fn code_of(error: &(dyn StdError + 'static)) -> &'static str {
+    if let Some(code) = find::<io::Error>(error).and_then(io_code) {
+        return code;
+    }
+    match find::<hyper::Error>(error) {
+        Some(error) if error.is_parse() => "EPROTO",
+        _ => "ECONNRESET",
+    }
+}
+
+/// The innermost reason in words.
+fn describe(error: &(dyn StdError + 'static), code: &str) -> String {
+    if find::<hyper::Error>(error).is_some_and(hyper::Error::is_incomplete_message) {
+        return "the server closed the connection without an answer".to_owned();
+    }
+    let mut innermost: &dyn StdError = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    let text = innermost.to_string();
+    let text = text.split(" (os error").next().unwrap_or_default();
+    if text.is_empty() { code.to_owned() } else { text.to_owned() }
+}
+
+/// Whether the connection had ended before anything of an answer came.
+pub fn is_closed_before_answer(error: &legacy::Error) -> bool {
+    let closed = |error: &hyper::Error| error.is_incomplete_message() || error.is_canceled() || error.is_closed();
+    find::<hyper::Error>(error).is_some_and(closed)
+        || find::<io::Error>(error)
+            .is_some_and(|error| matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe))
+}
+
+/// Whether the server said that it has not looked at the request: `REFUSED_STREAM`, or `GOAWAY` without an error, which only
+/// ends requests behind the last one that was processed.
+pub fn is_unprocessed(error: &legacy::Error) -> bool {
+    find::<h2::Error>(error).is_some_and(|error| {
+        let reason = error.reason();
+        error.is_remote()
+            && ((error.is_go_away() && reason == Some(h2::Reason::NO_ERROR))
+                || (error.is_reset() && reason == Some(h2::Reason::REFUSED_STREAM)))
+    })
+}
+
+/// The first error of this type among the causes.
+fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a T> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref::<T>() {
+            return Some(found);
+        }
+        // io::Error hides what it wraps from `source` but not from `get_ref`; rustls errors travel that way.
+        if let Some(inner) = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref)
+            && let Some(found) = find::<T>(inner)
+        {
+            return Some(found);
+        }
+        next = error.source();
+    }
+    None
+}
+
+/// The error and all its causes in one line.
+fn chain(error: &(dyn StdError + 'static)) -> String {
+    let mut causes = Vec::new();
+    let mut next = Some(error);
+    while let Some(cause) = next {
+        causes.push(cause.to_string());
+        next = cause.source();
+    }
+    causes.dedup();
+    causes.join(": ")
+}
