@@ -2,6 +2,7 @@
 //!
 //! The limit of a connection counts from the lookup of the first name to the end of the last handshake, those of proxies included.
 //! A proxy over TLS is spoken to in HTTP/1.1; servers choose between HTTP/1.1 and HTTP/2, also through tunnels.
+#![expect(clippy::disallowed_types, reason = "the one place for connections")]
 
 use std::cell::Cell;
 use std::error::Error as StdError;

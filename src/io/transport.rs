@@ -1,4 +1,5 @@
-//! One exchange with a server, over a pool of connections. Only this file and `connect` know hyper-util.
+//! One exchange with a server, over a pool of connections. With its neighbours `connect`, `tunnel` and `network_error`, all that knows
+//! hyper.
 //!
 //! Redirects, retries, timeouts, decoding and `Referer` are ours, in the floors above, so that their rules and messages
 //! are exact.

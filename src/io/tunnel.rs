@@ -2,6 +2,7 @@
 //!
 //! The proxy learns the host and port of the server, and nothing else of the request. Any 2xx opens the tunnel (but 204, behind
 //! which hyper expects nothing more). What comes behind the head of that answer belongs to the tunnel, and is not lost.
+#![expect(clippy::disallowed_types, reason = "the one place for CONNECT")]
 
 use std::fmt;
 
