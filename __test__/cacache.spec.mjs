@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto'
 import {
   appendFileSync,
   existsSync,
+  mkdirSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -53,7 +54,7 @@ describe("what we write, npm's cacache", () => {
           assert.ok(entry.data.equals(data))
           assert.equal(entry.size, data.length)
           assert.equal(entry.integrity, sri(data))
-          assert.deepEqual(entry.metadata ?? undefined, metadata ?? undefined)
+          assert.deepEqual(entry.metadata, metadata)
         }
       }
     }
@@ -111,7 +112,7 @@ describe("what npm's cacache writes, we", () => {
               time: info.time,
             },
           )
-          assert.deepEqual(entry.metadata ?? undefined, metadata ?? undefined)
+          assert.deepEqual(entry.metadata, metadata)
         }
       }
     }
@@ -126,6 +127,15 @@ describe("what npm's cacache writes, we", () => {
       assert.equal(integrity, sri('data', algorithm))
       writeFileSync(path, 'Data')
       assert.equal((await rejection(get(algorithm))).code, 'ERR_INTEGRITY')
+    }
+  })
+
+  test('read whatever its time is', async (t) => {
+    const cache = cacheOf(t)
+    await put('key', 'old')
+    for (const time of [1.5, -1, 1e21, 'x']) {
+      await npm.put(cache, 'key', `${time}`, { time })
+      assert.equal(`${(await get('key')).data}`, `${time}`)
     }
   })
 
@@ -182,8 +192,6 @@ describe('an entry that is broken', () => {
 
   test('a bucket that is a directory is an error of get, not of safeGet', async (t) => {
     const cache = cacheOf(t)
-    await withTmp(() => {})
-    const { mkdirSync } = await import('node:fs')
     mkdirSync(bucketOf(cache, 'key'), { recursive: true })
     assert.equal((await rejection(get('key'))).code, 'EISDIR')
     assert.equal(await safeGet('key'), undefined)
@@ -230,7 +238,8 @@ describe('arguments', () => {
       () => withTmp('x'),
       () => withTmp(),
     ]) {
-      assert.ok((await rejection(call())) instanceof TypeError, `${call}`)
+      const error = await rejection(call())
+      assert.ok(error instanceof TypeError, `${call}`)
     }
   })
 
@@ -291,6 +300,7 @@ describe('clear', () => {
     assert.equal(await clear({ prefix: 'b?' }), 1)
     assert.equal(await clear({ prefix: '*:x' }), 1)
     assert.equal(await clear({ prefix: '*x' }), 0)
+    assert.equal(await clear({ prefix: 'b\0' }), 0)
     assert.equal(`${(await get('b:1')).data}`, 'b:1')
     assert.equal(await clear({ prefix: '*' }), 2)
   })

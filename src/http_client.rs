@@ -8,7 +8,6 @@ use http::HeaderMap;
 use tokio::select;
 use tokio_util::sync::CancellationToken;
 use url::Url;
-use wildmatch::WildMatchPattern;
 
 use crate::client::Client;
 use crate::error::{Error, Result};
@@ -18,9 +17,7 @@ use crate::operation::request::Response;
 use crate::options::{Caching, RequestOptions};
 use crate::policy::address::{Base, is_absolute, parse_url};
 use crate::policy::headers::is_credential_name;
-
-/// `*` is any number of characters; nothing else is special.
-type Pattern = WildMatchPattern<'*', '\0'>;
+use crate::policy::wildcard::Prefix;
 
 #[derive(Debug)]
 pub struct HttpClient {
@@ -158,8 +155,8 @@ impl HttpClient {
             Some(base) if !is_absolute(prefix) => base.url_of(prefix),
             _ => prefix.to_owned(),
         };
-        let pattern = Pattern::new(&format!("{prefix}*"));
-        cache.store.clear(move |url| pattern.matches(url)).await
+        let prefix = Prefix::new(&prefix);
+        cache.store.clear(move |url| prefix.begins(url)).await
     }
 
     pub fn metrics(&self) -> Metrics {

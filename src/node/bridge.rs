@@ -78,16 +78,24 @@ where
     let operation = Box::pin(AssertUnwindSafe(operation).catch_unwind());
     let settle = async move {
         let outcome = operation.await.unwrap_or_else(|_| Err(panicked().into()));
-        deferred.settle(move |env| {
-            let settled = std::panic::catch_unwind(AssertUnwindSafe(|| settled(env, outcome, abort, convert)));
-            settled.unwrap_or_else(|_| Err(to_js(&env, panicked())))
-        });
+        deferred.settle(move |env| settled(env, outcome, abort, convert));
     };
     client::spawn(settle).map_err(|error| to_js(env, error))?;
     Ok(promise)
 }
 
+/// Panics included.
 fn settled<T>(
+    env: Env,
+    outcome: Result<T, Failure>,
+    abort: Abort,
+    convert: impl FnOnce(Env, T) -> napi::Result<Handle>,
+) -> napi::Result<Handle> {
+    let converted = std::panic::catch_unwind(AssertUnwindSafe(|| converted(env, outcome, abort, convert)));
+    converted.unwrap_or_else(|_| Err(to_js(&env, panicked())))
+}
+
+fn converted<T>(
     env: Env,
     outcome: Result<T, Failure>,
     mut abort: Abort,

@@ -6,7 +6,6 @@ use napi::Env;
 use napi::bindgen_prelude::{BufferSlice, Object, Unknown};
 use napi_derive::napi;
 use serde_json::value::RawValue;
-use wildmatch::WildMatchPattern;
 
 use crate::error::{Error, Kind, Result};
 use crate::io::cacache::{self, Item, Readers};
@@ -18,6 +17,7 @@ use crate::node::options::cache_directory;
 use crate::node::response::{buffer, parse_json, stringified};
 use crate::operation::blocking;
 use crate::policy::integrity::Expected;
+use crate::policy::wildcard::Prefix;
 
 /// Options of `put`.
 #[napi(object, object_to_js = false)]
@@ -155,8 +155,8 @@ pub fn clear<'env>(env: &'env Env, options: Option<Unknown<'env>>) -> napi::Resu
         let prefix = given(prefix, |value| string(env, "options.prefix", value))?;
         let clear = move || match prefix {
             Some(prefix) => {
-                let pattern = WildMatchPattern::<'*', '\0'>::new(&format!("{prefix}*"));
-                cacache::clear(&cache, |entry| !pattern.matches(&entry.key))
+                let prefix = Prefix::new(&prefix);
+                cacache::clear(&cache, |entry| !prefix.begins(&entry.key))
             }
             None => cacache::clear_all(&cache),
         };

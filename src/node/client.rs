@@ -15,11 +15,11 @@ use crate::http_client::{self, CallCaching};
 use crate::node::abort::Abort;
 use crate::node::arguments::{address, method, wrong_type};
 use crate::node::bridge::{Handle, Thrown, handle, promise};
-use crate::node::error::to_js;
-use crate::node::functions::{
+use crate::node::calls::{
     Begun, Kept, Requester, answered_by, downloaded, downloaded_with_lock, expect, json_of, response_of, successful,
     text_of,
 };
+use crate::node::error::to_js;
 use crate::node::options::{Defaults, Settings, Way, call_caching, prefix, request_options, settings};
 use crate::node::response::stringified;
 use crate::operation::request::Response;

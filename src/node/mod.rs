@@ -11,6 +11,7 @@ mod abort;
 mod arguments;
 mod bridge;
 mod cacache;
+mod calls;
 mod client;
 mod environment;
 mod error;

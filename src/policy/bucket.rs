@@ -7,7 +7,8 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 use serde_json::value::RawValue;
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
@@ -18,15 +19,36 @@ pub struct Entry {
     pub key: String,
     /// Of the content, as Subresource Integrity; `None`: the key was removed.
     pub integrity: Option<String>,
-    /// When it was written, in milliseconds since 1970.
-    #[serde(default)]
+    /// When it was written, in milliseconds since 1970; 0 for what is no such time, which other writers may choose.
+    #[serde(default, deserialize_with = "whole")]
     pub time: u64,
     /// Of the content, in bytes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "size")]
     pub size: Option<u64>,
     /// JSON of the writer, kept as it was written.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
     pub metadata: Option<Box<RawValue>>,
+}
+
+/// No value that another program writes makes a line invalid: it would bring back what the line replaces.
+fn size<'de, D: Deserializer<'de>>(json: D) -> Result<Option<u64>, D::Error> {
+    Value::deserialize(json).map(|value| value.as_u64())
+}
+
+fn whole<'de, D: Deserializer<'de>>(json: D) -> Result<u64, D::Error> {
+    size(json).map(Option::unwrap_or_default)
+}
+
+/// `null` is a value as well.
+fn given<'de, D: Deserializer<'de>>(json: D) -> Result<Option<Box<RawValue>>, D::Error> {
+    Box::deserialize(json).map(Some)
+}
+
+impl Entry {
+    /// Whether the key has content, and was not removed.
+    fn is_there(&self) -> bool {
+        self.integrity.as_ref().is_some_and(|integrity| !integrity.is_empty())
+    }
 }
 
 /// Where all buckets are.
@@ -49,13 +71,13 @@ pub fn line(entry: &Entry) -> String {
 
 /// The entry of a key.
 pub fn find(bucket: &[u8], key: &str) -> Option<Entry> {
-    entries(bucket).find(|entry| entry.key == key).filter(|entry| entry.integrity.is_some())
+    entries(bucket).find(|entry| entry.key == key).filter(Entry::is_there)
 }
 
 /// The entries of all keys, in no order.
 pub fn latest(bucket: &[u8]) -> Vec<Entry> {
     let mut seen = HashSet::new();
-    entries(bucket).filter(|entry| seen.insert(entry.key.clone()) && entry.integrity.is_some()).collect()
+    entries(bucket).filter(|entry| seen.insert(entry.key.clone()) && entry.is_there()).collect()
 }
 
 /// The valid lines, the last one first.
@@ -126,6 +148,20 @@ mod tests {
         assert_eq!(bucket.matches('\n').count(), 1);
         let entry = find(bucket.as_bytes(), "tab\tand\nline").unwrap();
         assert_eq!(entry.metadata.unwrap().get(), "{\"b\":1,\"a\":[2]}");
+    }
+
+    #[test]
+    fn whatever_stands_for_time_and_size_the_line_counts() {
+        let old = line(&entry("a", Some("old")));
+        for value in ["1.5", "-1", "1e21", "\"x\"", "null", "{}"] {
+            let json =
+                format!("{{\"key\":\"a\",\"integrity\":\"new\",\"time\":{value},\"size\":{value},\"metadata\":null}}");
+            let bucket = format!("{old}\n{}\t{json}", hex::encode(Sha1::digest(&json)));
+            let entry = find(bucket.as_bytes(), "a").unwrap();
+            assert_eq!((entry.integrity.as_deref(), entry.time, entry.size), (Some("new"), 0, None), "{value}");
+            assert_eq!(entry.metadata.unwrap().get(), "null");
+        }
+        assert_eq!(found(&format!("{old}{}", line(&entry("a", Some("")))), "a"), None);
     }
 
     #[test]

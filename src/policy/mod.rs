@@ -15,3 +15,4 @@ pub mod redirect;
 pub mod resume;
 pub mod retry;
 pub mod user_agent;
+pub mod wildcard;
