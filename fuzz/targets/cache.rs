@@ -1,0 +1,48 @@
+//! Answers with any header fields, asked for with any, at any time: kept, used or asked about, never a panic. And any bytes as an index.
+#![no_main]
+
+use std::time::{Duration, SystemTime};
+
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use libfuzzer_sys::fuzz_target;
+use socketsecurity_registry::policy::bucket;
+use socketsecurity_registry::policy::freshness::{Stored, is_cacheable, storable};
+
+/// Those that decide something, and one that does not.
+const NAMES: [&str; 12] = [
+    "cache-control", "expires", "age", "date", "last-modified", "etag", "vary", "pragma", "warning", "connection", "if-none-match", "x",
+];
+
+/// `name-index value` lines, up to an empty one.
+fn headers(lines: &mut std::slice::Split<'_, u8, fn(&u8) -> bool>) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for line in lines.by_ref() {
+        let Some((&index, value)) = line.split_first() else { break };
+        if let Ok(value) = HeaderValue::from_bytes(value) {
+            headers.append(HeaderName::from_static(NAMES[usize::from(index) % NAMES.len()]), value);
+        }
+    }
+    headers
+}
+
+fuzz_target!(|bytes: &[u8]| {
+    for entry in bucket::latest(bytes) {
+        assert!(bucket::find(bytes, &entry.key).is_some());
+    }
+    let mut lines = bytes.split((|byte: &u8| *byte == b'\n') as fn(&u8) -> bool);
+    let seconds = u64::from(lines.next().and_then(|line| line.first()).copied().unwrap_or(0));
+    let (request, answer, later) = (headers(&mut lines), headers(&mut lines), headers(&mut lines));
+    let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+    let then = now + Duration::from_secs(seconds * seconds * seconds) - Duration::from_secs(1000);
+    let _ = is_cacheable(&request);
+    let _ = storable(&request, StatusCode::OK, &answer, now);
+    let stored = Stored::new(StatusCode::OK, String::new(), answer, bytes::Bytes::new(), now);
+    for ttl in [Duration::ZERO, Duration::from_secs(300), Duration::MAX] {
+        let _ = stored.look(&request, ttl, then);
+        let _ = stored.is_usable_in_need(ttl, ttl, then);
+    }
+    if let Some(validated) = stored.validated(&request, &later, then) {
+        let _ = validated.look(&request, Duration::MAX, then);
+        let _ = validated.aged(Duration::MAX);
+    }
+});
