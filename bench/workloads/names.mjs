@@ -26,4 +26,13 @@ export const NAMES = [
 ]
 
 /** A quick run leaves these out, unless they are asked for by `--only`. */
-export const LONG = ['rate-limited', 'growth-size', 'growth-concurrency', 'growth-waiters']
+export const LONG = [
+  'cache-memory',
+  'cache-memory-revalidated',
+  'cache-disk',
+  'cache-disk-revalidated',
+  'rate-limited',
+  'growth-size',
+  'growth-concurrency',
+  'growth-waiters',
+]
