@@ -335,7 +335,7 @@ mod tests {
     #[test]
     fn a_digest_that_is_none_is_an_error_and_no_panic() {
         let cache = tempfile::tempdir().unwrap();
-        for integrity in ["", "sha512-", "sha512-AA==", "sha1-AA==", "md5-AAAA", "sha512-%%%%", "sha1-é", "-"] {
+        for integrity in ["sha512-", "sha512-AA==", "sha1-AA==", "md5-AAAA", "sha512-%%%%", "sha1-é", "-"] {
             let integrity = Some(integrity.to_owned());
             append(cache.path(), &Entry { integrity, ..write(cache.path(), "a", "x") }).unwrap();
             assert_eq!(get(cache.path(), "a").unwrap_err().kind(), Kind::Integrity);
