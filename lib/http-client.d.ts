@@ -5,5 +5,5 @@ export {
   type HttpClientRequestOptions,
   type HttpHooks,
   type HttpResponse,
-  HttpResponseError,
+  type HttpResponseError,
 } from '../index.js'
