@@ -12,6 +12,7 @@ pub mod staging;
 pub mod store;
 pub mod tls;
 pub mod transport;
+pub mod trusted;
 pub mod tunnel;
 pub mod watch;
 pub mod writer;

@@ -1,0 +1,160 @@
+//! Files in a place where others can write, too.
+//!
+//! Whatever is found under the name of a part file, a record, a claim or an entry of a cache may have been put there by
+//! somebody else: a link to another file, a FIFO that blocks who opens it, a file whose owner changes it later. So
+//! everything is opened without following links and without waiting, and is used only when the descriptor, not the
+//! path, says that it is a regular file of this user, under one name, that nobody else can write to. See
+//! `docs/decisions/0014-trust-in-the-file-system.md`.
+//!
+//! On Windows links are not followed either; whose a file is, is not asked: directories there give their files the
+//! rights of the directory.
+
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io::{self, Read};
+use std::path::Path;
+
+/// What a file is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    Read,
+    ReadWrite,
+    /// To write behind what is there.
+    Append,
+}
+
+/// Opens a file that nobody but this user can have written: see the [module](self). `PermissionDenied` for anything else.
+pub fn open(path: &Path, access: Access) -> io::Result<File> {
+    let file = open_regular(path, access)?;
+    if is_own(&file.metadata()?) { Ok(file) } else { Err(refused("is or may be written by somebody else")) }
+}
+
+/// Opens a regular file, whoever owns it, without following a link or waiting for anybody.
+pub fn open_regular(path: &Path, access: Access) -> io::Result<File> {
+    // Not even opened: that alone does something to some devices.
+    if !fs::symlink_metadata(path)?.is_file() {
+        return Err(refused("is no regular file"));
+    }
+    let file = unfollowed(path, options(access))?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(refused("is no regular file")) }
+}
+
+/// Creates a file that only its owner can read and write. `AlreadyExists` if anything is there, a link to nowhere too.
+pub fn create(path: &Path) -> io::Result<File> {
+    let mut options = options(Access::ReadWrite);
+    options.create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    unfollowed(path, options)
+}
+
+/// The content of a file of this user, which has at most `limit` bytes.
+pub fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    let mut content = Vec::new();
+    open(path, Access::Read)?.take(limit.saturating_add(1)).read_to_end(&mut content)?;
+    if content.len() as u64 > limit { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(content) }
+}
+
+/// Whether this is a regular file of this user under one name, that nobody else can write to.
+#[cfg(unix)]
+pub fn is_own(found: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    found.is_file() && is_mine(found) && found.nlink() == 1 && found.mode() & 0o022 == 0
+}
+
+#[cfg(not(unix))]
+pub fn is_own(found: &Metadata) -> bool {
+    found.is_file()
+}
+
+/// Whether this user owns it.
+#[cfg(unix)]
+pub fn is_mine(found: &Metadata) -> bool {
+    std::os::unix::fs::MetadataExt::uid(found) == rustix::process::geteuid().as_raw()
+}
+
+#[cfg(not(unix))]
+pub fn is_mine(_: &Metadata) -> bool {
+    true
+}
+
+/// Opens what is at the path itself; for a FIFO or device at once, whoever is at its other end.
+fn unfollowed(path: &Path, mut options: OpenOptions) -> io::Result<File> {
+    #[cfg(unix)]
+    {
+        use rustix::fs::OFlags;
+        use std::os::unix::fs::OpenOptionsExt;
+        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
+        options.custom_flags(flags.bits().cast_signed());
+    }
+    #[cfg(windows)]
+    {
+        use std::os::windows::fs::OpenOptionsExt;
+        use windows_sys::Win32::Storage::FileSystem::FILE_FLAG_OPEN_REPARSE_POINT;
+        options.custom_flags(FILE_FLAG_OPEN_REPARSE_POINT);
+    }
+    options.open(path)
+}
+
+fn options(access: Access) -> OpenOptions {
+    let mut options = OpenOptions::new();
+    match access {
+        Access::Read => options.read(true),
+        Access::ReadWrite => options.read(true).write(true),
+        Access::Append => options.append(true),
+    };
+    options
+}
+
+fn refused(why: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::PermissionDenied, why)
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    #[test]
+    fn only_a_plain_file_of_this_user_is_opened() {
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        drop(create(&at("own")).unwrap());
+        assert_eq!(fs::metadata(at("own")).unwrap().permissions().mode() & 0o777, 0o600);
+        assert!(open(&at("own"), Access::ReadWrite).is_ok());
+        symlink(at("own"), at("link")).unwrap();
+        fs::create_dir(at("directory")).unwrap();
+        rustix::fs::mkfifoat(rustix::fs::CWD, at("fifo"), rustix::fs::Mode::from_raw_mode(0o600)).unwrap();
+        drop(std::os::unix::net::UnixListener::bind(at("socket")).unwrap());
+        for name in ["link", "directory", "fifo", "socket"] {
+            for access in [Access::Read, Access::ReadWrite, Access::Append] {
+                assert_eq!(open(&at(name), access).unwrap_err().kind(), io::ErrorKind::PermissionDenied, "{name}");
+            }
+        }
+        assert_eq!(open(&at("none"), Access::Read).unwrap_err().kind(), io::ErrorKind::NotFound);
+        assert_eq!(open(Path::new("/dev/zero"), Access::Read).unwrap_err().kind(), io::ErrorKind::PermissionDenied);
+        fs::set_permissions(at("own"), fs::Permissions::from_mode(0o620)).unwrap();
+        assert!(open(&at("own"), Access::Read).is_err(), "others can write");
+        fs::set_permissions(at("own"), fs::Permissions::from_mode(0o600)).unwrap();
+        fs::hard_link(at("own"), at("second name")).unwrap();
+        assert!(open(&at("own"), Access::Read).is_err(), "it has two names");
+    }
+
+    #[test]
+    fn creating_never_goes_through_a_link() {
+        let directory = tempfile::tempdir().unwrap();
+        let (link, target) = (directory.path().join("link"), directory.path().join("target"));
+        symlink(&target, &link).unwrap();
+        assert_eq!(create(&link).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert!(!target.exists());
+    }
+
+    #[test]
+    fn no_more_is_read_than_allowed() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), "12345").unwrap();
+        assert_eq!(read(file.path(), 5).unwrap(), b"12345");
+        assert_eq!(read(file.path(), 4).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
+    }
+}
