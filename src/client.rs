@@ -54,7 +54,7 @@ impl Client {
         }
     }
 
-    /// `destination` is absolute: see [`absolute`](crate::operation::locked::absolute).
+    /// `destination` is absolute: see [`resolve`](crate::io::destination::resolve).
     pub async fn download(
         &self,
         url: Url,
@@ -76,7 +76,7 @@ impl Client {
         }
     }
 
-    /// `destination` is absolute: see [`absolute`](crate::operation::locked::absolute).
+    /// `destination` is absolute: see [`resolve`](crate::io::destination::resolve).
     pub async fn download_with_lock(
         &self,
         url: Url,

@@ -1,11 +1,11 @@
 //! Digests of bytes as they pass, or of a file.
 
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
 use sha2::{Digest as _, Sha256, Sha384, Sha512};
 
+use crate::io::trusted::open_followed;
 use crate::policy::integrity::{Algorithm, Digest};
 
 /// Room for one read; larger ones are no faster.
@@ -83,7 +83,28 @@ pub fn of_bytes(bytes: &[u8], algorithm: Algorithm) -> Digest {
 
 /// The digests of a whole file. Takes as long as reading it does.
 pub fn of_file(path: &Path, algorithms: impl IntoIterator<Item = Algorithm>) -> io::Result<Vec<Digest>> {
+    let file = open_followed(path)?.ok_or_else(|| io::Error::other("it is no regular file"))?;
+    of_reader(file, algorithms, || false)
+}
+
+/// The digests of everything that is left to read; `Interrupted` when `is_stopped` says so on the way.
+pub fn of_reader(
+    reader: impl Read,
+    algorithms: impl IntoIterator<Item = Algorithm>,
+    is_stopped: impl Fn() -> bool,
+) -> io::Result<Vec<Digest>> {
     let mut hashers = Hashers::new(algorithms);
-    hashers.read(File::open(path)?)?;
+    hashers.read(Stoppable { reader, is_stopped })?;
     Ok(hashers.finish())
+}
+
+struct Stoppable<R, F> {
+    reader: R,
+    is_stopped: F,
+}
+
+impl<R: Read, F: Fn() -> bool> Read for Stoppable<R, F> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if (self.is_stopped)() { Err(io::ErrorKind::Interrupted.into()) } else { self.reader.read(buffer) }
+    }
 }

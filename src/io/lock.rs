@@ -15,6 +15,9 @@
 //! 3. *Remove*: one remover at a time, and only if the path still is the file that was judged (`remove_if`). Then
 //!    start over. On Windows the judged file itself is removed, by handle, and removers need no order.
 //!
+//! The file of another user is a lock like any other, and only ever read. Where its directory does not let it be removed,
+//! a dead one is taken over where it lies; one that cannot even be read is waited for.
+//!
 //! A holder renews the file's modification time ([`Guard::renew`]) and releases by unlinking under rule 3.
 //!
 //! # Not guaranteed
@@ -24,7 +27,7 @@
 //! see, both may download at once.
 
 use std::borrow::Cow;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Once;
@@ -32,14 +35,18 @@ use std::time::{Duration, Instant, SystemTime};
 
 use sha2::{Digest, Sha256};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
+use crate::io::destination::owner;
 use crate::io::patience::patiently;
+use crate::io::trusted::{is_mine, uid};
 use crate::policy::holder::{Holder, KernelLock, Verdict, Vigil, judge, refresh_interval};
 use crate::policy::patience;
 
+use self::directory::{Readers, create_shared, is_being_shared, open_directory, prepare};
 use self::system::{System, unlink, unlock};
 pub(super) use self::system::{is_at, take_kernel_lock, try_kernel_lock};
 
+mod directory;
 mod system;
 #[cfg(test)]
 mod tests;
@@ -171,7 +178,7 @@ impl Contender {
                     self.present = Some(Present { file, vigil: Vigil::default(), seen: Instant::now() });
                 }
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-                Err(error) => return Err(self.failed("open", &error)),
+                Err(error) => return self.unreadable(&error).map(Some),
             }
         }
         let Some(present) = &mut self.present else {
@@ -186,7 +193,9 @@ impl Contender {
             self.present = None;
             return Ok(None);
         }
-        let holder = if metadata.is_file() { read_holder(&present.file) } else { None };
+        let is_mine = is_mine(&metadata);
+        let holder =
+            read_holder(&present.file).map(|holder| Holder { owner: uid(&metadata).filter(|_| !is_mine), ..holder });
         let modified = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
         let since = std::mem::replace(&mut present.seen, Instant::now()).elapsed();
         let now = SystemTime::now();
@@ -200,15 +209,50 @@ impl Contender {
             return Ok(Some(Attempt::Blocked(holder)));
         }
         let unchanged = || present.file.metadata().and_then(|now| now.modified()).is_ok_and(|now| now == modified);
-        let removed = remove_if(system, &self.path, &present.file, unchanged)
-            .map_err(|error| failed(&self.path, "unlink", &error));
-        let blocked = !removed? && is_at(&present.file, &self.path);
-        if blocked {
+        let removed = remove_if(system, &self.path, &present.file, unchanged);
+        let may_not = |error: &io::Error| !is_mine && error.kind() == io::ErrorKind::PermissionDenied;
+        let is_left = match removed {
+            Ok(removed) => !removed && is_at(&present.file, &self.path),
+            Err(error) if may_not(&error) && lock == KernelLock::Free => {
+                // Nobody holds it, and it has to stay: the kernel lock on it is as good as one on a file of our own.
+                let guard = self.present.take().map(|present| self.guard(present.file, Keeping::Borrowed));
+                return Ok(guard.map(Attempt::Acquired));
+            }
+            Err(error) if may_not(&error) => true,
+            Err(error) => return Err(failed(&self.path, "unlink", &error)),
+        };
+        if is_left {
             unlock(&present.file);
             return Ok(Some(Attempt::Blocked(holder)));
         }
         self.present = None;
         Ok(None)
+    }
+
+    /// What is in the way cannot be opened. Another user's lock may be one that this user must not read.
+    fn unreadable(&self, error: &io::Error) -> Result<Attempt> {
+        let found = fs::symlink_metadata(&self.path).ok();
+        if let Some(found) = &found
+            && !found.is_file()
+        {
+            let message = format!(
+                "Failed to use the lock file: '{}' is no regular file, and belongs to {}: remove it",
+                self.path.display(),
+                owner(found)
+            );
+            let error = Error::new(Kind::File, message).with_code("EEXIST").with_syscall("open");
+            return Err(error.with_path(&self.path).with_lock(&self.path, None));
+        }
+        match found {
+            Some(found) if !is_mine(&found) && error.kind() == io::ErrorKind::PermissionDenied => {
+                Ok(Attempt::Blocked(Some(Holder::unknown(uid(&found)))))
+            }
+            _ => Err(self.failed("open", error)),
+        }
+    }
+
+    fn guard(&self, file: File, keeping: Keeping) -> Guard {
+        Guard { path: self.path.clone(), file, every: refresh_interval(self.stale), system: self.system, keeping }
     }
 
     /// Whether the path is likely to be free, or to be opened, at a later look: a removed file that others have not
@@ -222,25 +266,26 @@ impl Contender {
     /// Step 1. `None`: somebody else was faster.
     fn claim(&self) -> Result<Option<Guard>> {
         let directory = self.path.parent().unwrap_or(Path::new("."));
-        let (claim, mut file) = match create_claim(directory) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                fs::create_dir_all(directory)
-                    .map_err(|error| Error::file("Failed to create the lock directory", "mkdir", directory, &error))?;
-                create_claim(directory)
+        let failed = |error: &io::Error| Error::file("Failed to create a lock", "open", directory, error);
+        let readers = prepare(directory)?;
+        let (claim, mut file) = match create_claim(directory, readers) {
+            // Removed since.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied && is_being_shared(directory) => {
+                return Ok(None);
             }
-            claim => claim,
-        }
-        .map_err(|error| Error::file("Failed to create a lock", "open", directory, &error))?;
-        let claimed = self.publish_claim(&claim, &mut file);
+            claim => claim.map_err(|error| failed(&error))?,
+        };
+        let claimed = self.publish_claim(&claim, &mut file, readers);
         let _ = unlink(&claim);
         if !claimed.map_err(|error| self.failed("link", &error))? {
             return Ok(None);
         }
         sweep_claims(directory);
-        Ok(Some(Guard { path: self.path.clone(), file, every: refresh_interval(self.stale), system: self.system }))
+        Ok(Some(self.guard(file, Keeping::Own)))
     }
 
-    fn publish_claim(&self, claim: &Path, file: &mut File) -> io::Result<bool> {
+    fn publish_claim(&self, claim: &Path, file: &mut File, readers: Readers) -> io::Result<bool> {
         let System { try_lock, hard_link, step, .. } = self.system;
         let has_locks = take_kernel_lock(try_lock, file, claim) == KernelLock::Free;
         if !has_locks {
@@ -258,7 +303,7 @@ impl Contender {
         }
         step();
         // No hard links on this file system. Between the next two calls others may see an empty file; they wait.
-        match patiently(|| OpenOptions::new().read(true).write(true).create_new(true).open(&self.path)) {
+        match patiently(|| create_shared(&self.path, readers)) {
             Ok(created) => *file = created,
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
             Err(error) => return Err(error),
@@ -285,6 +330,7 @@ impl Contender {
             url: Some(self.url.clone()),
             kernel_lock,
             refresh: Some(refresh_interval(self.stale)),
+            owner: None,
         }
     }
 
@@ -304,17 +350,17 @@ fn read_holder(mut file: &File) -> Option<Holder> {
     Holder::parse(&content)
 }
 
-fn create_claim(directory: &Path) -> io::Result<(PathBuf, File)> {
+fn create_claim(directory: &Path, readers: Readers) -> io::Result<(PathBuf, File)> {
     loop {
         let claim = directory.join(format!(".{}-{:016x}.claim", std::process::id(), fastrand::u64(..)));
-        match OpenOptions::new().read(true).write(true).create_new(true).open(&claim) {
+        match create_shared(&claim, readers) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             created => return created.map(|file| (claim, file)),
         }
     }
 }
 
-/// Removes what processes that died while claiming have left.
+/// Removes what processes of this user that died while claiming have left.
 fn sweep_claims(directory: &Path) {
     let Ok(entries) = fs::read_dir(directory) else {
         return;
@@ -325,8 +371,9 @@ fn sweep_claims(directory: &Path) {
             .to_str()
             .is_some_and(|name| name.strip_prefix('.').is_some_and(|name| name.strip_suffix(".claim").is_some()));
         let is_old = || {
-            let age = entry.metadata().ok()?.modified().ok()?.elapsed().ok()?;
-            Some(age > CLAIM_MAX_AGE)
+            // Of the entry itself, not of what a link leads to.
+            let found = entry.metadata().ok().filter(|found| found.is_file() && is_mine(found))?;
+            Some(found.modified().ok()?.elapsed().ok()? > CLAIM_MAX_AGE)
         };
         if is_claim && is_old() == Some(true) {
             let _ = fs::remove_file(entry.path());
@@ -357,7 +404,7 @@ fn only_remover(system: System, directory: &Path) -> Option<File> {
     if cfg!(windows) {
         return None;
     }
-    let file = File::open(directory).ok()?;
+    let file = open_directory(directory).ok()?;
     let started = Instant::now();
     loop {
         (system.step)();
@@ -376,6 +423,15 @@ pub struct Guard {
     file: File,
     every: Duration,
     system: System,
+    keeping: Keeping,
+}
+
+/// Whose file a holder has locked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Keeping {
+    Own,
+    /// That of another user, dead, in a directory that does not let us remove it: it is neither written to nor removed.
+    Borrowed,
 }
 
 impl Guard {
@@ -391,7 +447,9 @@ impl Guard {
 
     /// The holder's sign of life; due every [`Guard::every`]. Goes by the open file, never by the path.
     pub fn renew(&self) {
-        let _ = self.file.set_modified(SystemTime::now());
+        if self.keeping == Keeping::Own {
+            let _ = self.file.set_modified(SystemTime::now());
+        }
     }
 
     pub fn every(&self) -> Duration {
@@ -402,6 +460,9 @@ impl Guard {
 impl Drop for Guard {
     fn drop(&mut self) {
         // A failure leaves a file without a kernel lock: the next contender takes it over.
-        let _ = remove_if(self.system, &self.path, &self.file, || true);
+        match self.keeping {
+            Keeping::Own => drop(remove_if(self.system, &self.path, &self.file, || true)),
+            Keeping::Borrowed => unlock(&self.file),
+        }
     }
 }

@@ -3,6 +3,7 @@
 pub mod cacache;
 pub mod connect;
 pub mod decode;
+pub mod destination;
 pub mod digest;
 pub mod lock;
 pub mod network_error;
@@ -14,5 +15,6 @@ pub mod tls;
 pub mod transport;
 pub mod trusted;
 pub mod tunnel;
+pub mod umask;
 pub mod watch;
 pub mod writer;

@@ -12,6 +12,21 @@ pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
     patiently(|| std::fs::rename(from, to))
 }
 
+/// Renames to a name that nobody uses yet: whatever somebody put there meanwhile stays, where the system can say so.
+pub fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::fs::{CWD, RenameFlags, renameat_with};
+        use rustix::io::Errno;
+        match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+            // A kernel or a file system that does not know it.
+            Err(Errno::INVAL | Errno::NOSYS) => {}
+            renamed => return Ok(renamed?),
+        }
+    }
+    rename(from, to)
+}
+
 pub fn remove_file(path: &Path) -> io::Result<()> {
     patiently(|| std::fs::remove_file(path))
 }

@@ -9,6 +9,11 @@
 //! The [`Record`] beside it (`<name>.part.json`) tells what the bytes are a part of, and waiters in other processes how
 //! much is expected. It never describes bytes that it was not written for: it is replaced while the part file is empty.
 //!
+//! The directory may belong to everybody. A part file or a record that is not this user's alone (see
+//! [`trusted`](crate::io::trusted)) is left where it is, unread, and costs this download nothing but a unique name. Until
+//! it is published a file is readable by its owner only; then it is changed by its descriptor, renamed, and compared once
+//! more.
+//!
 //! Even the part file's lock is not trusted with correctness, because some file systems grant one lock twice. An inode
 //! only ever receives bytes of one representation, each at its own offset: a download that starts from zero creates a
 //! new one, and nothing is ever truncated. Two writers of one inode so write the same bytes; the first to finish
@@ -19,16 +24,18 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use crate::error::{Error, Kind, Result};
+use crate::io::destination::{age, check, not_replaced};
 use crate::io::digest::Hashers;
 use crate::io::lock::{is_at, shortened, take_kernel_lock, try_kernel_lock};
-use crate::io::patience;
+use crate::io::trusted::{self, Access};
+use crate::io::{patience, umask};
 use crate::policy::holder::KernelLock;
 use crate::policy::integrity::{Algorithm, Digest};
 use crate::policy::resume::Record;
@@ -37,12 +44,14 @@ use crate::policy::resume::Record;
 const ORPHAN_MIN_AGE: Duration = Duration::from_secs(60);
 /// How often one process looks for orphans in one directory: reading a large one takes milliseconds.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
+/// Bytes of a record at most: it has a few hundred.
+const RECORD_MAX: u64 = 64 << 10;
 /// Looks at a part file that others come and go with, before leaving it to them.
 const ROUNDS: u32 = 16;
 /// How long to wait until children that were just being started have closed their copies of the part file.
 const EXEC_PATIENCE: Duration = Duration::from_secs(2);
 
-/// A part file, held by this process. Dropped without [`Staging::publish`] or [`Staging::keep`], it is removed.
+/// A part file, held by this process. Removed when dropped, unless it was published or kept.
 #[derive(Debug)]
 pub struct Staging {
     destination: PathBuf,
@@ -90,16 +99,7 @@ impl Staging {
             let error = if is_file { io::ErrorKind::NotADirectory.into() } else { error };
             Error::file("Failed to create directory", "mkdir", directory, &error)
         })?;
-        if destination.is_dir() {
-            let error = io::Error::from(io::ErrorKind::IsADirectory);
-            return Err(Error::file("Failed to write file", "open", destination, &error));
-        }
-        if let Err(error) = fs::symlink_metadata(destination)
-            && error.kind() == io::ErrorKind::InvalidFilename
-        {
-            // Said now rather than when everything has been fetched.
-            return Err(Error::file("Failed to write file", "open", destination, &error));
-        }
+        check(destination)?;
         let Part { path: part, file, is_findable, is_new } = open_part(destination)?;
         let found = if is_new {
             Found::default()
@@ -128,13 +128,13 @@ impl Staging {
         }
         self.length = 0;
         self.hashers = self.fresh_hashers.clone();
-        let path = &self.record;
-        if let Err(error) = fs::write(path, record.to_json()) {
-            // Without a record nothing can be continued, which is safe; with the old one it would not be.
-            match patience::remove_file(path) {
-                Err(left) if left.kind() != io::ErrorKind::NotFound => return Err(self.failed("write", &error)),
-                _ => {}
-            }
+        // Without a record nothing can be continued, which is safe; with the old one it would not be.
+        remove_own(&self.record).map_err(|error| self.failed("unlink", &error))?;
+        if let Ok(mut file) = trusted::create(&self.record)
+            && file.write_all(record.to_json().as_bytes()).is_err()
+        {
+            drop(file);
+            remove_own(&self.record).map_err(|error| self.failed("unlink", &error))?;
         }
         Ok(())
     }
@@ -154,12 +154,8 @@ impl Staging {
 
     /// Removes what is ours, and while we still hold its lock, so that nobody takes over a file that is about to vanish.
     fn discard(&self) {
-        let is_ours = match &self.file {
-            Some(file) => is_at(file, &self.part),
-            None => !self.part.as_os_str().is_empty(),
-        };
-        if is_ours {
-            let _ = patience::remove_file(&self.record);
+        if self.file.as_ref().is_some_and(|file| is_at(file, &self.part)) {
+            let _ = remove_own(&self.record);
             let _ = patience::remove_file(&self.part);
         }
     }
@@ -198,8 +194,8 @@ impl Staging {
     /// Leaves the part file for a later call, if that could find it.
     pub fn keep(mut self) {
         if self.is_findable {
+            // Nothing is left for `drop` to remove.
             self.file = None;
-            self.part = PathBuf::new();
         }
     }
 
@@ -212,18 +208,25 @@ impl Staging {
         if finish.fsync {
             self.file()?.sync_all().map_err(|error| self.failed("fsync", &error))?;
         }
-        // Held until the rename: an unlocked file would look abandoned to sweepers.
-        let _sealed = self.seal()?;
+        self.seal()?;
         // Last, because a mode may take away the right to read.
         #[cfg(unix)]
-        if let Some(mode) = finish.mode {
-            use std::os::unix::fs::PermissionsExt;
-            fs::set_permissions(&self.part, fs::Permissions::from_mode(mode))
-                .map_err(|error| self.failed("chmod", &error))?;
+        self.set_mode(finish.mode)?;
+        // What came there meanwhile.
+        check(&self.destination)?;
+        if !is_at(self.file()?, &self.part) {
+            return Err(self.replaced());
         }
-        patience::rename(&self.part, &self.destination)
-            .map_err(|error| Error::file("Failed to write file", "rename", &self.destination, &error))?;
-        let _ = patience::remove_file(&self.record);
+        patience::rename(&self.part, &self.destination).map_err(|error| not_replaced(&self.destination, &error))?;
+        self.part.clone_from(&self.destination);
+        let is_ours = is_at(self.file()?, &self.destination);
+        // It has been published: nothing is left for `drop` to remove.
+        self.file = None;
+        let _ = remove_own(&self.record);
+        if !is_ours && !trusted::is_mine_or_gone(&self.destination) {
+            // Not by another download of this user, which may well follow at once.
+            return Err(self.replaced());
+        }
         if finish.fsync {
             // The new name, too. Not every file system can, and the file itself is safe.
             let _ = self.destination.parent().map(|directory| File::open(directory).and_then(|it| it.sync_all()));
@@ -231,36 +234,50 @@ impl Staging {
         if let Some(directory) = self.destination.parent().filter(|it| is_sweep_due(it, Instant::now())) {
             sweep(directory);
         }
-        // Nothing is left for `drop` to remove.
-        self.part = PathBuf::new();
         Ok(size)
     }
 
     /// Gives the part file a name that nobody else uses, makes sure that it is the file that we wrote, and waits until
-    /// nobody has it open for writing any more.
+    /// nobody has it open for writing any more. It stays locked: an unlocked file would look abandoned to sweepers.
     ///
     /// A child that another thread is just starting holds a copy of every descriptor until its `exec`; a program that
     /// is run meanwhile fails with `ETXTBSY`. A kernel lock belongs to the open file description and all its copies, so
     /// once a fresh description gets the lock, no copy is left (rust-lang/rust#114554).
-    fn seal(&mut self) -> Result<File> {
+    fn seal(&mut self) -> Result<()> {
         let sealed = part_path(&self.destination, &unique_infix(), "sealed");
         if !is_at(self.file()?, &self.part) {
             return Err(self.replaced());
         }
-        patience::rename(&self.part, &sealed).map_err(|error| self.failed("rename", &error))?;
+        patience::rename_new(&self.part, &sealed).map_err(|error| self.failed("rename", &error))?;
         if !is_at(self.file()?, &sealed) {
             // Replaced between the look and the rename: give it back to whoever it belongs to.
-            let _ = patience::rename(&sealed, &self.part);
+            let _ = patience::rename_new(&sealed, &self.part);
             return Err(self.replaced());
         }
         self.part = sealed;
-        let fresh = File::open(&self.part).map_err(|error| self.failed("open", &error))?;
-        self.file = None;
+        let fresh = trusted::open_regular(&self.part, Access::Read).map_err(|error| self.failed("open", &error))?;
+        if !is_at(self.file()?, &self.part) || !is_at(&fresh, &self.part) {
+            return Err(self.replaced());
+        }
+        self.file = Some(fresh);
         let started = Instant::now();
-        while try_kernel_lock(&fresh) == KernelLock::Busy && started.elapsed() < EXEC_PATIENCE {
+        while try_kernel_lock(self.file()?) == KernelLock::Busy && started.elapsed() < EXEC_PATIENCE {
             std::thread::sleep(Duration::from_micros(500));
         }
-        Ok(fresh)
+        Ok(())
+    }
+
+    /// What the caller asked for, or what any new file has; by the descriptor, so that no other file can get it. Where a
+    /// digest was asked for, nobody else may change the file behind it, whatever the umask.
+    #[cfg(unix)]
+    fn set_mode(&self, asked: Option<u32>) -> Result<()> {
+        use std::os::unix::fs::PermissionsExt;
+        let usual = || {
+            let mode = 0o666 & !umask::current();
+            if self.fresh_hashers.is_empty() { mode } else { mode & !0o002 }
+        };
+        let mode = fs::Permissions::from_mode(asked.unwrap_or_else(usual));
+        self.file()?.set_permissions(mode).map_err(|error| self.failed("fchmod", &error))
     }
 
     fn replaced(&self) -> Error {
@@ -299,12 +316,14 @@ struct Part {
 /// Opens the part file of a destination.
 fn open_part(destination: &Path) -> Result<Part> {
     let path = part_path(destination, "", "part");
-    for _ in 0..ROUNDS {
+    // A record of somebody else stays, and would say something false of our part file.
+    let rounds = if is_own_or_absent(&record_path(&path)) { ROUNDS } else { 0 };
+    for _ in 0..rounds {
         if let Ok(file) = create_locked(&path) {
             return Ok(Part { path, file, is_findable: true, is_new: true });
         }
-        // What cannot be opened, somebody else's file or a link for instance, is left alone.
-        let Ok(file) = open_no_link(&path, OpenOptions::new().read(true).write(true)) else {
+        // What cannot be opened, or is or may be somebody else's, is left alone.
+        let Ok(file) = trusted::open(&path, Access::ReadWrite) else {
             break;
         };
         match try_kernel_lock(&file) {
@@ -327,10 +346,16 @@ fn open_part(destination: &Path) -> Result<Part> {
 
 /// Creates a part file under a name that nobody else has.
 fn create_unique(destination: &Path) -> Result<Part> {
+    let mut taken = 0;
     loop {
         let path = part_path(destination, &unique_infix(), "part");
-        let created = open_no_link(&path, OpenOptions::new().read(true).write(true).create_new(true));
-        let file = created.map_err(|error| Error::file("Failed to write file", "open", &path, &error))?;
+        let file = match trusted::create(&path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && taken < ROUNDS => {
+                taken += 1;
+                continue;
+            }
+            created => created.map_err(|error| Error::file("Failed to write file", "open", &path, &error))?,
+        };
         // Tells sweepers that we live; one that came in between has removed it.
         if try_kernel_lock(&file) != KernelLock::Free || is_at(&file, &path) {
             return Ok(Part { path, file, is_findable: false, is_new: true });
@@ -340,11 +365,11 @@ fn create_unique(destination: &Path) -> Result<Part> {
 
 /// Creates a file and takes its lock. Fails where there is a file, where somebody was faster, and where locks do not tell.
 fn create_locked(path: &Path) -> io::Result<File> {
-    let file = open_no_link(path, OpenOptions::new().read(true).write(true).create_new(true))?;
+    let file = trusted::create(path)?;
     match take_kernel_lock(try_kernel_lock, &file, path) {
         KernelLock::Free if is_at(&file, path) => Ok(file),
         KernelLock::Unsupported => {
-            let _ = fs::remove_file(path);
+            let _ = remove_own(path);
             Err(io::ErrorKind::Unsupported.into())
         }
         // Whoever looked at it in between has it now.
@@ -352,63 +377,35 @@ fn create_locked(path: &Path) -> io::Result<File> {
     }
 }
 
-/// Opens a file, never one that a symbolic link leads to.
-fn open_no_link(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        options.custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
+fn is_own_or_absent(path: &Path) -> bool {
+    match fs::symlink_metadata(path) {
+        Ok(found) => trusted::is_own(&found),
+        Err(error) => error.kind() == io::ErrorKind::NotFound,
     }
-    options.open(path)
+}
+
+/// Removes a file if it is this user's alone. Only what is left although it should go is an error.
+fn remove_own(path: &Path) -> io::Result<()> {
+    match fs::symlink_metadata(path) {
+        Ok(found) if trusted::is_own(&found) => match patience::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        },
+        _ => Ok(()),
+    }
 }
 
 fn record_of(part: &Path) -> Option<Record> {
-    Record::parse(&fs::read(record_path(part)).ok()?)
+    Record::parse(&trusted::read(&record_path(part), RECORD_MAX).ok()?)
 }
 
 /// The progress of whoever downloads to this destination now, from what lies beside it.
 pub fn observe(destination: &Path) -> Option<Progress> {
     let part = part_path(destination, "", "part");
     let total = record_of(&part)?.total?;
-    let downloaded = fs::metadata(part).ok()?.len().min(total);
+    let found = fs::symlink_metadata(part).ok().filter(trusted::is_own)?;
+    let downloaded = found.len().min(total);
     Some(Progress { downloaded, total })
-}
-
-/// A file at its destination, and what must stay the same while it settles.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ready {
-    pub size: u64,
-    modified: Option<SystemTime>,
-    #[cfg(unix)]
-    inode: (u64, u64),
-}
-
-/// The file that is ready; `None` for none, or an empty one.
-pub fn ready(destination: &Path) -> Option<Ready> {
-    let found = fs::metadata(destination).ok().filter(|found| found.is_file() && found.len() > 0)?;
-    Some(Ready {
-        size: found.len(),
-        modified: found.modified().ok(),
-        #[cfg(unix)]
-        inode: {
-            use std::os::unix::fs::MetadataExt;
-            (found.dev(), found.ino())
-        },
-    })
-}
-
-/// How long ago this was written, renamed or had its mode changed; for a directory, an entry. Zero for the future.
-pub fn age(path: &Path) -> Option<Duration> {
-    let found = fs::metadata(path).ok()?;
-    #[cfg(unix)]
-    let changed = {
-        use std::os::unix::fs::MetadataExt;
-        let seconds = Duration::from_secs(u64::try_from(found.ctime()).ok()?);
-        SystemTime::UNIX_EPOCH + seconds + Duration::from_nanos(u64::try_from(found.ctime_nsec()).ok()?)
-    };
-    #[cfg(not(unix))]
-    let changed = found.modified().ok()?;
-    Some(changed.elapsed().unwrap_or_default())
 }
 
 /// `.<process>-<random>`: a name that nobody else has.
@@ -429,7 +426,7 @@ fn record_path(part: &Path) -> PathBuf {
     name.into()
 }
 
-/// Removes part files under unique names that no living process holds, whichever destination in this directory they
+/// Removes part files of this user under unique names that no living process holds, whichever destination in this directory they
 /// were for. Reads the whole directory, so not at every publication.
 fn sweep(directory: &Path) {
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
@@ -447,12 +444,12 @@ fn sweep(directory: &Path) {
         if !is_abandoned {
             continue;
         }
-        let Ok(file) = open_no_link(&entry.path(), OpenOptions::new().read(true).write(true)) else {
+        let Ok(file) = trusted::open(&entry.path(), Access::ReadWrite) else {
             continue;
         };
         if try_kernel_lock(&file) == KernelLock::Free && is_at(&file, &entry.path()) {
-            let _ = fs::remove_file(record_path(&entry.path()));
-            let _ = fs::remove_file(entry.path());
+            let _ = remove_own(&record_path(&entry.path()));
+            let _ = remove_own(&entry.path());
         }
     }
 }

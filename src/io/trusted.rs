@@ -38,6 +38,24 @@ pub fn open_regular(path: &Path, access: Access) -> io::Result<File> {
     if file.metadata()?.is_file() { Ok(file) } else { Err(refused("is no regular file")) }
 }
 
+/// Opens a regular file for reading, through links, without waiting for anybody; `None` for anything else.
+pub fn open_followed(path: &Path) -> io::Result<Option<File>> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    {
+        use rustix::fs::OFlags;
+        let flags = OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
+        std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, flags.bits().cast_signed());
+    }
+    // Not even opened otherwise: that alone does something to some devices.
+    if !fs::metadata(path)?.is_file() {
+        return Ok(None);
+    }
+    let file = options.open(path)?;
+    Ok(file.metadata()?.is_file().then_some(file))
+}
+
 /// Creates a file that only its owner can read and write. `AlreadyExists` if anything is there, a link to nowhere too.
 pub fn create(path: &Path) -> io::Result<File> {
     let mut options = options(Access::ReadWrite);
@@ -75,6 +93,27 @@ pub fn is_mine(found: &Metadata) -> bool {
 #[cfg(not(unix))]
 pub fn is_mine(_: &Metadata) -> bool {
     true
+}
+
+/// The number of the user who owns it, where users have numbers.
+#[cfg(unix)]
+#[allow(clippy::unnecessary_wraps, reason = "as elsewhere")]
+pub fn uid(found: &Metadata) -> Option<u32> {
+    Some(std::os::unix::fs::MetadataExt::uid(found))
+}
+
+#[cfg(not(unix))]
+pub fn uid(_: &Metadata) -> Option<u32> {
+    None
+}
+
+/// Whether the path leads to something of this user or of root, or to nothing.
+pub fn is_mine_or_gone(path: &Path) -> bool {
+    #[cfg(unix)]
+    let is_root = |found: &Metadata| std::os::unix::fs::MetadataExt::uid(found) == 0;
+    #[cfg(not(unix))]
+    let is_root = |_: &Metadata| true;
+    fs::symlink_metadata(path).map_or(true, |found| is_mine(&found) || is_root(&found))
 }
 
 /// Opens what is at the path itself; for a FIFO or device at once, whoever is at its other end.

@@ -11,6 +11,7 @@ use url::Url;
 
 use crate::client::Client;
 use crate::error::{Error, Kind, Result};
+use crate::io::destination::resolve;
 use crate::node::abort::{Abort, destroy};
 use crate::node::arguments::{path, url};
 use crate::node::bridge::{Handle, Start, Thrown, handle, promise, promise_or, text};
@@ -21,7 +22,6 @@ use crate::node::options::{Attendance, Call, Defaults, download_options, lock_op
 use crate::node::response::{parse_json, response, response_with, result};
 use crate::node::streams::{Wire, send};
 use crate::operation::flight::Listeners;
-use crate::operation::locked::absolute;
 use crate::operation::request::{Response, status_error};
 use crate::options::RequestOptions;
 
@@ -77,7 +77,7 @@ pub fn downloaded_with_lock<'env>(
 /// The destination as given, and its absolute form: now, because the process may change its directory at any time.
 fn destination(env: &Env, value: Unknown) -> napi::Result<(PathBuf, PathBuf)> {
     let path = path(env, "destPath", value)?;
-    let file = absolute(&path).map_err(|error| to_js(env, error))?;
+    let file = resolve(&path).map_err(|error| to_js(env, error))?;
     Ok((path, file))
 }
 

@@ -196,6 +196,7 @@ impl Flight {
                 Stage::Working => None,
             };
             if let Some(Some(holder)) = &waiting
+                && holder.is_known()
                 && let Some(on_wait) = on_wait.take()
             {
                 on_wait(holder.clone()).await?;
@@ -226,7 +227,14 @@ impl Drop for Flight {
 }
 
 fn lock_timeout(limit: Duration, path: &Path, holder: Option<Holder>) -> Error {
-    let by = holder.as_ref().map_or_else(|| "an unknown process".to_owned(), |holder| format!("PID {}", holder.pid));
+    let by = match &holder {
+        None => "an unknown process".to_owned(),
+        Some(Holder { pid, owner: None, .. }) => format!("PID {pid}"),
+        Some(holder @ Holder { pid, owner: Some(owner), .. }) if holder.is_known() => {
+            format!("PID {pid} of user ID {owner}")
+        }
+        Some(Holder { owner: Some(owner), .. }) => format!("a process of user ID {owner}"),
+    };
     let message = format!("Lock acquisition timed out after {}ms (held by {by})", limit.as_millis());
-    Error::new(Kind::LockTimeout, message).with_lock(path, holder)
+    Error::new(Kind::LockTimeout, message).with_lock(path, holder.filter(Holder::is_known))
 }

@@ -5,6 +5,7 @@
 //! [flight](crate::operation::flight).
 
 use std::convert::Infallible;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -14,11 +15,13 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::error::{Error, Kind, Result, redacted};
-use crate::io::digest::of_file;
+use crate::io::destination::{Existing, Ready, age, check, existing, ready};
+use crate::io::digest::of_reader;
 use crate::io::lock::{Attempt, Contender, Guard, lock_path};
-use crate::io::staging::{Progress, Ready, age, observe, ready};
+use crate::io::staging::{Progress, observe};
 use crate::io::transport::Transport;
 use crate::io::watch::watch;
+use crate::operation::attempt::within;
 use crate::operation::download::{Downloaded, Watchers, fetch};
 use crate::operation::flight::{Controls, Flights, Listeners, Passenger, Stage};
 use crate::operation::{blocking, dispose};
@@ -40,13 +43,6 @@ pub struct Job {
     pub destination: PathBuf,
     pub download: DownloadOptions,
     pub lock: LockOptions,
-}
-
-/// The absolute form of a path, by its spelling alone.
-pub fn absolute(path: &Path) -> Result<PathBuf> {
-    let absolute = std::path::absolute(path)
-        .map_err(|error| Error::file("Failed to resolve the destination", "getcwd", path, &error))?;
-    Ok(path_clean::clean(absolute))
 }
 
 /// Returns the file that is there, joins a download under way, or starts one.
@@ -99,25 +95,25 @@ async fn is_as_expected(job: &Job, downloaded: &Downloaded) -> Result<bool> {
     if expected.verify(&downloaded.digests).is_ok() {
         return Ok(true);
     }
-    let destination = job.destination.clone();
-    blocking(move || Ok(matches!(presence(&destination, &expected)?, Presence::Intact(..)))).await
+    Ok(matches!(presence(job).await?, Presence::Intact(..)))
 }
 
 /// The first look. A file that is there is returned at once, unless it has just been published under a lock: then it
 /// first has to settle, because the process that published it may be about to move it away.
 async fn already_there(job: &Job, lock_path: &Path) -> Result<Option<Downloaded>> {
-    let (destination, lock_path) = (job.destination.clone(), lock_path.to_owned());
     let settle = job.lock.settle_delay();
+    let (destination, lock_path) = (job.destination.clone(), lock_path.to_owned());
     let expected = job.download.expected.clone();
-    let look = move || {
-        let Presence::Intact(found, digests) = presence(&destination, &expected)? else {
+    let first_look = move |is_stopped: &dyn Fn() -> bool| {
+        check(&destination)?;
+        let Presence::Intact(found, digests) = look(&destination, &expected, is_stopped)? else {
             return Ok(None);
         };
         let just_now = |path: &Path| age(path).is_some_and(|age| age < settle);
         let is_news = just_now(&destination) && (lock_path.exists() || lock_path.parent().is_some_and(just_now));
         Ok(Some((found, digests, is_news)))
     };
-    let Some((found, digests, is_news)) = blocking(look).await? else {
+    let Some((found, digests, is_news)) = stoppable(job, first_look).await? else {
         return Ok(None);
     };
     let stays = !is_news || settled(&job.destination, found, settle).await?;
@@ -137,26 +133,42 @@ enum Presence {
     Nothing,
     /// The file, and the digests that it was verified by.
     Intact(Ready, Vec<Digest>),
-    /// A file, but not what is expected.
+    /// A file, but not what is expected, or not one that can be vouched for.
     Foreign(Ready),
 }
 
-fn presence(destination: &Path, expected: &Expected) -> Result<Presence> {
-    let Some(found) = ready(destination) else {
+async fn presence(job: &Job) -> Result<Presence> {
+    let (destination, expected) = (job.destination.clone(), job.download.expected.clone());
+    stoppable(job, move |is_stopped| look(&destination, &expected, is_stopped)).await
+}
+
+/// Looks at a file on a thread that may block. Hashing a large one takes long: it ends when nobody waits for it any more,
+/// and with the time of one attempt.
+async fn stoppable<T: Send + 'static>(
+    job: &Job,
+    look: impl FnOnce(&dyn Fn() -> bool) -> Result<T> + Send + 'static,
+) -> Result<T> {
+    let stop = CancellationToken::new();
+    let _stopped_with_us = stop.clone().drop_guard();
+    within(job.download.timeout, "Download", &job.url, blocking(move || look(&|| stop.is_cancelled()))).await
+}
+
+fn look(destination: &Path, expected: &Expected, is_stopped: &dyn Fn() -> bool) -> Result<Presence> {
+    let failed = |error: io::Error| Error::file("Failed to verify file", "read", destination, &error);
+    let Some(Existing { file, ready, is_vouched, is_plain }) = existing(destination).map_err(failed)? else {
         return Ok(Presence::Nothing);
     };
     if expected.is_empty() {
-        return Ok(Presence::Intact(found, Vec::new()));
+        return Ok(if is_plain { Presence::Intact(ready, Vec::new()) } else { Presence::Foreign(ready) });
     }
-    let digests = match of_file(destination, expected.algorithms()) {
-        Ok(digests) => digests,
-        // Moved away since.
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Presence::Nothing),
-        Err(error) => return Err(Error::file("Failed to verify file", "read", destination, &error)),
+    // Whatever somebody else's file is now, its owner may change it as soon as we have looked.
+    let Some(file) = file.filter(|_| is_vouched) else {
+        return Ok(Presence::Foreign(ready));
     };
+    let digests = of_reader(file, expected.algorithms(), is_stopped).map_err(failed)?;
     Ok(match expected.verify(&digests) {
-        Ok(()) => Presence::Intact(found, digests),
-        Err(_) => Presence::Foreign(found),
+        Ok(()) => Presence::Intact(ready, digests),
+        Err(_) => Presence::Foreign(ready),
     })
 }
 
@@ -223,7 +235,7 @@ impl Course {
                     return Ok(downloaded);
                 }
             }
-            match self.presence().await? {
+            match presence(&self.job).await? {
                 Presence::Nothing => {}
                 Presence::Foreign(found) => foreign = Some(found),
                 Presence::Intact(found, digests) => {
@@ -250,11 +262,6 @@ impl Course {
 
     fn aborted(&self) -> Error {
         Error::aborted().with_url(&self.job.url)
-    }
-
-    async fn presence(&self) -> Result<Presence> {
-        let (destination, expected) = (self.job.destination.clone(), self.job.download.expected.clone());
-        blocking(move || presence(&destination, &expected)).await
     }
 
     /// Waits for the lock, or for a file other than the `foreign` one that is known not to be the right one.
@@ -324,7 +331,7 @@ impl Course {
 
     /// The holder's part. `None`: there is nothing to do, or nothing to publish, because somebody else did.
     async fn work(&self, guard: &Guard) -> Result<Option<Downloaded>> {
-        if matches!(self.presence().await?, Presence::Intact(..)) {
+        if matches!(presence(&self.job).await?, Presence::Intact(..)) {
             return Ok(None);
         }
         self.controls.stage.send_replace(Stage::Working);

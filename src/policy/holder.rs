@@ -27,6 +27,8 @@ pub struct Holder {
     pub kernel_lock: bool,
     /// How often the holder renews the file's modification time.
     pub refresh: Option<Duration>,
+    /// The ID of the user whose the file is, if that is another one. It does not stand in the file.
+    pub owner: Option<u32>,
 }
 
 impl Holder {
@@ -39,7 +41,18 @@ impl Holder {
             url: value.get("url").and_then(Value::as_str).map(str::to_owned),
             kernel_lock: value.get("kernelLock").and_then(Value::as_bool).unwrap_or(false),
             refresh: value.get("refresh").and_then(Value::as_u64).map(Duration::from_millis),
+            owner: None,
         })
+    }
+
+    /// A process of another user, whose file this one may not read.
+    pub fn unknown(owner: Option<u32>) -> Self {
+        Self { pid: 0, start_time: None, url: None, kernel_lock: true, refresh: None, owner }
+    }
+
+    /// Whether it is more than the owner of a file that cannot be read.
+    pub fn is_known(&self) -> bool {
+        self.pid > 0
     }
 
     /// Time since its start by the clock; older holders judge each other by this.
@@ -173,6 +186,7 @@ mod tests {
             url: Some("http://a/".into()),
             kernel_lock: true,
             refresh: Some(Duration::from_secs(10)),
+            owner: None,
         }
     }
 

@@ -1,6 +1,6 @@
 //! The calls that the protocol is made of.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 
@@ -12,6 +12,7 @@ use super::windows::{self, is_alive, remove};
 #[cfg(windows)]
 pub use super::windows::{is_at, unlink};
 use crate::io::patience::passes;
+use crate::io::trusted::{self, Access};
 use crate::policy::holder::KernelLock;
 
 /// What differs between file systems, as a table: tests put others in its place.
@@ -42,10 +43,14 @@ impl System {
     };
 }
 
-/// Read and write, because NFS emulates exclusive locks only on files opened for writing; read only where it must be.
+/// Read and write, because NFS emulates exclusive locks only on files opened for writing; read only where it must be. That
+/// of another user is only read. Never follows a link, never waits.
 fn open_existing(path: &Path) -> io::Result<File> {
-    match OpenOptions::new().read(true).write(true).open(path) {
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => File::open(path),
+    if !fs::symlink_metadata(path).is_ok_and(|found| trusted::is_mine(&found)) {
+        return trusted::open_regular(path, Access::Read);
+    }
+    match trusted::open_regular(path, Access::ReadWrite) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => trusted::open_regular(path, Access::Read),
         opened => opened,
     }
 }
@@ -78,7 +83,7 @@ pub fn try_kernel_lock(file: &File) -> KernelLock {
 /// (docker/for-mac#7004), which is no lock at all.
 pub fn take_kernel_lock(try_lock: fn(&File) -> KernelLock, file: &File, path: &Path) -> KernelLock {
     let taken = try_lock(file);
-    let again = || OpenOptions::new().read(true).write(true).open(path).ok().filter(|_| is_at(file, path));
+    let again = || trusted::open_regular(path, Access::ReadWrite).ok().filter(|_| is_at(file, path));
     match taken {
         KernelLock::Free if again().is_some_and(|again| try_lock(&again) == KernelLock::Free) => {
             KernelLock::Unsupported

@@ -9,6 +9,7 @@ use napi::{Env, ValueType};
 use napi_derive::napi;
 
 use crate::http_client::CallCaching;
+use crate::io::destination::absolute;
 use crate::io::store::{Limits, Place, Store};
 use crate::node::arguments::{
     address, boolean, duration, fields, given, limit, own_names, path, read, size, string, wrong_type, wrong_value,
@@ -17,7 +18,6 @@ use crate::node::bridge::property;
 use crate::node::error::to_js;
 use crate::node::instance::script;
 use crate::node::options::{Way, retry};
-use crate::operation::locked::absolute;
 use crate::options::{Caching, Retry, Ttl};
 use crate::policy::address::Base;
 

@@ -7,9 +7,9 @@ use napi::bindgen_prelude::{Function, Unknown};
 use napi::threadsafe_function::UnknownReturnValue;
 use napi_derive::napi;
 
+use crate::io::destination::absolute;
 use crate::node::arguments::{duration, function, given, path, read, span};
 use crate::node::error::to_js;
-use crate::operation::locked::absolute;
 use crate::options::LockOptions;
 use crate::policy::holder::Holder;
 
@@ -60,7 +60,7 @@ pub struct LockHolder {
 
 impl From<Holder> for LockHolder {
     fn from(holder: Holder) -> Self {
-        let Holder { pid, start_time, url, kernel_lock: _, refresh: _ } = holder;
+        let Holder { pid, start_time, url, kernel_lock: _, refresh: _, owner: _ } = holder;
         Self { pid, start_time, url }
     }
 }

@@ -1,0 +1,175 @@
+//! The directory of lock files. In one that lies where others can write, everybody of them can lock.
+
+use std::fs::{self, File, Metadata};
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::error::{Error, Kind, Result};
+use crate::io::destination::{age, owner};
+use crate::io::trusted;
+
+/// A directory that was made so recently may be about to get its permissions.
+const BEING_MADE: Duration = Duration::from_secs(2);
+
+/// Who must be able to read the lock files of a directory, whatever the umask: without reading one, nobody can wait for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Readers(u32);
+
+/// Makes sure that the directory is there, and is none that somebody else made this path lead to.
+pub fn prepare(directory: &Path) -> Result<Readers> {
+    let found = match fs::symlink_metadata(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            create(directory)
+                .map_err(|error| Error::file("Failed to create the lock directory", "mkdir", directory, &error))?;
+            fs::symlink_metadata(directory)
+        }
+        found => found,
+    };
+    let found = found.map_err(|error| Error::file("Failed to use the lock directory", "stat", directory, &error))?;
+    if found.is_symlink() && !is_own_link(&found) {
+        let message = format!(
+            "Failed to use the lock directory: '{}' is a link that belongs to {}, and is not followed: remove it, or \
+             set locksDir",
+            directory.display(),
+            owner(&found)
+        );
+        return Err(Error::new(Kind::File, message).with_code("ELOOP").with_syscall("open").with_path(directory));
+    }
+    let found = if found.is_symlink() { fs::metadata(directory) } else { Ok(found) };
+    Ok(readers(&found.map_err(|error| Error::file("Failed to use the lock directory", "stat", directory, &error))?))
+}
+
+/// Whether a failure to create a file in the directory may be over in a moment: whoever makes it for all has only just
+/// begun.
+pub fn is_being_shared(directory: &Path) -> bool {
+    let is_shared = |path: &Path| fs::metadata(path).is_ok_and(|found| readers(&found) != Readers(0));
+    age(directory).is_some_and(|age| age < BEING_MADE)
+        && directory.parent().is_some_and(is_shared)
+        && !is_shared(directory)
+}
+
+/// Creates a lock file or a claim, which is never a link and holds no secret.
+#[cfg(unix)]
+pub fn create_shared(path: &Path, Readers(readers): Readers) -> io::Result<File> {
+    use crate::io::umask;
+    use std::os::unix::fs::PermissionsExt;
+    let file = trusted::create(path)?;
+    file.set_permissions(fs::Permissions::from_mode(0o600 | (0o044 & !umask::current()) | readers))?;
+    Ok(file)
+}
+
+#[cfg(not(unix))]
+pub fn create_shared(path: &Path, _: Readers) -> io::Result<File> {
+    trusted::create(path)
+}
+
+#[cfg(unix)]
+pub fn open_directory(path: &Path) -> io::Result<File> {
+    use rustix::fs::{Mode, OFlags};
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    Ok(rustix::fs::open(path, flags, Mode::empty())?.into())
+}
+
+#[cfg(not(unix))]
+pub fn open_directory(path: &Path) -> io::Result<File> {
+    File::open(path)
+}
+
+/// With the right to write of the directory above, for everybody who has it there; where that is everybody, only the owner
+/// of a file may remove it.
+#[cfg(unix)]
+fn create(directory: &Path) -> io::Result<()> {
+    use rustix::fs::{Mode, OFlags};
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    let parent = directory.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::create_dir_all(parent)?;
+    match fs::create_dir(directory) {
+        // Somebody else was faster.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
+        created => created?,
+    }
+    let writers = fs::metadata(parent)?.mode() & 0o022;
+    if writers == 0 {
+        return Ok(());
+    }
+    // By a descriptor, and never through a link that was put there since.
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let made = File::from(rustix::fs::open(directory, flags, Mode::empty())?);
+    let found = made.metadata()?;
+    if !trusted::is_mine(&found) {
+        return Ok(());
+    }
+    let sticky = if writers & 0o002 == 0 { 0 } else { 0o1000 };
+    let mode = found.mode() & 0o7777 | writers | writers << 1 | writers >> 1 | sticky;
+    made.set_permissions(fs::Permissions::from_mode(mode))
+}
+
+#[cfg(not(unix))]
+fn create(directory: &Path) -> io::Result<()> {
+    fs::create_dir_all(directory)
+}
+
+/// A link that this user or root made is their own choice; one with a second name may have been moved here.
+#[cfg(unix)]
+fn is_own_link(found: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    (trusted::is_mine(found) || found.uid() == 0) && found.nlink() == 1
+}
+
+#[cfg(unix)]
+fn readers(directory: &Metadata) -> Readers {
+    Readers((std::os::unix::fs::MetadataExt::mode(directory) & 0o022) << 1)
+}
+
+#[cfg(not(unix))]
+fn is_own_link(_: &Metadata) -> bool {
+    true
+}
+
+#[cfg(not(unix))]
+fn readers(_: &Metadata) -> Readers {
+    Readers(0)
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+
+    use super::*;
+
+    #[test]
+    fn whoever_can_write_beside_the_destination_can_lock() {
+        for (above, expected, file) in [
+            (0o755, None, None),
+            (0o1777, Some(0o1777), Some(0o644)),
+            (0o777, Some(0o1777), Some(0o644)),
+            (0o775, Some(0o775), Some(0o640)),
+        ] {
+            let above_directory = tempfile::tempdir().unwrap();
+            fs::set_permissions(above_directory.path(), fs::Permissions::from_mode(above)).unwrap();
+            let directory = above_directory.path().join(".locks");
+            let readers = prepare(&directory).unwrap();
+            let mode = |path: &Path| fs::metadata(path).unwrap().mode() & 0o7777;
+            assert!(expected.is_none_or(|expected| mode(&directory) == expected), "{:o}", mode(&directory));
+            drop(create_shared(&directory.join("lock"), readers).unwrap());
+            let bits = mode(&directory.join("lock"));
+            assert!(file.is_none_or(|file| bits & file == file) && bits & 0o133 == 0, "{bits:o}");
+            // Those of a directory that was there stay.
+            fs::set_permissions(&directory, fs::Permissions::from_mode(0o700)).unwrap();
+            assert_eq!(prepare(&directory).unwrap(), Readers(0));
+        }
+    }
+
+    #[test]
+    fn a_link_is_followed_if_it_is_this_users() {
+        let above = tempfile::tempdir().unwrap();
+        fs::create_dir(above.path().join("real")).unwrap();
+        symlink("real", above.path().join("link")).unwrap();
+        assert!(prepare(&above.path().join("link")).is_ok());
+        if fs::hard_link(above.path().join("link"), above.path().join("second")).is_ok() {
+            assert_eq!(prepare(&above.path().join("second")).unwrap_err().details().code, "ELOOP");
+        }
+    }
+}
