@@ -24,8 +24,9 @@ const steps = [
 ]
 
 function specs() {
-  const names = readdirSync(`${ROOT}__test__`).filter((name) => name.endsWith('.spec.mjs'))
-  return names.sort().map((name) => `__test__/${name}`)
+  const inFolder = (folder) => readdirSync(`${ROOT}${folder}`).map((name) => `${folder}/${name}`)
+  const files = ['__test__', '__test__/security'].flatMap(inFolder)
+  return files.filter((name) => name.endsWith('.spec.mjs')).sort()
 }
 
 try {

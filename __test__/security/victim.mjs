@@ -18,8 +18,8 @@ const outcomes = await Promise.all(
     const started = performance.now()
     const took = () => performance.now() - started
     try {
-      const { size, sha256 } = await functions[how](url, destPath, options)
-      return { size, sha256, took: took() }
+      const { size } = await functions[how](url, destPath, options)
+      return { size, took: took() }
     } catch (error) {
       const { message, code, path } = error
       return { failed: message, code, path, took: took() }

@@ -135,7 +135,7 @@ pub struct Existing {
     pub ready: Ready,
     /// Whether its bytes stay what they are, as far as other users are concerned.
     pub is_vouched: bool,
-    /// Whether it is what its path seems to be, and not what somebody else made it lead to.
+    /// Whether it is a file of its own, and not one elsewhere that somebody else made its path lead to.
     pub is_plain: bool,
 }
 
@@ -166,14 +166,10 @@ fn look(destination: &Path) -> io::Result<Option<Existing>> {
         return Ok(None);
     }
     let is_open = is_open(destination);
-    let has_own_name = !is_open || is_trusted_owner(&entry);
     let is_changeable = is_writable_by_all(&found) || self::is_open(&resolved(destination));
-    Ok(Some(Existing {
-        file,
-        ready: Ready::of(&found),
-        is_vouched: has_own_name && (is_trusted_owner(&found) || !is_changeable),
-        is_plain: has_own_name && !(is_open && entry.is_file() && has_more_names(&entry)),
-    }))
+    let is_vouched = (!is_open || is_trusted_owner(&entry)) && (is_trusted_owner(&found) || !is_changeable);
+    let is_plain = !is_open || if entry.is_symlink() { is_trusted_owner(&entry) } else { !has_more_names(&entry) };
+    Ok(Some(Existing { file, ready: Ready::of(&found), is_vouched, is_plain }))
 }
 
 fn resolved(path: &Path) -> PathBuf {

@@ -42,7 +42,7 @@ use crate::io::trusted::{is_mine, uid};
 use crate::policy::holder::{Holder, KernelLock, Verdict, Vigil, judge, refresh_interval};
 use crate::policy::patience;
 
-use self::directory::{Readers, create_shared, is_being_shared, open_directory, prepare};
+use self::directory::{Readers, create_shared, is_being_shared, open_directory, prepare, unusable};
 use self::system::{System, unlink, unlock};
 pub(super) use self::system::{is_at, take_kernel_lock, try_kernel_lock};
 
@@ -266,7 +266,6 @@ impl Contender {
     /// Step 1. `None`: somebody else was faster.
     fn claim(&self) -> Result<Option<Guard>> {
         let directory = self.path.parent().unwrap_or(Path::new("."));
-        let failed = |error: &io::Error| Error::file("Failed to create a lock", "open", directory, error);
         let readers = prepare(directory)?;
         let (claim, mut file) = match create_claim(directory, readers) {
             // Removed since.
@@ -274,7 +273,7 @@ impl Contender {
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied && is_being_shared(directory) => {
                 return Ok(None);
             }
-            claim => claim.map_err(|error| failed(&error))?,
+            claim => claim.map_err(|error| unusable(directory, &error))?,
         };
         let claimed = self.publish_claim(&claim, &mut file, readers);
         let _ = unlink(&claim);

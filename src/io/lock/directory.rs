@@ -10,7 +10,7 @@ use crate::io::destination::{age, owner};
 use crate::io::trusted;
 
 /// A directory that was made so recently may be about to get its permissions.
-const BEING_MADE: Duration = Duration::from_secs(2);
+const BEING_MADE: Duration = Duration::from_millis(200);
 
 /// Who must be able to read the lock files of a directory, whatever the umask: without reading one, nobody can wait for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +47,18 @@ pub fn is_being_shared(directory: &Path) -> bool {
     age(directory).is_some_and(|age| age < BEING_MADE)
         && directory.parent().is_some_and(is_shared)
         && !is_shared(directory)
+}
+
+/// The error of a directory in which this user cannot create a lock; it says whose it is.
+pub fn unusable(directory: &Path, error: &io::Error) -> Error {
+    let failed = Error::file("Failed to create a lock", "open", directory, error);
+    match fs::metadata(directory).ok().filter(|found| !trusted::is_mine(found)) {
+        Some(found) if error.kind() == io::ErrorKind::PermissionDenied => {
+            let message = format!("{failed}: the directory belongs to {}: set locksDir", owner(&found));
+            failed.with_message(message)
+        }
+        _ => failed,
+    }
 }
 
 /// Creates a lock file or a claim, which is never a link and holds no secret.
