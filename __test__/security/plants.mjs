@@ -72,8 +72,9 @@ export const plants = {
     lchownSync(path, MALLORY, MALLORY)
   },
   'a socket': (path) =>
-    new Promise((resolve) => {
-      const server = createServer().listen(path, () => {
+    new Promise((resolve, reject) => {
+      const server = createServer().on('error', reject)
+      server.listen(path, () => {
         // Node removes the name when the server closes, and so keeps it open until the test process ends.
         server.unref()
         chmodSync(path, 0o777)
@@ -132,7 +133,7 @@ export function fingerprint({ directory }) {
     const path = join(directory, name)
     const { uid, gid, mode, size, mtimeMs, ino } = lstatSync(path)
     const content = lstatSync(path).isFile() ? sha256(readFileSync(path)) : ''
-    return { name, uid, gid, mode, size, mtimeMs: name === '.' ? 0 : mtimeMs, ino, content }
+    return { name, uid, gid, mode, size, mtimeMs, ino, content }
   })
 }
 

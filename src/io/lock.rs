@@ -42,7 +42,7 @@ use crate::io::trusted::{is_mine, uid};
 use crate::policy::holder::{Holder, KernelLock, Verdict, Vigil, judge, refresh_interval};
 use crate::policy::patience;
 
-use self::directory::{Readers, create_shared, is_being_shared, open_directory, prepare, unusable};
+use self::directory::{Place, Readers, create_shared, is_being_shared, open_directory, unusable};
 use self::system::{System, unlink, unlock};
 pub(super) use self::system::{is_at, take_kernel_lock, try_kernel_lock};
 
@@ -137,6 +137,13 @@ pub enum Attempt {
     Blocked(Option<Holder>),
 }
 
+/// What is in the way of a lock.
+enum Examined {
+    Blocked(Option<Holder>),
+    /// Another user's, dead, and locked by us now.
+    Borrowed(File),
+}
+
 impl Contender {
     pub fn new(path: PathBuf, url: String, stale: Duration, tick: Duration) -> Self {
         Self { path, url, stale, tick, present: None, refused: None, system: System::REAL }
@@ -149,12 +156,17 @@ impl Contender {
     /// Takes the lock, or says who has it. Never waits for a holder. Blocks for a few file system calls.
     pub fn attempt(&mut self) -> Result<Attempt> {
         for _ in 0..ROUNDS {
-            if let Some(blocked) = self.examine()? {
-                return Ok(blocked);
+            let place = Place::open(parent(&self.path))?;
+            let path = place.path(self.path.file_name().unwrap_or_default());
+            if let Some(blocked) = self.examine(&path)? {
+                return Ok(match blocked {
+                    Examined::Blocked(holder) => Attempt::Blocked(holder),
+                    Examined::Borrowed(file) => Attempt::Acquired(self.guard(place, path, file, Keeping::Borrowed)),
+                });
             }
-            if let Some(guard) = self.claim()? {
+            if let Some(file) = self.claim(&place, &path)? {
                 self.present = None;
-                return Ok(Attempt::Acquired(guard));
+                return Ok(Attempt::Acquired(self.guard(place, path, file, Keeping::Own)));
             }
         }
         // The path changed hands under each look: somebody else is making progress.
@@ -162,15 +174,15 @@ impl Contender {
     }
 
     /// Step 2. `None`: nothing is in the way any more.
-    fn examine(&mut self) -> Result<Option<Attempt>> {
+    fn examine(&mut self, path: &Path) -> Result<Option<Examined>> {
         let system = self.system;
         (system.step)();
-        if self.present.as_ref().is_none_or(|present| !is_at(&present.file, &self.path)) {
+        if self.present.as_ref().is_none_or(|present| !is_at(&present.file, path)) {
             // Closed first: a file that is open may keep its name on Windows after it was removed.
             self.present = None;
-            let opened = (system.open)(&self.path);
+            let opened = (system.open)(path);
             if opened.as_ref().err().is_some_and(|error| self.is_passing(error)) {
-                return Ok(Some(Attempt::Blocked(None)));
+                return Ok(Some(Examined::Blocked(None)));
             }
             self.refused = None;
             match opened {
@@ -178,7 +190,7 @@ impl Contender {
                     self.present = Some(Present { file, vigil: Vigil::default(), seen: Instant::now() });
                 }
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-                Err(error) => return self.unreadable(&error).map(Some),
+                Err(error) => return self.unreadable(path, &error).map(Some),
             }
         }
         let Some(present) = &mut self.present else {
@@ -188,7 +200,7 @@ impl Contender {
         let lock = (system.try_lock)(&present.file);
         (system.step)();
         let metadata = present.file.metadata().map_err(|error| failed(&self.path, "stat", &error))?;
-        if !is_at(&present.file, &self.path) {
+        if !is_at(&present.file, path) {
             // Released or replaced between open and lock: this was the lock of nothing.
             self.present = None;
             return Ok(None);
@@ -206,32 +218,31 @@ impl Contender {
                 // An older holder's, or one being written: it must look unlocked to others too.
                 unlock(&present.file);
             }
-            return Ok(Some(Attempt::Blocked(holder)));
+            return Ok(Some(Examined::Blocked(holder)));
         }
         let unchanged = || present.file.metadata().and_then(|now| now.modified()).is_ok_and(|now| now == modified);
-        let removed = remove_if(system, &self.path, &present.file, unchanged);
+        let removed = remove_if(system, path, &present.file, unchanged);
         let may_not = |error: &io::Error| !is_mine && error.kind() == io::ErrorKind::PermissionDenied;
         let is_left = match removed {
-            Ok(removed) => !removed && is_at(&present.file, &self.path),
+            Ok(removed) => !removed && is_at(&present.file, path),
             Err(error) if may_not(&error) && lock == KernelLock::Free => {
                 // Nobody holds it, and it has to stay: the kernel lock on it is as good as one on a file of our own.
-                let guard = self.present.take().map(|present| self.guard(present.file, Keeping::Borrowed));
-                return Ok(guard.map(Attempt::Acquired));
+                return Ok(self.present.take().map(|present| Examined::Borrowed(present.file)));
             }
             Err(error) if may_not(&error) => true,
             Err(error) => return Err(failed(&self.path, "unlink", &error)),
         };
         if is_left {
             unlock(&present.file);
-            return Ok(Some(Attempt::Blocked(holder)));
+            return Ok(Some(Examined::Blocked(holder)));
         }
         self.present = None;
         Ok(None)
     }
 
     /// What is in the way cannot be opened. Another user's lock may be one that this user must not read.
-    fn unreadable(&self, error: &io::Error) -> Result<Attempt> {
-        let found = fs::symlink_metadata(&self.path).ok();
+    fn unreadable(&self, path: &Path, error: &io::Error) -> Result<Examined> {
+        let found = fs::symlink_metadata(path).ok();
         if let Some(found) = &found
             && !found.is_file()
         {
@@ -245,14 +256,14 @@ impl Contender {
         }
         match found {
             Some(found) if !is_mine(&found) && error.kind() == io::ErrorKind::PermissionDenied => {
-                Ok(Attempt::Blocked(Some(Holder::unknown(uid(&found)))))
+                Ok(Examined::Blocked(Some(Holder::unknown(uid(&found)))))
             }
             _ => Err(self.failed("open", error)),
         }
     }
 
-    fn guard(&self, file: File, keeping: Keeping) -> Guard {
-        Guard { path: self.path.clone(), file, every: refresh_interval(self.stale), system: self.system, keeping }
+    fn guard(&self, place: Place, path: PathBuf, file: File, keeping: Keeping) -> Guard {
+        Guard { _place: place, path, file, every: refresh_interval(self.stale), system: self.system, keeping }
     }
 
     /// Whether the path is likely to be free, or to be opened, at a later look: a removed file that others have not
@@ -264,27 +275,25 @@ impl Contender {
     }
 
     /// Step 1. `None`: somebody else was faster.
-    fn claim(&self) -> Result<Option<Guard>> {
-        let directory = self.path.parent().unwrap_or(Path::new("."));
-        let readers = prepare(directory)?;
-        let (claim, mut file) = match create_claim(directory, readers) {
+    fn claim(&self, place: &Place, path: &Path) -> Result<Option<File>> {
+        let (claim, mut file) = match create_claim(place) {
             // Removed since.
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied && is_being_shared(directory) => {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied && is_being_shared(parent(&self.path)) => {
                 return Ok(None);
             }
-            claim => claim.map_err(|error| unusable(directory, &error))?,
+            claim => claim.map_err(|error| unusable(parent(&self.path), &error))?,
         };
-        let claimed = self.publish_claim(&claim, &mut file, readers);
+        let claimed = self.publish_claim(&claim, path, &mut file, place.readers);
         let _ = unlink(&claim);
         if !claimed.map_err(|error| self.failed("link", &error))? {
             return Ok(None);
         }
-        sweep_claims(directory);
-        Ok(Some(self.guard(file, Keeping::Own)))
+        sweep_claims(place.directory());
+        Ok(Some(file))
     }
 
-    fn publish_claim(&self, claim: &Path, file: &mut File, readers: Readers) -> io::Result<bool> {
+    fn publish_claim(&self, claim: &Path, path: &Path, file: &mut File, readers: Readers) -> io::Result<bool> {
         let System { try_lock, hard_link, step, .. } = self.system;
         let has_locks = take_kernel_lock(try_lock, file, claim) == KernelLock::Free;
         if !has_locks {
@@ -293,7 +302,7 @@ impl Contender {
         }
         file.write_all(self.holder(has_locks).to_json().as_bytes())?;
         step();
-        match hard_link(claim, &self.path) {
+        match hard_link(claim, path) {
             Ok(()) => return Ok(true),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
             // Swept by somebody whose clock is ahead: try again.
@@ -302,7 +311,7 @@ impl Contender {
         }
         step();
         // No hard links on this file system. Between the next two calls others may see an empty file; they wait.
-        match patiently(|| create_shared(&self.path, readers)) {
+        match patiently(|| create_shared(path, readers)) {
             Ok(created) => *file = created,
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
             Err(error) => return Err(error),
@@ -338,6 +347,10 @@ impl Contender {
     }
 }
 
+fn parent(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 fn failed(path: &Path, syscall: &'static str, error: &io::Error) -> Error {
     Error::file("Failed to use the lock file", syscall, path, error).with_lock(path, None)
 }
@@ -349,10 +362,10 @@ fn read_holder(mut file: &File) -> Option<Holder> {
     Holder::parse(&content)
 }
 
-fn create_claim(directory: &Path, readers: Readers) -> io::Result<(PathBuf, File)> {
+fn create_claim(place: &Place) -> io::Result<(PathBuf, File)> {
     loop {
-        let claim = directory.join(format!(".{}-{:016x}.claim", std::process::id(), fastrand::u64(..)));
-        match create_shared(&claim, readers) {
+        let claim = place.path(format!(".{}-{:016x}.claim", std::process::id(), fastrand::u64(..)));
+        match create_shared(&claim, place.readers) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             created => return created.map(|file| (claim, file)),
         }
@@ -383,7 +396,7 @@ fn sweep_claims(directory: &Path) {
 /// Removes the file at `path` if it is `judged` and `condition` still holds, with all other removers kept out, so that
 /// nobody unlinks the fresh lock of somebody who was faster. `false`: something changed; look again.
 fn remove_if(system: System, path: &Path, judged: &File, condition: impl Fn() -> bool) -> io::Result<bool> {
-    let _only = only_remover(system, path.parent().unwrap_or(Path::new(".")));
+    let _only = only_remover(system, parent(path));
     (system.step)();
     if !is_at(judged, path) || !condition() {
         return Ok(false);
@@ -418,6 +431,8 @@ fn only_remover(system: System, directory: &Path) -> Option<File> {
 /// The lock, held. Released when dropped.
 #[derive(Debug)]
 pub struct Guard {
+    /// What `path` goes through.
+    _place: Place,
     path: PathBuf,
     file: File,
     every: Duration,

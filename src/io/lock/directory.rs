@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, Metadata};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::error::{Error, Kind, Result};
@@ -16,28 +16,72 @@ const BEING_MADE: Duration = Duration::from_millis(200);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Readers(u32);
 
-/// Makes sure that the directory is there, and is none that somebody else made this path lead to.
-pub fn prepare(directory: &Path) -> Result<Readers> {
-    let found = match fs::symlink_metadata(directory) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            create(directory)
-                .map_err(|error| Error::file("Failed to create the lock directory", "mkdir", directory, &error))?;
-            fs::symlink_metadata(directory)
-        }
-        found => found,
-    };
-    let found = found.map_err(|error| Error::file("Failed to use the lock directory", "stat", directory, &error))?;
-    if found.is_symlink() && !is_own_link(&found) {
-        let message = format!(
-            "Failed to use the lock directory: '{}' is a link that belongs to {}, and is not followed: remove it, or \
-             set locksDir",
-            directory.display(),
-            owner(&found)
-        );
-        return Err(Error::new(Kind::File, message).with_code("ELOOP").with_syscall("open").with_path(directory));
+/// A directory of lock files, opened: whatever somebody makes its path lead to later, this is the one that is used.
+#[derive(Debug)]
+pub struct Place {
+    /// What `base` goes through.
+    _opened: File,
+    base: PathBuf,
+    pub readers: Readers,
+}
+
+impl Place {
+    /// Opens the directory, or creates it. A link that somebody else made is not followed.
+    pub fn open(directory: &Path) -> Result<Self> {
+        let failed = |error: io::Error| Error::file("Failed to use the lock directory", "open", directory, &error);
+        let opened = match open_itself(directory) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                create(directory)
+                    .map_err(|error| Error::file("Failed to create the lock directory", "mkdir", directory, &error))?;
+                open_itself(directory)
+            }
+            opened => opened,
+        };
+        let opened = match opened {
+            Ok(opened) => opened,
+            Err(error) => match fs::symlink_metadata(directory) {
+                Ok(link) if link.is_symlink() && is_own_link(&link) => open_directory(directory).map_err(failed)?,
+                Ok(link) if link.is_symlink() => return Err(foreign_link(directory, &link)),
+                _ => return Err(failed(error)),
+            },
+        };
+        let readers = readers(&opened.metadata().map_err(failed)?);
+        Ok(Self { base: base(&opened, directory), _opened: opened, readers })
     }
-    let found = if found.is_symlink() { fs::metadata(directory) } else { Ok(found) };
-    Ok(readers(&found.map_err(|error| Error::file("Failed to use the lock directory", "stat", directory, &error))?))
+
+    /// The path of a file in it.
+    pub fn path(&self, name: impl AsRef<Path>) -> PathBuf {
+        self.base.join(name)
+    }
+
+    pub fn directory(&self) -> &Path {
+        &self.base
+    }
+}
+
+/// A path that goes through the descriptor, where there is one; the directory's own elsewhere.
+fn base(opened: &File, directory: &Path) -> PathBuf {
+    #[cfg(target_os = "linux")]
+    {
+        use std::os::fd::AsRawFd;
+        let through = PathBuf::from(format!("/proc/self/fd/{}", opened.as_raw_fd()));
+        // Not of another PID namespace, and not without `/proc`.
+        if super::is_at(opened, &through.join(".")) {
+            return through;
+        }
+    }
+    let _ = opened;
+    directory.to_owned()
+}
+
+fn foreign_link(directory: &Path, link: &Metadata) -> Error {
+    let message = format!(
+        "Failed to use the lock directory: '{}' is a link that belongs to {}, and is not followed: remove it, or set \
+         locksDir",
+        directory.display(),
+        owner(link)
+    );
+    Error::new(Kind::File, message).with_code("ELOOP").with_syscall("open").with_path(directory)
 }
 
 /// Whether a failure to create a file in the directory may be over in a moment: whoever makes it for all has only just
@@ -76,23 +120,40 @@ pub fn create_shared(path: &Path, _: Readers) -> io::Result<File> {
     trusted::create(path)
 }
 
-#[cfg(unix)]
+/// Opens what a path leads to, if it is a directory.
 pub fn open_directory(path: &Path) -> io::Result<File> {
-    use rustix::fs::{Mode, OFlags};
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    Ok(rustix::fs::open(path, flags, Mode::empty())?.into())
+    #[cfg(unix)]
+    return opened(path, rustix::fs::OFlags::empty());
+    #[cfg(not(unix))]
+    opened(path)
 }
 
-#[cfg(not(unix))]
-pub fn open_directory(path: &Path) -> io::Result<File> {
-    File::open(path)
+/// Opens a directory, not one that a link leads to.
+fn open_itself(path: &Path) -> io::Result<File> {
+    #[cfg(unix)]
+    return opened(path, rustix::fs::OFlags::NOFOLLOW);
+    #[cfg(not(unix))]
+    opened(path)
+}
+
+#[cfg(unix)]
+fn opened(path: &Path, more: rustix::fs::OFlags) -> io::Result<File> {
+    use rustix::fs::{Mode, OFlags};
+    Ok(rustix::fs::open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | more, Mode::empty())?.into())
+}
+
+#[cfg(windows)]
+fn opened(path: &Path) -> io::Result<File> {
+    use std::os::windows::fs::OpenOptionsExt;
+    use windows_sys::Win32::Storage::FileSystem::{FILE_FLAG_BACKUP_SEMANTICS, FILE_READ_ATTRIBUTES};
+    let mut options = fs::OpenOptions::new();
+    options.access_mode(FILE_READ_ATTRIBUTES).custom_flags(FILE_FLAG_BACKUP_SEMANTICS).open(path)
 }
 
 /// With the right to write of the directory above, for everybody who has it there; where that is everybody, only the owner
 /// of a file may remove it.
 #[cfg(unix)]
 fn create(directory: &Path) -> io::Result<()> {
-    use rustix::fs::{Mode, OFlags};
     use std::os::unix::fs::{MetadataExt, PermissionsExt};
     let parent = directory.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(parent)?;
@@ -106,15 +167,14 @@ fn create(directory: &Path) -> io::Result<()> {
         return Ok(());
     }
     // By a descriptor, and never through a link that was put there since.
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let made = File::from(rustix::fs::open(directory, flags, Mode::empty())?);
+    let made = open_itself(directory)?;
     let found = made.metadata()?;
     if !trusted::is_mine(&found) {
         return Ok(());
     }
     let sticky = if writers & 0o002 == 0 { 0 } else { 0o1000 };
-    let mode = found.mode() & 0o7777 | writers | writers << 1 | writers >> 1 | sticky;
-    made.set_permissions(fs::Permissions::from_mode(mode))
+    let bits = found.mode() & 0o7777 | writers | writers << 1 | writers >> 1 | sticky;
+    made.set_permissions(fs::Permissions::from_mode(bits))
 }
 
 #[cfg(not(unix))]
@@ -162,7 +222,7 @@ mod tests {
             let above_directory = tempfile::tempdir().unwrap();
             fs::set_permissions(above_directory.path(), fs::Permissions::from_mode(above)).unwrap();
             let directory = above_directory.path().join(".locks");
-            let readers = prepare(&directory).unwrap();
+            let readers = Place::open(&directory).unwrap().readers;
             let mode = |path: &Path| fs::metadata(path).unwrap().mode() & 0o7777;
             assert!(expected.is_none_or(|expected| mode(&directory) == expected), "{:o}", mode(&directory));
             drop(create_shared(&directory.join("lock"), readers).unwrap());
@@ -170,7 +230,7 @@ mod tests {
             assert!(file.is_none_or(|file| bits & file == file) && bits & 0o133 == 0, "{bits:o}");
             // Those of a directory that was there stay.
             fs::set_permissions(&directory, fs::Permissions::from_mode(0o700)).unwrap();
-            assert_eq!(prepare(&directory).unwrap(), Readers(0));
+            assert_eq!(Place::open(&directory).unwrap().readers, Readers(0));
         }
     }
 
@@ -179,9 +239,9 @@ mod tests {
         let above = tempfile::tempdir().unwrap();
         fs::create_dir(above.path().join("real")).unwrap();
         symlink("real", above.path().join("link")).unwrap();
-        assert!(prepare(&above.path().join("link")).is_ok());
+        assert!(Place::open(&above.path().join("link")).is_ok());
         if fs::hard_link(above.path().join("link"), above.path().join("second")).is_ok() {
-            assert_eq!(prepare(&above.path().join("second")).unwrap_err().details().code, "ELOOP");
+            assert_eq!(Place::open(&above.path().join("second")).unwrap_err().details().code, "ELOOP");
         }
     }
 }
