@@ -320,6 +320,23 @@ describe('a file that is there', { skip: whyNotRoot }, () => {
     ['of another user in a directory of a group is', 0o775, MALLORY, true],
     ['of another user in a directory of one user is', 0o755, MALLORY, true],
   ]
+
+  test('that everybody can write to is not vouched for, whoever owns it', async (t) => {
+    const { shared } = stage(t, ALICE, 0o755)
+    chownSync(shared, ALICE, ALICE)
+    const destPath = join(shared, 'file')
+    writeFileSync(destPath, body)
+    chownSync(destPath, ALICE, ALICE)
+    chmodSync(destPath, 0o666)
+    const origin = await startServer(t)
+    const options = { ...OPTIONS, sha256: digest }
+    const call = { how: 'downloadWithLock', url: origin.url, destPath, options }
+    const [outcome] = await outcomesOf(t, ALICE, [call])
+    assert.equal(outcome.failed, undefined)
+    assert.equal(origin.requests.length, 1)
+    assertPublished(destPath, ALICE, 'the file')
+  })
+
   for (const [what, mode, owner, isReturned] of cases) {
     test(what, async (t) => {
       const { shared } = stage(t, ALICE, mode)
@@ -412,6 +429,6 @@ describe('permissions', { skip: whyNotRoot }, () => {
       umask: 0,
     })
     const modes = ['plain', 'verified'].map((name) => lstatSync(join(shared, name)).mode & 0o7777)
-    assert.deepEqual(modes, [0o666, 0o664])
+    assert.deepEqual(modes, [0o666, 0o644])
   })
 })

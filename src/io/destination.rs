@@ -159,15 +159,18 @@ fn look(destination: &Path) -> io::Result<Option<Existing>> {
             (Some(file), found)
         }
         Ok(None) => return Ok(None),
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => (None, fs::metadata(destination)?),
+        // "Would block" is a lease on the file.
+        Err(error) if matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::WouldBlock) => {
+            (None, fs::metadata(destination)?)
+        }
         Err(error) => return Err(error),
     };
     if found.len() == 0 {
         return Ok(None);
     }
     let is_open = is_open(destination);
-    let is_changeable = is_writable_by_all(&found) || self::is_open(&resolved(destination));
-    let is_vouched = (!is_open || is_trusted_owner(&entry)) && (is_trusted_owner(&found) || !is_changeable);
+    let has_safe_place = || is_trusted_owner(&found) || !self::is_open(&resolved(destination));
+    let is_vouched = (!is_open || is_trusted_owner(&entry)) && !is_writable_by_all(&found) && has_safe_place();
     let is_plain = !is_open || if entry.is_symlink() { is_trusted_owner(&entry) } else { !has_more_names(&entry) };
     Ok(Some(Existing { file, ready: Ready::of(&found), is_vouched, is_plain }))
 }
@@ -177,7 +180,7 @@ fn resolved(path: &Path) -> PathBuf {
 }
 
 /// Whether everybody can put files beside this one.
-fn is_open(path: &Path) -> bool {
+pub fn is_open(path: &Path) -> bool {
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::metadata(directory).is_ok_and(|found| is_writable_by_all(&found))
 }

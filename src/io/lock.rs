@@ -42,7 +42,7 @@ use crate::io::trusted::{is_mine, uid};
 use crate::policy::holder::{Holder, KernelLock, Verdict, Vigil, judge, refresh_interval};
 use crate::policy::patience;
 
-use self::directory::{Place, Readers, create_shared, is_being_shared, open_directory, unusable};
+use self::directory::{Place, Readers, create_shared, open_directory, unusable};
 use self::system::{System, unlink, unlock};
 pub(super) use self::system::{is_at, take_kernel_lock, try_kernel_lock};
 
@@ -63,6 +63,8 @@ const REMOVER_PATIENCE: Duration = Duration::from_millis(250);
 const CLAIM_MAX_AGE: Duration = Duration::from_secs(60);
 /// Rounds of one attempt; each starts because another process changed the path meanwhile.
 const ROUNDS: u32 = 64;
+/// The time after which an attempt begins no other round: somebody may change the path for ever.
+const ROUNDS_TIME: Duration = Duration::from_millis(100);
 
 /// Where the lock of this destination lies: its absolute path with every character outside `[A-Za-z0-9_.-]` replaced
 /// by `_`, and `.lock`. Lexical, because older holders compute it so; "character" is theirs too, a UTF-16 unit.
@@ -155,7 +157,11 @@ impl Contender {
 
     /// Takes the lock, or says who has it. Never waits for a holder. Blocks for a few file system calls.
     pub fn attempt(&mut self) -> Result<Attempt> {
+        let started = Instant::now();
         for _ in 0..ROUNDS {
+            if started.elapsed() > ROUNDS_TIME {
+                break;
+            }
             let place = Place::open(parent(&self.path))?;
             let path = place.path(self.path.file_name().unwrap_or_default());
             if let Some(blocked) = self.examine(&path)? {
@@ -255,7 +261,11 @@ impl Contender {
             return Err(error.with_path(&self.path).with_lock(&self.path, None));
         }
         match found {
-            Some(found) if !is_mine(&found) && error.kind() == io::ErrorKind::PermissionDenied => {
+            // "Would block" is a lease on the file.
+            Some(found)
+                if !is_mine(&found)
+                    && matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::WouldBlock) =>
+            {
                 Ok(Examined::Blocked(Some(Holder::unknown(uid(&found)))))
             }
             _ => Err(self.failed("open", error)),
@@ -279,9 +289,6 @@ impl Contender {
         let (claim, mut file) = match create_claim(place) {
             // Removed since.
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied && is_being_shared(parent(&self.path)) => {
-                return Ok(None);
-            }
             claim => claim.map_err(|error| unusable(parent(&self.path), &error))?,
         };
         let claimed = self.publish_claim(&claim, path, &mut file, place.readers);

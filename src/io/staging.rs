@@ -31,7 +31,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, Kind, Result};
-use crate::io::destination::{age, check, not_replaced};
+use crate::io::destination::{age, check, is_open, not_replaced};
 use crate::io::digest::Hashers;
 use crate::io::lock::{is_at, shortened, take_kernel_lock, try_kernel_lock};
 use crate::io::trusted::{self, Access};
@@ -223,8 +223,8 @@ impl Staging {
         // It has been published: nothing is left for `drop` to remove.
         self.file = None;
         let _ = remove_own(&self.record);
-        if !is_ours && !trusted::is_mine_or_gone(&self.destination) {
-            // Not by another download of this user, which may well follow at once.
+        if !is_ours && is_open(&self.destination) && !trusted::is_mine_or_gone(&self.destination) {
+            // Not by another download of this user, or of the members of a group, which may well follow at once.
             return Err(self.replaced());
         }
         if finish.fsync {
@@ -274,7 +274,7 @@ impl Staging {
         use std::os::unix::fs::PermissionsExt;
         let usual = || {
             let mode = 0o666 & !umask::current();
-            if self.fresh_hashers.is_empty() { mode } else { mode & !0o002 }
+            if self.fresh_hashers.is_empty() { mode } else { mode & !0o022 }
         };
         let mode = fs::Permissions::from_mode(asked.unwrap_or_else(usual));
         self.file()?.set_permissions(mode).map_err(|error| self.failed("fchmod", &error))

@@ -15,6 +15,12 @@ use serde_json::{Value, json};
 /// An unreadable lock file younger than this may be one that is just being written.
 const WRITING: Duration = Duration::from_secs(2);
 
+/// How far clocks of two machines may be apart. What lies further in the future is no time of anything, and would keep a lock
+/// that nobody holds for as long.
+const FUTURE_MAX: Duration = Duration::from_secs(24 * 3600);
+/// The longest time between two renewals of any holder.
+const REFRESH_MAX: Duration = Duration::from_secs(10);
+
 /// The content of a lock file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Holder {
@@ -40,7 +46,10 @@ impl Holder {
             start_time: value.get("startTime").and_then(Value::as_f64),
             url: value.get("url").and_then(Value::as_str).map(str::to_owned),
             kernel_lock: value.get("kernelLock").and_then(Value::as_bool).unwrap_or(false),
-            refresh: value.get("refresh").and_then(Value::as_u64).map(Duration::from_millis),
+            refresh: value
+                .get("refresh")
+                .and_then(Value::as_u64)
+                .map(|refresh| Duration::from_millis(refresh).min(REFRESH_MAX)),
             owner: None,
         })
     }
@@ -58,8 +67,9 @@ impl Holder {
     /// Time since its start by the clock; older holders judge each other by this.
     fn age(&self, now: SystemTime) -> Duration {
         let since = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs_f64();
-        let started = self.start_time.unwrap_or(f64::INFINITY) / 1000.0;
-        Duration::try_from_secs_f64(since - started).unwrap_or_default()
+        let age = since - self.start_time.unwrap_or(f64::INFINITY) / 1000.0;
+        // In the future, by a clock that is set differently: just now.
+        Duration::try_from_secs_f64(age.max(0.0)).unwrap_or(Duration::MAX)
     }
 
     pub fn to_json(&self) -> String {
@@ -148,7 +158,7 @@ fn is_frozen(holder: Option<&Holder>, quiet: Quiet, stale: Duration) -> bool {
 /// How often a holder renews its file: often enough that a waiter sees it within a fraction of `stale`, and of its own
 /// default timeout.
 pub fn refresh_interval(stale: Duration) -> Duration {
-    (stale / 4).clamp(Duration::from_millis(5), Duration::from_secs(10))
+    (stale / 4).clamp(Duration::from_millis(5), REFRESH_MAX)
 }
 
 /// One observer's memory of a lock file's modification time.
@@ -168,7 +178,10 @@ impl Vigil {
             self.seen = Some(modified);
             self.unchanged = Duration::ZERO;
         }
-        Quiet { age: now.duration_since(modified).unwrap_or_default(), unchanged: self.unchanged }
+        let age = now
+            .duration_since(modified)
+            .unwrap_or_else(|future| if future.duration() > FUTURE_MAX { Duration::MAX } else { Duration::ZERO });
+        Quiet { age, unchanged: self.unchanged }
     }
 }
 
@@ -178,6 +191,20 @@ mod tests {
 
     const STALE: Duration = Duration::from_secs(300);
     const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn no_time_that_a_file_names_keeps_a_lock_that_nobody_holds() {
+        let now = SystemTime::UNIX_EPOCH + SECOND * 2_000_000_000;
+        let quiet = |modified| Vigil::default().look(modified, now, SECOND, SECOND);
+        assert_eq!(quiet(now + FUTURE_MAX).age, Duration::ZERO);
+        assert_eq!(quiet(now + FUTURE_MAX + SECOND).age, Duration::MAX);
+        let of = |json: &str| Holder::parse(json.as_bytes()).unwrap();
+        assert_eq!(of(r#"{"pid":1,"refresh":1000000000000000}"#).refresh, Some(REFRESH_MAX));
+        for (start, age) in [("-1e305", Duration::MAX), ("4e12", Duration::ZERO), ("1e305", Duration::ZERO)] {
+            assert_eq!(of(&format!("{{\"pid\":1,\"startTime\":{start}}}")).age(now), age, "{start}");
+        }
+        assert_eq!(of(r#"{"pid":1}"#).age(now), Duration::ZERO);
+    }
 
     fn ours() -> Holder {
         Holder {

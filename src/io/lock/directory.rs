@@ -3,14 +3,11 @@
 use std::fs::{self, File, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use crate::error::{Error, Kind, Result};
-use crate::io::destination::{age, owner};
+use crate::io::destination::owner;
+use crate::io::patience::rename_new;
 use crate::io::trusted;
-
-/// A directory that was made so recently may be about to get its permissions.
-const BEING_MADE: Duration = Duration::from_millis(200);
 
 /// Who must be able to read the lock files of a directory, whatever the umask: without reading one, nobody can wait for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,15 +81,6 @@ fn foreign_link(directory: &Path, link: &Metadata) -> Error {
     Error::new(Kind::File, message).with_code("ELOOP").with_syscall("open").with_path(directory)
 }
 
-/// Whether a failure to create a file in the directory may be over in a moment: whoever makes it for all has only just
-/// begun.
-pub fn is_being_shared(directory: &Path) -> bool {
-    let is_shared = |path: &Path| fs::metadata(path).is_ok_and(|found| readers(&found) != Readers(0));
-    age(directory).is_some_and(|age| age < BEING_MADE)
-        && directory.parent().is_some_and(is_shared)
-        && !is_shared(directory)
-}
-
 /// The error of a directory in which this user cannot create a lock; it says whose it is.
 pub fn unusable(directory: &Path, error: &io::Error) -> Error {
     let failed = Error::file("Failed to create a lock", "open", directory, error);
@@ -154,27 +142,51 @@ fn opened(path: &Path) -> io::Result<File> {
 /// of a file may remove it.
 #[cfg(unix)]
 fn create(directory: &Path) -> io::Result<()> {
-    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    use std::os::unix::fs::MetadataExt;
     let parent = directory.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(parent)?;
-    match fs::create_dir(directory) {
-        // Somebody else was faster.
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
-        created => created?,
-    }
     let writers = fs::metadata(parent)?.mode() & 0o022;
-    if writers == 0 {
-        return Ok(());
+    let created = if writers == 0 { fs::create_dir(directory) } else { create_shared_directory(directory, writers) };
+    match created {
+        // Somebody else was faster.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        created => created,
     }
-    // By a descriptor, and never through a link that was put there since.
-    let made = open_itself(directory)?;
-    let found = made.metadata()?;
-    if !trusted::is_mine(&found) {
-        return Ok(());
+}
+
+/// Made within a directory of our own, where nobody can put another one in its place before it has its permissions, and moved
+/// out whole.
+#[cfg(unix)]
+fn create_shared_directory(directory: &Path, writers: u32) -> io::Result<()> {
+    use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+    if fs::symlink_metadata(directory).is_ok() {
+        return Err(io::ErrorKind::AlreadyExists.into());
     }
-    let sticky = if writers & 0o002 == 0 { 0 } else { 0o1000 };
-    let bits = found.mode() & 0o7777 | writers | writers << 1 | writers >> 1 | sticky;
-    made.set_permissions(fs::Permissions::from_mode(bits))
+    let mut name = directory.as_os_str().to_owned();
+    name.push(format!(".{}-{:016x}", std::process::id(), fastrand::u64(..)));
+    let own = PathBuf::from(name);
+    fs::DirBuilder::new().mode(0o700).create(&own)?;
+    let create = || {
+        let opened = open_itself(&own)?;
+        let found = opened.metadata()?;
+        if !trusted::is_mine(&found) || found.mode() & 0o077 != 0 {
+            return Err(io::Error::from(io::ErrorKind::PermissionDenied));
+        }
+        let made = base(&opened, &own).join("locks");
+        fs::create_dir(&made)?;
+        let created = open_itself(&made)?;
+        let sticky = if writers & 0o002 == 0 { 0 } else { 0o1000 };
+        let bits = created.metadata()?.mode() & 0o7777 | writers | writers << 1 | writers >> 1 | sticky;
+        created.set_permissions(fs::Permissions::from_mode(bits))?;
+        let moved = rename_new(&made, directory);
+        if moved.is_err() {
+            let _ = fs::remove_dir(&made);
+        }
+        moved
+    };
+    let created = create();
+    let _ = fs::remove_dir(&own);
+    created
 }
 
 #[cfg(not(unix))]
