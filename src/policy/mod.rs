@@ -4,6 +4,7 @@ pub mod address;
 pub mod bucket;
 pub mod cache_key;
 pub mod checksum_file;
+pub mod decoding;
 pub mod error_message;
 pub mod freshness;
 pub mod headers;
