@@ -41,8 +41,9 @@ pub fn text<'env>(env: &'env Env, bytes: &[u8]) -> napi::Result<JsString<'env>> 
 const STRING_MAX: usize = if cfg!(target_pointer_width = "64") { 0x1fff_ffe8 } else { 0x0fff_fff0 };
 
 fn too_long(length: usize) -> Error {
-    let message =
-        format!("The body is too long for a string: {length} bytes, and V8 takes {STRING_MAX}. Read its `body`");
+    let message = format!(
+        "The body is too long for a string: {length} bytes, and V8 takes {STRING_MAX}. Read its `body`, or use `stream`"
+    );
     Error::new(Kind::TextTooLong, message)
 }
 
