@@ -186,11 +186,28 @@ export declare function clear(options?: CacacheClearOptions | null | undefined):
 /**
  * Decodes the body of an answer, on another thread.
  *
- * @param encoding the `Content-Encoding`: gzip, deflate, br, zstd, or several of them in the order in which they were
- * applied. With one that is unknown, or none, the bytes stay as they are.
- * @throws `TypeError` for a wrong argument; `ERR_DECODE` when the body is broken.
+ * @param encoding the `Content-Encoding`: gzip, deflate, br, zstd, or two of them in the order in which they were
+ * applied, in one string or an array. With one that is unknown, or none, the bytes stay as they are.
+ * @throws `TypeError` for a wrong argument; `ERR_DECODE` when the body is broken; `ERR_BODY_TOO_LARGE` when it is larger than
+ * `maxResponseSize`; an `AbortError`.
  */
-export declare function decodeBody(buffer: Uint8Array, encoding?: string | null | undefined): Promise<Buffer>
+export declare function decodeBody(buffer: Uint8Array, encoding?: string | readonly string[] | null | undefined, options?: DecodeOptions | null | undefined): Promise<Buffer>
+
+/** Options of `decodeBody` and `readIncomingResponse`. */
+export interface DecodeOptions {
+  /**
+   * Limit of the decoded body, in bytes; more rejects with `ERR_BODY_TOO_LARGE`. `0`: no limit.
+   *
+   * @default 536870912
+   */
+  maxResponseSize?: number | undefined
+  /**
+   * Ends the call: reading and decoding. Rejects with an `AbortError`.
+   *
+   * @default none
+   */
+  signal?: AbortSignal | undefined
+}
 
 /**
  * Downloads a URL to a file once, however many processes ask for it at the same time: one downloads, the others wait
@@ -384,7 +401,7 @@ export interface HttpClientOptions {
   /**
    * Limit of the decoded body, in bytes; more rejects with `ERR_BODY_TOO_LARGE`. `0`: no limit.
    *
-   * @default none
+   * @default none, and 536870912 for text and JSON
    */
   maxResponseSize?: number | undefined
   /**
@@ -747,7 +764,7 @@ export interface HttpRequestOptions {
   /**
    * Limit of the decoded body, in bytes; more rejects with `ERR_BODY_TOO_LARGE`. `0`: no limit. Not for `stream`.
    *
-   * @default none
+   * @default none, and 536870912 for text and JSON
    */
   maxResponseSize?: number | undefined
   /**
@@ -781,15 +798,15 @@ export interface HttpResponse {
   /** Whether the status is 200 to 299. */
   ok: boolean
   status: number
-  /** The reason phrase, as sent. */
+  /** The reason phrase, as sent; the standard one where none was, or one that is not ASCII. */
   statusText: string
   /** Lower-case names. Repeated fields are joined as Node joins them; `set-cookie` is an array. */
   headers: import('node:http').IncomingHttpHeaders
   /** The body, decoded from gzip, deflate, br or zstd. */
   body: Buffer
-  /** The body as UTF-8. */
+  /** The body as UTF-8, without a byte order mark at its beginning. Throws `ERR_STRING_TOO_LONG` beyond 536870888 bytes. */
   text: () => string
-  /** The body parsed as JSON; throws a `SyntaxError` if it is none. */
+  /** The body parsed as JSON; throws a `SyntaxError` if it is none, and `ERR_STRING_TOO_LONG` as `text()`. */
   json: <T = unknown>() => T
   /** A copy of the body. */
   arrayBuffer: () => ArrayBuffer
@@ -852,12 +869,12 @@ export declare function put(key: string, data: string | Uint8Array, options?: Ca
 
 /**
  * Reads an answer of Node's own client into a response like those of `httpRequest`, decoded from gzip, deflate, br and
- * zstd. Without a status it is 0, and `''`.
+ * zstd, or from two of them. Without a status it is 0, and `''`.
  *
- * @throws `TypeError` when `message` is no `IncomingMessage`; what reading it throws; `ERR_DECODE` when the body is
- * broken.
+ * @throws `TypeError` when `message` is no `IncomingMessage`, or an option is wrong; what reading it throws; `ERR_DECODE` when
+ * the body is broken; `ERR_BODY_TOO_LARGE` when it is larger than `maxResponseSize`; an `AbortError`.
  */
-export declare function readIncomingResponse(message: import('node:http').IncomingMessage): Promise<HttpResponse>
+export declare function readIncomingResponse(message: import('node:http').IncomingMessage, options?: DecodeOptions | null | undefined): Promise<HttpResponse>
 
 /**
  * Removes an entry. One that is not there is no error.

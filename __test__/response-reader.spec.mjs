@@ -10,10 +10,11 @@ import {
   decodeBody,
   readIncomingResponse,
 } from '@socketsecurity/registry/lib/http-request/response-reader'
+import { pour, startFlowOrigin } from './origins/flow-origin.mjs'
 import { startOrigin } from './origins/http-origin.mjs'
 import { raw, sayAndReset, startRawOrigin } from './origins/raw-origin.mjs'
 import { zstdFrame } from './origins/zstd-frame.mjs'
-import { rejection } from './support.mjs'
+import { rejection, sleep } from './support.mjs'
 
 const text = 'The same text, again and again. '.repeat(6)
 
@@ -209,6 +210,8 @@ describe('a body', () => {
     ['zstd', zstdFrame(text)],
     ['deflate, gzip', gzipSync(deflateSync(text))],
     ['gzip, identity, br', brotliCompressSync(gzip)],
+    [['gzip', 'br'], brotliCompressSync(gzip)],
+    [['deflate'], deflateSync(text)],
     ['gzip', Buffer.concat([gzipSync(text.slice(0, 50)), gzipSync(text.slice(50))])],
   ]) {
     test(`in "${encoding}" is decoded`, async () => {
@@ -254,6 +257,7 @@ describe('a body', () => {
       const error = await rejection(decodeBody(bytes, encoding))
       assert.ok(error instanceof Error)
       assert.deepEqual([error.code, error.retryable], ['ERR_DECODE', false], encoding)
+      assert.match(error.message, /^the body cannot be decoded: its \w+ data is (broken|cut off)/)
     }
   })
 
@@ -311,10 +315,90 @@ describe('a body', () => {
       assert.ok(error instanceof TypeError)
       assert.match(error.message, /"buffer"/)
     }
-    for (const encoding of [5, {}, ['gzip'], Symbol('gzip')]) {
+    for (const encoding of [5, {}, [5], Symbol('gzip')]) {
       const error = await rejection(decodeBody(gzip, encoding))
       assert.ok(error instanceof TypeError)
       assert.match(error.message, /"encoding"/)
+    }
+  })
+})
+
+describe('the options of decoding', () => {
+  const calls = [
+    ['decodeBody', (options) => decodeBody(gzipSync(text), 'gzip', options)],
+    [
+      'readIncomingResponse',
+      (options) =>
+        readIncomingResponse(
+          message([gzipSync(text)], { headers: { 'content-encoding': 'gzip' } }),
+          options,
+        ).then(({ body }) => body),
+    ],
+  ]
+  for (const [name, call] of calls) {
+    test(`may be left out (${name})`, async () => {
+      for (const options of [undefined, null, {}, { maxResponseSize: undefined, signal: null }]) {
+        assert.equal((await call(options)).toString(), text)
+      }
+    })
+
+    test(`limit the decoded body (${name})`, async () => {
+      assert.equal((await call({ maxResponseSize: text.length })).length, text.length)
+      const error = await rejection(call({ maxResponseSize: text.length - 1 }))
+      assert.equal(error.code, 'ERR_BODY_TOO_LARGE')
+    })
+
+    test(`may end the call before it begins (${name})`, async () => {
+      const reason = new Error('mine')
+      const error = await rejection(call({ signal: AbortSignal.abort(reason) }))
+      assert.deepEqual([error.name, error.code, error.cause], ['AbortError', 'ABORT_ERR', reason])
+    })
+
+    test(`are checked (${name})`, async () => {
+      for (const [options, what] of [
+        [5, 'options'],
+        [{ maxResponseSize: '5' }, 'maxResponseSize'],
+        [{ maxResponseSize: null }, 'maxResponseSize'],
+        [{ signal: {} }, 'signal'],
+      ]) {
+        const error = await rejection(call(options))
+        assert.ok(error instanceof TypeError, String(error))
+        assert.ok(error.message.includes(what), error.message)
+      }
+    })
+  }
+
+  test('hold for a body without a coding, whose message is destroyed', async (t) => {
+    const origin = await startFlowOrigin(t, (_incoming, response) => pour(response))
+    const answer = await incoming(origin.url)
+    const error = await rejection(readIncomingResponse(answer, { maxResponseSize: 1 << 20 }))
+    assert.equal(error.code, 'ERR_BODY_TOO_LARGE')
+    assert.equal(error.status, 200)
+    assert.ok(answer.destroyed)
+    const plain = await rejection(decodeBody(Buffer.alloc(11), '', { maxResponseSize: 10 }))
+    assert.equal(plain.code, 'ERR_BODY_TOO_LARGE')
+  })
+
+  test('end a message that has stalled', async (t) => {
+    const origin = await startFlowOrigin(t, (_incoming, response) => {
+      response.writeHead(200).write('a part')
+    })
+    const answer = await incoming(origin.url)
+    const controller = new AbortController()
+    const reading = readIncomingResponse(answer, { signal: controller.signal })
+    await sleep(50)
+    controller.abort()
+    assert.equal((await rejection(reading)).name, 'AbortError')
+    assert.ok(answer.destroyed)
+  })
+
+  test('gzip without its trailer is whole where the length was announced', async () => {
+    const body = gzipSync(text).subarray(0, -8)
+    const headers = { 'content-encoding': 'gzip', 'content-length': String(body.length) }
+    assert.equal((await readIncomingResponse(message([body], { headers }))).text(), text)
+    for (const length of [undefined, String(body.length + 8), '5x']) {
+      const cut = message([body], { headers: { ...headers, 'content-length': length } })
+      assert.equal((await rejection(readIncomingResponse(cut))).code, 'ERR_DECODE', length)
     }
   })
 })

@@ -40,11 +40,18 @@ test('the status text is what the server wrote', async (t) => {
   assert.equal(response.statusText, 'Fine By Me')
 })
 
-test('the status text is empty when the server wrote none', async (t) => {
-  const response = await answerToRaw(t, sayAndClose(raw('HTTP/1.1 200 ', ['Content-Length: 0'])))
-  assert.equal(response.status, 200)
-  assert.equal(response.statusText, '')
-})
+for (const [line, status, text] of [
+  ['HTTP/1.1 200 ', 200, 'OK'],
+  ['HTTP/1.1 404', 404, 'Not Found'],
+  ['HTTP/1.1 404 Nicht gef\xfcllt', 404, 'Not Found'],
+  ['HTTP/1.1 503 Gr\xc3\xb6\xc3\x9fe', 503, 'Service Unavailable'],
+  ['HTTP/1.1 599 ', 599, ''],
+]) {
+  test(`the status text of ${JSON.stringify(line)} is '${text}'`, async (t) => {
+    const response = await answerToRaw(t, sayAndClose(raw(line, ['Content-Length: 0'])))
+    assert.deepEqual([response.status, response.statusText], [status, text])
+  })
+}
 
 test('header names are lower-case', async (t) => {
   const response = await answerTo(t, { headers: { 'X-MiXeD-Case': 'Value As Is' } })

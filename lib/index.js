@@ -40,8 +40,8 @@ function chainUserAgents(...agents) {
 }
 
 /** The addon reads no streams. */
-async function readIncomingResponse(message) {
-  return native.readIncomingResponse(message, await collect(message))
+async function readIncomingResponse(message, options) {
+  return native.readIncomingResponse(message, options, await collect(message, options))
 }
 
 /** The addon awaits no callbacks. */

@@ -32,13 +32,26 @@ async function send(source, write, end) {
   }
 }
 
-/** The chunks of a stream as bytes; nothing of what is no stream. */
-async function collect(source) {
+/** The default of `maxResponseSize`, as in src/options.rs. */
+const TEXT_MAX = 2 ** 29
+
+/** The most bytes that a body of `limit` bytes has under a content coding, as in src/policy/decoding.rs. */
+const encodedMax = (limit) => limit + limit / 256 + 2 ** 16
+
+/** The chunks of a stream as bytes; nothing of what is no stream. Ends early when the addon will refuse them for their size. */
+async function collect(source, options) {
   if (typeof source?.[Symbol.asyncIterator] !== 'function') return undefined
+  const { maxResponseSize = TEXT_MAX, signal } = options ?? {}
+  const most = maxResponseSize === 0 ? Number.POSITIVE_INFINITY : encodedMax(maxResponseSize)
+  if (signal && typeof source.destroy === 'function') streams().addAbortSignal(signal, source)
   const chunks = []
+  let length = 0
   for await (const chunk of source) {
     // Somebody may have asked the stream for text.
-    chunks.push(typeof chunk === 'string' ? Buffer.from(chunk, source.readableEncoding) : chunk)
+    const bytes = typeof chunk === 'string' ? Buffer.from(chunk, source.readableEncoding) : chunk
+    chunks.push(bytes)
+    length += bytes.length
+    if (length > most) return chunks
   }
   // A stream that was destroyed before ends without an error. This is the one that Node gives otherwise.
   if (source.readableAborted) throw Object.assign(new Error('aborted'), { code: 'ECONNRESET' })

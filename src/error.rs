@@ -51,6 +51,8 @@ pub enum Kind {
     Integrity,
     /// A body that should be JSON is not.
     Json,
+    /// A body is longer than a string of JavaScript can be.
+    TextTooLong,
     /// A file or directory could not be used.
     File,
     /// Another process kept the lock for longer than the caller wanted to wait.
@@ -77,6 +79,7 @@ impl Kind {
             Self::BodyLength => "ERR_BODY_LENGTH",
             Self::BodyTooLarge => "ERR_BODY_TOO_LARGE",
             Self::Decode | Self::Json => "ERR_DECODE",
+            Self::TextTooLong => "ERR_STRING_TOO_LONG",
             Self::Integrity => "ERR_INTEGRITY",
             Self::File => "EIO",
             Self::LockTimeout => "ERR_LOCK_TIMEOUT",

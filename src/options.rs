@@ -84,6 +84,11 @@ impl Default for Tls {
     }
 }
 
+/// Limit of decoded bytes where the caller gives none and they become text, or come from a buffer: V8's longest string.
+pub const TEXT_MAX: u64 = 512 << 20;
+/// The caller's word that there is no limit.
+pub const UNLIMITED: u64 = u64::MAX;
+
 #[derive(Clone, Debug)]
 pub struct RequestOptions {
     pub method: Method,
@@ -99,7 +104,7 @@ pub struct RequestOptions {
     pub idle_timeout: Option<Duration>,
     /// Shared: seldom another than that of the call before.
     pub network: Arc<Network>,
-    /// Limit of the decoded body.
+    /// Limit of the decoded body. `None`: not said, which is none for bytes and [`TEXT_MAX`] for text.
     pub max_size: Option<u64>,
     /// Whether the body is left on the wire for the caller to read, as it was sent.
     pub stream: bool,

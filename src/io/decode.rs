@@ -1,36 +1,37 @@
 //! Content codings: the body of an answer as bytes that a caller can use.
+//!
+//! The one network thread serves all calls of the process, so it decodes only what takes it no time worth mentioning. All else
+//! is decoded on blocking threads, in slices of a few milliseconds: between them the call can end, by its timeout
+//! or its signal, and then nothing goes on.
 
-use std::io::{self, Cursor};
+use std::mem::take;
+use std::sync::{Arc, LazyLock};
+use std::thread::available_parallelism;
+use std::time::{Duration, Instant};
 
-use async_compression::tokio::bufread::{BrotliDecoder, DeflateDecoder, GzipDecoder, ZlibDecoder, ZstdDecoder};
 use bytes::{Bytes, BytesMut};
-use futures_util::stream;
+use futures_util::FutureExt;
 use http::{HeaderMap, header};
-use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
-use tokio_util::io::StreamReader;
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
 
 use crate::error::{Error, Kind, Result};
 use crate::io::transport::Answer;
+use crate::policy::decoding::{Chain, Coding, Next, encoded_max, parse_codings, too_large, within};
 
 /// What we can decode, for `Accept-Encoding`.
 pub const ACCEPTED: &str = "gzip, deflate, br, zstd";
 
 /// Room reserved on a server's word for the length of a body.
 const TRUSTED_LENGTH: u64 = 1 << 20;
+/// How long a blocking thread decodes before the next body has its turn.
+const SLICE: Duration = Duration::from_millis(5);
+/// Encoded bytes that are gathered for one slice, if they are there.
+const GATHERED: usize = 256 << 10;
 
-/// Codings of one body. Nobody needs two; each is a buffer, and a call inside a call of a stack that ends.
-const LAYERS_MAX: usize = 5;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Coding {
-    Gzip,
-    Deflate,
-    Brotli,
-    Zstd,
-}
-
-/// A body under as many codings as are left.
-type Encoded<'a> = Box<dyn AsyncBufRead + Send + Unpin + 'a>;
+/// As many bodies are decoded at once as there are processors: more would take threads from those who write files.
+static PROCESSORS: LazyLock<Arc<Semaphore>> =
+    LazyLock::new(|| Arc::new(Semaphore::new(available_parallelism().map_or(1, std::num::NonZero::get))));
 
 /// The whole body, decoded: `limit` bytes at most.
 pub async fn collect(answer: &mut Answer, limit: Option<u64>) -> Result<Bytes> {
@@ -65,104 +66,91 @@ async fn plain(answer: &mut Answer, first: Bytes, limit: u64) -> Result<Bytes> {
     Ok(body.freeze())
 }
 
-fn within(length: usize, limit: u64) -> Result<()> {
-    if length as u64 > limit { Err(too_large(length as u64, limit)) } else { Ok(()) }
-}
-
-#[allow(clippy::cast_precision_loss, reason = "for people")]
-fn too_large(length: u64, limit: u64) -> Error {
-    let megabytes = |bytes: u64| bytes as f64 / f64::from(1 << 20);
-    let (length, limit) = (megabytes(length), megabytes(limit));
-    let message = format!("Response exceeds maximum size limit ({length:.2}MB > {limit:.2}MB)");
-    Error::new(Kind::BodyTooLarge, message)
-}
-
 async fn decoded(answer: &mut Answer, first: Bytes, codings: &[Coding], limit: u64) -> Result<Bytes> {
-    let chunks = stream::try_unfold((Some(first), answer), |(first, answer)| async move {
-        let chunk = match first {
-            Some(first) => Some(first),
-            None => answer.chunk().await.map_err(io::Error::other)?,
-        };
-        Ok::<_, io::Error>(chunk.map(|chunk| (chunk, (None, answer))))
-    });
-    read(Box::new(StreamReader::new(Box::pin(chunks))), codings, limit).await
+    let mut chain = Box::new(Chain::new(codings, limit, answer.content_length().is_some())?);
+    let mut next = Some(first);
+    loop {
+        let is_last = next.is_none();
+        chain.feed(next);
+        chain = run(chain).await?;
+        if is_last {
+            return Ok(chain.into_body());
+        }
+        next = answer.chunk().await?;
+        if let (true, Some(bytes)) = (chain.is_heavy(), &mut next) {
+            gather(answer, bytes)?;
+        }
+    }
 }
 
-/// A whole body under the codings that a `Content-Encoding` field names. It computes until it is done, so not for the
-/// async workers.
-pub async fn decode(body: Bytes, encoding: &str) -> Result<Bytes> {
+/// Adds what has come meanwhile: going to another thread for each chunk would cost more than decoding it.
+fn gather(answer: &mut Answer, bytes: &mut Bytes) -> Result<()> {
+    let mut gathered = BytesMut::from(take(bytes));
+    while gathered.len() < GATHERED {
+        match answer.chunk().now_or_never().transpose()? {
+            Some(Some(chunk)) => gathered.extend_from_slice(&chunk),
+            // A body that has ended says so again.
+            Some(None) | None => break,
+        }
+    }
+    *bytes = gathered.freeze();
+    Ok(())
+}
+
+/// Decodes what the chain has been fed with.
+async fn run(mut chain: Box<Chain>) -> Result<Box<Chain>> {
+    while !chain.is_heavy() {
+        if chain.step()? != Next::Step {
+            return Ok(chain);
+        }
+    }
+    loop {
+        let lost = |error| Error::new(Kind::Internal, format!("a background task failed: {error}"));
+        let processor = PROCESSORS.clone().acquire_owned().await.ok();
+        let slice = spawn_blocking(move || {
+            let next = slice(&mut chain);
+            drop(processor);
+            next.map(|next| (chain, next))
+        });
+        let (after, next) = slice.await.unwrap_or_else(|error| Err(lost(error)))?;
+        chain = after;
+        if next != Next::Step {
+            return Ok(chain);
+        }
+    }
+}
+
+fn slice(chain: &mut Chain) -> Result<Next> {
+    let begun = Instant::now();
+    loop {
+        let next = chain.step()?;
+        if next != Next::Step || begun.elapsed() >= SLICE {
+            return Ok(next);
+        }
+    }
+}
+
+/// A whole body under the codings that a `Content-Encoding` field names: `limit` bytes at most, undecoded ones too.
+/// `is_whole`: see [`Chain::new`].
+pub async fn decode(body: Bytes, encoding: &str, limit: Option<u64>, is_whole: bool) -> Result<Bytes> {
+    let limit = limit.unwrap_or(u64::MAX);
     let codings = parse_codings([encoding]);
     if codings.is_empty() || body.is_empty() {
+        within(body.len(), limit)?;
         return Ok(body);
     }
-    read(Box::new(Cursor::new(body)), &codings, u64::MAX).await
-}
-
-async fn read(mut reader: Encoded<'_>, codings: &[Coding], limit: u64) -> Result<Bytes> {
-    if codings.len() > LAYERS_MAX {
-        let message = format!("the body cannot be decoded: it has more than {LAYERS_MAX} content codings");
-        return Err(Error::new(Kind::Decode, message));
+    if body.len() as u64 > encoded_max(limit) {
+        return Err(too_large(body.len() as u64, limit));
     }
-    // Listed in the order in which they were applied.
-    for coding in codings.iter().rev() {
-        reader = decoder(*coding, reader).await.map_err(decode_error)?;
-    }
-    let mut body = Vec::new();
-    reader.take(limit.saturating_add(1)).read_to_end(&mut body).await.map_err(decode_error)?;
-    within(body.len(), limit)?;
-    Ok(body.into())
+    let mut chain = Box::new(Chain::new(&codings, limit, is_whole)?);
+    chain.feed(Some(body));
+    chain = run(chain).await?;
+    chain.feed(None);
+    Ok(run(chain).await?.into_body())
 }
 
-async fn decoder(coding: Coding, mut reader: Encoded<'_>) -> io::Result<Encoded<'_>> {
-    Ok(match coding {
-        Coding::Gzip => {
-            let mut decoder = GzipDecoder::new(reader);
-            decoder.multiple_members(true);
-            buffered(decoder)
-        }
-        Coding::Deflate => {
-            // RFC 9110 means zlib; some servers send the bare stream. CMF of zlib always names method 8.
-            let is_zlib = reader.fill_buf().await?.first().is_some_and(|byte| byte & 0x0f == 8);
-            if is_zlib { buffered(ZlibDecoder::new(reader)) } else { buffered(DeflateDecoder::new(reader)) }
-        }
-        Coding::Brotli => buffered(BrotliDecoder::new(reader)),
-        Coding::Zstd => {
-            let mut decoder = ZstdDecoder::new(reader);
-            decoder.multiple_members(true);
-            buffered(decoder)
-        }
-    })
-}
-
-fn buffered<'a>(decoder: impl AsyncRead + Send + Unpin + 'a) -> Encoded<'a> {
-    Box::new(BufReader::with_capacity(64 << 10, decoder))
-}
-
-/// The codings of a body in the order of the header; none at all when one is unknown, because then the bytes as sent
-/// are all that we can offer.
 fn codings(headers: &HeaderMap) -> Vec<Coding> {
     parse_codings(headers.get_all(header::CONTENT_ENCODING).iter().filter_map(|value| value.to_str().ok()))
-}
-
-fn parse_codings<'a>(fields: impl IntoIterator<Item = &'a str>) -> Vec<Coding> {
-    let names = fields.into_iter().flat_map(|names| names.split(','));
-    let known = names.map(|name| match name.trim().to_ascii_lowercase().as_str() {
-        "" | "identity" => Some(None),
-        "gzip" | "x-gzip" => Some(Some(Coding::Gzip)),
-        "deflate" => Some(Some(Coding::Deflate)),
-        "br" => Some(Some(Coding::Brotli)),
-        "zstd" => Some(Some(Coding::Zstd)),
-        _ => None,
-    });
-    known.collect::<Option<Vec<_>>>().unwrap_or_default().into_iter().flatten().collect()
-}
-
-/// A failure of the connection keeps its own error; anything else is a broken body.
-fn decode_error(error: io::Error) -> Error {
-    match error.downcast::<Error>() {
-        Ok(error) => error,
-        Err(error) => Error::new(Kind::Decode, format!("the body cannot be decoded: {error}")).with_cause(error),
-    }
 }
 
 #[cfg(test)]
@@ -175,6 +163,10 @@ mod tests {
             headers.append(header::CONTENT_ENCODING, header::HeaderValue::from_static(value));
         }
         codings(&headers)
+    }
+
+    async fn whole(body: Bytes, encoding: &str) -> Result<Bytes> {
+        decode(body, encoding, None, false).await
     }
 
     #[test]
@@ -195,20 +187,20 @@ mod tests {
         let gzip = Bytes::from_static(b"\x1f\x8b\x08\0\0\0\0\0\0\x03\x4b\x04\0\x43\xbe\xb7\xe8\x01\0\0\0");
         let zlib = Bytes::from_static(b"\x78\x9c\x4b\x04\0\0\x62\0\x62");
         for name in ["gzip", "X-GZIP", " gzip ,", "identity, gzip"] {
-            assert_eq!(decode(gzip.clone(), name).await.unwrap(), "a", "{name}");
+            assert_eq!(whole(gzip.clone(), name).await.unwrap(), "a", "{name}");
         }
-        assert_eq!(decode(zlib, "deflate").await.unwrap(), "a");
+        assert_eq!(whole(zlib, "deflate").await.unwrap(), "a");
         for name in ["", "identity", "compress", "gzip, compress"] {
-            assert_eq!(decode(gzip.clone(), name).await.unwrap(), gzip, "{name}");
+            assert_eq!(whole(gzip.clone(), name).await.unwrap(), gzip, "{name}");
         }
-        assert_eq!(decode(Bytes::new(), "gzip").await.unwrap(), "");
-        let error = decode(gzip.slice(..gzip.len() - 1), "gzip").await.unwrap_err();
+        assert_eq!(whole(Bytes::new(), "gzip").await.unwrap(), "");
+        let error = whole(gzip.slice(..gzip.len() - 1), "gzip").await.unwrap_err();
         assert_eq!(error.kind(), Kind::Decode);
     }
 
     #[tokio::test]
     async fn codings_without_end_are_refused() {
-        let error = decode(Bytes::from_static(b"x"), &"gzip,".repeat(100_000)).await.unwrap_err();
+        let error = whole(Bytes::from_static(b"x"), &"gzip,".repeat(100_000)).await.unwrap_err();
         assert_eq!(error.kind(), Kind::Decode);
     }
 }

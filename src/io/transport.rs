@@ -27,6 +27,7 @@ use crate::options::Network;
 use crate::outgoing::{Body, Sending};
 use crate::policy::proxy::{Proxy, forwards};
 use crate::policy::redirect::Hop;
+use crate::policy::status_text::status_text;
 
 /// How long an unused connection stays open. Node servers close theirs after 5 s and say so only since version 20; a
 /// pool that gives up first does not lose requests to that race.
@@ -52,7 +53,7 @@ pub struct Transport {
 #[derive(Debug)]
 pub struct Answer {
     pub status: StatusCode,
-    /// As sent; the standard phrase where the protocol has none.
+    /// As sent; the standard phrase where none was, or none that is usable.
     pub status_text: String,
     pub headers: HeaderMap,
     url: Url,
@@ -145,10 +146,7 @@ impl Transport {
         *request.uri_mut() = uri.clone();
         *request.headers_mut() = headers;
         let (head, body) = self.client.request(request).await?.into_parts();
-        let status_text = match head.extensions.get::<ReasonPhrase>() {
-            Some(phrase) => String::from_utf8_lossy(phrase.as_bytes()).into_owned(),
-            None => head.status.canonical_reason().unwrap_or_default().to_owned(),
-        };
+        let status_text = status_text(head.status, head.extensions.get().map(ReasonPhrase::as_bytes));
         Ok(Answer {
             status: head.status,
             status_text,

@@ -76,7 +76,7 @@ pub fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
 #[cfg(unix)]
 pub fn is_own(found: &Metadata) -> bool {
     use std::os::unix::fs::MetadataExt;
-    found.is_file() && is_mine(found) && found.nlink() == 1 && found.mode() & 0o022 == 0
+    found.is_file() && is_mine(found) && found.nlink() <= 1 && found.mode() & 0o022 == 0
 }
 
 #[cfg(not(unix))]

@@ -22,9 +22,29 @@ pub fn handle<T: ToNapiValue>(env: &Env, value: T) -> napi::Result<Handle> {
     unsafe { T::to_napi_value(env.raw(), value) }
 }
 
-/// Bytes as a string, read as UTF-8. ASCII, as most JSON is, is only copied.
+/// Bytes as a string, read as UTF-8 without a byte order mark at the beginning, as `fetch` reads them. ASCII, as most
+/// JSON is, is only copied.
 pub fn text<'env>(env: &'env Env, bytes: &[u8]) -> napi::Result<JsString<'env>> {
-    if bytes.is_ascii() { env.create_string_latin1(bytes) } else { env.create_string(String::from_utf8_lossy(bytes)) }
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let fits = |length| if length > STRING_MAX { Err(to_js(env, too_long(length))) } else { Ok(()) };
+    if bytes.is_ascii() {
+        fits(bytes.len())?;
+        return env.create_string_latin1(bytes);
+    }
+    // What is not UTF-8 becomes longer.
+    let text = String::from_utf8_lossy(bytes);
+    fits(text.len())?;
+    env.create_string(text)
+}
+
+/// V8's longest string. It takes no more bytes of UTF-8 either, however few characters they are.
+const STRING_MAX: usize = if cfg!(target_pointer_width = "64") { 0x1fff_ffe8 } else { 0x0fff_fff0 };
+
+fn too_long(length: usize) -> Error {
+    let message = format!(
+        "The body is too long for a string: {length} bytes, and V8 takes {STRING_MAX}. Read its `body`, or use `stream`"
+    );
+    Error::new(Kind::TextTooLong, message)
 }
 
 /// Makes the promise of an operation. `start` reads the arguments and gives the operation, `convert` makes its result

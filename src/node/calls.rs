@@ -19,11 +19,11 @@ use crate::node::error::{response_error, set_cause, to_js, to_js_with};
 use crate::node::instance::instance;
 use crate::node::listeners::on_wait;
 use crate::node::options::{Attendance, Call, Defaults, download_options, lock_options, request_options};
-use crate::node::response::{parse_json, response, response_with, result};
+use crate::node::response::{parse_text, response, response_with, result};
 use crate::node::streams::{Wire, send};
 use crate::operation::flight::Listeners;
 use crate::operation::request::{Response, status_error};
-use crate::options::RequestOptions;
+use crate::options::{RequestOptions, TEXT_MAX};
 
 /// The promise of a download; `begin` gives its URL and what its options are by default.
 pub fn downloaded<'env>(
@@ -194,8 +194,15 @@ pub fn response_of(env: &Env, answer: Response, call: Kept) -> napi::Result<Hand
 /// The parsed body of an answer that is no error.
 pub fn json_of(env: &Env, answer: Response) -> napi::Result<Handle> {
     let answer = successful(env, answer)?;
-    let parsed = parse_json(env, &answer.body).map_err(|cause| not_json(env, &answer, cause))?;
-    handle(env, parsed)
+    parsed(env, &answer)
+}
+
+/// The body as JSON.
+pub fn parsed(env: &Env, response: &Response) -> napi::Result<Handle> {
+    // That it is too long for a string says nothing about JSON.
+    let text = text(env, &response.body)?;
+    let value = parse_text(env, text).map_err(|cause| not_json(env, response, cause))?;
+    handle(env, value)
 }
 
 /// The body of an answer that is no error, as text.
@@ -204,13 +211,14 @@ pub fn text_of(env: &Env, answer: Response) -> napi::Result<Handle> {
     handle(env, text(env, &answer.body)?)
 }
 
-/// For functions that give the body itself.
+/// For functions that give the body itself, as text or JSON.
 pub fn whole(options: &mut RequestOptions, _: bool) {
     options.stream = false;
+    options.max_size.get_or_insert(TEXT_MAX);
 }
 
 pub fn expect(options: &mut RequestOptions, has_body: bool, media_type: &'static str) {
-    options.stream = false;
+    whole(options, has_body);
     let value = HeaderValue::from_static(media_type);
     if has_body {
         options.headers.entry(CONTENT_TYPE).or_insert(value.clone());
@@ -237,7 +245,7 @@ pub fn refused(env: &Env, answer: Response, call: Kept) -> napi::Error {
     }
 }
 
-pub fn not_json(env: &Env, answer: &Response, cause: napi::Error) -> napi::Error {
+fn not_json(env: &Env, answer: &Response, cause: napi::Error) -> napi::Error {
     let error = Error::new(Kind::Json, "Failed to parse JSON response")
         .with_status(answer.status.as_u16(), None)
         .with_attempts(answer.attempts)

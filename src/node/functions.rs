@@ -7,10 +7,9 @@ use napi_derive::napi;
 use crate::node::arguments::url;
 use crate::node::bridge::{handle, text};
 use crate::node::calls::{
-    answered, downloaded, downloaded_with_lock, expect, json_of, not_json, refused, response_of, text_of, whole,
+    answered, downloaded, downloaded_with_lock, expect, json_of, parsed, refused, response_of, text_of, whole,
 };
 use crate::node::options::Defaults;
-use crate::node::response::parse_json;
 use crate::options::RequestOptions;
 
 /// Sends a request and resolves with the answer, whatever its status.
@@ -54,8 +53,7 @@ pub fn http_json<'env>(
         if !answer.status.is_success() {
             return Err(refused(env, answer, call));
         }
-        let parsed = parse_json(env, &answer.body).map_err(|cause| not_json(env, &answer, cause))?;
-        handle(env, parsed)
+        parsed(env, &answer)
     })
 }
 

@@ -3,30 +3,31 @@
 use std::time::SystemTime;
 
 use bytes::{Bytes, BytesMut};
-use http::Method;
+use http::{Method, StatusCode};
 use napi::bindgen_prelude::{
     Either, FnArgs, FromNapiValue, Function, JsObjectValue, Null, Object, Uint8ArraySlice, Undefined, Unknown,
 };
 use napi::{Env, JsValue, ValueType};
 use napi_derive::napi;
-use tokio::runtime::Handle as Threads;
+use tokio::select;
+use tokio_util::sync::CancellationToken;
 
 use crate::client::Client;
-use crate::error::{Result, redacted_text};
+use crate::error::{Error, Result, redacted_text};
 use crate::io::decode::decode;
 use crate::node::abort::Abort;
 use crate::node::arguments::{count, platform, string, url, wrong_type, wrong_value};
 use crate::node::bridge::{Failure, Thrown, handle, promise, property};
 use crate::node::environment::Environment;
-use crate::node::options::{Call, Defaults, request_options};
+use crate::node::options::{Call, Defaults, decode_options, request_options};
 use crate::node::response::{Head, buffer, complete, header_object};
-use crate::operation::blocking;
 use crate::operation::request::status_error;
-use crate::options::RequestOptions;
+use crate::options::{RequestOptions, TEXT_MAX};
 use crate::policy::checksum_file::parse;
 use crate::policy::error_message::enriched;
 use crate::policy::headers::{Joined, basic_auth, is_sensitive_name};
 use crate::policy::retry::retry_after;
+use crate::policy::status_text::status_text;
 use crate::policy::user_agent;
 
 /// The digests that a checksum file lists, by file name: `sha256-<base64>`, as `integrity` of a download takes it.
@@ -61,7 +62,8 @@ pub fn fetch_checksum_file<'env>(
         let url = url(env, address)?;
         let shown = redacted_text(url.as_str());
         let (options, Call { signal, .. }) = request_options(env, options, Defaults::default(), &thrown)?;
-        let options = RequestOptions { method: Method::GET, body: None, stream: false, ..options };
+        let max_size = options.max_size.or(Some(TEXT_MAX));
+        let options = RequestOptions { method: Method::GET, body: None, stream: false, max_size, ..options };
         let abort = Abort::listen(env, signal)?;
         let cancel = abort.token.clone();
         let operation = async move {
@@ -72,7 +74,8 @@ pub fn fetch_checksum_file<'env>(
                 return Err(status_error(&answer).with_message(message).into());
             }
             let text = String::from_utf8_lossy(&answer.body);
-            Ok::<_, Failure>(parse(&text).map(|(name, digest)| (name.to_owned(), digest.sri())).collect::<Vec<_>>())
+            let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+            Ok::<_, Failure>(parse(text).map(|(name, digest)| (name.to_owned(), digest.sri())).collect::<Vec<_>>())
         };
         Ok((operation, abort))
     };
@@ -208,22 +211,24 @@ fn code_of(env: &Env, mut error: Unknown) -> napi::Result<Option<String>> {
 }
 
 /// Reads an answer of Node's own client into a response like those of `httpRequest`, decoded from gzip, deflate, br and
-/// zstd. Without a status it is 0, and `''`.
+/// zstd, or from two of them. Without a status it is 0, and `''`.
 ///
-/// @throws `TypeError` when `message` is no `IncomingMessage`; what reading it throws; `ERR_DECODE` when the body is
-/// broken.
+/// @throws `TypeError` when `message` is no `IncomingMessage`, or an option is wrong; what reading it throws; `ERR_DECODE` when
+/// the body is broken; `ERR_BODY_TOO_LARGE` when it is larger than `maxResponseSize`; an `AbortError`.
 // lib/index.js reads the chunks: nobody else passes them.
 #[napi(
     catch_unwind,
-    ts_args_type = "message: import('node:http').IncomingMessage",
+    ts_args_type = "message: import('node:http').IncomingMessage, options?: DecodeOptions | null | undefined",
     ts_return_type = "Promise<HttpResponse>"
 )]
 pub fn read_incoming_response<'env>(
     env: &'env Env,
     message: Unknown<'env>,
+    options: Option<Unknown<'env>>,
     chunks: Option<Unknown<'env>>,
 ) -> napi::Result<Object<'env>> {
     let start = || {
+        let (limit, abort) = decode_options(env, options)?;
         let Some(chunks) = chunks else {
             return Err(wrong_type(env, "message", "an IncomingMessage", message));
         };
@@ -237,16 +242,25 @@ pub fn read_incoming_response<'env>(
         let text = text.map(|value| string(env, "message.statusMessage", value)).transpose()?;
         let fields = given(property(&message, "headers")?)?.map(|headers| fields(env, headers)).transpose()?;
         let fields = fields.unwrap_or_default();
-        let encoding = fields.iter().find_map(|(name, value)| match value {
-            Joined::One(value) if name.eq_ignore_ascii_case("content-encoding") => Some(value.clone()),
-            _ => None,
-        });
-        let operation = async move {
-            let body = decoded(body.freeze(), encoding.unwrap_or_default()).await;
-            let body = body.map_err(|error| status.map_or(error.clone(), |status| error.with_status(status, None)))?;
-            Ok::<_, Failure>((status.unwrap_or_default(), text.unwrap_or_default(), fields, body))
+        let field = |wanted: &str| {
+            fields.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| match value {
+                Joined::One(value) => value.clone(),
+                Joined::Many(values) => values.join(", "),
+            })
         };
-        Ok((operation, Abort::default()))
+        let encoding = field("content-encoding").unwrap_or_default();
+        let is_whole = field("content-length").is_some_and(|length| length.trim().parse() == Ok(body.len()));
+        let text = match status.and_then(|status| StatusCode::from_u16(status).ok()) {
+            Some(status) => status_text(status, text.as_deref().map(str::as_bytes)),
+            None => text.unwrap_or_default(),
+        };
+        let cancel = abort.token.clone();
+        let operation = async move {
+            let body = decoded(body.freeze(), encoding, limit, is_whole, cancel).await;
+            let body = body.map_err(|error| status.map_or(error.clone(), |status| error.with_status(status, None)))?;
+            Ok::<_, Failure>((status.unwrap_or_default(), text, fields, body))
+        };
+        Ok((operation, abort))
     };
     promise(env, start, |env, (status, status_text, fields, body)| {
         let head = Head { status, status_text, headers: header_object(&env, fields)?, attempts: 1 };
@@ -256,25 +270,29 @@ pub fn read_incoming_response<'env>(
 
 /// Decodes the body of an answer, on another thread.
 ///
-/// @param encoding the `Content-Encoding`: gzip, deflate, br, zstd, or several of them in the order in which they were
-/// applied. With one that is unknown, or none, the bytes stay as they are.
-/// @throws `TypeError` for a wrong argument; `ERR_DECODE` when the body is broken.
+/// @param encoding the `Content-Encoding`: gzip, deflate, br, zstd, or two of them in the order in which they were
+/// applied, in one string or an array. With one that is unknown, or none, the bytes stay as they are.
+/// @throws `TypeError` for a wrong argument; `ERR_DECODE` when the body is broken; `ERR_BODY_TOO_LARGE` when it is larger than
+/// `maxResponseSize`; an `AbortError`.
 #[napi(
     catch_unwind,
-    ts_args_type = "buffer: Uint8Array, encoding?: string | null | undefined",
+    ts_args_type = "buffer: Uint8Array, encoding?: string | readonly string[] | null | undefined, options?: DecodeOptions | null | undefined",
     ts_return_type = "Promise<Buffer>"
 )]
 pub fn decode_body<'env>(
     env: &'env Env,
     body: Unknown<'env>,
     encoding: Option<Unknown<'env>>,
+    options: Option<Unknown<'env>>,
 ) -> napi::Result<Object<'env>> {
     let start = || {
+        let encoding = encoding.map(|encoding| encodings(env, encoding)).transpose()?.unwrap_or_default();
         // Copied: the caller may change it while it is decoded.
         let body = bytes(env, "buffer", body)?;
-        let encoding = encoding.map(|encoding| string(env, "encoding", encoding)).transpose()?;
-        let operation = async move { decoded(body, encoding.unwrap_or_default()).await.map_err(Failure::from) };
-        Ok((operation, Abort::default()))
+        let (limit, abort) = decode_options(env, options)?;
+        let cancel = abort.token.clone();
+        let operation = async move { decoded(body, encoding, limit, false, cancel).await.map_err(Failure::from) };
+        Ok((operation, abort))
     };
     promise(env, start, |env, body| handle(&env, buffer(&env, body)?))
 }
@@ -341,9 +359,30 @@ pub fn get_socket_caller_user_agent(env: &Env) -> napi::Result<Either<String, Un
     Ok(caller.map_or(Either::B(()), Either::A))
 }
 
-/// Decodes where computing delays nobody.
-async fn decoded(body: Bytes, encoding: String) -> Result<Bytes> {
-    blocking(move || Threads::current().block_on(decode(body, &encoding))).await
+async fn decoded(
+    body: Bytes,
+    encoding: String,
+    limit: Option<u64>,
+    is_whole: bool,
+    cancel: CancellationToken,
+) -> Result<Bytes> {
+    select! {
+        body = decode(body, &encoding, limit, is_whole) => body,
+        () = cancel.cancelled() => Err(Error::aborted()),
+    }
+}
+
+/// One string, or an array of them.
+fn encodings(env: &Env, value: Unknown) -> napi::Result<String> {
+    const NAME: &str = "encoding";
+    if value.is_array()? {
+        let names = Vec::<Unknown>::from_unknown(value)?.into_iter().map(|name| string(env, NAME, name));
+        return Ok(names.collect::<napi::Result<Vec<_>>>()?.join(","));
+    }
+    if value.get_type()? == ValueType::String {
+        return string(env, NAME, value);
+    }
+    Err(wrong_type(env, NAME, "a string or an array of strings", value))
 }
 
 fn bytes(env: &Env, name: &str, value: Unknown) -> napi::Result<Bytes> {

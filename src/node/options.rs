@@ -4,6 +4,7 @@
 //! `undefined` means the default; defaults live in [`crate::options`].
 
 mod client;
+mod decode;
 mod download;
 mod lock;
 mod request;
@@ -16,6 +17,7 @@ use napi::bindgen_prelude::{FromNapiValue, Object, Unknown};
 use napi::{Env, JsValue, ValueType};
 
 pub use self::client::{Settings, cache_directory, call_caching, prefix, settings};
+pub use self::decode::decode_options;
 pub use self::download::{Attendance, ProgressCallback, download_options};
 pub use self::lock::{LockHolder, WaitCallback, lock_options};
 pub use self::request::{Call, request_options};

@@ -33,17 +33,17 @@ pub struct HttpResponse<'env> {
     /// Whether the status is 200 to 299.
     pub ok: bool,
     pub status: u16,
-    /// The reason phrase, as sent.
+    /// The reason phrase, as sent; the standard one where none was, or one that is not ASCII.
     pub status_text: String,
     /// Lower-case names. Repeated fields are joined as Node joins them; `set-cookie` is an array.
     #[napi(ts_type = "import('node:http').IncomingHttpHeaders")]
     pub headers: Object<'env>,
     /// The body, decoded from gzip, deflate, br or zstd.
     pub body: BufferSlice<'env>,
-    /// The body as UTF-8.
+    /// The body as UTF-8, without a byte order mark at its beginning. Throws `ERR_STRING_TOO_LONG` beyond 536870888 bytes.
     #[napi(ts_type = "() => string")]
     pub text: Function<'env, (), Handle>,
-    /// The body parsed as JSON; throws a `SyntaxError` if it is none.
+    /// The body parsed as JSON; throws a `SyntaxError` if it is none, and `ERR_STRING_TOO_LONG` as `text()`.
     #[napi(ts_type = "<T = unknown>() => T")]
     pub json: Function<'env, (), Handle>,
     /// A copy of the body.
@@ -235,9 +235,13 @@ pub fn header_object(
 
 /// The body as JSON, by V8's own parser.
 pub fn parse_json<'env>(env: &'env Env, bytes: &[u8]) -> napi::Result<Unknown<'env>> {
+    parse_text(env, text(env, bytes)?)
+}
+
+pub fn parse_text<'env>(env: &'env Env, text: JsString<'env>) -> napi::Result<Unknown<'env>> {
     let json: Object = env.get_global()?.get_named_property_unchecked("JSON")?;
     let parse: Function<JsString, Unknown> = json.get_named_property_unchecked("parse")?;
-    parse.call(text(env, bytes)?)
+    parse.call(text)
 }
 
 /// What `JSON.stringify` makes of a value; `None` of what JSON cannot say, `undefined` above all.

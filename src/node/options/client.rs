@@ -18,7 +18,7 @@ use crate::node::bridge::property;
 use crate::node::error::to_js;
 use crate::node::instance::script;
 use crate::node::options::{Way, retry};
-use crate::options::{Caching, Retry, Ttl};
+use crate::options::{Caching, Retry, Ttl, UNLIMITED};
 use crate::policy::address::Base;
 
 /// Repetitions of a client that is not told how many.
@@ -97,7 +97,7 @@ pub struct HttpClientOptions<'env> {
     pub stale_if_error: Option<Unknown<'env>>,
     /// Limit of the decoded body, in bytes; more rejects with `ERR_BODY_TOO_LARGE`. `0`: no limit.
     ///
-    /// @default none
+    /// @default none, and 536870912 for text and JSON
     #[napi(ts_type = "number | undefined")]
     pub max_response_size: Option<Unknown<'env>>,
     /// Certificates in PEM that are trusted besides the system's, the bundled ones, and those of `NODE_EXTRA_CA_CERTS`,
@@ -208,7 +208,8 @@ pub fn settings<'env>(env: &'env Env, options: Option<Unknown<'env>>) -> napi::R
             |value| Ok(limit(env, "options.timeout", Some(value), None)?.unwrap_or(Duration::MAX)),
         )?,
         retry: retry(env, retries, retry_delay, retry_delay_max, own_retry)?,
-        max_size: given(max_response_size, |value| size(env, "options.maxResponseSize", value))?.flatten(),
+        max_size: given(max_response_size, |value| size(env, "options.maxResponseSize", value))?
+            .map(|limit| limit.unwrap_or(UNLIMITED)),
         way: Way::read(env, ca, proxy)?,
         hooks,
         caching,

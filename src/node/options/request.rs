@@ -11,7 +11,7 @@ use crate::node::error::to_js;
 use crate::node::listeners::hooks;
 use crate::node::options::{Defaults, limited, network, redirects, retry, retry_listener};
 use crate::node::streams::{is_readable, own_headers, with_retries};
-use crate::options::{RequestOptions, Retry};
+use crate::options::{RequestOptions, Retry, UNLIMITED};
 use crate::outgoing::Body;
 
 /// Options of `httpRequest`, `httpGetJson` and `httpGetText`. Durations are milliseconds.
@@ -94,7 +94,7 @@ pub struct HttpRequestOptions<'env> {
     pub on_retry: Option<Unknown<'env>>,
     /// Limit of the decoded body, in bytes; more rejects with `ERR_BODY_TOO_LARGE`. `0`: no limit. Not for `stream`.
     ///
-    /// @default none
+    /// @default none, and 536870912 for text and JSON
     #[napi(ts_type = "number | undefined")]
     pub max_response_size: Option<Unknown<'env>>,
     /// Called for each attempt and each redirect. What they throw is ignored.
@@ -194,7 +194,7 @@ pub fn request_options<'env>(
         idle_timeout: limit(env, "options.idleTimeout", idle_timeout, default.idle_timeout)?,
         network: network(env, &environment, way, ca, proxy, connect_timeout)?,
         max_size: given(max_response_size, |value| size(env, "options.maxResponseSize", value))?
-            .unwrap_or(default.max_size),
+            .map_or(default.max_size, |limit| limit.or(Some(UNLIMITED))),
         stream: flag("options.stream", stream)?,
     };
     Ok((request, Call { signal, source, throw_on_error: flag("options.throwOnError", throw_on_error)? }))

@@ -1,0 +1,34 @@
+//! Options of decoding.
+
+use napi::Env;
+use napi::bindgen_prelude::Unknown;
+use napi_derive::napi;
+
+use crate::node::abort::Abort;
+use crate::node::arguments::{given, read, size};
+use crate::options::TEXT_MAX;
+
+/// Options of `decodeBody` and `readIncomingResponse`.
+#[napi(object, object_to_js = false)]
+pub struct DecodeOptions<'env> {
+    /// Limit of the decoded body, in bytes; more rejects with `ERR_BODY_TOO_LARGE`. `0`: no limit.
+    ///
+    /// @default 536870912
+    #[napi(ts_type = "number | undefined")]
+    pub max_response_size: Option<Unknown<'env>>,
+    /// Ends the call: reading and decoding. Rejects with an `AbortError`.
+    ///
+    /// @default none
+    #[napi(ts_type = "AbortSignal | undefined")]
+    pub signal: Option<Unknown<'env>>,
+}
+
+/// The limit, if there is one, and the signal.
+pub fn decode_options(env: &Env, options: Option<Unknown>) -> napi::Result<(Option<u64>, Abort)> {
+    let Some(options) = read::<DecodeOptions>(env, options)? else {
+        return Ok((Some(TEXT_MAX), Abort::listen(env, None)?));
+    };
+    let DecodeOptions { max_response_size, signal } = options;
+    let limit = given(max_response_size, |value| size(env, "options.maxResponseSize", value))?;
+    Ok((limit.unwrap_or(Some(TEXT_MAX)), Abort::listen(env, signal)?))
+}
