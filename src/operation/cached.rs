@@ -151,7 +151,9 @@ impl Asked {
             && answer.status == StatusCode::NOT_MODIFIED
             && !self.conditions.is_empty()
         {
-            if let Some(fetched) = self.revalidated(answer, era).await {
+            if !answer.redirected
+                && let Some(fetched) = self.revalidated(answer, era).await
+            {
                 return Ok(Arc::new(fetched));
             }
             // It speaks of another answer than ours.
@@ -161,11 +163,12 @@ impl Asked {
             return Ok(Arc::new(fetched));
         }
         let time = SystemTime::now();
-        let Response { status, status_text, headers, body, url, attempts, .. } = answered?;
+        let Response { status, status_text, headers, body, url, redirected, attempts, .. } = answered?;
         let varies = storable(&self.options.headers, status, &headers, time);
         let answer = Stored::new(status, status_text, headers, body, time);
-        // What a redirect led to is not what the URL stands for.
-        if let Some(varies) = varies.filter(|_| without_credentials(&self.url) == url) {
+        // A redirect's target is not what the URL stands for. On the way to another origin and back, credentials are dropped that
+        // are in the key.
+        if let Some(varies) = varies.filter(|_| !redirected) {
             self.keep(era, varies, answer.clone()).await;
         }
         Ok(Arc::new(Fetched { answer, url, attempts, source: Source::Network, age: None }))
@@ -280,14 +283,7 @@ fn given(stored: &Stored, age: Option<Duration>, url: Url) -> Response {
         body: stored.body.clone(),
         stream: None,
         url,
+        redirected: false,
         attempts: 0,
     }
-}
-
-fn without_credentials(url: &Url) -> Url {
-    let mut url = url.clone();
-    // Neither fails for http and https.
-    let _ = url.set_username("");
-    let _ = url.set_password(None);
-    url
 }
