@@ -15,7 +15,7 @@ use crate::io::store::{Found, Store};
 use crate::io::transport::Transport;
 use crate::operation::request::{Response, request};
 use crate::options::RequestOptions;
-use crate::policy::freshness::{Next, Stored, is_cacheable, is_outage, storable, without_connection};
+use crate::policy::freshness::{Next, Stored, is_cacheable, is_outage, kept_fields, storable};
 
 /// How old an answer a call accepts.
 #[derive(Clone, Copy, Debug)]
@@ -78,7 +78,7 @@ impl Cache {
 
     /// The answer, if it is in memory and fresh. `url` has no fragment, here and below.
     pub fn recall(&self, url: &Url, options: &RequestOptions, terms: Terms) -> Option<Response> {
-        let key = self.store.key(url, &options.headers, &options.network.tls)?;
+        let key = self.store.key(url, &options.headers, &options.network)?;
         let stored = self.store.recall(&key, &options.headers).filter(|stored| fits(stored, options))?;
         match stored.look(&options.headers, terms.ttl, SystemTime::now()) {
             Next::Use { age } => Some(given(&stored, Some(age), url.clone())),
@@ -94,7 +94,7 @@ impl Cache {
         terms: Terms,
     ) -> Result<(Response, Source)> {
         self.store.open().await;
-        let Some(key) = self.store.key(&url, &options.headers, &options.network.tls) else {
+        let Some(key) = self.store.key(&url, &options.headers, &options.network) else {
             return request(transport, url, options).await.map(|response| (response, Source::Network));
         };
         let kept = self.store.find(&key, &options.headers).await.filter(|(stored, _)| fits(stored, &options));
@@ -125,7 +125,7 @@ impl Cache {
     /// A request that may have changed what a URL stands for has been answered (RFC 9111, 4.4).
     pub async fn changed(&self, url: &Url, options: &RequestOptions) {
         self.store.open().await;
-        if let Some(key) = self.store.key(url, &options.headers, &options.network.tls) {
+        if let Some(key) = self.store.key(url, &options.headers, &options.network) {
             self.store.remove(&key).await;
         }
     }
@@ -207,7 +207,7 @@ impl Asked {
     }
 
     async fn keep(&self, era: u64, varies: Vec<HeaderName>, mut answer: Stored) {
-        answer.headers = without_connection(&answer.headers);
+        answer.headers = kept_fields(&answer.headers);
         self.cache.store.put(era, &self.key, varies, &self.options.headers, Arc::new(answer)).await;
     }
 }
