@@ -24,8 +24,11 @@ const steps = [
 ]
 
 function specs() {
-  const names = readdirSync(`${ROOT}__test__`).filter((name) => name.endsWith('.spec.mjs'))
-  return names.sort().map((name) => `__test__/${name}`)
+  const folders = ['__test__', '__test__/security']
+  return folders.flatMap((folder) => {
+    const names = readdirSync(`${ROOT}${folder}`).filter((name) => name.endsWith('.spec.mjs'))
+    return names.sort().map((name) => `${folder}/${name}`)
+  })
 }
 
 try {

@@ -4,6 +4,7 @@ pub mod cacache;
 pub mod connect;
 pub mod decode;
 pub mod digest;
+pub mod directory;
 pub mod lock;
 pub mod network_error;
 pub mod patience;

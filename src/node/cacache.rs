@@ -8,7 +8,7 @@ use napi_derive::napi;
 use serde_json::value::RawValue;
 
 use crate::error::{Error, Kind, Result};
-use crate::io::cacache::{self, Item, Readers};
+use crate::io::cacache::{self, Item};
 use crate::node::abort::Abort;
 use crate::node::arguments::{body, given, integrity, read, string, wrong_type};
 use crate::node::bridge::{Failure, Handle, handle, promise};
@@ -123,7 +123,7 @@ pub fn put<'env>(
                 );
                 return Err(Error::new(Kind::Integrity, message));
             }
-            cacache::put(&cache, &key, &data, metadata, Readers::All)
+            cacache::put(&cache, &key, &data, metadata)
         };
         let operation = async move { blocking(put).await.map_err(Failure::from) };
         Ok((operation, Abort::default()))
@@ -166,10 +166,26 @@ pub fn clear<'env>(env: &'env Env, options: Option<Unknown<'env>>) -> napi::Resu
     promise(env, start, |env, count| handle(&env, u32::try_from(count).unwrap_or(u32::MAX)))
 }
 
-/// The directory of the cache, for `lib/cacache.js`.
+/// Creates a directory in the cache, for `withTmp` of `lib/index.js`.
 #[napi(catch_unwind, skip_typescript)]
-pub fn cacache_directory(env: &Env) -> napi::Result<String> {
-    cache_directory(env, None).map(|directory| directory.to_string_lossy().into_owned())
+pub fn create_temporary_directory(env: &Env) -> napi::Result<Object<'_>> {
+    let start = || {
+        let cache = cache_directory(env, None)?;
+        let create = move || cacache::create_temporary_directory(&cache);
+        Ok((async move { blocking(create).await.map_err(Failure::from) }, Abort::default()))
+    };
+    promise(env, start, |env, path| handle(&env, path.to_string_lossy().as_ref()))
+}
+
+/// Removes a directory of `createTemporaryDirectory`, never what a link in its place leads to.
+#[napi(catch_unwind, skip_typescript)]
+pub fn remove_temporary_directory<'env>(env: &'env Env, path: Unknown<'env>) -> napi::Result<Object<'env>> {
+    let start = || {
+        let path = PathBuf::from(string(env, "path", path)?);
+        let remove = move || cacache::remove_temporary_directory(&path);
+        Ok((async move { blocking(remove).await.map_err(Failure::from) }, Abort::default()))
+    };
+    promise(env, start, |env, ()| handle(&env, ()))
 }
 
 /// The promise of something that is done with a key.

@@ -14,5 +14,6 @@ pub mod proxy;
 pub mod redirect;
 pub mod resume;
 pub mod retry;
+pub mod sealed;
 pub mod user_agent;
 pub mod wildcard;
