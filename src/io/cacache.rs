@@ -580,4 +580,53 @@ mod tests {
         assert_eq!(size(), before / 100);
         assert_eq!(content(cache, "a").as_deref(), Some("99"));
     }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn directories_that_are_swapped_for_links_meanwhile_lead_nowhere() {
+        use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+        use rustix::fs::{CWD, RenameFlags, renameat_with};
+        let place = tempfile::tempdir().unwrap();
+        let (cache, outside) = (place.path().join("cache"), place.path().join("outside"));
+        // As a cache, so that every path below a link would be one of the outside.
+        write(&outside, "precious", "precious");
+        fs::write(outside.join("tmp/precious"), "").unwrap();
+        let list = || {
+            let mut files = Vec::new();
+            let mut add = |directory: &Directory, name: &OsStr| {
+                let path = directory.path().join(name);
+                files.push((fs::read(&path).unwrap(), path));
+            };
+            Directory::open(&outside).unwrap().visit(&mut add).unwrap();
+            files.sort();
+            files
+        };
+        let (before, is_over) = (list(), AtomicBool::new(false));
+        assert_eq!(before.len(), 3);
+        std::thread::scope(|scope| {
+            for name in [CONTENT, bucket::DIRECTORY, TEMPORARY] {
+                let (real, link) = (cache.join(name), place.path().join(name));
+                std::os::unix::fs::symlink(outside.join(name), &link).unwrap();
+                let is_over = &is_over;
+                scope.spawn(move || {
+                    while !is_over.load(Relaxed) {
+                        let _ = renameat_with(CWD, &real, CWD, &link, RenameFlags::EXCHANGE);
+                    }
+                });
+            }
+            let later = SystemTime::now() + ABANDONED * 2;
+            for _ in 0..300 {
+                let _ = put(&cache, "precious", b"other", None);
+                let _ = remove(&cache, "precious");
+                let _ = compact(&cache, "precious", 0);
+                let _ = clear(&cache, |_| false);
+                let _ = create_temporary_directory(&cache).and_then(|path| remove_temporary_directory(&path));
+                sweep(&cache, later);
+                let _ = clear_all(&cache);
+            }
+            is_over.store(true, Relaxed);
+        });
+        assert!(list() == before, "something outside was changed");
+    }
 }

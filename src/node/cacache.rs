@@ -66,7 +66,7 @@ pub struct CacacheEntry<'env> {
 /// The cache is in `SOCKET_CACACHE_DIR`, or `~/.socket/_cacache`, in the format of npm's cacache.
 ///
 /// @throws `TypeError` for a key with `*`; `No cache entry for …` with `code: 'ENOENT'`; `ERR_INTEGRITY` when the data is not what was
-/// written.
+/// written; `EACCES` when the cache, or that part of it, belongs to another user.
 #[napi(catch_unwind, ts_args_type = "key: string", ts_return_type = "Promise<CacacheEntry>")]
 pub fn get<'env>(env: &'env Env, key: Unknown<'env>) -> napi::Result<Object<'env>> {
     let find = |cache: &Path, key: &str| {
@@ -88,7 +88,7 @@ pub fn safe_get<'env>(env: &'env Env, key: Unknown<'env>) -> napi::Result<Object
     keyed(env, key, find, |env, item| item.map_or_else(|| handle(&env, ()), |item| entry(&env, item)))
 }
 
-/// Writes an entry. One that is there under the same key is replaced.
+/// Writes an entry, readable by this user alone. One that is there under the same key is replaced.
 ///
 /// @returns the Subresource Integrity of the data.
 /// @throws `TypeError` for a key with `*`; `ERR_INTEGRITY`; `Failed to write cache …` with the code of the system.
