@@ -44,8 +44,13 @@ pub struct Item {
 
 /// The entry of a key, verified. `None`: there is none. An error of kind [`Kind::Integrity`], or with code `ENOENT`: its content is broken, or gone.
 pub fn get(cache: &Path, key: &str) -> Result<Option<Item>> {
-    let Some(root) = root(cache, READ_INDEX)? else { return Ok(None) };
-    let Some(entry) = find(&root, key)? else { return Ok(None) };
+    root(cache, READ_INDEX)?.map_or(Ok(None), |root| get_from(&root, key))
+}
+
+/// [`get`] from a cache that is open.
+pub fn get_from(root: &Directory, key: &str) -> Result<Option<Item>> {
+    let Some(entry) = find(root, key)? else { return Ok(None) };
+    let cache = root.path();
     let broken = || {
         let message = format!("Integrity verification failed for the cache entry {key:?} in {}", cache.display());
         Error::new(Kind::Integrity, message)
@@ -53,7 +58,7 @@ pub fn get(cache: &Path, key: &str) -> Result<Option<Item>> {
     let address = entry.integrity.as_deref().and_then(Address::parse).ok_or_else(broken)?;
     let place = address.path();
     let path = cache.join(&place);
-    let content = read_content(&root, &place, entry.size)
+    let content = read_content(root, &place, entry.size)
         .map_err(|error| failed("Failed to read cache content", "open", &path, &error))?;
     match content.filter(|content| address.is_of(content)) {
         Some(content) => Ok(Some(Item { entry, path, content })),
@@ -69,10 +74,15 @@ fn read_content(root: &Directory, place: &Path, size: Option<u64>) -> io::Result
     if size.is_some_and(|size| size != length) {
         return Ok(None);
     }
+    read(file, length).map(Some)
+}
+
+/// At most so many bytes. There is room for them from the start, so that the end of the file need not be looked for.
+fn read(mut file: impl Read, length: u64) -> io::Result<Vec<u8>> {
     let mut content = Vec::new();
     content.try_reserve_exact(usize::try_from(length).unwrap_or(usize::MAX))?;
-    file.take(length).read_to_end(&mut content)?;
-    Ok(Some(content))
+    file.by_ref().take(length).read_to_end(&mut content)?;
+    Ok(content)
 }
 
 /// The entry of a key, without looking at its content.
@@ -96,9 +106,7 @@ fn read_bucket(directory: &Directory, name: &OsStr) -> io::Result<Vec<u8>> {
     if length > BUCKET_MAX {
         file.seek(SeekFrom::Start(length - BUCKET_MAX))?;
     }
-    let mut bucket = Vec::new();
-    file.take(BUCKET_MAX).read_to_end(&mut bucket)?;
-    Ok(bucket)
+    read(file, length.min(BUCKET_MAX))
 }
 
 /// Writes content, then the entry that names it.

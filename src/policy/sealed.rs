@@ -37,9 +37,10 @@ pub fn open(secret: &Secret, key: &str, sealed: &str) -> Option<Vec<u8>> {
 }
 
 fn apply(secret: &Secret, nonce: &Nonce, text: &mut [u8]) {
+    let mut beginning = hmac(secret, b"cipher");
+    beginning.update(nonce);
     for (block, count) in text.chunks_mut(BLOCK).zip(0_u64..) {
-        let mut stream = hmac(secret, b"cipher");
-        stream.update(nonce);
+        let mut stream = beginning.clone();
         stream.update(&count.to_le_bytes());
         for (byte, mask) in block.iter_mut().zip(stream.finalize().into_bytes()) {
             *byte ^= mask;

@@ -41,6 +41,12 @@ impl Directory {
         if found.is_dir() { Ok(Self { path }) } else { Err(io::ErrorKind::NotADirectory.into()) }
     }
 
+    /// There is only the path.
+    #[allow(clippy::unused_self, reason = "nothing is open")]
+    pub fn is_current(&self) -> bool {
+        true
+    }
+
     #[allow(clippy::unused_self, clippy::unnecessary_wraps, reason = "there are no modes to look at")]
     pub fn check_paths(&self) -> io::Result<()> {
         Ok(())

@@ -67,6 +67,14 @@ impl Directory {
         own(Self { descriptor, path })
     }
 
+    /// Whether its path still leads here, and it is still this user's.
+    pub fn is_current(&self) -> bool {
+        let (Ok(here), Ok(there)) = (fstat(&self.descriptor), statat(CWD, &self.path, AtFlags::empty())) else {
+            return false;
+        };
+        (here.st_dev, here.st_ino) == (there.st_dev, there.st_ino) && owner(&self.path, &here).is_ok()
+    }
+
     /// An error where everybody can rename what this user has in it: paths below are not to be relied on then.
     pub fn check_paths(&self) -> io::Result<()> {
         let mode = Mode::from_raw_mode(fstat(&self.descriptor)?.st_mode);

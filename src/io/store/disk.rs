@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::io::{self, Read};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -38,6 +38,8 @@ pub struct Disk {
     directory: PathBuf,
     limits: Limits,
     secret: OnceLock<Option<Secret>>,
+    /// Opened once for many responses: the way there takes a call of the system for each name, and for each link.
+    root: Mutex<Option<Arc<Directory>>>,
     swept: Mutex<Option<SystemTime>>,
 }
 
@@ -64,7 +66,7 @@ struct Metadata {
 
 impl Disk {
     pub fn new(directory: PathBuf, limits: Limits) -> Self {
-        Self { directory, limits, secret: OnceLock::new(), swept: Mutex::default() }
+        Self { directory, limits, secret: OnceLock::new(), root: Mutex::default(), swept: Mutex::default() }
     }
 
     /// What the keys are made with, once the directory has been opened; `None` as well when it cannot be used.
@@ -113,12 +115,20 @@ impl Disk {
         spawn_blocking(move || self.read(&key)).await.ok()?
     }
 
+    fn root(&self) -> Option<Arc<Directory>> {
+        let mut root = self.root.lock().unwrap_or_else(PoisonError::into_inner);
+        if !root.as_ref().is_some_and(|root| root.is_current()) {
+            *root = Directory::open(&self.directory).ok().map(Arc::new);
+        }
+        root.clone()
+    }
+
     fn read(&self, key: &str) -> Option<Record> {
         let secret = self.secret()?;
         let broken = || {
             let _ = cacache::remove(&self.directory, key);
         };
-        match cacache::get(&self.directory, key) {
+        match cacache::get_from(&*self.root()?, key) {
             Ok(Some(item)) => {
                 let record = item.entry.metadata.and_then(|metadata| record(secret, key, &metadata, item.content));
                 if record.is_none() {
