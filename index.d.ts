@@ -57,7 +57,7 @@ export declare function readIncomingResponse(
  * A request is repeated after failures that may pass. One that is not idempotent (POST, PATCH) only when the server cannot have carried it
  * out, answers 429 or 503, or the call says `idempotent: true` or has an `Idempotency-Key`.
  *
- * The cache holds answers to GET as far as their servers allow (RFC 9111), one for each URL and credential. Equal GETs at the same time
+ * The cache holds responses to GET as far as their servers allow (RFC 9111), one for each URL, credential, proxy and way of trusting. Equal GETs at the same time
  * share one request, also when nothing is kept of its answer.
  */
 export declare class HttpClient {
@@ -101,7 +101,7 @@ export declare class HttpClient {
   downloadWithLock(pathOrUrl: string | URL, destPath: string, options?: DownloadWithLockOptions | null | undefined): Promise<HttpDownloadResult>
   /**
    * Removes answers from the cache: all, or those whose URL begins with `prefix`, a path below `baseUrl` or a URL; `*` in it is anything.
-   * The cache on disk is cleared for all processes.
+   * A query in it stands for all queries. The cache on disk is cleared for all processes.
    *
    * @returns how many.
    */
@@ -283,7 +283,7 @@ export declare function fetchChecksumFile(url: string | URL, options?: Omit<Http
  * The cache is in `SOCKET_CACACHE_DIR`, or `~/.socket/_cacache`, in the format of npm's cacache.
  *
  * @throws `TypeError` for a key with `*`; `No cache entry for …` with `code: 'ENOENT'`; `ERR_INTEGRITY` when the data is not what was
- * written.
+ * written; `EACCES` when the cache, or that part of it, belongs to another user.
  */
 export declare function get(key: string): Promise<CacacheEntry>
 
@@ -860,7 +860,7 @@ export declare function parseChecksumFile(text: string): Record<string, string>
 export declare function parseRetryAfterHeader(value?: string | readonly string[] | null | undefined): number | undefined
 
 /**
- * Writes an entry. One that is there under the same key is replaced.
+ * Writes an entry, readable by this user alone. One that is there under the same key is replaced.
  *
  * @returns the Subresource Integrity of the data.
  * @throws `TypeError` for a key with `*`; `ERR_INTEGRITY`; `Failed to write cache …` with the code of the system.

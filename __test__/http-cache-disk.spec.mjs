@@ -5,6 +5,7 @@ import {
   chmodSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   truncateSync,
@@ -77,6 +78,19 @@ test('no file tells a credential, nor may others read an answer', async (t) => {
   if (process.platform === 'win32') return
   const ours = [...contentOf(cacheDir), join(cacheDir, 'socket-registry-http.secret')]
   for (const file of ours) assert.equal(statSync(file).mode & 0o077, 0, file)
+})
+
+test('a directory that is removed, or replaced by another one, is one without entries', async (t) => {
+  const origin = await startOrigin(t, counting)
+  const parent = temporaryDirectory(t)
+  const cacheDir = join(parent, 'cache')
+  const client = newcomer(origin, cacheDir)
+  const get = () => client.getJson('/')
+  assert.deepEqual([await get(), await get()], [0, 0])
+  rmSync(cacheDir, { recursive: true })
+  assert.deepEqual([await get(), await get()], [1, 1])
+  renameSync(cacheDir, join(parent, 'moved'))
+  assert.deepEqual([await get(), await get()], [2, 2])
 })
 
 test("npm's cacache verifies our entries", async (t) => {

@@ -103,6 +103,21 @@ for (const cache of ['memory', 'disk', true]) {
       assert.deepEqual([await client.getJson('/'), await client.getJson('/')], [0, 2])
     })
 
+    test('a 304 from behind a redirect is not believed', async (t) => {
+      const origin = await startOrigin(t, ({ path, headers }, _response, index) => {
+        if (path === '/elsewhere') {
+          return headers['if-none-match']
+            ? { status: 304, headers: { ETag: '"v"' } }
+            : { headers: { ETag: '"v"' }, body: `${index}` }
+        }
+        const moved = { status: 302, headers: { Location: '/elsewhere' } }
+        return index === 0 ? { headers: { ETag: '"v"' }, body: '"first"' } : moved
+      })
+      const client = clientOf(t, origin, { cacheTtl: 0 })
+      // The first one, then twice the way to the other place, with and without a condition.
+      assert.deepEqual([await client.getJson('/'), await client.getJson('/')], ['first', 4])
+    })
+
     test('one credential never sees the answer to another', async (t) => {
       const origin = await startOrigin(t, ({ headers }) => ({
         headers: { 'Cache-Control': 'public, max-age=100' },

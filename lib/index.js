@@ -1,6 +1,5 @@
 'use strict'
 
-const { join } = require('node:path')
 const native = require('./native.js')
 const scripts = require('./scripts.js')
 
@@ -50,14 +49,11 @@ async function withTmp(callback) {
     const message = `The argument "callback" must be a function. Received ${typeof callback}`
     throw Object.assign(new TypeError(message), { code: 'ERR_INVALID_ARG_TYPE' })
   }
-  const { mkdir, mkdtemp, rm } = require('node:fs/promises')
-  const parent = join(native.cacacheDirectory(), 'tmp')
-  await mkdir(parent, { recursive: true })
-  const directory = await mkdtemp(join(parent, 'tmp-'))
+  const directory = await native.createTemporaryDirectory()
   try {
     return await callback(directory)
   } finally {
-    await rm(directory, { recursive: true, force: true })
+    await native.removeTemporaryDirectory(directory)
   }
 }
 

@@ -16,6 +16,7 @@ use crate::operation::cached::{Cache, Source, Terms};
 use crate::operation::request::Response;
 use crate::options::{Caching, RequestOptions};
 use crate::policy::address::{Base, is_absolute, parse_url};
+use crate::policy::cache_key::readable_prefix;
 use crate::policy::headers::is_credential_name;
 use crate::policy::wildcard::Prefix;
 
@@ -145,7 +146,8 @@ impl HttpClient {
         Ok((response, Source::Network))
     }
 
-    /// Removes answers whose URL begins with `prefix`, a path below the base or a URL, in which `*` is anything; how many.
+    /// Removes answers whose URL begins with `prefix`, a path below the base or a URL, in which `*` is anything; how many. Queries are not
+    /// compared, because keys do not show them: one in the prefix stands for all.
     pub async fn clear(&self, prefix: Option<&str>) -> usize {
         let Some(cache) = &self.cache else { return 0 };
         let Some(prefix) = prefix else {
@@ -155,7 +157,7 @@ impl HttpClient {
             Some(base) if !is_absolute(prefix) => base.url_of(prefix),
             _ => prefix.to_owned(),
         };
-        let prefix = Prefix::new(&prefix);
+        let prefix = Prefix::new(readable_prefix(&prefix));
         cache.store.clear(move |url| prefix.begins(url)).await
     }
 

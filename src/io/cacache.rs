@@ -3,10 +3,13 @@
 //! Content appears whole, by rename, and is verified whenever it is read; a line of the index is appended in one call. So any number of
 //! processes may read and write at the same time, npm's own among them, without locks. What is broken is as good as not there.
 //! See `docs/decisions/0013-cacache-format.md`.
+//!
+//! Only directories and files of this user are used, and only this user can read what is written: see
+//! [`crate::io::directory`]. What somebody else has put there stays, and is an error that names it.
 
 use std::collections::HashSet;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::ffi::OsStr;
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -14,24 +17,21 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::value::RawValue;
 use sha1::{Digest as _, Sha1};
-use tempfile::NamedTempFile;
-use walkdir::WalkDir;
 
 use crate::error::{Error, Kind, Result};
 use crate::io::digest::of_bytes;
+use crate::io::directory::{Directory, Refusal, Temporary};
+use crate::io::trusted::Access;
 use crate::policy::bucket::{self, Entry};
 use crate::policy::integrity::{Algorithm, parse_integrity};
 
 /// What is older than this, and that nothing names, was left behind: younger content may be about to get its entry.
 const ABANDONED: Duration = Duration::from_secs(3600);
-
-/// Who may read content.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Readers {
-    /// As the umask says.
-    All,
-    Owner,
-}
+/// Of a bucket, at most this much is read: its end, where the entries are that count. Longer entries are not written.
+const BUCKET_MAX: u64 = 64 << 20;
+/// The directory of all content, in that of the cache.
+const CONTENT: &str = "content-v2";
+const TEMPORARY: &str = "tmp";
 
 /// An entry with its content.
 #[derive(Debug)]
@@ -44,45 +44,75 @@ pub struct Item {
 
 /// The entry of a key, verified. `None`: there is none. An error of kind [`Kind::Integrity`], or with code `ENOENT`: its content is broken, or gone.
 pub fn get(cache: &Path, key: &str) -> Result<Option<Item>> {
-    let Some(entry) = find(cache, key)? else {
-        return Ok(None);
-    };
+    root(cache, READ_INDEX)?.map_or(Ok(None), |root| get_from(&root, key))
+}
+
+/// [`get`] from a cache that is open.
+pub fn get_from(root: &Directory, key: &str) -> Result<Option<Item>> {
+    let Some(entry) = find(root, key)? else { return Ok(None) };
+    let cache = root.path();
     let broken = || {
         let message = format!("Integrity verification failed for the cache entry {key:?} in {}", cache.display());
         Error::new(Kind::Integrity, message)
     };
     let address = entry.integrity.as_deref().and_then(Address::parse).ok_or_else(broken)?;
-    let path = address.path(cache);
-    let content =
-        fs::read(&path).map_err(|error| Error::file("Failed to read cache content", "open", &path, &error))?;
-    let has_size = entry.size.is_none_or(|size| size == content.len() as u64);
-    if !has_size || !address.is_of(&content) {
-        return Err(broken().with_path(&path));
+    let place = address.path();
+    let path = cache.join(&place);
+    let content = read_content(root, &place, entry.size)
+        .map_err(|error| failed("Failed to read cache content", "open", &path, &error))?;
+    match content.filter(|content| address.is_of(content)) {
+        Some(content) => Ok(Some(Item { entry, path, content })),
+        None => Err(broken().with_path(&path)),
     }
-    Ok(Some(Item { entry, path, content }))
+}
+
+/// Content, unless it has another size than its entry says: then nothing of it is read.
+fn read_content(root: &Directory, place: &Path, size: Option<u64>) -> io::Result<Option<Vec<u8>>> {
+    let (directory, name) = root.enter(place, false)?;
+    let file = directory.open_file(name, Access::Read)?;
+    let length = file.metadata()?.len();
+    if size.is_some_and(|size| size != length) {
+        return Ok(None);
+    }
+    read(file, length).map(Some)
+}
+
+/// At most so many bytes. There is room for them from the start, so that the end of the file need not be looked for.
+fn read(mut file: impl Read, length: u64) -> io::Result<Vec<u8>> {
+    let mut content = Vec::new();
+    content.try_reserve_exact(usize::try_from(length).unwrap_or(usize::MAX))?;
+    file.by_ref().take(length).read_to_end(&mut content)?;
+    Ok(content)
 }
 
 /// The entry of a key, without looking at its content.
-pub fn find(cache: &Path, key: &str) -> Result<Option<Entry>> {
-    let path = bucket::path(cache, key);
-    match fs::read(&path) {
+fn find(root: &Directory, key: &str) -> Result<Option<Entry>> {
+    let place = bucket::path(key);
+    let read = || {
+        let (directory, name) = root.enter(&place, false)?;
+        read_bucket(&directory, name)
+    };
+    match read() {
         Ok(bucket) => Ok(bucket::find(&bucket, key)),
         Err(error) if is_absence(&error) => Ok(None),
-        Err(error) => Err(Error::file("Failed to read cache index", "open", &path, &error)),
+        Err(error) => Err(failed(READ_INDEX, "open", &root.path().join(place), &error)),
     }
 }
 
+fn read_bucket(directory: &Directory, name: &OsStr) -> io::Result<Vec<u8>> {
+    let mut file = directory.open_file(name, Access::Read)?;
+    // A line that is cut does not match its digest.
+    let length = file.metadata()?.len();
+    if length > BUCKET_MAX {
+        file.seek(SeekFrom::Start(length - BUCKET_MAX))?;
+    }
+    read(file, length.min(BUCKET_MAX))
+}
+
 /// Writes content, then the entry that names it.
-pub fn put(
-    cache: &Path,
-    key: &str,
-    content: &[u8],
-    metadata: Option<Box<RawValue>>,
-    readers: Readers,
-) -> Result<Entry> {
+pub fn put(cache: &Path, key: &str, content: &[u8], metadata: Option<Box<RawValue>>) -> Result<Entry> {
     let digest = of_bytes(content, Algorithm::Sha512);
-    let path = Address::new(digest.algorithm.name(), digest.bytes.clone()).path(cache);
-    write_content(cache, &path, content, readers)?;
+    let place = Address::new(digest.algorithm.name(), digest.bytes.clone()).path();
     let entry = Entry {
         key: key.to_owned(),
         integrity: Some(digest.sri()),
@@ -90,130 +120,206 @@ pub fn put(
         size: Some(content.len() as u64),
         metadata,
     };
-    append(cache, &entry)?;
+    let path = cache.join(&place);
+    let failed = |syscall, error: io::Error| failed("Failed to write cache content", syscall, &path, &error);
+    let root = Directory::create_all(cache).map_err(|error| failed("mkdir", error))?;
+    let (directory, name) = root.enter(&place, true).map_err(|error| failed("mkdir", error))?;
+    let temporaries = temporaries(&root).map_err(|error| failed("mkdir", error))?;
+    let mut file = Temporary::new(&temporaries).map_err(|error| failed("open", error))?;
+    file.file.write_all(content).map_err(|error| failed("write", error))?;
+    // Replaces content that is broken, and content that is the same: others can read neither.
+    if let Err(error) = file.persist(&directory, name) {
+        // Somebody reads what is there, which on Windows keeps it from being replaced.
+        let there = read_content(&root, &place, entry.size).ok().flatten();
+        if there.is_none_or(|there| there != content) {
+            return Err(failed("rename", error));
+        }
+    }
+    append(&root, &entry)?;
     Ok(entry)
 }
 
 /// Removes the key. Its content stays until [`clear`]: other keys may have the same.
 pub fn remove(cache: &Path, key: &str) -> Result<()> {
-    if find(cache, key)?.is_none() {
+    root(cache, READ_INDEX)?.map_or(Ok(()), |root| remove_from(&root, key))
+}
+
+fn remove_from(root: &Directory, key: &str) -> Result<()> {
+    if find(root, key)?.is_none() {
         return Ok(());
     }
     let time = milliseconds(SystemTime::now());
-    append(cache, &Entry { key: key.to_owned(), integrity: None, time, size: None, metadata: None })
+    append(root, &Entry { key: key.to_owned(), integrity: None, time, size: None, metadata: None })
 }
 
 /// Every entry. Files that cannot be read have none.
-pub fn list(cache: &Path) -> impl Iterator<Item = Entry> {
-    files(&bucket::directory(cache)).flat_map(|path| bucket::latest(&fs::read(path).unwrap_or_default()))
+pub fn each(cache: &Path, mut visit: impl FnMut(Entry)) -> Result<()> {
+    let Some(root) = root(cache, READ_INDEX)? else { return Ok(()) };
+    visit_below(&root, bucket::DIRECTORY, READ_INDEX, |directory, name| {
+        bucket::latest(&read_bucket(directory, name).unwrap_or_default()).into_iter().for_each(&mut visit);
+    })
 }
 
 /// Removes the entries that are not `wanted`, and the content that no other entry has; how many entries.
 pub fn clear(cache: &Path, is_wanted: impl Fn(&Entry) -> bool) -> Result<usize> {
+    let Some(root) = root(cache, CLEAR)? else { return Ok(0) };
     let (mut removed, mut kept, mut freed) = (0, HashSet::new(), HashSet::new());
-    for path in files(&bucket::directory(cache)) {
-        let Ok(bytes) = fs::read(&path) else { continue };
+    let mut done = Ok(());
+    let visited = visit_below(&root, bucket::DIRECTORY, CLEAR, |directory, name| {
+        let Ok(bytes) = read_bucket(directory, name) else { return };
         let (wanted, unwanted): (Vec<_>, Vec<_>) = bucket::latest(&bytes).into_iter().partition(&is_wanted);
-        kept.extend(wanted.iter().filter_map(|entry| Address::of(entry, cache)));
-        freed.extend(unwanted.iter().filter_map(|entry| Address::of(entry, cache)));
+        kept.extend(wanted.iter().filter_map(Address::of));
+        freed.extend(unwanted.iter().filter_map(Address::of));
         removed += unwanted.len();
         if wanted.is_empty() && !unwanted.is_empty() {
-            unlink(&path)?;
+            first(&mut done, unlink(directory, name));
         } else {
             for Entry { key, .. } in &unwanted {
-                remove(cache, key)?;
+                first(&mut done, remove_from(&root, key));
             }
         }
+    });
+    done?;
+    for place in freed.difference(&kept) {
+        match root.enter(place, false) {
+            Ok((directory, name)) => unlink(&directory, name)?,
+            Err(error) if is_absence(&error) => {}
+            Err(error) => return Err(failed(CLEAR, "open", &cache.join(place), &error)),
+        }
     }
-    for path in freed.difference(&kept) {
-        unlink(path)?;
-    }
-    Ok(removed)
+    visited.map(|()| removed)
 }
 
-/// Removes everything that is in the format's directories; how many entries there were.
+/// Removes everything of this user that is in the format's directories; how many entries there were.
 pub fn clear_all(cache: &Path) -> Result<usize> {
-    let count = list(cache).count();
+    let Some(root) = root(cache, CLEAR)? else { return Ok(0) };
+    let (mut count, mut done) = (0, Ok(()));
     // The directories stay: a writer may be about to put something there.
-    for path in files(&bucket::directory(cache)).chain(files(&content_directory(cache))) {
-        unlink(&path)?;
+    for name in [bucket::DIRECTORY, CONTENT] {
+        let visited = visit_below(&root, name, CLEAR, |directory, file| {
+            if name == bucket::DIRECTORY {
+                count += bucket::latest(&read_bucket(directory, file).unwrap_or_default()).len();
+            }
+            // A name of somebody else is none of ours to remove.
+            if directory.check(file).is_ok() {
+                first(&mut done, unlink(directory, file));
+            }
+        });
+        first(&mut done, visited);
     }
-    Ok(count)
+    done.map(|()| count)
 }
 
 /// Removes content that no entry has any more, and what writers that were killed left behind.
 pub fn sweep(cache: &Path, now: SystemTime) {
-    let mut named = HashSet::new();
-    for path in files(&bucket::directory(cache)) {
-        // Without knowing what it names, nothing can be called abandoned.
-        let Ok(bytes) = fs::read(&path) else { return };
-        named.extend(bucket::latest(&bytes).iter().filter_map(|entry| Address::of(entry, cache)));
+    let Ok(Some(root)) = root(cache, CLEAR) else { return };
+    let (mut named, mut is_complete) = (HashSet::new(), true);
+    // What a bucket of somebody else names does not count.
+    let _ = visit_below(&root, bucket::DIRECTORY, CLEAR, |directory, name| match read_bucket(directory, name) {
+        Ok(bytes) => named.extend(bucket::latest(&bytes).iter().filter_map(Address::of)),
+        Err(error) => is_complete &= Refusal::of(&error).is_some() || is_absence(&error),
+    });
+    // Without knowing what it names, nothing can be called abandoned.
+    if !is_complete {
+        return;
     }
-    for path in files(&cache.join("tmp")).chain(files(&content_directory(cache)).filter(|path| !named.contains(path))) {
-        let modified = fs::metadata(&path).and_then(|metadata| metadata.modified());
-        if modified.is_ok_and(|modified| now.duration_since(modified).is_ok_and(|age| age > ABANDONED)) {
-            // The next sweep tries again.
-            let _ = fs::remove_file(&path);
-        }
+    for below in [TEMPORARY, CONTENT] {
+        let _ = visit_below(&root, below, CLEAR, |directory, name| {
+            let place = directory.path().join(name);
+            if place.strip_prefix(cache).is_ok_and(|place| named.contains(place)) {
+                return;
+            }
+            let modified = directory.open_file(name, Access::Read).and_then(|file| file.metadata()?.modified());
+            if modified.is_ok_and(|modified| now.duration_since(modified).is_ok_and(|age| age > ABANDONED)) {
+                // The next sweep tries again.
+                let _ = directory.remove_file(name);
+            }
+        });
     }
 }
 
 /// Writes the bucket of a key anew, with what still counts, when it has grown beyond `limit` bytes. An entry that somebody else appends meanwhile
 /// may be lost: for entries that can be fetched again.
 pub fn compact(cache: &Path, key: &str, limit: u64) -> Result<()> {
-    let path = bucket::path(cache, key);
-    if fs::metadata(&path).is_ok_and(|metadata| metadata.len() <= limit) {
-        return Ok(());
-    }
-    let failed = |error: io::Error| Error::file("Failed to write cache index", "rename", &path, &error);
-    let entries = bucket::latest(&fs::read(&path).map_err(failed)?);
-    let mut file = temporary(cache, Readers::All).map_err(failed)?;
-    let lines: String = entries.iter().map(bucket::line).collect();
-    file.write_all(lines.as_bytes()).map_err(failed)?;
-    file.persist(&path).map(drop).map_err(|error| failed(error.error))
+    let place = bucket::path(key);
+    let compact = || {
+        let root = Directory::open(cache)?;
+        let (directory, name) = root.enter(&place, false)?;
+        if directory.open_file(name, Access::Read)?.metadata()?.len() <= limit {
+            return Ok(());
+        }
+        let lines: String = bucket::latest(&read_bucket(&directory, name)?).iter().map(bucket::line).collect();
+        Temporary::with(&temporaries(&root)?, lines.as_bytes())?.persist(&directory, name)
+    };
+    compact().map_err(|error| failed(WRITE_INDEX, "rename", &cache.join(&place), &error))
 }
 
-/// A file that is not seen by others before it is whole.
-pub fn temporary(cache: &Path, readers: Readers) -> io::Result<NamedTempFile> {
-    let directory = cache.join("tmp");
-    fs::create_dir_all(&directory)?;
-    let mut builder = tempfile::Builder::new();
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        let mode = if readers == Readers::All { 0o666 } else { 0o600 };
-        builder.permissions(fs::Permissions::from_mode(mode));
-    }
-    #[cfg(not(unix))]
-    let _ = readers;
-    builder.tempfile_in(directory)
+/// The directory for files that are not seen by others before they are whole.
+pub fn temporaries(root: &Directory) -> io::Result<Directory> {
+    root.make(OsStr::new(TEMPORARY))
 }
 
-fn write_content(cache: &Path, path: &Path, content: &[u8], readers: Readers) -> Result<()> {
-    let failed = |syscall, error: io::Error| Error::file("Failed to write cache content", syscall, path, &error);
-    if let Some(parent) = path.parent() {
-        fs::create_dir_all(parent).map_err(|error| failed("mkdir", error))?;
-    }
-    let mut file = temporary(cache, readers).map_err(|error| failed("open", error))?;
-    file.write_all(content).map_err(|error| failed("write", error))?;
-    // Replaces content that is broken, and content that is the same.
-    match file.persist(path) {
-        // Somebody reads what is there, which on Windows keeps it from being replaced.
-        Err(_) if fs::read(path).is_ok_and(|there| there == content) => Ok(()),
-        Err(error) => Err(failed("rename", error.error)),
-        Ok(_) => Ok(()),
+/// Creates a directory for a caller's own files, below that of temporary ones.
+pub fn create_temporary_directory(cache: &Path) -> Result<PathBuf> {
+    let create = || {
+        let root = Directory::create_all(cache)?;
+        let temporaries = temporaries(&root)?;
+        // The caller has only a path.
+        root.check_paths().and_then(|()| temporaries.check_paths())?;
+        let name = format!("tmp-{:032x}", fastrand::u128(..));
+        temporaries.create_directory(OsStr::new(&name))?;
+        Ok(cache.join(TEMPORARY).join(name))
+    };
+    create().map_err(|error| failed("Failed to create a temporary directory", "mkdir", cache, &error))
+}
+
+/// Removes a directory of [`create_temporary_directory`] with all that is in it. One that is gone is no error.
+pub fn remove_temporary_directory(path: &Path) -> Result<()> {
+    let remove = || {
+        let (Some(name), Some(cache)) = (path.file_name(), path.parent().and_then(Path::parent)) else {
+            return Err(io::ErrorKind::InvalidInput.into());
+        };
+        Directory::open(cache)?.open_directory(OsStr::new(TEMPORARY))?.remove_all(name)
+    };
+    match remove() {
+        Err(error) if !is_absence(&error) => {
+            Err(failed("Failed to remove a temporary directory", "rmdir", path, &error))
+        }
+        _ => Ok(()),
     }
 }
 
-fn append(cache: &Path, entry: &Entry) -> Result<()> {
-    let path = bucket::path(cache, &entry.key);
-    let failed = |syscall, error: io::Error| Error::file("Failed to write cache index", syscall, &path, &error);
-    if let Some(parent) = path.parent() {
-        fs::create_dir_all(parent).map_err(|error| failed("mkdir", error))?;
+fn append(root: &Directory, entry: &Entry) -> Result<()> {
+    let place = bucket::path(&entry.key);
+    let path = root.path().join(&place);
+    let failed = |syscall, error: io::Error| failed(WRITE_INDEX, syscall, &path, &error);
+    let line = bucket::line(entry);
+    if line.len() as u64 >= BUCKET_MAX {
+        return Err(failed("write", io::ErrorKind::FileTooLarge.into()));
     }
-    let mut file: File =
-        OpenOptions::new().create(true).append(true).open(&path).map_err(|error| failed("open", error))?;
-    file.write_all(bucket::line(entry).as_bytes()).map_err(|error| failed("write", error))
+    let (directory, name) = root.enter(&place, true).map_err(|error| failed("mkdir", error))?;
+    let mut attempts = 0;
+    let mut file = loop {
+        let opened = match directory.open_file(name, Access::Append) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => directory.create(name, Access::Append),
+            opened => opened,
+        };
+        match opened {
+            Ok(file) => break file,
+            // Somebody was faster.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && attempts < 10 => attempts += 1,
+            // It may hold what others have written, or be read by them under its other name.
+            Err(error) if Refusal::of(&error).is_some_and(Refusal::is_replaceable) => {
+                let replace = || {
+                    let temporaries = temporaries(root)?;
+                    Temporary::with(&temporaries, line.as_bytes())?.persist(&directory, name)
+                };
+                return replace().map_err(|error| failed("rename", error));
+            }
+            Err(error) => return Err(failed("open", error)),
+        }
+    };
+    file.write_all(line.as_bytes()).map_err(|error| failed("write", error))
 }
 
 /// The digest of some content, which is its address.
@@ -238,13 +344,14 @@ impl Address {
     }
 
     /// The path of an entry's content.
-    fn of(entry: &Entry, cache: &Path) -> Option<PathBuf> {
-        Some(Self::parse(entry.integrity.as_deref()?)?.path(cache))
+    fn of(entry: &Entry) -> Option<PathBuf> {
+        Some(Self::parse(entry.integrity.as_deref()?)?.path())
     }
 
-    fn path(&self, cache: &Path) -> PathBuf {
+    /// In the directory of the cache.
+    fn path(&self) -> PathBuf {
         let name = hex::encode(&self.digest);
-        content_directory(cache).join(self.algorithm).join(&name[..2]).join(&name[2..4]).join(&name[4..])
+        Path::new(CONTENT).join(self.algorithm).join(&name[..2]).join(&name[2..4]).join(&name[4..])
     }
 
     fn is_of(&self, content: &[u8]) -> bool {
@@ -258,24 +365,46 @@ impl Address {
     }
 }
 
-fn content_directory(cache: &Path) -> PathBuf {
-    cache.join("content-v2")
+const READ_INDEX: &str = "Failed to read cache index";
+const WRITE_INDEX: &str = "Failed to write cache index";
+const CLEAR: &str = "Failed to clear the cache";
+
+/// The directory of the cache; `None` when it is not there.
+fn root(cache: &Path, doing: &str) -> Result<Option<Directory>> {
+    match Directory::open(cache) {
+        Ok(root) => Ok(Some(root)),
+        Err(error) if is_absence(&error) => Ok(None),
+        Err(error) => Err(failed(doing, "open", cache, &error)),
+    }
 }
 
-/// The files below a directory; none when it is not there.
-fn files(directory: &Path) -> impl Iterator<Item = PathBuf> + use<> {
-    WalkDir::new(directory)
-        .into_iter()
-        .flatten()
-        .filter(|each| each.file_type().is_file())
-        .map(walkdir::DirEntry::into_path)
-}
-
-fn unlink(path: &Path) -> Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if !is_absence(&error) => Err(Error::file("Failed to clear the cache", "unlink", path, &error)),
+/// Visits the files below a directory of the cache; none when it is not there. An error when some of it is not this user's, after the rest.
+fn visit_below(root: &Directory, name: &str, doing: &str, mut visit: impl FnMut(&Directory, &OsStr)) -> Result<()> {
+    match root.open_directory(OsStr::new(name)).and_then(|directory| directory.visit(&mut visit)) {
+        Err(error) if !is_absence(&error) => Err(failed(doing, "scandir", &root.path().join(name), &error)),
         _ => Ok(()),
     }
+}
+
+fn unlink(directory: &Directory, name: &OsStr) -> Result<()> {
+    let checked = directory.check(name).and_then(|()| directory.remove_file(name));
+    match checked {
+        Err(error) if !is_absence(&error) => Err(failed(CLEAR, "unlink", &directory.path().join(name), &error)),
+        _ => Ok(()),
+    }
+}
+
+/// Keeps the first failure.
+fn first(done: &mut Result<()>, next: Result<()>) {
+    if done.is_ok() {
+        *done = next;
+    }
+}
+
+/// An error that names what is refused, where that is not the path itself.
+fn failed(doing: &str, syscall: &'static str, path: &Path, error: &io::Error) -> Error {
+    let path = Refusal::of(error).map_or(path, |refusal| &refusal.path);
+    Error::file(doing, syscall, path, error)
 }
 
 fn is_absence(error: &io::Error) -> bool {
@@ -289,11 +418,13 @@ pub fn milliseconds(time: SystemTime) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn write(cache: &Path, key: &str, content: &str) -> Entry {
         let metadata = RawValue::from_string("{\"a\":1}".to_owned()).unwrap();
-        put(cache, key, content.as_bytes(), Some(metadata), Readers::All).unwrap()
+        put(cache, key, content.as_bytes(), Some(metadata)).unwrap()
     }
 
     fn content(cache: &Path, key: &str) -> Option<String> {
@@ -335,9 +466,10 @@ mod tests {
     #[test]
     fn a_digest_that_is_none_is_an_error_and_no_panic() {
         let cache = tempfile::tempdir().unwrap();
+        let root = Directory::open(cache.path()).unwrap();
         for integrity in ["sha512-", "sha512-AA==", "sha1-AA==", "md5-AAAA", "sha512-%%%%", "sha1-é", "-"] {
             let integrity = Some(integrity.to_owned());
-            append(cache.path(), &Entry { integrity, ..write(cache.path(), "a", "x") }).unwrap();
+            append(&root, &Entry { integrity, ..write(cache.path(), "a", "x") }).unwrap();
             assert_eq!(get(cache.path(), "a").unwrap_err().kind(), Kind::Integrity);
         }
     }
@@ -354,8 +486,72 @@ mod tests {
         assert_eq!((content(cache, "a1"), content(cache, "b").as_deref()), (None, Some("same")));
         assert!(!own.exists());
         assert_eq!((clear_all(cache).unwrap(), clear_all(cache).unwrap()), (1, 0));
-        assert_eq!(files(cache).count(), 0);
+        let mut files = 0;
+        Directory::open(cache).unwrap().visit(&mut |_, _| files += 1).unwrap();
+        assert_eq!(files, 0);
         assert_eq!(clear_all(&cache.join("never")).unwrap(), 0);
+    }
+
+    #[test]
+    fn a_temporary_directory_goes_with_what_is_in_it() {
+        let cache = tempfile::tempdir().unwrap();
+        let cache = cache.path().join("new");
+        let path = create_temporary_directory(&cache).unwrap();
+        fs::create_dir_all(path.join("a/b")).unwrap();
+        fs::write(path.join("a/b/c"), "").unwrap();
+        remove_temporary_directory(&path).unwrap();
+        remove_temporary_directory(&path).unwrap();
+        assert_eq!(fs::read_dir(cache.join(TEMPORARY)).unwrap().count(), 0);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn an_entry_is_for_its_owner_alone_and_is_never_widened() {
+        use std::os::unix::fs::PermissionsExt;
+        let cache = tempfile::tempdir().unwrap();
+        let cache = cache.path();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        write(cache, "a", "text");
+        let path = get(cache, "a").unwrap().unwrap().path;
+        let bucket = cache.join(bucket::path("a"));
+        for _ in 0..2 {
+            assert_eq!((mode(&path), mode(&bucket)), (0o600, 0o600));
+            // Everybody can change this: it is not read, and written anew.
+            for path in [&path, &bucket] {
+                fs::set_permissions(path, fs::Permissions::from_mode(0o666)).unwrap();
+            }
+            assert_eq!(get(cache, "a").unwrap_err().details().code, "EACCES");
+            write(cache, "a", "text");
+        }
+        // As npm writes under umask 002.
+        for path in [&path, &bucket] {
+            fs::set_permissions(path, fs::Permissions::from_mode(0o664)).unwrap();
+        }
+        assert_eq!(content(cache, "a").as_deref(), Some("text"));
+    }
+
+    #[test]
+    fn content_of_another_size_than_its_entry_says_is_not_read() {
+        let cache = tempfile::tempdir().unwrap();
+        let cache = cache.path();
+        write(cache, "a", "text");
+        let path = get(cache, "a").unwrap().unwrap().path;
+        // Takes no room, and no memory either.
+        fs::OpenOptions::new().write(true).open(path).unwrap().set_len(1 << 40).unwrap();
+        assert_eq!(get(cache, "a").unwrap_err().kind(), Kind::Integrity);
+    }
+
+    #[test]
+    fn of_a_bucket_without_end_the_end_is_read() {
+        let cache = tempfile::tempdir().unwrap();
+        let cache = cache.path();
+        write(cache, "a", "old");
+        let bucket = cache.join(bucket::path("a"));
+        fs::OpenOptions::new().write(true).open(bucket).unwrap().set_len(1 << 40).unwrap();
+        write(cache, "a", "new");
+        assert_eq!(content(cache, "a").as_deref(), Some("new"));
+        compact(cache, "a", 1 << 10).unwrap();
+        assert_eq!(content(cache, "a").as_deref(), Some("new"));
     }
 
     #[test]
@@ -384,12 +580,61 @@ mod tests {
         for round in 0..100 {
             write(cache, "a", &round.to_string());
         }
-        let size = || fs::metadata(bucket::path(cache, "a")).unwrap().len();
+        let size = || fs::metadata(cache.join(bucket::path("a"))).unwrap().len();
         let before = size();
         compact(cache, "a", before).unwrap();
         assert_eq!(size(), before);
         compact(cache, "a", before - 1).unwrap();
         assert_eq!(size(), before / 100);
         assert_eq!(content(cache, "a").as_deref(), Some("99"));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn directories_that_are_swapped_for_links_meanwhile_lead_nowhere() {
+        use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+        use rustix::fs::{CWD, RenameFlags, renameat_with};
+        let place = tempfile::tempdir().unwrap();
+        let (cache, outside) = (place.path().join("cache"), place.path().join("outside"));
+        // As a cache, so that every path below a link would be one of the outside.
+        write(&outside, "precious", "precious");
+        fs::write(outside.join("tmp/precious"), "").unwrap();
+        let list = || {
+            let mut files = Vec::new();
+            let mut add = |directory: &Directory, name: &OsStr| {
+                let path = directory.path().join(name);
+                files.push((fs::read(&path).unwrap(), path));
+            };
+            Directory::open(&outside).unwrap().visit(&mut add).unwrap();
+            files.sort();
+            files
+        };
+        let (before, is_over) = (list(), AtomicBool::new(false));
+        assert_eq!(before.len(), 3);
+        std::thread::scope(|scope| {
+            for name in [CONTENT, bucket::DIRECTORY, TEMPORARY] {
+                let (real, link) = (cache.join(name), place.path().join(name));
+                std::os::unix::fs::symlink(outside.join(name), &link).unwrap();
+                let is_over = &is_over;
+                scope.spawn(move || {
+                    while !is_over.load(Relaxed) {
+                        let _ = renameat_with(CWD, &real, CWD, &link, RenameFlags::EXCHANGE);
+                    }
+                });
+            }
+            let later = SystemTime::now() + ABANDONED * 2;
+            for _ in 0..300 {
+                let _ = put(&cache, "precious", b"other", None);
+                let _ = remove(&cache, "precious");
+                let _ = compact(&cache, "precious", 0);
+                let _ = clear(&cache, |_| false);
+                let _ = create_temporary_directory(&cache).and_then(|path| remove_temporary_directory(&path));
+                sweep(&cache, later);
+                let _ = clear_all(&cache);
+            }
+            is_over.store(true, Relaxed);
+        });
+        assert!(list() == before, "something outside was changed");
     }
 }

@@ -5,6 +5,7 @@ pub mod connect;
 pub mod decode;
 pub mod destination;
 pub mod digest;
+pub mod directory;
 pub mod lock;
 pub mod network_error;
 pub mod patience;

@@ -14,7 +14,7 @@ use url::Url;
 
 use self::disk::Disk;
 use self::memory::Memory;
-use crate::options::Tls;
+use crate::options::Network;
 use crate::policy::cache_key::{self, Secret};
 use crate::policy::freshness::Stored;
 
@@ -84,9 +84,9 @@ impl Store {
     }
 
     /// The key of a GET, if that needs no look at the disk.
-    pub fn key(&self, url: &Url, headers: &HeaderMap, tls: &Tls) -> Option<String> {
+    pub fn key(&self, url: &Url, headers: &HeaderMap, network: &Network) -> Option<String> {
         let secret = self.secret()?;
-        Some(cache_key::key(secret, url, headers, tls))
+        Some(cache_key::key(secret, url, headers, network))
     }
 
     /// What [`Store::key`] needs. Afterwards it gives a key.
@@ -175,7 +175,7 @@ impl Store {
         }
     }
 
-    /// Removes the answers whose URL is `wanted`; how many.
+    /// Removes the answers whose URL, as far as keys show it, is `wanted`; how many.
     pub async fn clear(&self, is_wanted: impl Fn(&str) -> bool + Clone + Send + 'static) -> usize {
         self.era.fetch_add(1, Ordering::Relaxed);
         let is_unwanted = move |key: &str| cache_key::url_of(key).is_some_and(&is_wanted);

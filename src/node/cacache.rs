@@ -8,7 +8,7 @@ use napi_derive::napi;
 use serde_json::value::RawValue;
 
 use crate::error::{Error, Kind, Result};
-use crate::io::cacache::{self, Item, Readers};
+use crate::io::cacache::{self, Item};
 use crate::node::abort::Abort;
 use crate::node::arguments::{body, given, integrity, read, string, wrong_type};
 use crate::node::bridge::{Failure, Handle, handle, promise};
@@ -66,7 +66,7 @@ pub struct CacacheEntry<'env> {
 /// The cache is in `SOCKET_CACACHE_DIR`, or `~/.socket/_cacache`, in the format of npm's cacache.
 ///
 /// @throws `TypeError` for a key with `*`; `No cache entry for …` with `code: 'ENOENT'`; `ERR_INTEGRITY` when the data is not what was
-/// written.
+/// written; `EACCES` when the cache, or that part of it, belongs to another user.
 #[napi(catch_unwind, ts_args_type = "key: string", ts_return_type = "Promise<CacacheEntry>")]
 pub fn get<'env>(env: &'env Env, key: Unknown<'env>) -> napi::Result<Object<'env>> {
     let find = |cache: &Path, key: &str| {
@@ -88,7 +88,7 @@ pub fn safe_get<'env>(env: &'env Env, key: Unknown<'env>) -> napi::Result<Object
     keyed(env, key, find, |env, item| item.map_or_else(|| handle(&env, ()), |item| entry(&env, item)))
 }
 
-/// Writes an entry. One that is there under the same key is replaced.
+/// Writes an entry, readable by this user alone. One that is there under the same key is replaced.
 ///
 /// @returns the Subresource Integrity of the data.
 /// @throws `TypeError` for a key with `*`; `ERR_INTEGRITY`; `Failed to write cache …` with the code of the system.
@@ -123,7 +123,7 @@ pub fn put<'env>(
                 );
                 return Err(Error::new(Kind::Integrity, message));
             }
-            cacache::put(&cache, &key, &data, metadata, Readers::All)
+            cacache::put(&cache, &key, &data, metadata)
         };
         let operation = async move { blocking(put).await.map_err(Failure::from) };
         Ok((operation, Abort::default()))
@@ -166,10 +166,26 @@ pub fn clear<'env>(env: &'env Env, options: Option<Unknown<'env>>) -> napi::Resu
     promise(env, start, |env, count| handle(&env, u32::try_from(count).unwrap_or(u32::MAX)))
 }
 
-/// The directory of the cache, for `lib/cacache.js`.
+/// Creates a directory in the cache, for `withTmp` of `lib/index.js`.
 #[napi(catch_unwind, skip_typescript)]
-pub fn cacache_directory(env: &Env) -> napi::Result<String> {
-    cache_directory(env, None).map(|directory| directory.to_string_lossy().into_owned())
+pub fn create_temporary_directory(env: &Env) -> napi::Result<Object<'_>> {
+    let start = || {
+        let cache = cache_directory(env, None)?;
+        let create = move || cacache::create_temporary_directory(&cache);
+        Ok((async move { blocking(create).await.map_err(Failure::from) }, Abort::default()))
+    };
+    promise(env, start, |env, path| handle(&env, path.to_string_lossy().as_ref()))
+}
+
+/// Removes a directory of `createTemporaryDirectory`, never what a link in its place leads to.
+#[napi(catch_unwind, skip_typescript)]
+pub fn remove_temporary_directory<'env>(env: &'env Env, path: Unknown<'env>) -> napi::Result<Object<'env>> {
+    let start = || {
+        let path = PathBuf::from(string(env, "path", path)?);
+        let remove = move || cacache::remove_temporary_directory(&path);
+        Ok((async move { blocking(remove).await.map_err(Failure::from) }, Abort::default()))
+    };
+    promise(env, start, |env, ()| handle(&env, ()))
 }
 
 /// The promise of something that is done with a key.

@@ -31,7 +31,7 @@ use crate::outgoing::Body;
 /// A request is repeated after failures that may pass. One that is not idempotent (POST, PATCH) only when the server cannot have carried it
 /// out, answers 429 or 503, or the call says `idempotent: true` or has an `Idempotency-Key`.
 ///
-/// The cache holds answers to GET as far as their servers allow (RFC 9111), one for each URL and credential. Equal GETs at the same time
+/// The cache holds responses to GET as far as their servers allow (RFC 9111), one for each URL, credential, proxy and way of trusting. Equal GETs at the same time
 /// share one request, also when nothing is kept of its answer.
 #[napi(custom_finalize)]
 pub struct HttpClient {
@@ -189,7 +189,7 @@ impl HttpClient {
     }
 
     /// Removes answers from the cache: all, or those whose URL begins with `prefix`, a path below `baseUrl` or a URL; `*` in it is anything.
-    /// The cache on disk is cleared for all processes.
+    /// A query in it stands for all queries. The cache on disk is cleared for all processes.
     ///
     /// @returns how many.
     #[napi(catch_unwind, ts_args_type = "prefix?: string | null | undefined", ts_return_type = "Promise<number>")]

@@ -163,7 +163,7 @@ pub fn response_with<'env>(
     wire: Option<Wire>,
     signal: Option<Object<'env>>,
 ) -> napi::Result<Handle> {
-    let Response { status, status_text, headers: fields, body, stream: _, url: _, attempts } = response;
+    let Response { status, status_text, headers: fields, body, stream: _, url: _, redirected: _, attempts } = response;
     let raw_response = match wire {
         Some(wire) => {
             let mut head = Object::new(env)?;

@@ -61,6 +61,16 @@ pub async fn follow(
     body: Option<&Body>,
     observer: Option<&Observer<'_>>,
 ) -> Result<(Answer, Url)> {
+    follow_and_tell(exchange, first, body, observer).await.map(|(answer, url, _)| (answer, url))
+}
+
+/// [`follow`], and whether redirects led there: the URL alone does not tell, as they may lead back.
+pub async fn follow_and_tell(
+    exchange: Exchange<'_>,
+    first: &Hop,
+    body: Option<&Body>,
+    observer: Option<&Observer<'_>>,
+) -> Result<(Answer, Url, bool)> {
     let Exchange { transport, redirects, idle_timeout } = exchange;
     let mut hop = first.clone();
     let mut followed = 0;
@@ -73,7 +83,7 @@ pub async fn follow(
             observer.receives(&answer).await;
         }
         match redirect::decide(redirects, followed, &hop, answer.status, &answer.headers) {
-            Next::Answer => return Ok((answer, hop.url)),
+            Next::Answer => return Ok((answer, hop.url, followed > 0)),
             Next::Refuse(error) => return Err(error.with_status(answer.status.as_u16(), None)),
             Next::Follow(next) => {
                 if answer.content_length().is_some_and(|length| length <= DRAIN_MAX) {

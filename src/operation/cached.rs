@@ -15,7 +15,7 @@ use crate::io::store::{Found, Store};
 use crate::io::transport::Transport;
 use crate::operation::request::{Response, request};
 use crate::options::RequestOptions;
-use crate::policy::freshness::{Next, Stored, is_cacheable, is_outage, storable, without_connection};
+use crate::policy::freshness::{Next, Stored, is_cacheable, is_outage, kept_fields, storable};
 
 /// How old an answer a call accepts.
 #[derive(Clone, Copy, Debug)]
@@ -78,7 +78,7 @@ impl Cache {
 
     /// The answer, if it is in memory and fresh. `url` has no fragment, here and below.
     pub fn recall(&self, url: &Url, options: &RequestOptions, terms: Terms) -> Option<Response> {
-        let key = self.store.key(url, &options.headers, &options.network.tls)?;
+        let key = self.store.key(url, &options.headers, &options.network)?;
         let stored = self.store.recall(&key, &options.headers).filter(|stored| fits(stored, options))?;
         match stored.look(&options.headers, terms.ttl, SystemTime::now()) {
             Next::Use { age } => Some(given(&stored, Some(age), url.clone())),
@@ -94,7 +94,7 @@ impl Cache {
         terms: Terms,
     ) -> Result<(Response, Source)> {
         self.store.open().await;
-        let Some(key) = self.store.key(&url, &options.headers, &options.network.tls) else {
+        let Some(key) = self.store.key(&url, &options.headers, &options.network) else {
             return request(transport, url, options).await.map(|response| (response, Source::Network));
         };
         let kept = self.store.find(&key, &options.headers).await.filter(|(stored, _)| fits(stored, &options));
@@ -125,7 +125,7 @@ impl Cache {
     /// A request that may have changed what a URL stands for has been answered (RFC 9111, 4.4).
     pub async fn changed(&self, url: &Url, options: &RequestOptions) {
         self.store.open().await;
-        if let Some(key) = self.store.key(url, &options.headers, &options.network.tls) {
+        if let Some(key) = self.store.key(url, &options.headers, &options.network) {
             self.store.remove(&key).await;
         }
     }
@@ -151,7 +151,9 @@ impl Asked {
             && answer.status == StatusCode::NOT_MODIFIED
             && !self.conditions.is_empty()
         {
-            if let Some(fetched) = self.revalidated(answer, era).await {
+            if !answer.redirected
+                && let Some(fetched) = self.revalidated(answer, era).await
+            {
                 return Ok(Arc::new(fetched));
             }
             // It speaks of another answer than ours.
@@ -161,11 +163,12 @@ impl Asked {
             return Ok(Arc::new(fetched));
         }
         let time = SystemTime::now();
-        let Response { status, status_text, headers, body, url, attempts, .. } = answered?;
+        let Response { status, status_text, headers, body, url, redirected, attempts, .. } = answered?;
         let varies = storable(&self.options.headers, status, &headers, time);
         let answer = Stored::new(status, status_text, headers, body, time);
-        // What a redirect led to is not what the URL stands for.
-        if let Some(varies) = varies.filter(|_| without_credentials(&self.url) == url) {
+        // A redirect's target is not what the URL stands for. On the way to another origin and back, credentials are dropped that
+        // are in the key.
+        if let Some(varies) = varies.filter(|_| !redirected) {
             self.keep(era, varies, answer.clone()).await;
         }
         Ok(Arc::new(Fetched { answer, url, attempts, source: Source::Network, age: None }))
@@ -204,7 +207,7 @@ impl Asked {
     }
 
     async fn keep(&self, era: u64, varies: Vec<HeaderName>, mut answer: Stored) {
-        answer.headers = without_connection(&answer.headers);
+        answer.headers = kept_fields(&answer.headers);
         self.cache.store.put(era, &self.key, varies, &self.options.headers, Arc::new(answer)).await;
     }
 }
@@ -280,14 +283,7 @@ fn given(stored: &Stored, age: Option<Duration>, url: Url) -> Response {
         body: stored.body.clone(),
         stream: None,
         url,
+        redirected: false,
         attempts: 0,
     }
-}
-
-fn without_credentials(url: &Url) -> Url {
-    let mut url = url.clone();
-    // Neither fails for http and https.
-    let _ = url.set_username("");
-    let _ = url.set_password(None);
-    url
 }

@@ -10,7 +10,9 @@ use url::Url;
 use crate::error::{Error, Kind, Result};
 use crate::io::decode;
 use crate::io::transport::{Answer, Transport};
-use crate::operation::attempt::{Attempts, Exchange, failure_of, first_hop, follow, retry_after, timed_out, within};
+use crate::operation::attempt::{
+    Attempts, Exchange, failure_of, first_hop, follow_and_tell, retry_after, timed_out, within,
+};
 use crate::operation::hooks::Observer;
 use crate::options::RequestOptions;
 use crate::outgoing::Body;
@@ -28,6 +30,8 @@ pub struct Response {
     pub stream: Option<Incoming>,
     /// Where the answer came from, after redirects.
     pub url: Url,
+    /// Whether redirects led there.
+    pub redirected: bool,
     pub attempts: u32,
 }
 
@@ -88,12 +92,12 @@ pub async fn request(transport: &Transport, url: Url, options: RequestOptions) -
         let observer = Observer::new(&hooks, timeout);
         let started = Instant::now();
         let answering = async {
-            let (answer, url) = follow(exchange, &hop, body.as_ref(), Some(&observer)).await?;
+            let (answer, url, redirected) = follow_and_tell(exchange, &hop, body.as_ref(), Some(&observer)).await?;
             if stream {
                 let deadline = timeout.and_then(|limit| Some((started.checked_add(limit)?, limit)));
-                Ok(streamed(answer, url, deadline))
+                Ok(Response { redirected, ..streamed(answer, url, deadline) })
             } else {
-                collected(answer, url, max_size).await
+                collected(answer, url, max_size).await.map(|response| Response { redirected, ..response })
             }
         };
         let result = within(timeout, "Request", &hop.url, answering).await;
@@ -131,7 +135,7 @@ async fn collected(mut answer: Answer, url: Url, max_size: Option<u64>) -> Resul
         .await
         .map_err(|error| error.with_status(answer.status.as_u16(), None).with_url(&url))?;
     let Answer { status, status_text, headers, .. } = answer;
-    Ok(Response { status, status_text, headers, body, stream: None, url, attempts: 0 })
+    Ok(Response { status, status_text, headers, body, stream: None, url, redirected: false, attempts: 0 })
 }
 
 fn streamed(answer: Answer, url: Url, deadline: Option<(Instant, Duration)>) -> Response {
@@ -142,6 +146,7 @@ fn streamed(answer: Answer, url: Url, deadline: Option<(Instant, Duration)>) -> 
         body: Bytes::new(),
         stream: Some(Incoming { answer, url: url.clone(), deadline }),
         url,
+        redirected: false,
         attempts: 0,
     }
 }

@@ -51,15 +51,13 @@ impl Entry {
     }
 }
 
-/// Where all buckets are.
-pub fn directory(cache: &Path) -> PathBuf {
-    cache.join("index-v5")
-}
+/// The directory of all buckets, in that of the cache.
+pub const DIRECTORY: &str = "index-v5";
 
-/// Where the bucket of a key is.
-pub fn path(cache: &Path, key: &str) -> PathBuf {
+/// The path of a key's bucket, in the directory of the cache.
+pub fn path(key: &str) -> PathBuf {
     let name = hex::encode(Sha256::digest(key));
-    directory(cache).join(&name[..2]).join(&name[2..4]).join(&name[4..])
+    Path::new(DIRECTORY).join(&name[..2]).join(&name[2..4]).join(&name[4..])
 }
 
 /// What is appended to the bucket, in one call: begins with a line break, so that a broken line before it breaks no other.
@@ -169,7 +167,7 @@ mod tests {
         let entry = find(WRITTEN.as_bytes(), "a").unwrap();
         assert_eq!((entry.time, entry.size), (1, None));
         assert!(entry.metadata.is_none());
-        let place = path(Path::new("c"), "a");
-        assert_eq!(place, Path::new("c/index-v5/ca/97/8112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb"));
+        let place = path("a");
+        assert_eq!(place, Path::new("index-v5/ca/97/8112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb"));
     }
 }

@@ -1,8 +1,8 @@
-//! Under which key an answer is kept: one for each URL and each credential.
+//! Under which key a response is kept: one for each URL, each credential, and each way to the server.
 //!
-//! Keys are readable, so that they can be cleared by URL, and hold no secret: the URL without its credentials, and a keyed hash
-//! (HMAC-SHA-256) of all that must be the same for an answer to be the same. Whoever reads a key learns neither a token nor whether a token
-//! that he guesses is the right one.
+//! Origin and path are readable in a key, so that a cache can be cleared by them. All else that must be the same for a response to be the same
+//! is in a keyed hash (HMAC-SHA-256): user and password of the URL, its query, which may hold a secret under any name, credentials, whom
+//! the call trusts, and its proxy. Whoever reads a key learns neither a token nor whether a guessed token is the right one.
 
 use std::fmt;
 
@@ -11,12 +11,13 @@ use http::{HeaderMap, HeaderName};
 use sha2::Sha256;
 use url::Url;
 
-use crate::error::redacted;
-use crate::options::Tls;
-use crate::policy::headers::is_credential_name;
+use crate::options::{Network, Tls};
+use crate::policy::headers::{is_credential_name, is_sensitive_name};
 
-/// What every key begins with. The number is that of the format: entries of another one are left alone.
-pub const PREFIX: &str = "socket-registry:http:1:GET:";
+/// What every key begins with. The number is that of the format: entries of a later one are left alone.
+pub const PREFIX: &str = "socket-registry:http:2:GET:";
+/// Of the format before, which showed queries and header fields.
+pub const OUTDATED: &str = "socket-registry:http:1:";
 
 /// What makes the hash a keyed one.
 #[derive(Clone)]
@@ -28,16 +29,38 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// The key of a GET. Whose certificates were trusted is part of it: an answer of a server that nobody verified is not for those who verify.
-pub fn key(secret: &Secret, url: &Url, headers: &HeaderMap, tls: &Tls) -> String {
+/// The key of a GET. The way to the server is part of it: a response of a server that nobody verified is not for those who
+/// verify, nor is that of one proxy, or of none, for those who use another. Files of certificates count by their paths, as in the
+/// pool of connections: a system that renews its certificates keeps its cache.
+pub fn key(secret: &Secret, url: &Url, headers: &HeaderMap, network: &Network) -> String {
     let mut hash = Hasher::new(secret);
     hash.add(url.as_str().as_bytes());
-    add_fields(&mut hash, headers, |name| is_credential_name(name.as_str()));
-    hash.add(&[u8::from(tls.verify)]);
-    for certificate in &tls.ca {
-        hash.add(certificate.as_bytes());
+    // A field too many costs a request, one too few shows a response to somebody else.
+    add_fields(&mut hash, headers, |name| is_credential_name(name.as_str()) || is_sensitive_name(name.as_str()));
+    // Taken apart, so that nobody adds a field without a look at this.
+    let Network { tls: Tls { verify, ca, files, directories }, proxy, connect_timeout: _ } = network;
+    hash.add(&[u8::from(*verify)]);
+    hash.add_list(ca.iter().map(String::as_bytes));
+    hash.add_list(files.iter().map(|path| path.as_os_str().as_encoded_bytes()));
+    hash.add_list(directories.iter().map(|path| path.as_os_str().as_encoded_bytes()));
+    match proxy.of(url) {
+        Ok(proxy) => hash.add_list(proxy.iter().map(|proxy| proxy.as_str().as_bytes())),
+        // Nothing is fetched this way.
+        Err(variable) => hash.add_list([variable.as_bytes(), b"invalid"].into_iter()),
     }
-    format!("{PREFIX}{}#{}", redacted(url), hash.finish())
+    format!("{PREFIX}{}#{}", readable(url), hash.finish())
+}
+
+/// Origin and path, and of a query that there is one.
+fn readable(url: &Url) -> String {
+    let query = if url.query().is_some() { "?" } else { "" };
+    format!("{}{}{query}", url.origin().ascii_serialization(), url.path())
+}
+
+/// What a prefix of URLs is for the URLs in keys: a query in it stands for every query.
+pub fn readable_prefix(prefix: &str) -> &str {
+    let prefix = prefix.split('#').next().unwrap_or_default();
+    prefix.find('?').map_or(prefix, |query| &prefix[..=query])
 }
 
 /// The key of one variant of an answer: `varies` are the fields of the request that it depends on.
@@ -47,7 +70,7 @@ pub fn variant(secret: &Secret, key: &str, varies: &[HeaderName], headers: &Head
     format!("{key}+{}", hash.finish())
 }
 
-/// The URL in a key of [`key`] or [`variant`], without credentials.
+/// The URL in a key of [`key`] or [`variant`]: origin, path, and `?` for a query.
 pub fn url_of(key: &str) -> Option<&str> {
     key.strip_prefix(PREFIX)?.rsplit_once('#').map(|(url, _)| url)
 }
@@ -78,6 +101,12 @@ impl Hasher {
         self.0.update(part);
     }
 
+    /// With its length, so that no two lists after each other are two others.
+    fn add_list<'p>(&mut self, parts: impl ExactSizeIterator<Item = &'p [u8]>) {
+        self.0.update(&(parts.len() as u64).to_le_bytes());
+        parts.for_each(|part| self.add(part));
+    }
+
     /// Half of it is enough to tell everything in a cache apart.
     fn finish(self) -> String {
         hex::encode(&self.0.finalize().into_bytes()[..16])
@@ -87,6 +116,7 @@ impl Hasher {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::proxy::{Proxy, Variables};
 
     const SECRET: Secret = Secret([7; 32]);
 
@@ -97,7 +127,7 @@ mod tests {
     }
 
     fn of(url: &str, list: &[(&'static str, &'static str)]) -> String {
-        key(&SECRET, &Url::parse(url).unwrap(), &fields(list), &Tls::default())
+        key(&SECRET, &Url::parse(url).unwrap(), &fields(list), &Network::default())
     }
 
     #[test]
@@ -109,6 +139,7 @@ mod tests {
             of(url, &[("authorization", "Bearer two")]),
             of(url, &[("x-api-key", "Bearer one")]),
             of(url, &[("cookie", "a=b")]),
+            of(url, &[("x-accesskey", "one")]),
             of("https://u:p@a.test/x", &[]),
             of("https://a.test/x?token=1", &[]),
             of("https://a.test/x?token=2", &[]),
@@ -119,23 +150,67 @@ mod tests {
     }
 
     #[test]
-    fn keys_tell_no_secret() {
+    fn keys_tell_no_secret_whatever_its_name() {
         let list = [("authorization", "Bearer s3cret"), ("cookie", "s3cret")];
-        let key = of("https://s3cret:s3cret@a.test/x?token=s3cret&a=1#s3cret", &list);
-        assert!(key.starts_with("socket-registry:http:1:GET:https://a.test/x?token=REDACTED&a=1#"), "{key}");
+        let key = of("https://s3cret:s3cret@a.test/x?token=s3cret&unheard-of=s3cret&s3cret#s3cret", &list);
+        assert!(key.starts_with("socket-registry:http:2:GET:https://a.test/x?#"), "{key}");
         assert!(!key.contains("s3cret"), "{key}");
-        assert_eq!(url_of(&key), Some("https://a.test/x?token=REDACTED&a=1"));
+        assert_eq!(url_of(&key), Some("https://a.test/x?"));
+        assert_eq!(url_of(&of("http://a.test:80/x%3Fy", &[])), Some("http://a.test/x%3Fy"));
     }
 
     #[test]
-    fn the_hash_depends_on_the_secret_and_on_trust() {
+    fn a_prefix_with_a_query_stands_for_all_queries() {
+        for (prefix, readable) in [
+            ("https://a.test/x", "https://a.test/x"),
+            ("https://a.test/x?", "https://a.test/x?"),
+            ("https://a.test/x?a=1&b=?2#f", "https://a.test/x?"),
+            ("https://a.test/*#f", "https://a.test/*"),
+            ("", ""),
+        ] {
+            assert_eq!(readable_prefix(prefix), readable);
+        }
+    }
+
+    #[test]
+    fn the_hash_depends_on_the_secret_and_on_the_way_to_the_server() {
         let url = Url::parse("https://a.test/").unwrap();
-        let one = key(&SECRET, &url, &HeaderMap::new(), &Tls::default());
-        assert_ne!(one, key(&Secret([8; 32]), &url, &HeaderMap::new(), &Tls::default()));
-        let careless = Tls { verify: false, ..Tls::default() };
-        assert_ne!(one, key(&SECRET, &url, &HeaderMap::new(), &careless));
-        let private = Tls { ca: vec!["pem".to_owned()], ..Tls::default() };
-        assert_ne!(one, key(&SECRET, &url, &HeaderMap::new(), &private));
+        let tls = |change: fn(&mut Tls)| {
+            let mut tls = Tls::default();
+            change(&mut tls);
+            Network { tls, ..Network::default() }
+        };
+        let variables = |https: Option<&str>, no: Option<&str>| {
+            let (https, no) = (https.map(str::to_owned), no.map(str::to_owned));
+            Proxy::Environment(Variables { https, no, ..Variables::default() })
+        };
+        let by = |proxy| Network { proxy, ..Network::default() };
+        let networks = [
+            Network::default(),
+            tls(|tls| tls.verify = false),
+            tls(|tls| tls.ca = vec!["pem".to_owned()]),
+            tls(|tls| tls.ca = vec!["p".to_owned(), "em".to_owned()]),
+            tls(|tls| tls.files = vec!["pem".into()]),
+            tls(|tls| tls.directories = vec!["pem".into()]),
+            by(Proxy::Fixed(Url::parse("http://one.test").unwrap())),
+            by(Proxy::Fixed(Url::parse("http://u:p@one.test").unwrap())),
+            by(variables(Some("two.test"), None)),
+            by(variables(Some("ftp://two.test"), None)),
+        ];
+        let of = |secret: &Secret, network: &Network| key(secret, &url, &HeaderMap::new(), network);
+        let keys: std::collections::HashSet<_> = networks.iter().map(|network| of(&SECRET, network)).collect();
+        assert_eq!(keys.len(), networks.len());
+        assert!(!keys.contains(&of(&Secret([8; 32]), &networks[0])));
+        // The same way, said otherwise.
+        let slower = Network { connect_timeout: Some(std::time::Duration::from_secs(1)), ..Network::default() };
+        for (network, same) in [
+            (slower, 0),
+            (by(variables(None, None)), 0),
+            (by(variables(Some("two.test"), Some("a.test"))), 0),
+            (by(variables(Some("http://one.test"), None)), 6),
+        ] {
+            assert_eq!(of(&SECRET, &network), of(&SECRET, &networks[same]));
+        }
     }
 
     #[test]

@@ -13,6 +13,8 @@ use http::header::{
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use http_cache_semantics::{AfterResponse, BeforeRequest, CacheOptions, CachePolicy};
 
+use crate::policy::headers::is_credential_name;
+
 /// Fields that a 304 does not change (RFC 9111, 3.2), because they are of the body that is kept.
 const OF_THE_BODY: [&str; 4] = ["content-encoding", "content-length", "content-range", "transfer-encoding"];
 /// Fields of a request that ask for something else than the whole answer, or ask themselves whether it has changed.
@@ -181,8 +183,8 @@ pub fn storable(
     Some(varies)
 }
 
-/// The fields that are not of one connection (RFC 9111, 3.1).
-pub fn without_connection(headers: &HeaderMap) -> HeaderMap {
+/// The fields that are kept: not those of one connection (RFC 9111, 3.1), nor credentials, which no later call needs.
+pub fn kept_fields(headers: &HeaderMap) -> HeaderMap {
     const OF_A_CONNECTION: [&str; 8] = [
         "connection",
         "keep-alive",
@@ -198,8 +200,10 @@ pub fn without_connection(headers: &HeaderMap) -> HeaderMap {
     {
         kept.remove(name.trim());
     }
-    for name in OF_A_CONNECTION {
-        kept.remove(name);
+    for name in headers.keys() {
+        if OF_A_CONNECTION.contains(&name.as_str()) || is_credential_name(name.as_str()) {
+            kept.remove(name);
+        }
     }
     kept
 }
@@ -436,10 +440,16 @@ mod tests {
     }
 
     #[test]
-    fn fields_of_a_connection_are_not_kept() {
-        let headers =
-            fields(&[("connection", "close, X-Hop"), ("keep-alive", "timeout=5"), ("x-hop", "1"), ("etag", "a")]);
-        assert_eq!(without_connection(&headers).keys().collect::<Vec<_>>(), [ETAG]);
+    fn fields_of_a_connection_and_credentials_are_not_kept() {
+        let headers = fields(&[
+            ("connection", "close, X-Hop"),
+            ("keep-alive", "timeout=5"),
+            ("x-hop", "1"),
+            ("etag", "a"),
+            ("x-auth-token", "secret"),
+            ("authentication-info", "secret"),
+        ]);
+        assert_eq!(kept_fields(&headers).keys().collect::<Vec<_>>(), [ETAG]);
     }
 
     #[test]

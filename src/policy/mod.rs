@@ -15,6 +15,7 @@ pub mod proxy;
 pub mod redirect;
 pub mod resume;
 pub mod retry;
+pub mod sealed;
 pub mod status_text;
 pub mod user_agent;
 pub mod wildcard;

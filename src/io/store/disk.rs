@@ -1,9 +1,10 @@
 //! Answers on disk, as entries of a cache in npm's format that other programs may share. Only our own are touched.
 
 use std::collections::HashSet;
-use std::fs;
+use std::ffi::OsStr;
+use std::io::{self, Read};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -14,11 +15,14 @@ use tokio::task::spawn_blocking;
 
 use super::{Limits, Record, is_due};
 use crate::error::Kind;
-use crate::io::cacache::{self, Readers, milliseconds};
+use crate::io::cacache::{self, milliseconds};
+use crate::io::directory::{Directory, Temporary};
+use crate::io::trusted::Access;
 use crate::policy::bucket::Entry;
-use crate::policy::cache_key::{PREFIX, Secret};
+use crate::policy::cache_key::{OUTDATED, PREFIX, Secret};
 use crate::policy::freshness::Stored;
 use crate::policy::headers::text;
+use crate::policy::sealed;
 
 /// Of the keyed hashes in our keys. Readable by its owner only.
 const SECRET: &str = "socket-registry-http.secret";
@@ -34,10 +38,18 @@ pub struct Disk {
     directory: PathBuf,
     limits: Limits,
     secret: OnceLock<Option<Secret>>,
+    /// Opened once for many responses: the way there takes a call of the system for each name, and for each link.
+    root: Mutex<Option<Arc<Directory>>>,
     swept: Mutex<Option<SystemTime>>,
 }
 
-/// What stands in an entry beside its content.
+/// Beside the content in an entry. Names and values of header fields may be secrets under any name, so nothing of them is in the clear.
+#[derive(Debug, Deserialize, Serialize)]
+struct Sealed {
+    sealed: String,
+}
+
+/// The text that is sealed.
 #[derive(Debug, Deserialize, Serialize)]
 struct Metadata {
     /// Milliseconds since 1970.
@@ -54,7 +66,7 @@ struct Metadata {
 
 impl Disk {
     pub fn new(directory: PathBuf, limits: Limits) -> Self {
-        Self { directory, limits, secret: OnceLock::new(), swept: Mutex::default() }
+        Self { directory, limits, secret: OnceLock::new(), root: Mutex::default(), swept: Mutex::default() }
     }
 
     /// What the keys are made with, once the directory has been opened; `None` as well when it cannot be used.
@@ -69,21 +81,31 @@ impl Disk {
         let _ = spawn_blocking(open).await;
     }
 
+    /// Only from a file that nobody else can read, in a directory of this user.
     fn read_secret(&self) -> Option<Secret> {
-        fs::read(self.directory.join(SECRET)).ok()?.try_into().ok().map(Secret)
+        let file = Directory::open(&self.directory).ok()?.open_file(OsStr::new(SECRET), Access::Read).ok()?;
+        #[cfg(unix)]
+        if std::os::unix::fs::MetadataExt::mode(&file.metadata().ok()?) & 0o077 != 0 {
+            return None;
+        }
+        let mut secret = Vec::new();
+        file.take(64).read_to_end(&mut secret).ok()?;
+        secret.try_into().ok().map(Secret)
     }
 
-    /// Whoever comes first decides.
+    /// Whoever comes first decides. A file of this user that holds none is replaced; where the name is somebody else's, there is none.
     fn write_secret(&self) -> Option<Secret> {
-        let secret = random();
-        let file = cacache::temporary(&self.directory, Readers::Owner).ok()?;
-        fs::write(file.path(), secret.0).ok()?;
-        let path = self.directory.join(SECRET);
-        if fs::metadata(&path).is_ok_and(|metadata| metadata.len() != secret.0.len() as u64) {
-            // Not one of ours.
-            file.persist(&path).ok()?;
-        } else {
-            let _ = file.persist_noclobber(&path);
+        let directory = Directory::create_all(&self.directory).ok()?;
+        let temporaries = cacache::temporaries(&directory).ok()?;
+        let temporary = Temporary::with(&temporaries, &random().0).ok()?;
+        let name = OsStr::new(SECRET);
+        match directory.check(name) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let _ = temporary.persist_new(&directory, name);
+            }
+            // Another process may have written it meanwhile.
+            Ok(()) if self.read_secret().is_none() => temporary.persist(&directory, name).ok()?,
+            _ => {}
         }
         self.read_secret()
     }
@@ -93,14 +115,22 @@ impl Disk {
         spawn_blocking(move || self.read(&key)).await.ok()?
     }
 
+    fn root(&self) -> Option<Arc<Directory>> {
+        let mut root = self.root.lock().unwrap_or_else(PoisonError::into_inner);
+        if !root.as_ref().is_some_and(|root| root.is_current()) {
+            *root = Directory::open(&self.directory).ok().map(Arc::new);
+        }
+        root.clone()
+    }
+
     fn read(&self, key: &str) -> Option<Record> {
-        self.secret()?;
+        let secret = self.secret()?;
         let broken = || {
             let _ = cacache::remove(&self.directory, key);
         };
-        match cacache::get(&self.directory, key) {
+        match cacache::get_from(&*self.root()?, key) {
             Ok(Some(item)) => {
-                let record = item.entry.metadata.and_then(|metadata| record(&metadata, item.content));
+                let record = item.entry.metadata.and_then(|metadata| record(secret, key, &metadata, item.content));
                 if record.is_none() {
                     broken();
                 }
@@ -116,23 +146,23 @@ impl Disk {
     }
 
     pub async fn put(self: Arc<Self>, key: String, record: Record) {
-        if self.secret().is_none() {
-            return;
-        }
         let disk = self.clone();
         let write = move || {
-            let (metadata, content) = parts(&record);
+            let Some(secret) = disk.secret() else { return false };
+            let (metadata, content) = parts(secret, &key, &random_bytes(), &record);
             if content.len() as u64 > disk.limits.disk {
-                return;
+                return false;
             }
             // A full disk, or one that cannot be written to: the answer is not kept.
-            if cacache::put(&disk.directory, &key, &content, metadata, Readers::Owner).is_ok() {
+            if metadata.is_some() && cacache::put(&disk.directory, &key, &content, metadata).is_ok() {
                 let _ = cacache::compact(&disk.directory, &key, BUCKET_MAX);
             }
+            // The marker appears within the call. An error says that it is not this user's, and so says nothing.
+            let now = SystemTime::now();
+            is_due(&disk.swept, SWEEP_INTERVAL, now) && disk.takes_turn(now).unwrap_or(true)
         };
-        let _ = spawn_blocking(write).await;
-        if is_due(&self.swept, SWEEP_INTERVAL, SystemTime::now()) {
-            // Nobody waits for it.
+        if spawn_blocking(write).await.is_ok_and(|takes_turn| takes_turn) {
+            // Nobody waits for it. It only removes.
             spawn_blocking(move || self.sweep(SystemTime::now()));
         }
     }
@@ -158,21 +188,42 @@ impl Disk {
         spawn_blocking(clear).await.unwrap_or_default()
     }
 
-    /// Enforces the limits, unless another process has just done so.
+    /// Enforces the limits.
     fn sweep(&self, now: SystemTime) {
-        let marker = self.directory.join(SWEPT);
-        let last = fs::metadata(&marker).and_then(|metadata| metadata.modified()).ok();
-        if last.is_some_and(|last| now.duration_since(last).is_ok_and(|since| since < SWEEP_INTERVAL)) {
-            return;
-        }
-        let _ = fs::write(&marker, "");
-        let ours = cacache::list(&self.directory).filter(|entry| entry.key.starts_with(PREFIX));
-        let doomed = doomed(ours.map(|entry| (entry.key, entry.time, entry.size.unwrap_or(0))), self.limits, now);
+        let (mut ours, mut doomed) = (Vec::new(), HashSet::new());
+        let listed = cacache::each(&self.directory, |Entry { key, time, size, .. }| {
+            if key.starts_with(PREFIX) {
+                ours.push((key, time, size.unwrap_or(0)));
+            } else if key.starts_with(OUTDATED) {
+                doomed.insert(key);
+            }
+        });
+        doomed.extend(self::doomed(ours.into_iter(), self.limits, now));
+        // Parts that are not this user's are left alone.
+        drop(listed);
         if !doomed.is_empty() {
             let _ = cacache::clear(&self.directory, |entry| !doomed.contains(&entry.key));
         }
         // Answers that were replaced, for instance.
         cacache::sweep(&self.directory, now);
+    }
+
+    /// Whether no process has swept for long. The time of the marker is now.
+    fn takes_turn(&self, now: SystemTime) -> io::Result<bool> {
+        let directory = Directory::open(&self.directory)?;
+        let name = OsStr::new(SWEPT);
+        let marker = match directory.open_file(name, Access::ReadWrite) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => directory.create(name, Access::ReadWrite)?,
+            Err(error) => return Err(error),
+            Ok(marker) => {
+                let last = marker.metadata()?.modified()?;
+                if now.duration_since(last).is_ok_and(|since| since < SWEEP_INTERVAL) {
+                    return Ok(false);
+                }
+                marker
+            }
+        };
+        marker.set_modified(now).map(|()| true)
     }
 }
 
@@ -191,15 +242,19 @@ fn doomed(entries: impl Iterator<Item = (String, u64, u64)>, limits: Limits, now
 }
 
 pub fn random() -> Secret {
-    let mut bytes = [0; 32];
+    Secret(random_bytes())
+}
+
+fn random_bytes<const COUNT: usize>() -> [u8; COUNT] {
+    let mut bytes = [0; COUNT];
     if getrandom::fill(&mut bytes).is_err() {
         // A system without randomness: at least not the same for every process.
         bytes.fill_with(|| fastrand::u8(..));
     }
-    Secret(bytes)
+    bytes
 }
 
-fn parts(record: &Record) -> (Option<Box<RawValue>>, Bytes) {
+fn parts(secret: &Secret, key: &str, nonce: &sealed::Nonce, record: &Record) -> (Option<Box<RawValue>>, Bytes) {
     let (metadata, content) = match record {
         Record::Answer(stored) => {
             let headers = stored.headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect();
@@ -218,11 +273,13 @@ fn parts(record: &Record) -> (Option<Box<RawValue>>, Bytes) {
             (Metadata { time, varies, status: 0, status_text: String::new(), headers: Vec::new() }, Bytes::new())
         }
     };
-    (serde_json::value::to_raw_value(&metadata).ok(), content)
+    let sealed = serde_json::to_vec(&metadata).ok().map(|text| sealed::seal(secret, key, nonce, &text));
+    (sealed.and_then(|sealed| serde_json::value::to_raw_value(&Sealed { sealed }).ok()), content)
 }
 
-fn record(metadata: &RawValue, content: Vec<u8>) -> Option<Record> {
-    let metadata: Metadata = serde_json::from_str(metadata.get()).ok()?;
+fn record(secret: &Secret, key: &str, metadata: &RawValue, content: Vec<u8>) -> Option<Record> {
+    let Sealed { sealed } = serde_json::from_str(metadata.get()).ok()?;
+    let metadata: Metadata = serde_json::from_slice(&sealed::open(secret, key, &sealed)?).ok()?;
     if !metadata.varies.is_empty() {
         let names: Option<Vec<_>> =
             metadata.varies.iter().map(|name| HeaderName::from_bytes(name.as_bytes()).ok()).collect();
@@ -252,11 +309,13 @@ mod tests {
         Record::Answer(Arc::new(Stored::new(StatusCode::OK, "Fine".to_owned(), headers, body, time)))
     }
 
+    const SECRET_OF_ALL: Secret = Secret([7; 32]);
+
     #[test]
     fn an_answer_comes_back_as_it_was() {
-        let (metadata, content) = parts(&stored("body"));
+        let (metadata, content) = parts(&SECRET_OF_ALL, "k", &[0; 16], &stored("body"));
         let (Some(Record::Answer(back)), Record::Answer(before)) =
-            (record(&metadata.unwrap(), content.into()), stored("body"))
+            (record(&SECRET_OF_ALL, "k", &metadata.unwrap(), content.into()), stored("body"))
         else {
             panic!("not an answer")
         };
@@ -265,17 +324,43 @@ mod tests {
     }
 
     #[test]
-    fn metadata_of_others_is_no_answer() {
-        for text in [
-            "{}",
-            "[]",
-            "null",
-            "{\"time\":1,\"status\":404}",
-            "{\"time\":1,\"status\":200,\"headers\":[[\"a b\",\"c\"]]}",
-        ] {
-            let metadata = RawValue::from_string(text.to_owned()).unwrap();
-            assert!(record(&metadata, Vec::new()).is_none(), "{text}");
+    fn nothing_of_an_answer_is_readable_beside_its_body() {
+        let varies = Record::Varies([HeaderName::from_static("x-varies")].into());
+        for each in [stored("body"), varies] {
+            let (metadata, _) = parts(&SECRET_OF_ALL, "k", &[0; 16], &each);
+            let metadata = metadata.unwrap();
+            assert!(metadata.get().starts_with("{\"sealed\":\""), "{metadata}");
+            for part in ["link", "Fine", "time", "status", "varies"] {
+                assert!(!metadata.get()[12..].contains(part), "{metadata}");
+            }
         }
+    }
+
+    #[test]
+    fn metadata_of_others_is_no_answer() {
+        for text in ["{}", "[]", "null", "{\"time\":1,\"status\":200}", "{\"sealed\":\"AAAA\"}"] {
+            let metadata = RawValue::from_string(text.to_owned()).unwrap();
+            assert!(record(&SECRET_OF_ALL, "k", &metadata, Vec::new()).is_none(), "{text}");
+        }
+        for text in
+            ["{}", "null", "{\"time\":1,\"status\":404}", "{\"time\":1,\"status\":200,\"headers\":[[\"a b\",\"c\"]]}"]
+        {
+            let sealed = sealed::seal(&SECRET_OF_ALL, "k", &[0; 16], text.as_bytes());
+            let metadata = serde_json::value::to_raw_value(&Sealed { sealed }).unwrap();
+            assert!(record(&SECRET_OF_ALL, "k", &metadata, Vec::new()).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn entries_of_the_format_before_are_swept() {
+        let directory = tempfile::tempdir().unwrap();
+        let keys = ["socket-registry:http:1:GET:https://a.test/?q=1#0", "of others"];
+        for key in keys {
+            cacache::put(directory.path(), key, b"x", None).unwrap();
+        }
+        Disk::new(directory.path().to_owned(), Limits::default()).sweep(SystemTime::now());
+        let found = keys.map(|key| cacache::get(directory.path(), key).unwrap().is_some());
+        assert_eq!(found, [false, true]);
     }
 
     #[test]
@@ -301,7 +386,7 @@ mod tests {
             threads.into_iter().map(|thread| thread.join().unwrap()).collect()
         });
         assert!(secrets[0].is_some() && secrets.iter().all(|secret| *secret == secrets[0]));
-        fs::write(directory.path().join(SECRET), "short").unwrap();
+        std::fs::write(directory.path().join(SECRET), "short").unwrap();
         assert!(open().is_some());
     }
 }
