@@ -3,11 +3,13 @@
 pub mod address;
 pub mod bucket;
 pub mod cache_key;
+pub mod certificate;
 pub mod checksum_file;
 pub mod error_message;
 pub mod freshness;
 pub mod headers;
 pub mod holder;
+pub mod host_name;
 pub mod integrity;
 pub mod patience;
 pub mod proxy;
