@@ -7,18 +7,23 @@ mod pem;
 mod roots;
 mod verifier;
 
+use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::Arc;
+use std::io::{Write, stderr};
+use std::process;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
+use url::Url;
 
 use crate::error::{Error, Kind, Result};
 use crate::io::tls::roots::Roots;
 use crate::io::tls::verifier::Verifier;
 use crate::options::Tls;
+use crate::policy::node_debug;
 
 pub use crate::io::tls::verifier::Distrust;
 
@@ -30,13 +35,41 @@ pub fn client_config(options: &Tls) -> Result<ClientConfig> {
         .with_safe_default_protocol_versions()
         .map_err(|error| failed(&error))?;
     let verifier: Arc<dyn ServerCertVerifier> = if options.verify {
-        Arc::new(Verifier::new(Roots::of(options), &provider))
+        let roots = Roots::of(options);
+        if options.explain {
+            roots.complaints.iter().for_each(|complaint| say(complaint));
+        }
+        Arc::new(Verifier::new(roots, &provider))
     } else {
         Arc::new(Unverified(provider))
     };
     let mut config = builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth();
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(config)
+}
+
+/// A line on the standard error as by `util.debuglog` of Node.js, once for the process.
+fn say(complaint: &str) {
+    static SAID: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    let mut said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
+    if said.insert(complaint.to_owned()) {
+        let section = node_debug::SECTION.to_uppercase();
+        // Nobody listens where it fails.
+        let _ = writeln!(stderr(), "{section} {}: trust: {complaint}", process::id());
+    }
+}
+
+/// The name of a server in a handshake. Not all hosts have one: TLS knows addresses and DNS names.
+pub fn check_host(url: &Url) -> Result<()> {
+    let Some(name) = url.domain().filter(|_| url.scheme() == "https") else { return Ok(()) };
+    if ServerName::try_from(name).is_ok() {
+        return Ok(());
+    }
+    let message = format!(
+        "the host {name:?} is not a DNS name, and no certificate can be for it: labels have 1 to 63 letters, digits, \
+         hyphens and underscores, and do not end in a hyphen"
+    );
+    Err(Error::new(Kind::Certificate, message).with_code("ERR_TLS_INVALID_HOST").with_url(url))
 }
 
 /// Takes any certificate, as Node does under `NODE_TLS_REJECT_UNAUTHORIZED=0`.

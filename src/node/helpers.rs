@@ -17,7 +17,7 @@ use crate::io::decode::decode;
 use crate::node::abort::Abort;
 use crate::node::arguments::{count, platform, string, url, wrong_type, wrong_value};
 use crate::node::bridge::{Failure, Thrown, handle, promise, property};
-use crate::node::environment::Environment;
+use crate::node::environment::{Environment, warn_if_unverified};
 use crate::node::options::{Call, Defaults, request_options};
 use crate::node::response::{Head, buffer, complete, header_object};
 use crate::operation::blocking;
@@ -62,6 +62,7 @@ pub fn fetch_checksum_file<'env>(
         let shown = redacted_text(url.as_str());
         let (options, Call { signal, .. }) = request_options(env, options, Defaults::default(), &thrown)?;
         let options = RequestOptions { method: Method::GET, body: None, stream: false, ..options };
+        warn_if_unverified(env, &url, &options.network.tls)?;
         let abort = Abort::listen(env, signal)?;
         let cancel = abort.token.clone();
         let operation = async move {

@@ -11,6 +11,7 @@ pub mod headers;
 pub mod holder;
 pub mod host_name;
 pub mod integrity;
+pub mod node_debug;
 pub mod patience;
 pub mod proxy;
 pub mod redirect;
