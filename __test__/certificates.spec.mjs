@@ -11,6 +11,7 @@ import { Worker } from 'node:worker_threads'
 import { httpDownload, httpGetText } from '@socketsecurity/registry'
 import { foundAuthority, whyNoAuthority } from './origins/authority.mjs'
 import './origins/no-proxy.mjs'
+import './origins/no-trust.mjs'
 import { rejection, temporaryDirectory } from './support.mjs'
 
 const VARIABLES = ['NODE_EXTRA_CA_CERTS', 'SSL_CERT_FILE', 'SSL_CERT_DIR']

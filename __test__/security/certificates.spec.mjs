@@ -20,6 +20,7 @@ import {
   unknownCritical,
 } from '../origins/certificates.mjs'
 import '../origins/no-proxy.mjs'
+import '../origins/no-trust.mjs'
 
 /** Codes of docs/errors.md. Node has `UNSPECIFIED` for all other reasons. */
 const DOCUMENTED = new Set([

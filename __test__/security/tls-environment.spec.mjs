@@ -10,6 +10,7 @@ import { after, before, describe, test } from 'node:test'
 import { httpDownload, httpGetText } from '@socketsecurity/registry'
 import { authority, certificate } from '../origins/certificates.mjs'
 import '../origins/no-proxy.mjs'
+import '../origins/no-trust.mjs'
 import { rejection, temporaryDirectory } from '../support.mjs'
 
 const WARNING =

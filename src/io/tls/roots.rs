@@ -80,10 +80,11 @@ impl Roots {
             let source = if options.ca.len() == 1 { "`ca`".to_owned() } else { format!("`ca[{index}]`") };
             bundle.add(pem::read(pem.as_bytes(), &source));
         }
-        for file in &options.files {
+        // Variables often name what is the system's own, which is read when it is needed.
+        for file in options.files.iter().filter(|file| system_file() != Some(file.as_path())) {
             bundle.add(read_file(file));
         }
-        for directory in &options.directories {
+        for directory in options.directories.iter().filter(|path| !system_paths().contains(&path.as_path())) {
             bundle.add(read_directory(directory));
         }
         Self::new(bundle.certificates.into_iter().map(Arc::new), bundle.complaints)
@@ -179,29 +180,40 @@ fn system_directories() -> &'static [Arc<Certificate>] {
     READ.get_or_init(|| {
         let bundle = system_bundle();
         let known: HashSet<_> = bundle.iter().map(|each| &each.der).collect();
-        let more = read_system_directories().into_iter().filter(|each| !known.contains(&each.der));
+        let found = system_paths().into_iter().flat_map(|path| read_directory(path).certificates);
+        let more = found.filter(|each| !known.contains(&each.der));
         bundle.iter().cloned().chain(more.map(Arc::new)).collect()
     })
 }
 
 #[cfg(all(unix, not(target_os = "macos")))]
-fn read_system_bundle() -> Vec<Certificate> {
-    let path = BUNDLES.iter().map(Path::new).find(|path| path.exists());
-    path.map(|path| read_file(path).certificates).unwrap_or_default()
+fn system_file() -> Option<&'static Path> {
+    BUNDLES.iter().map(Path::new).find(|path| path.exists())
 }
 
 #[cfg(all(unix, not(target_os = "macos")))]
-fn read_system_directories() -> Vec<Certificate> {
-    openssl_probe::candidate_cert_dirs().flat_map(|directory| read_directory(directory).certificates).collect()
+fn system_paths() -> Vec<&'static Path> {
+    openssl_probe::candidate_cert_dirs().collect()
 }
 
 #[cfg(not(all(unix, not(target_os = "macos"))))]
-fn read_system_directories() -> Vec<Certificate> {
+fn system_file() -> Option<&'static Path> {
+    None
+}
+
+#[cfg(not(all(unix, not(target_os = "macos"))))]
+fn system_paths() -> Vec<&'static Path> {
     Vec::new()
 }
 
-#[cfg(not(all(unix, not(target_os = "macos"))))]
 fn read_system_bundle() -> Vec<Certificate> {
-    let found = rustls_native_certs::load_native_certs().certs;
-    found.iter().filter_map(|der| Certificate::parse(der)).collect()
+    #[cfg(any(not(unix), target_os = "macos"))]
+    {
+        let found = rustls_native_certs::load_native_certs().certs;
+        found.iter().filter_map(|der| Certificate::parse(der)).collect()
+    }
+    #[cfg(all(unix, not(target_os = "macos")))]
+    {
+        system_file().map(|path| read_file(path).certificates).unwrap_or_default()
+    }
 }
