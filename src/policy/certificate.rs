@@ -700,20 +700,57 @@ mod tests {
         assert!(!keeps_name_constraints(&[&leaf, &odd], &Host::Address([10, 0, 0, 1].into())));
     }
 
+    /// With all extensions that are read.
+    const EVERYTHING: &str = "\
+        MIICcDCCAdmgAwIBAgIDAQACMA0GCSqGSIb3DQEBCwUAMBExDzANBgNVBAMMBmEudGVzdDAiGA8yMDI2MTEyNDE5MDE1MVoYDzIw \
+        MjYxMTI2MTkwMTUxWjARMQ8wDQYDVQQDDAZhLnRlc3QwgZ8wDQYJKoZIhvcNAQEBBQADgY0AMIGJAoGBALudlVWO+3bKpk9MKRu5 \
+        gsTjVNk2gR1qqAcMlVyaXrDegOtl6kIj2edFCGNFxFlTEl96elnEjiVq2ABsiCeYsMFv81rPfkD8o11p//+D4eM9m35ZO67BrK9r \
+        RRzSa+/XOd2kjyv9n7nyYWVAHoqlDHcsawa5n74zfsIPbrDZxGMdAgMBAAGjgdEwgc4wHAYDVR0RBBUwE4IGYi50ZXN0hwQKAAAB \
+        gQNhQGIwDgYDVR0PAQH/BAQDAgCEMBMGA1UdJQQMMAoGCCsGAQUFBwMBMBIGA1UdEwEB/wQIMAYBAf8CAQMwIgYDVR0eAQH/BBgw \
+        FqAUMAaCBHRlc3QwCocICgAAAP8AAAAwHQYDVR0OBBYEFBH2rY7FKimEq6r9fDtRZQN4XCByMB8GA1UdIwQYMBaAFBH2rY7FKimE \
+        q6r9fDtRZQN4XCByMBEGCWCGSAGG+EIBAQQEAwIAQDANBgkqhkiG9w0BAQsFAAOBgQAt+KdBz0QDgdcGniPp8TzEy0+U5Qu7+b8y \
+        ktK8wEbTqH82rB7gUuLoa2y+hTjXlzi1dQyFxhMlU37lsZN+NFFTRa5pXScmjcxG1JiNMS2FfU00UWqW/UgBBYy2M2g29mOGi0zY \
+        EvfbSYz23bIAPQabfZVKvO9uhQPl10nbJK29VQ==";
+
+    fn everything() -> Vec<u8> {
+        let text: String = EVERYTHING.split_whitespace().collect();
+        base64::Engine::decode(&base64::engine::general_purpose::STANDARD, text).unwrap()
+    }
+
+    #[test]
+    fn all_that_is_asked_for_is_read() {
+        let certificate = Certificate::parse(&everything()).unwrap();
+        let names = certificate.names().unwrap();
+        assert_eq!((names.common, names.dns), (vec!["a.test".to_owned()], vec!["b.test".to_owned()]));
+        assert_eq!(names.addresses, [IpAddr::from([10, 0, 0, 1])]);
+        assert_eq!((certificate.authority, certificate.path_length), (Some(true), Some(3)));
+        assert_eq!((certificate.server_auth, certificate.netscape_server), (Some(true), Some(true)));
+        assert!(certificate.may_sign() && certificate.serves() && certificate.is_self_signed());
+        assert!(certificate.has_weak_key() && !certificate.has_unknown_critical);
+        assert_eq!(certificate.shown(), "CN=a.test");
+        let host = |name: &str| Host::Name(name.to_owned());
+        assert!(keeps_name_constraints(&[&certificate, &certificate], &host("b.test")));
+        assert!(!keeps_name_constraints(&[&certificate, &certificate], &host("b.example")));
+    }
+
     #[test]
     fn no_bytes_make_it_panic() {
-        let mut state = 1_u32;
-        let mut next = || {
-            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            state.to_be_bytes()[0]
-        };
-        for length in 0..600 {
-            let mut bytes: Vec<u8> = (0..length).map(|_| next()).collect();
-            assert_eq!(Certificate::parse(&bytes), None);
-            if let Some(first) = bytes.first_mut() {
-                *first = 0x30;
+        let whole = everything();
+        let mut parsed = 0;
+        for at in 0..whole.len() {
+            for value in [0, 1, 0x30, 0x7f, 0x80, 0xff, whole[at] ^ 1, whole[at].wrapping_add(1)] {
+                let mut bytes = whole.clone();
+                bytes[at] = value;
+                let _ = Certificate::parse_trusted(&bytes);
+                let Some(certificate) = Certificate::parse(&bytes) else { continue };
+                let _ = (certificate.names(), certificate.has_weak_key(), certificate.shown());
+                let chain = [&certificate, &certificate, &certificate];
+                let _ = problem_of_chain(&chain, NOW, false);
+                let _ = keeps_name_constraints(&chain, &Host::Address([10, 0, 0, 1].into()));
+                parsed += 1;
             }
-            assert_eq!(Certificate::parse_trusted(&bytes), None);
+            assert_eq!(Certificate::parse(&whole[..at]), None);
         }
+        assert!(parsed > whole.len(), "{parsed}");
     }
 }
