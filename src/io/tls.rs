@@ -110,3 +110,39 @@ impl ServerCertVerifier for Unverified {
         self.0.signature_verification_algorithms.supported_schemes()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rustls::NamedGroup;
+
+    use super::*;
+
+    #[test]
+    fn the_key_exchange_holds_against_quantum_computers_and_no_provider_is_installed() {
+        for verify in [true, false] {
+            let config = client_config(&Tls { verify, ..Tls::default() }).unwrap();
+            let groups: Vec<_> = config.crypto_provider().kx_groups.iter().map(|group| group.name()).collect();
+            assert_eq!(groups.first(), Some(&NamedGroup::X25519MLKEM768));
+            assert!(groups.contains(&NamedGroup::X25519) && groups.contains(&NamedGroup::secp256r1));
+        }
+        assert!(CryptoProvider::get_default().is_none());
+    }
+
+    #[test]
+    fn only_secure_urls_need_hosts_that_certificates_can_name() {
+        for (url, expected) in [
+            ("https://a.test/", true),
+            ("https://a_b.test/", true),
+            ("https://a.test./", true),
+            ("https://[::1]/", true),
+            ("https://127.0.0.1/", true),
+            ("https://m\u{fc}ller.test/", true),
+            ("http://a-.test/", true),
+            ("https://a-.test/", false),
+            ("https://a..test/", false),
+            ("https://a+b.test/", false),
+        ] {
+            assert_eq!(check_host(&Url::parse(url).unwrap()).is_ok(), expected, "{url}");
+        }
+    }
+}
