@@ -63,7 +63,9 @@ const timeOf = (days) => {
   return tlv(0x18, Buffer.from(`${digits}Z`))
 }
 
-const addressOf = (text) => Buffer.from(text.split('.').map(Number))
+const addressOf = (text) =>
+  // The only one of IPv6 that is needed.
+  Buffer.from(text === '::1' ? [...Array(15).fill(0), 1] : text.split('.').map(Number))
 
 const generalName = (text) => {
   const [kind, ...rest] = text.split(':')

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer as createHttpServer } from 'node:http'
 import { createServer, get } from 'node:https'
-import { connect } from 'node:net'
+import { connect, isIP } from 'node:net'
 import { after, before, describe, test } from 'node:test'
 import { checkServerIdentity } from 'node:tls'
 import { httpGetText } from '@socketsecurity/registry'
@@ -411,6 +411,16 @@ const CASES = {
     ca: [root],
     host: '127.0.0.1',
   },
+  'an IPv6 address': { ...leaf({ extensions: { subjectAltName: ['IP:::1'] } }), host: '::1' },
+  'an IPv6 address that is not listed': { ...leaf(), host: '::1' },
+  'a name with a final dot, and the host has none': {
+    ...leaf({ extensions: { subjectAltName: ['DNS:a.test.'] } }),
+    host: 'a.test',
+  },
+  'a host with a final dot': {
+    ...leaf({ extensions: { subjectAltName: ['DNS:a.test'] } }),
+    host: 'a.test.',
+  },
   'another name': leaf({ extensions: { subjectAltName: ['DNS:elsewhere.test'] } }),
   'a name in capitals': leaf({ extensions: { subjectAltName: ['DNS:LOCALHOST'] } }),
   'a name with a wildcard for all': leaf({ extensions: { subjectAltName: ['DNS:*'] } }),
@@ -481,7 +491,7 @@ function refusalOfNode(port, host, ca) {
   return new Promise((resolve) => {
     const options = { host: '127.0.0.1', port, ca, agent: false, headers: { host } }
     // As it would be for the URL: no name is sent for an address.
-    options.servername = host === '127.0.0.1' ? '' : host
+    options.servername = isIP(host) ? '' : host
     options.checkServerIdentity = (_, shown) => checkServerIdentity(host, shown)
     get(options, (response) => response.resume().on('end', () => resolve(undefined))).on(
       'error',
@@ -495,7 +505,7 @@ describe('certificates as Node judges them', () => {
   const verdicts = { accepted: 0, refused: 0 }
   // Whatever the host: the way to a server here.
   const proxy = createHttpServer().on('connect', (request, socket) => {
-    const target = connect(request.url.split(':')[1], '127.0.0.1', () => {
+    const target = connect(request.url.split(':').at(-1), '127.0.0.1', () => {
       socket.write('HTTP/1.1 200 OK\r\n\r\n')
       socket.pipe(target).pipe(socket)
     })
@@ -536,9 +546,9 @@ describe('certificates as Node judges them', () => {
       const { port } = server.address()
       const trust = ca.map(({ pem }) => pem)
       const node = await refusalOfNode(port, host, trust)
-      const call = httpGetText(`https://${host}:${port}`, {
+      const call = httpGetText(`https://${isIP(host) === 6 ? `[${host}]` : host}:${port}`, {
         ca: trust,
-        proxy: host.endsWith('.test') ? `http://127.0.0.1:${proxy.address().port}` : false,
+        proxy: /\.test\.?$|:/.test(host) ? `http://127.0.0.1:${proxy.address().port}` : false,
       })
       const error = await call.then(
         () => undefined,
