@@ -126,6 +126,14 @@ export function key(name) {
 }
 
 let serial = 1
+const numberOf = (serial) => tlv(0x02, Buffer.from([1, serial >> 8, serial & 255]))
+
+/** The authority key identifier by serial number and issuer. */
+export function authoritySerial(serial, issuer) {
+  const [, , ...number] = numberOf(serial)
+  const content = sequence(tlv(0xa1, tlv(0xa4, nameOf(issuer))), tlv(0x82, Buffer.from(number)))
+  return extension(EXTENSIONS.authorityKeyId, content, false)
+}
 
 /**
  * A certificate. Everything has a default: a leaf for localhost that signs itself.
@@ -158,7 +166,7 @@ export function certificate({
   serial += 1
   const signed = sequence(
     version === 3 ? tlv(0xa0, integer(2)) : Buffer.alloc(0),
-    tlv(0x02, Buffer.from([1, serial >> 8, serial & 255])),
+    numberOf(serial),
     identifier,
     nameOf(signer.name),
     sequence(timeOf(from), timeOf(until)),
@@ -175,6 +183,7 @@ export function certificate({
   return {
     name,
     keyName,
+    serial,
     der,
     pem: pemOf(der),
     key: pair.privateKey.export({ type: 'pkcs8', format: 'pem' }),

@@ -11,6 +11,7 @@ import { checkServerIdentity } from 'node:tls'
 import { httpGetText } from '@socketsecurity/registry'
 import {
   authority,
+  authoritySerial,
   certificate,
   keyIdOf,
   netscapeType,
@@ -158,6 +159,43 @@ const CASES = {
     leaf: authority({ extensions: names }),
     ca: [root],
   },
+
+  // Key identifiers.
+  'a leaf with the key identifier of its root': under(
+    { extensions: { subjectKeyId: keyIdOf('root') } },
+    { extensions: { authorityKeyId: keyIdOf('root') } },
+  ),
+  'a leaf with another key identifier': under(
+    { extensions: { subjectKeyId: keyIdOf('root') } },
+    { extensions: { authorityKeyId: keyIdOf('another') } },
+  ),
+  'a leaf with a key identifier, and the root has none': under(
+    {},
+    { extensions: { authorityKeyId: keyIdOf('another') } },
+  ),
+  'an intermediate authority with another key identifier': through(
+    { extensions: { subjectKeyId: keyIdOf('between') } },
+    { extensions: { authorityKeyId: keyIdOf('another') } },
+  ),
+  'a leaf with the serial number of its root': (() => {
+    const raw = [authoritySerial(root.serial, 'root')]
+    return { leaf: leafOf(root, { raw }), ca: [root] }
+  })(),
+  'a leaf with another serial number of its root': (() => {
+    const raw = [authoritySerial(root.serial + 1, 'root')]
+    return { leaf: leafOf(root, { raw }), ca: [root] }
+  })(),
+  'a leaf with another issuer of its root': (() => {
+    const raw = [authoritySerial(root.serial, 'another')]
+    return { leaf: leafOf(root, { raw }), ca: [root] }
+  })(),
+  'a leaf with CA:TRUE and another serial number of its root': (() => {
+    const raw = [authoritySerial(root.serial + 1, 'root')]
+    return {
+      leaf: leafOf(root, { raw, extensions: { basicConstraints: { ca: true } } }),
+      ca: [root],
+    }
+  })(),
 
   // Anchors that may not be ones.
   'a root without basic constraints': under({

@@ -8,9 +8,9 @@ use std::net::IpAddr;
 use x509_cert::der::asn1::{AnyRef, BitStringRef, UintRef};
 use x509_cert::der::flagset::FlagSet;
 use x509_cert::der::oid::{AssociatedOid, ObjectIdentifier};
-use x509_cert::der::{Class, Decode, Reader, SliceReader, Tag, Tagged};
+use x509_cert::der::{Class, Decode, Encode, Reader, SliceReader, Tag, Tagged};
 use x509_cert::ext::Extension;
-use x509_cert::ext::pkix::name::{DirectoryString, GeneralName};
+use x509_cert::ext::pkix::name::{DirectoryString, GeneralName, GeneralNames};
 use x509_cert::ext::pkix::{
     AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, KeyUsages, NameConstraints, SubjectAltName,
     SubjectKeyIdentifier,
@@ -162,6 +162,11 @@ pub struct Certificate {
     has_unknown_critical: bool,
     key_id: Option<Vec<u8>>,
     issuer_key_id: Option<Vec<u8>>,
+    /// Without leading zeros.
+    serial: Vec<u8>,
+    /// Serial number and issuer of the issuer's certificate, where the authority key identifier has them.
+    issuer_serial: Option<Vec<u8>>,
+    issuer_issuer: Option<Vec<u8>>,
     alternative_names: Option<Vec<u8>>,
     name_constraints: Option<Vec<u8>>,
 }
@@ -180,7 +185,7 @@ impl Certificate {
         let mut reader = SliceReader::new(content.value()).ok()?;
         let version =
             if is_context(&reader, 0) { u8::from_der(AnyRef::decode(&mut reader).ok()?.value()).ok()? } else { 0 };
-        reader.tlv_bytes().ok()?; // serial number
+        let serial = without_zeros(AnyRef::from_der(reader.tlv_bytes().ok()?).ok()?.value());
         let is_same_algorithm = reader.tlv_bytes().ok()? == algorithm;
         let issuer = reader.tlv_bytes().ok()?.to_vec();
         let validity = AnyRef::from_der(reader.tlv_bytes().ok()?).ok()?;
@@ -210,6 +215,8 @@ impl Certificate {
             }
             None => None,
         };
+        let authority_key = decoded::<AuthorityKeyIdentifier>(find(AuthorityKeyIdentifier::OID));
+        let authority_key = authority_key.flatten().unwrap_or_default();
         Some(Self {
             der: der.to_vec(),
             signed: signed.to_vec(),
@@ -228,14 +235,14 @@ impl Certificate {
             server_auth: purposes.map(|each| each.0.contains(&SERVER_AUTH)),
             netscape_server: netscape,
             has_unknown_critical: extensions.iter().any(|each| each.critical && !KNOWN.contains(&each.extn_id)),
-            // For finding an issuer, which its signature proves.
+            // Identifiers of keys tell issuers of one name apart; the signature proves the right one.
             key_id: decoded::<SubjectKeyIdentifier>(find(SubjectKeyIdentifier::OID))
                 .flatten()
                 .map(|each| each.0.as_bytes().to_vec()),
-            issuer_key_id: decoded::<AuthorityKeyIdentifier>(find(AuthorityKeyIdentifier::OID))
-                .flatten()
-                .and_then(|each| each.key_identifier)
-                .map(|each| each.as_bytes().to_vec()),
+            issuer_key_id: authority_key.key_identifier.map(|each| each.as_bytes().to_vec()),
+            serial,
+            issuer_serial: authority_key.authority_cert_serial_number.map(|each| without_zeros(each.as_bytes())),
+            issuer_issuer: authority_key.authority_cert_issuer.and_then(directory_name),
             alternative_names: find(SubjectAltName::OID).map(<[u8]>::to_vec),
             name_constraints: find(NameConstraints::OID).map(<[u8]>::to_vec),
         })
@@ -284,7 +291,9 @@ impl Certificate {
             (Some(expected), Some(id)) => expected == id,
             _ => true,
         };
-        self.issuer == issuer.subject && is_key
+        let is_serial = self.issuer_serial.as_ref().is_none_or(|serial| *serial == issuer.serial);
+        let is_issuer = self.issuer_issuer.as_ref().is_none_or(|name| *name == issuer.issuer);
+        self.issuer == issuer.subject && is_key && is_serial && is_issuer
     }
 
     /// Whether the key usage, if there is one, lets it sign certificates.
@@ -490,6 +499,17 @@ fn decoded<'a, T: Decode<'a>>(der: Option<&'a [u8]>) -> Option<Option<T>> {
     der.map(|der| T::from_der(der).ok()).map_or(Some(None), |found| found.map(Some))
 }
 
+fn without_zeros(number: &[u8]) -> Vec<u8> {
+    number.iter().copied().skip_while(|&byte| byte == 0).collect()
+}
+
+fn directory_name(names: GeneralNames) -> Option<Vec<u8>> {
+    names.into_iter().find_map(|name| match name {
+        GeneralName::DirectoryName(name) => name.to_der().ok(),
+        _ => None,
+    })
+}
+
 fn common_names(subject: &[u8]) -> Option<Vec<String>> {
     let name = Name::from_der(subject).ok()?;
     let values = name.iter().filter(|each| each.oid == COMMON_NAME);
@@ -520,7 +540,6 @@ fn shown(name: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use x509_cert::der::Encode;
     use x509_cert::der::asn1::{Ia5String, OctetString};
     use x509_cert::ext::pkix::constraints::name::GeneralSubtree;
 
@@ -550,6 +569,9 @@ mod tests {
             has_unknown_critical: false,
             key_id: None,
             issuer_key_id: None,
+            serial: Vec::new(),
+            issuer_serial: None,
+            issuer_issuer: None,
             alternative_names: None,
             name_constraints: None,
         }
@@ -637,6 +659,11 @@ mod tests {
         assert!(leaf.may_be_issued_by(&root(None)));
         assert!(!leaf.may_be_issued_by(&root(Some(vec![2]))));
         assert!(!leaf.may_be_issued_by(&authority("another", "another")));
+        let by_serial = Certificate { issuer_serial: Some(vec![7]), issuer_issuer: Some("top".into()), ..leaf.clone() };
+        let numbered = |serial, issuer| Certificate { serial: vec![serial], ..authority("root", issuer) };
+        assert!(by_serial.may_be_issued_by(&numbered(7, "top")));
+        assert!(!by_serial.may_be_issued_by(&numbered(8, "top")));
+        assert!(!by_serial.may_be_issued_by(&numbered(7, "root")));
         let foreign = Certificate { key_id: Some(vec![1]), issuer_key_id: Some(vec![2]), ..authority("root", "root") };
         assert!(!foreign.is_self_signed());
     }

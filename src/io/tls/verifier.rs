@@ -188,6 +188,10 @@ impl Verifier {
             path.intermediate_certificates().map(|each| Certificate::parse(&each.der())).collect();
         let intermediates = intermediates.ok_or_else(|| refusal(Reason::Malformed))?;
         let chain: Vec<_> = [&server.leaf].into_iter().chain(&intermediates).chain(anchor).collect();
+        // OpenSSL looks at key identifiers when it looks for issuers, webpki does not.
+        if let Some(at) = chain.windows(2).position(|pair| !pair[0].may_be_issued_by(pair[1])) {
+            return Err(Distrust::new(Problem { reason: Reason::UnknownIssuerOfChain, at }, &chain));
+        }
         if let Some(problem) = problem_of_chain(&chain, server.now.as_secs(), anchor.is_none()) {
             return Err(Distrust::new(problem, &chain));
         }
