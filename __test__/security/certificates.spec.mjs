@@ -289,6 +289,16 @@ const CASES = {
   'a leaf for clients': leaf({ extensions: { extKeyUsage: ['client'] } }),
   'a leaf for any purpose': leaf({ extensions: { extKeyUsage: ['any'] } }),
   'a leaf that may sign in handshakes': leaf({ extensions: { keyUsage: ['signature'] } }),
+  'a leaf that may encipher only': leaf({ extensions: { keyUsage: ['encipherment'] } }),
+  'a leaf with an RSA key that may encipher only': leaf({
+    key: 'rsa of the leaf',
+    extensions: { keyUsage: ['encipherment'] },
+  }),
+  'a leaf with an RSA key that may encipher only, by TLS 1.2': {
+    ...leaf({ key: 'rsa of the leaf', extensions: { keyUsage: ['encipherment'] } }),
+    version: 'TLSv1.2',
+  },
+  'a leaf that may agree on keys only': leaf({ extensions: { keyUsage: ['agreement'] } }),
   'a leaf that may sign certificates only': leaf({ extensions: { keyUsage: ['certSign'] } }),
   'a leaf that may sign data only': leaf({ extensions: { keyUsage: ['repudiation'] } }),
   'a leaf of Netscape for servers': leaf({ raw: [netscapeType(0x40)] }),
