@@ -410,7 +410,7 @@ export interface HttpClientOptions {
    *
    * @default none
    */
-  ca?: string | readonly string[] | undefined
+  ca?: string | Uint8Array | readonly (string | Uint8Array)[] | undefined
   /**
    * URL of a proxy, with user and password if it needs them (`http`, `https`, `socks4`, `socks5`); `false`: none.
    *
@@ -569,7 +569,7 @@ export interface HttpDownloadOptions {
    *
    * @default none
    */
-  ca?: string | readonly string[] | undefined
+  ca?: string | Uint8Array | readonly (string | Uint8Array)[] | undefined
   /**
    * URL of a proxy, with user and password if it needs them (`http`, `https`, `socks4`, `socks5`); `false`: none.
    *
@@ -747,7 +747,7 @@ export interface HttpRequestOptions {
    *
    * @default none
    */
-  ca?: string | readonly string[] | undefined
+  ca?: string | Uint8Array | readonly (string | Uint8Array)[] | undefined
   /**
    * URL of a proxy, with user and password if it needs them (`http`, `https`, `socks4`, `socks5`); `false`: none.
    *

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
 import { createServer as createHttpServer } from 'node:http'
 import { createServer } from 'node:https'
 import { join } from 'node:path'
@@ -10,6 +11,7 @@ import { Worker } from 'node:worker_threads'
 import { httpDownload, httpGetText } from '@socketsecurity/registry'
 import { foundAuthority, whyNoAuthority } from './origins/authority.mjs'
 import './origins/no-proxy.mjs'
+import './origins/no-trust.mjs'
 import { rejection, temporaryDirectory } from './support.mjs'
 
 const VARIABLES = ['NODE_EXTRA_CA_CERTS', 'SSL_CERT_FILE', 'SSL_CERT_DIR']
@@ -145,17 +147,100 @@ describe('certificates', { skip: whyNoAuthority() }, () => {
     assert.equal((await rejection(httpGetText(trusted, { ca: own.cert }))).retryable, false)
   })
 
-  for (const ca of [
-    '',
-    'nonsense',
-    ['-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----'],
-    [1],
-    5,
-  ]) {
+  for (const ca of [[1], 5, {}, [null], new ArrayBuffer(1)]) {
     test(`ca ${JSON.stringify(ca)} is refused`, async () => {
       const error = await rejection(httpGetText(trusted, { ca }))
       assert.equal(error.name, 'TypeError')
       assert.match(error.message, /"options\.ca"/)
     })
   }
+
+  describe('PEM', () => {
+    const broken = '-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n'
+    const forms = {
+      'with a byte order mark': (pem) => `\ufeff${pem}`,
+      'with CRLF': (pem) => pem.replaceAll('\n', '\r\n'),
+      'with CR': (pem) => pem.replaceAll('\n', '\r'),
+      'in one line': (pem) => pem.replace(/(?<=[^-])\n(?=[^-])/g, ''),
+      'with comments': (pem) => `# müller\nSubject: CN = Spec CA\n${pem}the end\n`,
+      'with spaces': (pem) => pem.replaceAll('\n', ' \n  '),
+      'with the label X509': (pem) => pem.replaceAll(' CERTIFICATE', ' X509 CERTIFICATE'),
+      'with the label TRUSTED': (pem) => pem.replaceAll(' CERTIFICATE', ' TRUSTED CERTIFICATE'),
+      'behind a broken certificate': (pem) => broken + pem,
+      'behind half a certificate': (pem) => `${pem.slice(0, 200)}\n${pem}`,
+      'before a broken certificate': (pem) => pem + broken,
+      'behind a key': (pem) => own.key + pem,
+      'without a final line end': (pem) => pem.trimEnd(),
+    }
+    for (const [name, form] of Object.entries(forms)) {
+      test(`${name} is trusted, whichever way it comes`, async (t) => {
+        const pem = form(authority.pem)
+        for (const ca of [
+          pem,
+          [pem],
+          Buffer.from(pem),
+          new Uint8Array(Buffer.from(pem)),
+          [Buffer.from(pem)],
+        ]) {
+          assert.equal(await httpGetText(trusted, { ca }), 'ok')
+        }
+        const path = join(directory, 'form.pem')
+        writeFileSync(path, pem)
+        for (const variable of ['NODE_EXTRA_CA_CERTS', 'SSL_CERT_FILE']) {
+          await rejection(httpGetText(trusted))
+          process.env[variable] = path
+          t.after(() => delete process.env[variable])
+          // Another timeout, another pool of connections: the file has changed since.
+          const connectTimeout = 10_000 + Object.keys(forms).indexOf(name)
+          assert.equal(await httpGetText(trusted, { connectTimeout }), 'ok', variable)
+          delete process.env[variable]
+        }
+      })
+    }
+
+    const useless = {
+      'broken certificate': [broken, /certificate 1 of `ca` is broken/],
+      'text without one': ['nonsense', /`ca` has no certificates in PEM/],
+      'certificate that has no end': [broken.slice(0, 40), /certificate 1 of `ca` has no end/],
+      'list of both': [
+        ['nonsense', broken],
+        /`ca\[0\]` has no certificates in PEM, certificate 1 of `ca\[1\]` is broken/,
+      ],
+    }
+    for (const [name, [ca, pattern]] of Object.entries(useless)) {
+      test(`a ${name} harms nobody, and is named where trust is missing`, async (t) => {
+        const error = await rejection(httpGetText(trusted, { ca }))
+        assert.equal(error.code, 'UNABLE_TO_VERIFY_LEAF_SIGNATURE')
+        assert.match(error.message, pattern)
+        assert.equal(await httpGetText(trusted, { ca: [authority.pem, ca].flat() }), 'ok')
+        const server = createHttpServer((_, response) => response.end('plain')).listen(
+          0,
+          '127.0.0.1',
+        )
+        await once(server, 'listening')
+        t.after(() => server.close())
+        assert.equal(
+          await httpGetText(`http://127.0.0.1:${server.address().port}`, { ca }),
+          'plain',
+        )
+      })
+    }
+
+    for (const ca of ['', [], [''], ' \n', Buffer.alloc(0)]) {
+      test(`${JSON.stringify(ca)} is nothing`, async () => {
+        const error = await rejection(httpGetText(trusted, { ca }))
+        assert.equal(error.code, 'UNABLE_TO_VERIFY_LEAF_SIGNATURE')
+        assert.doesNotMatch(error.message, /not used/)
+      })
+    }
+
+    test('files that cannot be read are named where trust is missing', async (t) => {
+      const missing = join(directory, 'missing.pem')
+      setVariable(t, 'NODE_EXTRA_CA_CERTS', missing)
+      setVariable(t, 'SSL_CERT_DIR', join(directory, 'nowhere'))
+      const { message } = await rejection(httpGetText(trusted))
+      assert.ok(message.includes(`${missing} cannot be read`), message)
+      assert.ok(message.includes(`${join(directory, 'nowhere')} cannot be read`), message)
+    })
+  })
 })

@@ -192,7 +192,7 @@ describe('options', () => {
       cacheDir: 1,
       staleIfError: -1,
       maxResponseSize: '1',
-      ca: 'no certificate',
+      ca: [5],
       proxy: 'ftp://a.test',
       hooks: 1,
     })) {

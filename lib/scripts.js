@@ -89,6 +89,11 @@ function environmentReader(names) {
   }
 }
 
+/** Through the process object of the calling JavaScript: a Worker has its own. */
+function warn(message) {
+  process.emitWarning(message)
+}
+
 /** Where caches on disk are, unless the caller says so. */
 function cacheDirectory() {
   const { SOCKET_CACACHE_DIR } = process.env
@@ -98,4 +103,12 @@ function cacheDirectory() {
   return join(homedir(), '.socket', '_cacache')
 }
 
-module.exports = { HttpResponseError, cacheDirectory, collect, environmentReader, receive, send }
+module.exports = {
+  HttpResponseError,
+  cacheDirectory,
+  collect,
+  environmentReader,
+  receive,
+  send,
+  warn,
+}

@@ -11,7 +11,8 @@
 //!                 staging (the only writer of destinations), umask, writer,
 //!                 digest, patience, store (answers that are kept), cacache (npm's format)
 //! 1  policy/      decisions without I/O: retry, redirect, proxy, headers, holder, resume, integrity, user_agent,
-//!                 address, freshness, cache_key, bucket, wildcard, checksum_file, error_message
+//!                 address, freshness, cache_key, bucket, wildcard, checksum_file, error_message, certificate, host_name,
+//!                 node_debug
 //! 0  error, options, listeners, outgoing
 //! ```
 //!

@@ -70,17 +70,19 @@ pub struct Network {
 pub struct Tls {
     /// Whether certificates are verified at all; `NODE_TLS_REJECT_UNAUTHORIZED=0` says no.
     pub verify: bool,
-    /// In PEM; each holds at least one certificate.
+    /// In PEM. What cannot be used is ignored.
     pub ca: Vec<String>,
     /// Files of certificates in PEM: `NODE_EXTRA_CA_CERTS`, `SSL_CERT_FILE`.
     pub files: Vec<PathBuf>,
     /// Directories of such files, under the names that OpenSSL gives them: `SSL_CERT_DIR`.
     pub directories: Vec<PathBuf>,
+    /// Whether to say on the standard error what of these cannot be used.
+    pub explain: bool,
 }
 
 impl Default for Tls {
     fn default() -> Self {
-        Self { verify: true, ca: Vec::new(), files: Vec::new(), directories: Vec::new() }
+        Self { verify: true, ca: Vec::new(), files: Vec::new(), directories: Vec::new(), explain: false }
     }
 }
 

@@ -103,19 +103,14 @@ fn of_tls(error: &rustls::Error) -> (Kind, &'static str, String) {
             ("ERR_TLS_CERT_ALTNAME_INVALID", "the certificate is for another host")
         }
         C::Revoked => ("CERT_REVOKED", "the certificate has been revoked"),
-        C::Other(rustls::OtherError(other)) => match other.downcast_ref() {
-            Some(Distrust::SelfSignedLeaf) => ("DEPTH_ZERO_SELF_SIGNED_CERT", "the certificate is self-signed"),
-            Some(Distrust::SelfSignedInChain) => (
-                "SELF_SIGNED_CERT_IN_CHAIN",
-                "the chain of certificates ends in one that is self-signed and not trusted",
-            ),
-            _ => ("UNABLE_TO_VERIFY_LEAF_SIGNATURE", "the issuer of the certificate is not trusted"),
+        C::Other(rustls::OtherError(other)) => match other.downcast_ref::<Distrust>() {
+            Some(distrust) => return (Kind::Certificate, distrust.code(), distrust.to_string()),
+            None => ("UNSPECIFIED", "the certificate cannot be verified"),
         },
-        _ => ("UNABLE_TO_VERIFY_LEAF_SIGNATURE", "the certificate cannot be verified"),
+        C::BadSignature => ("CERT_SIGNATURE_FAILURE", "the server has not got the key of its certificate"),
+        _ => ("UNSPECIFIED", "the certificate cannot be verified"),
     };
-    let is_distrusted = code.contains("SELF_SIGNED") || code == "UNABLE_TO_VERIFY_LEAF_SIGNATURE";
-    let advice = "; to trust it, pass its CA as `ca`, or name a PEM file in NODE_EXTRA_CA_CERTS";
-    (Kind::Certificate, code, format!("{why}{}", if is_distrusted { advice } else { "" }))
+    (Kind::Certificate, code, why.to_owned())
 }
 
 /// Node's code for a failed exchange: the operating system's where there is one.

@@ -1,35 +1,45 @@
-//! Whom to trust: Mozilla's roots, bundled, the system's, and those of the caller, all together. A machine without any
-//! certificate file still works.
+//! TLS: the cryptography, and who is trusted.
+//!
+//! The provider of cryptography is named here and nowhere else; none is installed for the process.
 
+mod path;
+mod pem;
+mod roots;
+mod verifier;
+
+use std::collections::BTreeSet;
 use std::fmt;
-use std::path::Path;
-use std::sync::Arc;
+use std::io::{Write, stderr};
+use std::process;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::CryptoProvider;
-use rustls::pki_types::pem::PemObject;
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::server::ParsedCertificate;
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, OtherError, RootCertStore, SignatureScheme};
-use rustls_native_certs::{load_certs_from_paths, load_native_certs};
+use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
+use url::Url;
 
 use crate::error::{Error, Kind, Result};
+use crate::io::tls::roots::Roots;
+use crate::io::tls::verifier::Verifier;
 use crate::options::Tls;
+use crate::policy::node_debug;
 
-/// Reads the system's roots: some milliseconds of file access, so not on an async worker.
+pub use crate::io::tls::verifier::Distrust;
+
+/// Reads the files that the options name, so not on an async worker.
 pub fn client_config(options: &Tls) -> Result<ClientConfig> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let provider = Arc::new(aws_lc_rs::default_provider());
     let failed = |why: &dyn fmt::Display| Error::new(Kind::Internal, format!("TLS cannot be set up: {why}"));
     let builder = ClientConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()
         .map_err(|error| failed(&error))?;
     let verifier: Arc<dyn ServerCertVerifier> = if options.verify {
-        let own = own_certificates(options);
-        let inner = WebPkiServerVerifier::builder_with_provider(Arc::new(roots(&own)), provider)
-            .build()
-            .map_err(|error| failed(&error))?;
-        Arc::new(Verifier { inner, own })
+        let roots = Roots::of(options);
+        if options.explain {
+            roots.complaints.iter().for_each(|complaint| say(complaint));
+        }
+        Arc::new(Verifier::new(roots, &provider))
     } else {
         Arc::new(Unverified(provider))
     };
@@ -38,133 +48,28 @@ pub fn client_config(options: &Tls) -> Result<ClientConfig> {
     Ok(config)
 }
 
-/// The certificates in a PEM text; `None` when there is none, or a broken one.
-pub fn certificates(pem: &str) -> Option<Vec<CertificateDer<'static>>> {
-    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.as_bytes()).collect();
-    let mut roots = RootCertStore::empty();
-    found.ok().filter(|found| !found.is_empty() && found.iter().all(|each| roots.add(each.clone()).is_ok()))
-}
-
-/// Those that the caller and his environment name. Files that cannot be read or parsed are skipped, as Node does: one bad
-/// variable must not end all of TLS.
-fn own_certificates(options: &Tls) -> Vec<CertificateDer<'static>> {
-    let mut own: Vec<_> = options.ca.iter().filter_map(|pem| certificates(pem)).flatten().collect();
-    for file in &options.files {
-        own.extend(load_certs_from_paths(Some(file), None).certs);
-    }
-    for directory in &options.directories {
-        own.extend(load_certs_from_paths(None, Some(directory)).certs);
-    }
-    own
-}
-
-fn roots(own: &[CertificateDer<'static>]) -> RootCertStore {
-    let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    roots.add_parsable_certificates(own.iter().cloned());
-    roots.add_parsable_certificates(load_native_certs().certs);
-    if openssl_probe::has_ssl_cert_env_vars() {
-        // The variables of the process have replaced the system's roots, where they should only add to them.
-        for directory in openssl_probe::candidate_cert_dirs() {
-            let bundle = directory.join("ca-certificates.crt");
-            let bundle = Some(&*bundle).filter(|bundle: &&Path| bundle.exists());
-            roots.add_parsable_certificates(load_certs_from_paths(bundle, Some(directory)).certs);
-        }
-    }
-    roots
-}
-
-/// Why a certificate is not trusted, as far as Node tells and webpki does not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Distrust {
-    SelfSignedLeaf,
-    SelfSignedInChain,
-    UnknownIssuer,
-}
-
-impl fmt::Display for Distrust {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::SelfSignedLeaf => "the certificate is self-signed",
-            Self::SelfSignedInChain => "the chain of certificates ends in one that is self-signed and not trusted",
-            Self::UnknownIssuer => "the issuer of the certificate is not trusted",
-        })
+/// A line on the standard error as by `util.debuglog` of Node.js, once for the process.
+fn say(complaint: &str) {
+    static SAID: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    let mut said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
+    if said.insert(complaint.to_owned()) {
+        let section = node_debug::SECTION.to_uppercase();
+        // Nobody listens where it fails.
+        let _ = writeln!(stderr(), "{section} {}: trust: {complaint}", process::id());
     }
 }
 
-impl std::error::Error for Distrust {}
-
-/// webpki's verification, and two things that Node's does: it tells self-signed certificates from others of unknown
-/// issuers, and it takes a self-signed certificate of a server (`openssl req -x509`) that is itself among the trusted ones.
-#[derive(Debug)]
-struct Verifier {
-    inner: Arc<WebPkiServerVerifier>,
-    own: Vec<CertificateDer<'static>>,
-}
-
-impl ServerCertVerifier for Verifier {
-    fn verify_server_cert(
-        &self,
-        leaf: &CertificateDer<'_>,
-        chain: &[CertificateDer<'_>],
-        name: &ServerName<'_>,
-        ocsp: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        let refused = match self.inner.verify_server_cert(leaf, chain, name, ocsp, now) {
-            Err(rustls::Error::InvalidCertificate(reason)) => reason,
-            verified => return verified,
-        };
-        let is_authority = is_authority_as_leaf(&refused);
-        if !is_authority && refused != CertificateError::UnknownIssuer {
-            return Err(refused.into());
-        }
-        // webpki says so only after it has checked the times of the certificate.
-        if is_authority && self.own.iter().any(|own| own == leaf) {
-            rustls::client::verify_server_name(&ParsedCertificate::try_from(leaf)?, name)?;
-            return Ok(ServerCertVerified::assertion());
-        }
-        let distrust = if is_self_signed(leaf) {
-            Distrust::SelfSignedLeaf
-        } else if chain.iter().any(is_self_signed) {
-            Distrust::SelfSignedInChain
-        } else {
-            Distrust::UnknownIssuer
-        };
-        Err(CertificateError::Other(OtherError(Arc::new(distrust))).into())
+/// The name of a server in a handshake. Not all hosts have one: TLS knows addresses and DNS names.
+pub fn check_host(url: &Url) -> Result<()> {
+    let Some(name) = url.domain().filter(|_| url.scheme() == "https") else { return Ok(()) };
+    if ServerName::try_from(name).is_ok() {
+        return Ok(());
     }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.inner.verify_tls12_signature(message, certificate, signature)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.inner.verify_tls13_signature(message, certificate, signature)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.inner.supported_verify_schemes()
-    }
-}
-
-fn is_authority_as_leaf(reason: &CertificateError) -> bool {
-    let CertificateError::Other(OtherError(other)) = reason else {
-        return false;
-    };
-    matches!(other.downcast_ref(), Some(webpki::Error::CaUsedAsEndEntity))
-}
-
-fn is_self_signed(certificate: &CertificateDer<'_>) -> bool {
-    webpki::EndEntityCert::try_from(certificate).is_ok_and(|parsed| parsed.issuer() == parsed.subject())
+    let message = format!(
+        "the host {name:?} is not a DNS name, and no certificate can be for it: labels have 1 to 63 letters, digits, \
+         hyphens and underscores, and do not end in a hyphen"
+    );
+    Err(Error::new(Kind::Certificate, message).with_code("ERR_TLS_INVALID_HOST").with_url(url))
 }
 
 /// Takes any certificate, as Node does under `NODE_TLS_REJECT_UNAUTHORIZED=0`.
@@ -203,5 +108,41 @@ impl ServerCertVerifier for Unverified {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustls::NamedGroup;
+
+    use super::*;
+
+    #[test]
+    fn the_key_exchange_holds_against_quantum_computers_and_no_provider_is_installed() {
+        for verify in [true, false] {
+            let config = client_config(&Tls { verify, ..Tls::default() }).unwrap();
+            let groups: Vec<_> = config.crypto_provider().kx_groups.iter().map(|group| group.name()).collect();
+            assert_eq!(groups.first(), Some(&NamedGroup::X25519MLKEM768));
+            assert!(groups.contains(&NamedGroup::X25519) && groups.contains(&NamedGroup::secp256r1));
+        }
+        assert!(CryptoProvider::get_default().is_none());
+    }
+
+    #[test]
+    fn only_secure_urls_need_hosts_that_certificates_can_name() {
+        for (url, expected) in [
+            ("https://a.test/", true),
+            ("https://a_b.test/", true),
+            ("https://a.test./", true),
+            ("https://[::1]/", true),
+            ("https://127.0.0.1/", true),
+            ("https://m\u{fc}ller.test/", true),
+            ("http://a-.test/", true),
+            ("https://a-.test/", false),
+            ("https://a..test/", false),
+            ("https://a+b.test/", false),
+        ] {
+            assert_eq!(check_host(&Url::parse(url).unwrap()).is_ok(), expected, "{url}");
+        }
     }
 }

@@ -15,6 +15,7 @@ use crate::io::destination::resolve;
 use crate::node::abort::{Abort, destroy};
 use crate::node::arguments::{path, url};
 use crate::node::bridge::{Handle, Start, Thrown, handle, promise, promise_or, text};
+use crate::node::environment::warn_if_unverified;
 use crate::node::error::{response_error, set_cause, to_js, to_js_with};
 use crate::node::instance::instance;
 use crate::node::listeners::on_wait;
@@ -37,6 +38,7 @@ pub fn downloaded<'env>(
         let (url, defaults) = begin()?;
         let (path, file) = destination(env, dest_path)?;
         let (options, Attendance { report, signal }) = download_options(env, options, defaults, &thrown)?;
+        warn_if_unverified(env, &url, &options.network.tls)?;
         let abort = Abort::listen(env, signal)?;
         let cancel = abort.token.clone();
         let operation = async move {
@@ -61,6 +63,7 @@ pub fn downloaded_with_lock<'env>(
         let (path, file) = destination(env, dest_path)?;
         let (lock, waiting) = lock_options(env, options)?;
         let (options, Attendance { report, signal }) = download_options(env, options, defaults, &thrown)?;
+        warn_if_unverified(env, &url, &options.network.tls)?;
         let listeners = Listeners { report, on_wait: waiting.map(|listener| on_wait(listener, &thrown)).transpose()? };
         let abort = Abort::listen(env, signal)?;
         let cancel = abort.token.clone();
@@ -153,6 +156,7 @@ pub fn answered_by<'env, R: Requester>(
         let Begun { requester, url, mut options, call: Call { signal, source, throw_on_error } } = begin(&thrown)?;
         let has_body = options.body.is_some() || source.is_some();
         prepare(&mut options, has_body);
+        warn_if_unverified(env, &url, &options.network.tls)?;
         let mut abort = Abort::listen(env, signal).inspect_err(|_| {
             let _ = source.map(|source| destroy(&Object::from_unknown(source)?));
         })?;

@@ -4,17 +4,20 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use napi::{Env, ValueType};
+use url::Url;
 
 use crate::node::arguments::string;
-use crate::node::instance::instance;
+use crate::node::instance::{instance, script};
 use crate::options::{Network, Tls};
+use crate::policy::node_debug;
 use crate::policy::proxy::{Proxy, Variables};
 
 /// The variables that matter here. JavaScript reads and compares them, which costs a third of reading them from here; they seldom
 /// change.
-pub const VARIABLES: [&str; 13] = [
+pub const VARIABLES: [&str; 14] = [
     "http_proxy",
     "HTTP_PROXY",
     "https_proxy",
@@ -23,6 +26,7 @@ pub const VARIABLES: [&str; 13] = [
     "ALL_PROXY",
     "no_proxy",
     "NO_PROXY",
+    "NODE_DEBUG",
     "NODE_EXTRA_CA_CERTS",
     "NODE_TLS_REJECT_UNAUTHORIZED",
     "SSL_CERT_DIR",
@@ -87,6 +91,18 @@ impl Environment {
                 .map(PathBuf::from)
                 .collect(),
             directories: directories.map(|list| std::env::split_paths(&list).collect()).unwrap_or_default(),
+            explain: self.get("NODE_DEBUG").is_some_and(|sections| node_debug::has(&sections, node_debug::SECTION)),
         }
     }
+}
+
+/// Says once for the process that certificates are not checked, as Node does when it first opens such a connection.
+pub fn warn_if_unverified(env: &Env, url: &Url, tls: &Tls) -> napi::Result<()> {
+    const WARNING: &str = "Setting the NODE_TLS_REJECT_UNAUTHORIZED environment variable to '0' makes TLS connections and \
+                           HTTPS requests insecure by disabling certificate verification.";
+    static WARNED: AtomicBool = AtomicBool::new(false);
+    if tls.verify || url.scheme() != "https" || WARNED.swap(true, Ordering::Relaxed) {
+        return Ok(());
+    }
+    script::<&str>(env, "warn")?.call(WARNING).map(drop)
 }

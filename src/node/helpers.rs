@@ -18,7 +18,7 @@ use crate::io::decode::decode;
 use crate::node::abort::Abort;
 use crate::node::arguments::{count, platform, string, url, wrong_type, wrong_value};
 use crate::node::bridge::{Failure, Thrown, handle, promise, property};
-use crate::node::environment::Environment;
+use crate::node::environment::{Environment, warn_if_unverified};
 use crate::node::options::{Call, Defaults, decode_options, request_options};
 use crate::node::response::{Head, buffer, complete, header_object};
 use crate::operation::request::status_error;
@@ -64,6 +64,7 @@ pub fn fetch_checksum_file<'env>(
         let (options, Call { signal, .. }) = request_options(env, options, Defaults::default(), &thrown)?;
         let max_size = options.max_size.or(Some(TEXT_MAX));
         let options = RequestOptions { method: Method::GET, body: None, stream: false, max_size, ..options };
+        warn_if_unverified(env, &url, &options.network.tls)?;
         let abort = Abort::listen(env, signal)?;
         let cancel = abort.token.clone();
         let operation = async move {

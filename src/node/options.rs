@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderMap;
-use napi::bindgen_prelude::{FromNapiValue, Object, Unknown};
+use napi::bindgen_prelude::{FromNapiValue, Object, Uint8ArraySlice, Unknown};
 use napi::{Env, JsValue, ValueType};
 
 pub use self::client::{Settings, cache_directory, call_caching, prefix, settings};
@@ -21,7 +21,6 @@ pub use self::decode::decode_options;
 pub use self::download::{Attendance, ProgressCallback, download_options};
 pub use self::lock::{LockHolder, WaitCallback, lock_options};
 pub use self::request::{Call, request_options};
-use crate::io::tls;
 use crate::listeners::OnRetry;
 use crate::node::arguments::{boolean, count, duration, function, given, limit, string, wrong_type, wrong_value};
 use crate::node::bridge::{Thrown, property};
@@ -89,22 +88,26 @@ fn network(
     Ok(way.network(environment))
 }
 
-/// PEM, as one string or several.
+/// PEM, as one text or several; each a string or bytes. What is in it is looked at when it is needed, as Node does.
 fn certificates(env: &Env, value: Unknown) -> napi::Result<Vec<String>> {
     const NAME: &str = "options.ca";
-    let one = |value: Unknown| {
-        let pem = string(env, NAME, value)?;
-        let is_usable = tls::certificates(&pem).is_some();
-        let wrong = || wrong_value(env, NAME, "must be certificates in PEM", "something else");
-        is_usable.then_some(pem).ok_or_else(wrong)
-    };
-    if value.get_type()? == ValueType::String {
-        return Ok(vec![one(value)?]);
+    if value.is_array()? {
+        return Vec::<Unknown>::from_unknown(value)?.into_iter().map(|each| pem(env, NAME, each)).collect();
     }
-    if !value.is_array()? {
-        return Err(wrong_type(env, NAME, "a string or an array of strings", value));
+    Ok(vec![pem(env, NAME, value)?])
+}
+
+fn pem(env: &Env, name: &str, value: Unknown) -> napi::Result<String> {
+    let expected = "a string, a Buffer, a Uint8Array, or an array of these";
+    match value.get_type()? {
+        ValueType::String => string(env, name, value),
+        ValueType::Object if value.is_typedarray()? => {
+            let bytes = Uint8ArraySlice::from_unknown(value).map_err(|_| wrong_type(env, name, expected, value))?;
+            // Comments may be in any encoding; PEM itself is ASCII.
+            Ok(String::from_utf8_lossy(&bytes).into_owned())
+        }
+        _ => Err(wrong_type(env, name, expected, value)),
     }
-    Vec::<Unknown>::from_unknown(value)?.into_iter().map(one).collect()
 }
 
 /// A URL, as a string or an object, or `false`.

@@ -9,6 +9,7 @@ use tokio::time::{sleep, timeout};
 use url::Url;
 
 use crate::error::{Error, Kind, Result};
+use crate::io::tls;
 use crate::io::transport::{Answer, Transport};
 use crate::listeners::{Advice, OnRetry};
 use crate::operation::hooks::Observer;
@@ -75,6 +76,7 @@ pub async fn follow_and_tell(
     let mut hop = first.clone();
     let mut followed = 0;
     loop {
+        tls::check_host(&hop.url)?;
         if let Some(observer) = observer {
             observer.sends(&hop).await;
         }

@@ -38,7 +38,7 @@ pub fn key(secret: &Secret, url: &Url, headers: &HeaderMap, network: &Network) -
     // A field too many costs a request, one too few shows a response to somebody else.
     add_fields(&mut hash, headers, |name| is_credential_name(name.as_str()) || is_sensitive_name(name.as_str()));
     // Taken apart, so that nobody adds a field without a look at this.
-    let Network { tls: Tls { verify, ca, files, directories }, proxy, connect_timeout: _ } = network;
+    let Network { tls: Tls { verify, ca, files, directories, explain: _ }, proxy, connect_timeout: _ } = network;
     hash.add(&[u8::from(*verify)]);
     hash.add_list(ca.iter().map(String::as_bytes));
     hash.add_list(files.iter().map(|path| path.as_os_str().as_encoded_bytes()));

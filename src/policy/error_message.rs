@@ -43,6 +43,7 @@ fn is_of_certificate(code: &str) -> bool {
                 | "INVALID_CA"
                 | "PATH_LENGTH_EXCEEDED"
                 | "INVALID_PURPOSE"
+                | "UNSPECIFIED"
         )
 }
 
@@ -71,6 +72,7 @@ mod tests {
             ("EPIPE", "Broken pipe"),
             ("CERT_HAS_EXPIRED", "SSL/TLS certificate error"),
             ("UNABLE_TO_VERIFY_LEAF_SIGNATURE", "SSL/TLS certificate error"),
+            ("UNSPECIFIED", "SSL/TLS certificate error"),
             ("DEPTH_ZERO_SELF_SIGNED_CERT", "SSL/TLS certificate error"),
             ("SELF_SIGNED_CERT_IN_CHAIN", "SSL/TLS certificate error"),
             ("ERR_TLS_CERT_ALTNAME_INVALID", "SSL/TLS certificate error"),

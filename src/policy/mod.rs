@@ -3,13 +3,16 @@
 pub mod address;
 pub mod bucket;
 pub mod cache_key;
+pub mod certificate;
 pub mod checksum_file;
 pub mod decoding;
 pub mod error_message;
 pub mod freshness;
 pub mod headers;
 pub mod holder;
+pub mod host_name;
 pub mod integrity;
+pub mod node_debug;
 pub mod patience;
 pub mod proxy;
 pub mod redirect;

@@ -108,7 +108,7 @@ pub struct HttpDownloadOptions<'env> {
     /// `SSL_CERT_FILE` and `SSL_CERT_DIR`.
     ///
     /// @default none
-    #[napi(ts_type = "string | readonly string[] | undefined")]
+    #[napi(ts_type = "string | Uint8Array | readonly (string | Uint8Array)[] | undefined")]
     pub ca: Option<Unknown<'env>>,
     /// URL of a proxy, with user and password if it needs them (`http`, `https`, `socks4`, `socks5`); `false`: none.
     ///
