@@ -24,8 +24,11 @@ const steps = [
 ]
 
 function specs() {
-  const names = readdirSync(`${ROOT}__test__`).filter((name) => name.endsWith('.spec.mjs'))
-  return names.sort().map((name) => `__test__/${name}`)
+  const inFolder = (folder) =>
+    readdirSync(`${ROOT}${folder}`)
+      .filter((name) => name.endsWith('.spec.mjs'))
+      .map((name) => `${folder}/${name}`)
+  return [...inFolder('__test__'), ...inFolder('__test__/security')].sort()
 }
 
 try {

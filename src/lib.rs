@@ -11,7 +11,7 @@
 //!                 digest, patience, store (answers that are kept), cacache (npm's format)
 //! 1  policy/      decisions without I/O: retry, redirect, proxy, headers, holder, resume, integrity, user_agent,
 //!                 address, freshness, cache_key, bucket, wildcard, checksum_file, error_message
-//! 0  error, options, listeners, outgoing
+//! 0  error, options, listeners, outgoing, redact
 //! ```
 //!
 //! Floors 0 to 4 know nothing of Node: `cargo test --no-default-features`.
@@ -27,3 +27,4 @@ pub mod operation;
 pub mod options;
 pub mod outgoing;
 pub mod policy;
+pub mod redact;

@@ -123,16 +123,24 @@ pub fn fields(env: &Env, list: &str, value: Unknown) -> napi::Result<HeaderMap> 
     let fields = Object::from_unknown(value)?;
     for name in own_names(&fields)? {
         let value = fields.get_property_unchecked(env.create_string(&name)?)?;
-        let shown = format!("{list}[{name:?}]");
+        let shown = format!("{list}[{:?}]", token(&name));
         let text = string(env, &shown, value)?;
         let field = HeaderName::from_bytes(name.as_bytes())
-            .map_err(|_| wrong_value(env, list, "must have valid field names", format!("{name:?}")))?;
+            .map_err(|_| wrong_value(env, list, "must have valid field names", format!("{:?}", token(&name))))?;
         // The value may be a secret: it is not repeated.
         let value = latin_1(&text)
             .ok_or_else(|| to_js(env, Error::argument(&shown, "must be a valid field value", "another string")))?;
         headers.append(field, value);
     }
     Ok(headers)
+}
+
+/// As much of a name as may be one: whoever writes a whole field there may have written a secret.
+fn token(name: &str) -> String {
+    const MAX: usize = 64;
+    let is_of_names = |each: &char| each.is_ascii_alphanumeric() || "-_.".contains(*each);
+    let end: usize = name.chars().take_while(is_of_names).take(MAX).map(char::len_utf8).sum();
+    if end == name.len() { name.to_owned() } else { format!("{}…", &name[..end]) }
 }
 
 /// The names of an object's own properties: what a program has put on `Object.prototype` is not meant to be sent.
