@@ -9,9 +9,10 @@ use napi::bindgen_prelude::{FromNapiValue, JsObjectValue, Object, Uint8ArraySlic
 use napi::{Env, JsString, JsValue, ValueType};
 
 use crate::error::{Error, Kind};
-use crate::node::bridge::property;
+use crate::node::bridge::{given_object, property};
 use crate::node::environment::Environment;
 use crate::node::error::to_js;
+use crate::node::instance::instance;
 use crate::policy::address::parse_url;
 use crate::policy::integrity::{Digest, parse_integrity};
 use crate::policy::user_agent::{Platform, default_user_agent};
@@ -23,8 +24,11 @@ pub fn read<T: FromNapiValue>(env: &Env, options: Option<Unknown<'_>>) -> napi::
     };
     match options.get_type()? {
         ValueType::Undefined | ValueType::Null => Ok(None),
-        // SAFETY: the value is a live object of this environment.
-        ValueType::Object | ValueType::Function => unsafe { T::from_napi_value(env.raw(), options.raw()) }.map(Some),
+        ValueType::Object | ValueType::Function => {
+            let options = instance(env)?.without_plain(env, options)?;
+            // SAFETY: the value is a live object of this environment.
+            unsafe { T::from_napi_value(env.raw(), options.raw()) }.map(Some)
+        }
         _ => Err(wrong_type(env, "options", "an object", options)),
     }
 }
@@ -39,7 +43,7 @@ pub fn address(env: &Env, value: Unknown) -> napi::Result<String> {
     match value.get_type()? {
         ValueType::String => string(env, "url", value),
         ValueType::Object => {
-            let href = property(&Object::from_unknown(value)?, "href")?;
+            let href = property(&given_object(env, value)?, "href")?;
             if href.get_type()? != ValueType::String {
                 return Err(wrong_type(env, "url", "a string or a URL", value));
             }

@@ -4,13 +4,14 @@ use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::FutureExt;
-use napi::bindgen_prelude::{JsObjectValue, Object, ToNapiValue, Unknown};
+use napi::bindgen_prelude::{FromNapiValue, JsObjectValue, Object, ToNapiValue, Unknown};
 use napi::{Env, JsString, Status, sys};
 
 use crate::client;
 use crate::error::{Error, Kind, Result};
 use crate::node::abort::Abort;
 use crate::node::error::to_js;
+use crate::node::instance::instance;
 use crate::node::mailbox::Deferred;
 
 /// A value in JavaScript, valid until the current callback returns.
@@ -177,6 +178,11 @@ impl Thrown {
             Error::new(Kind::Aborted, "A callback threw, or its environment has ended")
         })
     }
+}
+
+/// An object of the caller without what comes from `Object.prototype`, which is not the caller's.
+pub fn given_object<'env>(env: &'env Env, value: Unknown<'env>) -> napi::Result<Object<'env>> {
+    Object::from_unknown(instance(env)?.without_plain(env, value)?)
 }
 
 /// `object[name]`, as JavaScript would read it.

@@ -16,7 +16,7 @@ use crate::error::{Result, redacted_text};
 use crate::io::decode::decode;
 use crate::node::abort::Abort;
 use crate::node::arguments::{count, platform, string, url, wrong_type, wrong_value};
-use crate::node::bridge::{Failure, Thrown, handle, promise, property};
+use crate::node::bridge::{Failure, Thrown, given_object, handle, promise, property};
 use crate::node::environment::Environment;
 use crate::node::options::{Call, Defaults, request_options};
 use crate::node::response::{Head, buffer, complete, header_object};
@@ -179,7 +179,7 @@ pub fn enrich_error_message<'env>(
     error: Option<Unknown<'env>>,
 ) -> napi::Result<String> {
     let text = match address.get_type()? {
-        ValueType::Object => property(&Object::from_unknown(address)?, "href")?,
+        ValueType::Object => property(&given_object(env, address)?, "href")?,
         _ => address,
     };
     if text.get_type()? != ValueType::String {
@@ -296,7 +296,7 @@ pub fn build_user_agent<'env>(
     if application.get_type()? != ValueType::Object {
         return Err(wrong_type(env, "application", "an object with name and version", application));
     }
-    let application = Object::from_unknown(application)?;
+    let application = given_object(env, application)?;
     let token = |key, shown| {
         let text = string(env, shown, property(&application, key)?)?;
         let empty = || wrong_value(env, shown, "must have letters or digits", format!("{text:?}"));

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderMap;
-use napi::bindgen_prelude::{FromNapiValue, Object, Unknown};
+use napi::bindgen_prelude::{FromNapiValue, Unknown};
 use napi::{Env, JsValue, ValueType};
 
 pub use self::client::{Settings, cache_directory, call_caching, prefix, settings};
@@ -22,7 +22,7 @@ pub use self::request::{Call, request_options};
 use crate::io::tls;
 use crate::listeners::OnRetry;
 use crate::node::arguments::{boolean, count, duration, function, given, limit, string, wrong_type, wrong_value};
-use crate::node::bridge::{Thrown, property};
+use crate::node::bridge::{Thrown, given_object, property};
 use crate::node::environment::Environment;
 use crate::node::listeners::on_retry;
 use crate::options::{Network, Redirects, Retry};
@@ -113,7 +113,7 @@ fn proxy_url(env: &Env, value: Unknown) -> napi::Result<Proxy> {
         ValueType::Boolean if !bool::from_unknown(value)? => return Ok(Proxy::None),
         ValueType::String => string(env, NAME, value)?,
         ValueType::Object => {
-            let href = property(&Object::from_unknown(value)?, "href")?;
+            let href = property(&given_object(env, value)?, "href")?;
             if href.get_type()? != ValueType::String {
                 return Err(wrong_type(env, NAME, "a string, a URL or false", value));
             }

@@ -13,7 +13,7 @@ use crate::io::store::{Limits, Place, Store};
 use crate::node::arguments::{
     address, boolean, duration, fields, given, limit, own_names, path, read, size, string, wrong_type, wrong_value,
 };
-use crate::node::bridge::property;
+use crate::node::bridge::{given_object, property};
 use crate::node::error::to_js;
 use crate::node::instance::script;
 use crate::node::options::{Way, retry};
@@ -291,6 +291,6 @@ pub fn prefix(env: &Env, value: Option<Unknown>) -> napi::Result<Option<String>>
         if value.get_type()? != ValueType::Object {
             return string(env, "prefix", value);
         }
-        string(env, "prefix", property(&Object::from_unknown(value)?, "href")?)
+        string(env, "prefix", property(&given_object(env, value)?, "href")?)
     })
 }
