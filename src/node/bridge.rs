@@ -60,7 +60,8 @@ where
     T: Send + 'static,
 {
     let (deferred, promise) = Deferred::new(env)?;
-    let (operation, abort) = match start() {
+    let started = std::panic::catch_unwind(AssertUnwindSafe(start)).unwrap_or_else(|_| Err(to_js(env, panicked())));
+    let (operation, abort) = match started {
         Ok(started) => started,
         Err(error) => {
             let error = pending_exception(env).unwrap_or(error);
@@ -75,13 +76,20 @@ where
             return Ok(promise);
         }
     };
+    let runtime = match client::runtime() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            deferred.settle(move |env| settled(env, Err(error.into()), abort, convert));
+            return Ok(promise);
+        }
+    };
     // On the heap: it is large, and would be copied on its way to the thread that runs it.
     let operation = Box::pin(AssertUnwindSafe(operation).catch_unwind());
     let settle = async move {
         let outcome = operation.await.unwrap_or_else(|_| Err(panicked().into()));
         deferred.settle(move |env| settled(env, outcome, abort, convert));
     };
-    client::spawn(settle).map_err(|error| to_js(env, error))?;
+    runtime.spawn(settle);
     Ok(promise)
 }
 

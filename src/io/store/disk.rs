@@ -10,11 +10,11 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use tokio::task::spawn_blocking;
 
 use super::{Limits, Record, is_due};
 use crate::error::Kind;
 use crate::io::cacache::{self, Readers, milliseconds};
+use crate::io::threads::spawn_blocking;
 use crate::policy::bucket::Entry;
 use crate::policy::cache_key::{PREFIX, Secret};
 use crate::policy::freshness::Stored;
