@@ -137,8 +137,13 @@ impl Error {
 
     /// An argument of the right type with an impossible value.
     pub fn argument(name: &str, rule: &str, received: impl fmt::Display) -> Self {
-        let message = format!("The argument \"{name}\" {rule}. Received {received}");
-        Self::new(Kind::ArgumentValue, message)
+        const RECEIVED_MAX: usize = 200;
+        let received = received.to_string();
+        let shown = match received.char_indices().nth(RECEIVED_MAX) {
+            Some((end, _)) => format!("{}…", &received[..end]),
+            None => received,
+        };
+        Self::new(Kind::ArgumentValue, format!("The argument \"{name}\" {rule}. Received {shown}"))
     }
 
     /// A failed file system call: `Failed to write file: rename '<path>': … (EACCES)`.

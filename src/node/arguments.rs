@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use napi::bindgen_prelude::{FromNapiValue, JsObjectValue, Object, Uint8ArraySlice, Unknown};
-use napi::{Env, JsString, JsValue, ValueType};
+use napi::{Env, JsString, JsStringUtf8, JsValue, ValueType};
 
 use crate::error::{Error, Kind};
 use crate::node::bridge::{given_object, property};
@@ -81,7 +81,7 @@ pub fn body(env: &Env, value: Unknown) -> napi::Result<Option<bytes::Bytes>> {
     const NAME: &str = "options.body";
     match value.get_type()? {
         ValueType::Null => Ok(None),
-        ValueType::String => Ok(Some(string(env, NAME, value)?.into())),
+        ValueType::String => Ok(Some(content(env, NAME, value)?.into())),
         ValueType::Object if value.is_typedarray()? => {
             // Copied: the caller may change it while it is sent.
             let bytes = Uint8ArraySlice::from_unknown(value)
@@ -125,7 +125,7 @@ pub fn fields(env: &Env, list: &str, value: Unknown) -> napi::Result<HeaderMap> 
         return Err(wrong_type(env, list, "an object of strings", value));
     }
     let fields = Object::from_unknown(value)?;
-    for name in own_names(&fields)? {
+    for name in own_names(env, list, &fields)? {
         let value = fields.get_property_unchecked(env.create_string(&name)?)?;
         let shown = format!("{list}[{:?}]", token(&name));
         let text = string(env, &shown, value)?;
@@ -148,11 +148,13 @@ fn token(name: &str) -> String {
 }
 
 /// The names of an object's own properties: what a program has put on `Object.prototype` is not meant to be sent.
-pub fn own_names(object: &Object) -> napi::Result<Vec<String>> {
+pub fn own_names(env: &Env, list: &str, object: &Object) -> napi::Result<Vec<String>> {
     let mut own = Vec::new();
-    for name in Object::keys(object)? {
-        if object.has_own_property(&name)? {
-            own.push(name);
+    let names = object.get_property_names()?;
+    for index in 0..names.get_array_length()? {
+        let name: Unknown = names.get_element(index)?;
+        if object.has_own_property_js(name)? {
+            own.push(string(env, list, name)?);
         }
     }
     Ok(own)
@@ -218,11 +220,37 @@ pub fn boolean(env: &Env, name: &str, value: Unknown) -> napi::Result<bool> {
     bool::from_unknown(value)
 }
 
+/// Characters of an argument that names something: far more than any server, proxy or file system takes.
+const NAME_MAX: usize = 1 << 20;
+/// Characters of a list of certificates.
+const CERTIFICATES_MAX: usize = 1 << 26;
+
 pub fn string(env: &Env, name: &str, value: Unknown) -> napi::Result<String> {
+    string_of(env, name, value, NAME_MAX)
+}
+
+/// PEM.
+pub fn certificate(env: &Env, name: &str, value: Unknown) -> napi::Result<String> {
+    string_of(env, name, value, CERTIFICATES_MAX)
+}
+
+/// A string that is content: as long as strings of JavaScript can be.
+pub fn content(env: &Env, name: &str, value: Unknown) -> napi::Result<String> {
+    string_of(env, name, value, usize::MAX)
+}
+
+fn string_of(env: &Env, name: &str, value: Unknown, max: usize) -> napi::Result<String> {
     if value.get_type()? != ValueType::String {
         return Err(wrong_type(env, name, "a string", value));
     }
-    JsString::from_unknown(value)?.into_utf8()?.into_owned()
+    let text = JsString::from_unknown(value)?;
+    let length = text.utf16_len()?;
+    if length > max {
+        let rule = format!("must be at most {max} characters long");
+        return Err(wrong_value(env, name, &rule, format!("{length} characters")));
+    }
+    let converted = text.into_utf8().and_then(JsStringUtf8::into_owned);
+    converted.map_err(|_| wrong_value(env, name, "is too long to be read", format!("{length} characters")))
 }
 
 fn number(env: &Env, name: &str, value: Unknown) -> napi::Result<f64> {

@@ -15,7 +15,7 @@ use crate::client::Client;
 use crate::error::{Result, redacted_text};
 use crate::io::decode::decode;
 use crate::node::abort::Abort;
-use crate::node::arguments::{count, platform, string, url, wrong_type, wrong_value};
+use crate::node::arguments::{content, count, platform, string, url, wrong_type, wrong_value};
 use crate::node::bridge::{Failure, Thrown, given_object, handle, promise, property};
 use crate::node::environment::Environment;
 use crate::node::options::{Call, Defaults, request_options};
@@ -38,7 +38,7 @@ use crate::policy::user_agent;
 /// @throws `TypeError` when `text` is not a string.
 #[napi(catch_unwind, ts_args_type = "text: string", ts_return_type = "Record<string, string>")]
 pub fn parse_checksum_file<'env>(env: &'env Env, text: Unknown<'env>) -> napi::Result<Object<'env>> {
-    let text = string(env, "text", text)?;
+    let text = content(env, "text", text)?;
     record(env, parse(&text).map(|(name, digest)| (name, digest.sri())))
 }
 
@@ -429,7 +429,7 @@ fn shown_value(env: &Env, field: &str, value: Unknown) -> napi::Result<String> {
 fn text_of(env: &Env, name: &str, value: Unknown) -> napi::Result<String> {
     match value.get_type()? {
         ValueType::Symbol | ValueType::Function => Err(wrong_type(env, name, "a string or an array of strings", value)),
-        _ => value.coerce_to_string()?.into_utf8()?.into_owned(),
+        _ => content(env, name, value.coerce_to_string()?.to_unknown()),
     }
 }
 

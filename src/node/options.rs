@@ -21,7 +21,9 @@ pub use self::lock::{LockHolder, WaitCallback, lock_options};
 pub use self::request::{Call, request_options};
 use crate::io::tls;
 use crate::listeners::OnRetry;
-use crate::node::arguments::{boolean, count, duration, function, given, limit, string, wrong_type, wrong_value};
+use crate::node::arguments::{
+    boolean, certificate, count, duration, function, given, limit, string, wrong_type, wrong_value,
+};
 use crate::node::bridge::{Thrown, given_object, property};
 use crate::node::environment::Environment;
 use crate::node::listeners::on_retry;
@@ -91,7 +93,7 @@ fn network(
 fn certificates(env: &Env, value: Unknown) -> napi::Result<Vec<String>> {
     const NAME: &str = "options.ca";
     let one = |value: Unknown| {
-        let pem = string(env, NAME, value)?;
+        let pem = certificate(env, NAME, value)?;
         let is_usable = tls::certificates(&pem).is_some();
         let wrong = || wrong_value(env, NAME, "must be certificates in PEM", "something else");
         is_usable.then_some(pem).ok_or_else(wrong)

@@ -254,7 +254,7 @@ fn ttl(env: &Env, value: Unknown) -> napi::Result<Ttl> {
     }
     let mut ttl = default;
     let object = Object::from_unknown(value)?;
-    for name in own_names(&object)? {
+    for name in own_names(env, NAME, &object)? {
         let value = object.get_property_unchecked::<_, Unknown>(env.create_string(&name)?)?;
         if value.get_type()? == ValueType::Undefined {
             continue;
