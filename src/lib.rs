@@ -8,7 +8,7 @@
 //! 3  operation/   one verb a file: request, cached, download, locked; what they share: attempt, hooks, flight, progress
 //! 2  io/          one outside thing a file: transport, connect, tunnel and network_error (the only hyper),
 //!                 resolve, tls, decode, lock (the only file locks), watch, staging (the only writer of destinations), writer,
-//!                 digest, patience, store (answers that are kept), cacache (npm's format)
+//!                 digest, patience, threads, store (answers that are kept), cacache (npm's format)
 //! 1  policy/      decisions without I/O: retry, redirect, proxy, headers, holder, resume, integrity, user_agent,
 //!                 address, freshness, cache_key, bucket, wildcard, checksum_file, error_message
 //! 0  error, options, listeners, outgoing, redact

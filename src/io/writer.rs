@@ -71,6 +71,8 @@ struct PartFile {
 struct State {
     queue: VecDeque<Command>,
     is_closed: bool,
+    /// Whether the thread is to be woken: that is a call of the system, also where nobody sleeps.
+    lingers: bool,
     at: At,
 }
 
@@ -115,7 +117,7 @@ impl Writer {
         let open = move || {
             let (staging, part) = Staging::open(&destination, algorithms)?;
             let at = At::Rest(Open { staging, done, turn });
-            let state = Mutex::new(State { queue: VecDeque::new(), is_closed: false, at });
+            let state = Mutex::new(State { queue: VecDeque::new(), is_closed: false, lingers: false, at });
             let part_file = PartFile { state, come: Condvar::new(), space: Semaphore::new(QUEUE) };
             Ok((Closing(Arc::new(part_file)), part))
         };
@@ -180,7 +182,7 @@ impl PartFile {
         let mut state = part_file.state();
         state.queue.push_back(command);
         if !matches!(state.at, At::Rest(_)) {
-            part_file.come.notify_one();
+            part_file.wake(state);
             return Ok(());
         }
         let At::Rest(open) = mem::replace(&mut state.at, At::Work) else {
@@ -202,6 +204,13 @@ impl PartFile {
         threads::start(move || work.carry_out())
     }
 
+    fn wake(&self, mut state: MutexGuard<'_, State>) {
+        if mem::take(&mut state.lingers) {
+            drop(state);
+            self.come.notify_one();
+        }
+    }
+
     fn close(&self) {
         let mut state = self.state();
         state.is_closed = true;
@@ -212,7 +221,7 @@ impl PartFile {
             }
             At::Work => {
                 state.at = At::Work;
-                self.come.notify_one();
+                self.wake(state);
             }
             At::End => {}
         }
@@ -236,8 +245,10 @@ impl PartFile {
                 }
                 return None;
             }
+            state.lingers = true;
             let (next, waited) = self.come.wait_timeout(state, LINGER).unwrap_or_else(PoisonError::into_inner);
             (state, has_lingered) = (next, waited.timed_out());
+            state.lingers = false;
         }
     }
 }
