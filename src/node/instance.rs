@@ -62,16 +62,18 @@ impl Drop for Instance {
 }
 
 pub fn instance(env: &Env) -> napi::Result<&'static mut Instance> {
-    if env.get_instance_data::<Instance>()?.is_none() {
-        let instance = Instance {
-            mailbox: Mailbox::new(env)?,
-            methods: response::methods(env)?,
-            life: CancellationToken::new(),
-            environment: Environment::default(),
-            scripts: None,
-        };
-        env.set_instance_data(instance, (), |_| {})?;
+    // Once, where it is there: each request asks for it several times.
+    if let Some(instance) = env.get_instance_data::<Instance>()? {
+        return Ok(instance);
     }
+    let instance = Instance {
+        mailbox: Mailbox::new(env)?,
+        methods: response::methods(env)?,
+        life: CancellationToken::new(),
+        environment: Environment::default(),
+        scripts: None,
+    };
+    env.set_instance_data(instance, (), |_| {})?;
     env.get_instance_data::<Instance>()?.ok_or_else(|| Error::from_reason("the data of the environment was lost"))
 }
 
