@@ -892,7 +892,7 @@ export declare function safeGet(key: string): Promise<CacacheEntry | undefined>
 
 /**
  * A copy of header fields that can be logged: the values of names that contain `auth`, `cookie`, `credential`, `key`,
- * `password`, `secret` or `token` are `[REDACTED]`. Arrays are joined with `, `; `null` and `undefined` are dropped;
+ * `password`, `secret` or `token`, and of those that a redirect drops, are `[REDACTED]`. Arrays are joined with `, `; `null` and `undefined` are dropped;
  * other values become strings.
  *
  * @param headers an object, or what iterates over names and values, such as `Headers` and `Map`.

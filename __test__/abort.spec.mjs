@@ -5,6 +5,7 @@ import { getEventListeners } from 'node:events'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
+import { finished } from 'node:stream/promises'
 import { describe, test } from 'node:test'
 import {
   downloadWithLock,
@@ -471,3 +472,51 @@ function assertNoConnection(port) {
     .filter(([, , to, state]) => to === remote && state === ESTABLISHED)
   assert.equal(open.length, 0, 'the connection is still open')
 }
+
+describe('one signal for many calls', () => {
+  for (const kind of ['call', 'stream']) {
+    test(`has one listener and prints no warning: ${kind}`, async (t) => {
+      const warnings = []
+      const onWarning = (warning) => warnings.push(warning)
+      process.on('warning', onWarning)
+      t.after(() => process.off('warning', onWarning))
+      const origin = await startOrigin(t, (_, response) => {
+        response.writeHead(200).write('begun')
+      })
+      const controller = new AbortController()
+      const { signal } = controller
+      const options = { signal, stream: kind === 'stream' }
+      const calls = Array.from({ length: 100 }, () => httpRequest(origin.url, options))
+      assert.equal(getEventListeners(signal, 'abort').length, 1)
+      let endings = calls
+      if (kind === 'stream') {
+        const responses = await Promise.all(calls)
+        endings = responses.map(({ rawResponse }) => finished(rawResponse))
+        assert.equal(getEventListeners(signal, 'abort').length, 1)
+      } else {
+        await until(() => origin.requests.length === 100, 'all have asked')
+      }
+      for (const ending of endings) ending.catch(() => {})
+      const reason = new Error('enough')
+      controller.abort(reason)
+      for (const ending of endings) assertAborted(await rejection(ending), reason)
+      assert.equal(getEventListeners(signal, 'abort').length, 0)
+      await sleep(0)
+      assert.deepEqual(warnings, [])
+    })
+  }
+
+  test('has none left when some have ended and the rest are aborted', async (t) => {
+    const origin = await startOrigin(t, [{ body: 'a' }, silence])
+    const controller = new AbortController()
+    const { signal } = controller
+    await httpRequest(origin.url, { signal })
+    assert.equal(getEventListeners(signal, 'abort').length, 0)
+    const last = httpRequest(origin.url, { signal })
+    last.catch(() => {})
+    assert.equal(getEventListeners(signal, 'abort').length, 1)
+    controller.abort()
+    assertAborted(await rejection(last), signal.reason)
+    assert.equal(getEventListeners(signal, 'abort').length, 0)
+  })
+})

@@ -107,6 +107,31 @@ describe('the environment', () => {
     assert.deepEqual(proxy.requests.length, 1)
   })
 
+  test('HTTP_PROXY is not read in a CGI program, where clients set it', async (t) => {
+    const port = await serve(t, greet, { key, cert })
+    const proxy = await startProxy(t, { port: await serve(t, greet) })
+    const tunnel = await startProxy(t, { port })
+    t.after(() => delete process.env.REQUEST_METHOD)
+    process.env.HTTP_PROXY = proxy.host
+    await httpGetText('http://origin.test/')
+    assert.equal(proxy.requests.length, 1)
+    process.env.REQUEST_METHOD = 'GET'
+    const direct = await serve(t, greet)
+    assert.equal(await httpGetText(`http://127.0.0.1:${direct}/`), 'hello')
+    assert.equal(proxy.requests.length, 1)
+    process.env.HTTPS_PROXY = tunnel.host
+    assert.equal(await httpGetText(`https://localhost:${port}/`, { ca: cert }), 'hello')
+    assert.equal(tunnel.requests.length, 1)
+    process.env.http_proxy = proxy.host
+    await httpGetText('http://origin.test/')
+    assert.equal(proxy.requests.length, 2)
+    // And again where it is none.
+    delete process.env.http_proxy
+    delete process.env.REQUEST_METHOD
+    await httpGetText('http://origin.test/')
+    assert.equal(proxy.requests.length, 3)
+  })
+
   test('a value that is no proxy is an error that does not repeat it', async () => {
     process.env.HTTP_PROXY = 'gopher://user:secret@proxy'
     const error = await rejection(httpGetText('http://origin.test/'))

@@ -12,7 +12,9 @@ export { setTimeout as sleep } from 'node:timers/promises'
 /** A new directory, removed after the test. */
 export function temporaryDirectory(t) {
   const directory = mkdtempSync(join(tmpdir(), 'registry-test-'))
-  t.after(() => rmSync(directory, { recursive: true, force: true }))
+  // Again while a cache is still being written: nobody waits for that.
+  const options = { recursive: true, force: true, maxRetries: 10, retryDelay: 50 }
+  t.after(() => rmSync(directory, options))
   return directory
 }
 

@@ -60,7 +60,7 @@ async function collect(source, options) {
 
 /** The body of an answer as a stream. `read` resolves with a chunk, or with null at its end; `close` gives it up. */
 function receive(head, read, close, signal) {
-  const { Readable, addAbortSignal } = streams()
+  const { Readable, finished } = streams()
   const stream = new Readable({
     read() {
       read().then(
@@ -74,16 +74,38 @@ function receive(head, read, close, signal) {
     },
   })
   Object.assign(stream, head)
-  return signal ? addAbortSignal(signal, stream) : stream
+  if (signal) {
+    const abort = () => stream.destroy(abortError(signal))
+    if (signal.aborted) abort()
+    else {
+      subscribe(signal, abort)
+      finished(stream, () => unsubscribe(signal, abort))
+    }
+  }
+  return stream
 }
 
-/** A function that reads these variables of `process.env`. It gives them only if they are others than the last time. */
+/** As Node's own streams end when their signal fires. */
+function abortError(signal) {
+  const error = new Error('The operation was aborted', { cause: signal.reason })
+  return Object.assign(error, { name: 'AbortError', code: 'ABORT_ERR' })
+}
+
+/**
+ * A function that reads these variables of `process.env`. It gives them only if they are others than the last time.
+ * `REQUEST_METHOD`, which comes last, matters where there is an `HTTP_PROXY`, and is not read elsewhere.
+ */
 function environmentReader(names) {
+  const always = names.filter((name) => name !== 'REQUEST_METHOD')
+  const httpProxy = always.indexOf('HTTP_PROXY')
   let known = []
   return () => {
     const { env } = process
-    const values = names.map((name) => env[name])
-    if (values.every((value, index) => value === known[index])) return undefined
+    const values = always.map((name) => env[name])
+    if (values[httpProxy]) values.push(env.REQUEST_METHOD)
+    if (values.length === known.length && values.every((value, index) => value === known[index])) {
+      return undefined
+    }
     known = values
     return values
   }
@@ -92,6 +114,81 @@ function environmentReader(names) {
 /** Through the process object of the calling JavaScript: a Worker has its own. */
 function warn(message) {
   process.emitWarning(message)
+}
+
+const { getPrototypeOf, hasOwn, prototype: plain } = Object
+const empty = {}
+
+/**
+ * The object without what comes from `Object.prototype`: whoever can write there must not choose proxies and certificates
+ * of calls. Other prototypes are the caller's. Gives `undefined` where the object itself will do.
+ */
+function withoutPlain(object) {
+  const parent = getPrototypeOf(object)
+  if (parent === plain) return isPolluted() ? ownView(object, plain) : undefined
+  if (parent === null) return undefined
+  let root = parent
+  for (let above = parent; above !== null; above = getPrototypeOf(above)) root = above
+  if (root === plain ? isPolluted() : isPlain(root)) return ownView(object, root)
+  return undefined
+}
+
+/** Takes some nanoseconds where nobody has. Only assignments are noticed: definitions need code that runs here. */
+function isPolluted() {
+  for (const _ in empty) return true
+  return false
+}
+
+/** Whether this is the `Object.prototype` of another realm, as of `node:vm`. */
+function isPlain(root) {
+  return (
+    hasOwn(root, 'hasOwnProperty') &&
+    hasOwn(root, 'constructor') &&
+    typeof root.constructor === 'function' &&
+    root.constructor.prototype === root
+  )
+}
+
+/** Reads what an object and its prototypes below `root` have; getters run on the object itself. */
+function ownView(object, root) {
+  return new Proxy(object, {
+    get(target, name) {
+      for (let at = target; at !== null && at !== root; at = getPrototypeOf(at)) {
+        if (hasOwn(at, name)) return target[name]
+      }
+      return undefined
+    },
+  })
+}
+
+/** Who waits for a signal. One listener for all of them: Node warns of more than ten, and searches its list for each. */
+const waiting = new WeakMap()
+
+/** Calls `fire` when the signal fires. */
+function subscribe(signal, fire) {
+  let group = waiting.get(signal)
+  if (group === undefined) {
+    const all = new Set()
+    const listener = () => {
+      waiting.delete(signal)
+      signal.removeEventListener('abort', listener)
+      for (const each of all) each()
+    }
+    group = { all, listener }
+    signal.addEventListener('abort', listener)
+    waiting.set(signal, group)
+  }
+  group.all.add(fire)
+}
+
+/** The last one takes the listener away. */
+function unsubscribe(signal, fire) {
+  const group = waiting.get(signal)
+  if (group === undefined) return
+  group.all.delete(fire)
+  if (group.all.size > 0) return
+  waiting.delete(signal)
+  signal.removeEventListener('abort', group.listener)
 }
 
 /** Where caches on disk are, unless the caller says so. */
@@ -111,4 +208,7 @@ module.exports = {
   receive,
   send,
   warn,
+  subscribe,
+  unsubscribe,
+  withoutPlain,
 }

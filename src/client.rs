@@ -1,5 +1,7 @@
 //! Floor 4: owns what lives as long as the process (the runtime, the pool, the downloads under way) and lends it to the operations.
 
+use std::io;
+use std::panic::catch_unwind;
 use std::path::Path;
 use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -11,7 +13,8 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, io_code};
+use crate::io::threads;
 use crate::io::transport::Transport;
 use crate::operation::blocking;
 use crate::operation::download::{Downloaded, Watchers, download};
@@ -120,18 +123,37 @@ impl Client {
 ///
 /// The thread is started by the first call, and never ended: a process that exits takes it along, and nothing waits for it meanwhile.
 pub fn spawn<T: Send + 'static>(operation: impl Future<Output = T> + Send + 'static) -> Result<JoinHandle<T>> {
-    static RUNTIME: OnceLock<Result<Runtime>> = OnceLock::new();
-    let runtime = RUNTIME.get_or_init(|| {
+    Ok(runtime()?.spawn(operation))
+}
+
+/// The thread that moves bytes. A call for which it could not be started has failed; the next one tries again.
+pub fn runtime() -> Result<&'static Runtime> {
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    static STARTING: Mutex<()> = Mutex::new(());
+    if let Some(runtime) = RUNTIME.get() {
+        return Ok(runtime);
+    }
+    let _one = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(runtime) = RUNTIME.get() {
+        return Ok(runtime);
+    }
+    // Where no thread can be started the builder panics, and reports that on stderr: mostly this is known before.
+    threads::probe()?;
+    let built = catch_unwind(|| {
         Builder::new_multi_thread()
             .worker_threads(WORKERS)
             .thread_name("socket-registry")
             .thread_keep_alive(Duration::from_secs(2))
             .enable_all()
             .build()
-            .map_err(|error| Error::new(Kind::Internal, format!("No threads can be started: {error}")))
     });
-    match runtime {
-        Ok(runtime) => Ok(runtime.spawn(operation)),
-        Err(error) => Err(error.clone()),
-    }
+    let runtime = match built {
+        Ok(Ok(runtime)) => runtime,
+        Ok(Err(error)) => {
+            let failed = Error::new(Kind::Internal, format!("The runtime cannot be started: {error}"));
+            return Err(failed.with_code(io_code(&error).unwrap_or("ERR_INTERNAL")).with_cause(error));
+        }
+        Err(_) => return Err(threads::no_thread(&io::ErrorKind::WouldBlock.into())),
+    };
+    Ok(RUNTIME.get_or_init(|| runtime))
 }

@@ -9,11 +9,11 @@
 //! 2  io/          one outside thing a file: transport, connect, tunnel and network_error (the only hyper),
 //!                 resolve, tls, decode, lock (the only file locks), watch, trusted (files that nobody else can have written), destination,
 //!                 staging (the only writer of destinations), umask, writer,
-//!                 digest, patience, store (answers that are kept), cacache (npm's format)
+//!                 digest, patience, threads, store (answers that are kept), cacache (npm's format)
 //! 1  policy/      decisions without I/O: retry, redirect, proxy, headers, holder, resume, integrity, user_agent,
 //!                 address, freshness, cache_key, bucket, wildcard, checksum_file, error_message, certificate, host_name,
 //!                 node_debug
-//! 0  error, options, listeners, outgoing
+//! 0  error, options, listeners, outgoing, redact
 //! ```
 //!
 //! Floors 0 to 4 know nothing of Node: `cargo test --no-default-features`.
@@ -29,3 +29,4 @@ pub mod operation;
 pub mod options;
 pub mod outgoing;
 pub mod policy;
+pub mod redact;

@@ -13,9 +13,9 @@ use bytes::{Bytes, BytesMut};
 use futures_util::FutureExt;
 use http::{HeaderMap, header};
 use tokio::sync::Semaphore;
-use tokio::task::spawn_blocking;
 
-use crate::error::{Error, Kind, Result};
+use crate::error::Result;
+use crate::io::threads::spawn_blocking;
 use crate::io::transport::Answer;
 use crate::policy::decoding::{Chain, Coding, Next, encoded_max, parse_codings, too_large, within};
 
@@ -105,14 +105,13 @@ async fn run(mut chain: Box<Chain>) -> Result<Box<Chain>> {
         }
     }
     loop {
-        let lost = |error| Error::new(Kind::Internal, format!("a background task failed: {error}"));
         let processor = PROCESSORS.clone().acquire_owned().await.ok();
         let slice = spawn_blocking(move || {
             let next = slice(&mut chain);
             drop(processor);
             next.map(|next| (chain, next))
         });
-        let (after, next) = slice.await.unwrap_or_else(|error| Err(lost(error)))?;
+        let (after, next) = slice.await??;
         chain = after;
         if next != Next::Step {
             return Ok(chain);
@@ -156,6 +155,7 @@ fn codings(headers: &HeaderMap) -> Vec<Coding> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Kind;
 
     fn of(values: &[&'static str]) -> Vec<Coding> {
         let mut headers = HeaderMap::new();

@@ -9,6 +9,8 @@ use std::net::SocketAddr;
 
 use dns_lookup::{AddrInfoHints, LookupErrorKind, SockType};
 
+use crate::io::threads::spawn_blocking;
+
 /// Why a name has no address, with Node's code for it.
 #[derive(Debug)]
 pub struct LookupError {
@@ -18,7 +20,11 @@ pub struct LookupError {
 
 impl fmt::Display for LookupError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "getaddrinfo {} {}", self.code, self.host)
+        write!(f, "getaddrinfo {} {}", self.code, self.host)?;
+        if self.code == "EAGAIN" {
+            f.write_str(": no thread can be started, because the limit of processes and threads is reached")?;
+        }
+        Ok(())
     }
 }
 
@@ -27,7 +33,7 @@ impl std::error::Error for LookupError {}
 pub async fn lookup(host: String) -> Result<Vec<SocketAddr>, LookupError> {
     let name = host.clone();
     // A lookup blocks its thread for as long as the resolver takes.
-    let answer = tokio::task::spawn_blocking(move || {
+    let answer = spawn_blocking(move || {
         let hints = AddrInfoHints { socktype: SockType::Stream.into(), ..AddrInfoHints::default() };
         let found = dns_lookup::getaddrinfo(Some(&name), None, Some(hints)).map_err(|error| match error.kind() {
             LookupErrorKind::Again => "EAI_AGAIN",
@@ -36,7 +42,12 @@ pub async fn lookup(host: String) -> Result<Vec<SocketAddr>, LookupError> {
         })?;
         Ok(found.flatten().map(|info| info.sockaddr).collect::<Vec<_>>())
     });
-    match answer.await.unwrap_or(Err("ENOTFOUND")) {
+    let answer = answer.await.unwrap_or_else(|error| match error.details().code {
+        // No thread can be started.
+        code @ "EAGAIN" => Err(code),
+        _ => Err("ENOTFOUND"),
+    });
+    match answer {
         Ok(addresses) if !addresses.is_empty() => Ok(addresses),
         Ok(_) => Err(LookupError { code: "ENOTFOUND", host }),
         Err(code) => Err(LookupError { code, host }),

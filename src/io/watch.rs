@@ -15,7 +15,8 @@ mod inotify {
 
     use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
     use tokio::io::unix::AsyncFd;
-    use tokio::runtime::Handle;
+
+    use crate::io::threads;
 
     pub struct Watch(Option<AsyncFd<OwnedFd>>);
 
@@ -58,9 +59,10 @@ mod inotify {
         fn drop(&mut self) {
             // The kernel takes some 20 ms to close a watch: nobody should wait for that, a waiter that was just woken
             // least of all.
-            if let (Some(watch), Ok(runtime)) = (self.0.take(), Handle::try_current()) {
+            if let Some(watch) = self.0.take() {
                 let watch = watch.into_inner();
-                runtime.spawn_blocking(move || drop(watch));
+                // Without a thread it is closed here.
+                let _ = threads::start(move || drop(watch));
             }
         }
     }

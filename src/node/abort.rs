@@ -8,9 +8,9 @@ use crate::error::Error;
 use crate::node::arguments::wrong_type;
 use crate::node::bridge::{pending_exception, property};
 use crate::node::error::{set_cause, to_js, to_js_with};
-use crate::node::instance::instance;
+use crate::node::instance::{instance, script};
 
-/// The arguments of `addEventListener` and `removeEventListener`.
+/// Called when the signal fires.
 type Listener<'env> = Function<'env, (), ()>;
 
 /// One operation's interest in a signal. Ended by [`Abort::release`], so that a signal that lives long gathers nothing.
@@ -51,7 +51,7 @@ impl Abort {
             Ok(())
         })?;
         let listening = (signal.create_ref()?, listener.create_ref()?);
-        call(&signal, "addEventListener", listener)?;
+        call(env, "subscribe", signal, listener)?;
         Ok(Self { token, listening: Some(listening), source: None })
     }
 
@@ -81,7 +81,7 @@ impl Abort {
             return Ok(aborted.map(|error| to_js(env, error)));
         };
         let object = signal.get_value(env)?;
-        call(&object, "removeEventListener", listener.borrow_back(env)?)?;
+        call(env, "unsubscribe", object, listener.borrow_back(env)?)?;
         let error = aborted.map(|error| abort_error(env, error, &object));
         signal.unref(env)?;
         Ok(error)
@@ -94,9 +94,10 @@ pub fn destroy(stream: &Object) -> napi::Result<()> {
     destroy.apply(*stream, ()).map(|_| ())
 }
 
-fn call(signal: &Object, method: &str, listener: Listener) -> napi::Result<()> {
-    let method: Function<FnArgs<(&str, Listener)>, Unknown> = signal.get_named_property_unchecked(method)?;
-    method.apply(*signal, FnArgs::from(("abort", listener))).map(|_| ())
+/// One of the functions of `lib/scripts.js` by which all operations share one listener of a signal.
+fn call(env: &Env, name: &str, signal: Object, listener: Listener) -> napi::Result<()> {
+    let function: Function<FnArgs<(Object, Listener)>, Unknown> = script(env, name)?;
+    function.call(FnArgs::from((signal, listener))).map(|_| ())
 }
 
 fn abort_error(env: &Env, error: Error, signal: &Object) -> napi::Error {

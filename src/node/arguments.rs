@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use napi::bindgen_prelude::{FromNapiValue, JsObjectValue, Object, Uint8ArraySlice, Unknown};
-use napi::{Env, JsString, JsValue, ValueType};
+use napi::{Env, JsString, JsStringUtf8, JsValue, ValueType};
 
 use crate::error::{Error, Kind};
-use crate::node::bridge::property;
+use crate::node::bridge::{given_object, property};
 use crate::node::environment::Environment;
 use crate::node::error::to_js;
+use crate::node::instance::instance;
 use crate::policy::address::parse_url;
 use crate::policy::integrity::{Digest, parse_integrity};
 use crate::policy::user_agent::{Platform, default_user_agent};
@@ -23,8 +24,11 @@ pub fn read<T: FromNapiValue>(env: &Env, options: Option<Unknown<'_>>) -> napi::
     };
     match options.get_type()? {
         ValueType::Undefined | ValueType::Null => Ok(None),
-        // SAFETY: the value is a live object of this environment.
-        ValueType::Object | ValueType::Function => unsafe { T::from_napi_value(env.raw(), options.raw()) }.map(Some),
+        ValueType::Object | ValueType::Function => {
+            let options = instance(env)?.without_plain(env, options)?;
+            // SAFETY: the value is a live object of this environment.
+            unsafe { T::from_napi_value(env.raw(), options.raw()) }.map(Some)
+        }
         _ => Err(wrong_type(env, "options", "an object", options)),
     }
 }
@@ -39,7 +43,7 @@ pub fn address(env: &Env, value: Unknown) -> napi::Result<String> {
     match value.get_type()? {
         ValueType::String => string(env, "url", value),
         ValueType::Object => {
-            let href = property(&Object::from_unknown(value)?, "href")?;
+            let href = property(&given_object(env, value)?, "href")?;
             if href.get_type()? != ValueType::String {
                 return Err(wrong_type(env, "url", "a string or a URL", value));
             }
@@ -77,7 +81,7 @@ pub fn body(env: &Env, value: Unknown) -> napi::Result<Option<bytes::Bytes>> {
     const NAME: &str = "options.body";
     match value.get_type()? {
         ValueType::Null => Ok(None),
-        ValueType::String => Ok(Some(string(env, NAME, value)?.into())),
+        ValueType::String => Ok(Some(content(env, NAME, value)?.into())),
         ValueType::Object if value.is_typedarray()? => {
             // Copied: the caller may change it while it is sent.
             let bytes = Uint8ArraySlice::from_unknown(value)
@@ -121,12 +125,12 @@ pub fn fields(env: &Env, list: &str, value: Unknown) -> napi::Result<HeaderMap> 
         return Err(wrong_type(env, list, "an object of strings", value));
     }
     let fields = Object::from_unknown(value)?;
-    for name in own_names(&fields)? {
+    for name in own_names(env, list, &fields)? {
         let value = fields.get_property_unchecked(env.create_string(&name)?)?;
-        let shown = format!("{list}[{name:?}]");
+        let shown = format!("{list}[{:?}]", token(&name));
         let text = string(env, &shown, value)?;
         let field = HeaderName::from_bytes(name.as_bytes())
-            .map_err(|_| wrong_value(env, list, "must have valid field names", format!("{name:?}")))?;
+            .map_err(|_| wrong_value(env, list, "must have valid field names", format!("{:?}", token(&name))))?;
         // The value may be a secret: it is not repeated.
         let value = latin_1(&text)
             .ok_or_else(|| to_js(env, Error::argument(&shown, "must be a valid field value", "another string")))?;
@@ -135,12 +139,22 @@ pub fn fields(env: &Env, list: &str, value: Unknown) -> napi::Result<HeaderMap> 
     Ok(headers)
 }
 
+/// As much of a name as may be one: whoever writes a whole field there may have written a secret.
+fn token(name: &str) -> String {
+    const MAX: usize = 64;
+    let is_of_names = |each: &char| each.is_ascii_alphanumeric() || "-_.".contains(*each);
+    let end: usize = name.chars().take_while(is_of_names).take(MAX).map(char::len_utf8).sum();
+    if end == name.len() { name.to_owned() } else { format!("{}…", &name[..end]) }
+}
+
 /// The names of an object's own properties: what a program has put on `Object.prototype` is not meant to be sent.
-pub fn own_names(object: &Object) -> napi::Result<Vec<String>> {
+pub fn own_names(env: &Env, list: &str, object: &Object) -> napi::Result<Vec<String>> {
     let mut own = Vec::new();
-    for name in Object::keys(object)? {
-        if object.has_own_property(&name)? {
-            own.push(name);
+    let names = object.get_property_names()?;
+    for index in 0..names.get_array_length()? {
+        let name: Unknown = names.get_element(index)?;
+        if object.has_own_property_js(name)? {
+            own.push(string(env, list, name)?);
         }
     }
     Ok(own)
@@ -206,11 +220,37 @@ pub fn boolean(env: &Env, name: &str, value: Unknown) -> napi::Result<bool> {
     bool::from_unknown(value)
 }
 
+/// Characters of an argument that names something: far more than any server, proxy or file system takes.
+const NAME_MAX: usize = 1 << 20;
+/// Characters of a list of certificates.
+const CERTIFICATES_MAX: usize = 1 << 26;
+
 pub fn string(env: &Env, name: &str, value: Unknown) -> napi::Result<String> {
+    string_of(env, name, value, NAME_MAX)
+}
+
+/// PEM.
+pub fn certificate(env: &Env, name: &str, value: Unknown) -> napi::Result<String> {
+    string_of(env, name, value, CERTIFICATES_MAX)
+}
+
+/// A string that is content: as long as strings of JavaScript can be.
+pub fn content(env: &Env, name: &str, value: Unknown) -> napi::Result<String> {
+    string_of(env, name, value, usize::MAX)
+}
+
+fn string_of(env: &Env, name: &str, value: Unknown, max: usize) -> napi::Result<String> {
     if value.get_type()? != ValueType::String {
         return Err(wrong_type(env, name, "a string", value));
     }
-    JsString::from_unknown(value)?.into_utf8()?.into_owned()
+    let text = JsString::from_unknown(value)?;
+    let length = text.utf16_len()?;
+    if length > max {
+        let rule = format!("must be at most {max} characters long");
+        return Err(wrong_value(env, name, &rule, format!("{length} characters")));
+    }
+    let converted = text.into_utf8().and_then(JsStringUtf8::into_owned);
+    converted.map_err(|_| wrong_value(env, name, "is too long to be read", format!("{length} characters")))
 }
 
 fn number(env: &Env, name: &str, value: Unknown) -> napi::Result<f64> {

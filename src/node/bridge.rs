@@ -4,13 +4,14 @@ use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::FutureExt;
-use napi::bindgen_prelude::{JsObjectValue, Object, ToNapiValue, Unknown};
+use napi::bindgen_prelude::{FromNapiValue, JsObjectValue, Object, ToNapiValue, Unknown};
 use napi::{Env, JsString, Status, sys};
 
 use crate::client;
 use crate::error::{Error, Kind, Result};
 use crate::node::abort::Abort;
 use crate::node::error::to_js;
+use crate::node::instance::instance;
 use crate::node::mailbox::Deferred;
 
 /// A value in JavaScript, valid until the current callback returns.
@@ -79,7 +80,8 @@ where
     T: Send + 'static,
 {
     let (deferred, promise) = Deferred::new(env)?;
-    let (operation, abort) = match start() {
+    let started = std::panic::catch_unwind(AssertUnwindSafe(start)).unwrap_or_else(|_| Err(to_js(env, panicked())));
+    let (operation, abort) = match started {
         Ok(started) => started,
         Err(error) => {
             let error = pending_exception(env).unwrap_or(error);
@@ -94,13 +96,20 @@ where
             return Ok(promise);
         }
     };
+    let runtime = match client::runtime() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            deferred.settle(move |env| settled(env, Err(error.into()), abort, convert));
+            return Ok(promise);
+        }
+    };
     // On the heap: it is large, and would be copied on its way to the thread that runs it.
     let operation = Box::pin(AssertUnwindSafe(operation).catch_unwind());
     let settle = async move {
         let outcome = operation.await.unwrap_or_else(|_| Err(panicked().into()));
         deferred.settle(move |env| settled(env, outcome, abort, convert));
     };
-    client::spawn(settle).map_err(|error| to_js(env, error))?;
+    runtime.spawn(settle);
     Ok(promise)
 }
 
@@ -197,6 +206,11 @@ impl Thrown {
             Error::new(Kind::Aborted, "A callback threw, or its environment has ended")
         })
     }
+}
+
+/// An object of the caller without what comes from `Object.prototype`, which is not the caller's.
+pub fn given_object<'env>(env: &'env Env, value: Unknown<'env>) -> napi::Result<Object<'env>> {
+    Object::from_unknown(instance(env)?.without_plain(env, value)?)
 }
 
 /// `object[name]`, as JavaScript would read it.

@@ -17,7 +17,7 @@ use crate::policy::proxy::{Proxy, Variables};
 
 /// The variables that matter here. JavaScript reads and compares them, which costs a third of reading them from here; they seldom
 /// change.
-pub const VARIABLES: [&str; 14] = [
+pub const VARIABLES: [&str; 15] = [
     "http_proxy",
     "HTTP_PROXY",
     "https_proxy",
@@ -32,6 +32,8 @@ pub const VARIABLES: [&str; 14] = [
     "SSL_CERT_DIR",
     "SSL_CERT_FILE",
     "SOCKET_CALLER_USER_AGENT",
+    // Last, and read only where there is an HTTP_PROXY.
+    "REQUEST_METHOD",
 ];
 
 /// Those of [`VARIABLES`] that are set in `process.env`, and not to nothing.
@@ -73,7 +75,15 @@ impl Environment {
     }
 
     pub fn proxy(&self) -> Proxy {
-        let (http, https, all) = (self.either("http_proxy"), self.either("https_proxy"), self.either("all_proxy"));
+        // In a CGI program a client sets HTTP_PROXY, by a field `Proxy` of its request.
+        let is_cgi = self.get("REQUEST_METHOD").is_some();
+        let http = match is_cgi {
+            // Windows does not tell names of variables apart by their case.
+            true if cfg!(windows) => None,
+            true => self.get("http_proxy"),
+            false => self.either("http_proxy"),
+        };
+        let (https, all) = (self.either("https_proxy"), self.either("all_proxy"));
         if http.is_none() && https.is_none() && all.is_none() {
             return Proxy::None;
         }

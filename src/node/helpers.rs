@@ -16,8 +16,8 @@ use crate::client::Client;
 use crate::error::{Error, Result, redacted_text};
 use crate::io::decode::decode;
 use crate::node::abort::Abort;
-use crate::node::arguments::{count, platform, string, url, wrong_type, wrong_value};
-use crate::node::bridge::{Failure, Thrown, handle, promise, property};
+use crate::node::arguments::{content, count, platform, string, url, wrong_type, wrong_value};
+use crate::node::bridge::{Failure, Thrown, given_object, handle, promise, property};
 use crate::node::environment::{Environment, warn_if_unverified};
 use crate::node::options::{Call, Defaults, decode_options, request_options};
 use crate::node::response::{Head, buffer, complete, header_object};
@@ -39,7 +39,7 @@ use crate::policy::user_agent;
 /// @throws `TypeError` when `text` is not a string.
 #[napi(catch_unwind, ts_args_type = "text: string", ts_return_type = "Record<string, string>")]
 pub fn parse_checksum_file<'env>(env: &'env Env, text: Unknown<'env>) -> napi::Result<Object<'env>> {
-    let text = string(env, "text", text)?;
+    let text = content(env, "text", text)?;
     record(env, parse(&text).map(|(name, digest)| (name, digest.sri())))
 }
 
@@ -118,7 +118,7 @@ pub fn parse_retry_after_header<'env>(
 }
 
 /// A copy of header fields that can be logged: the values of names that contain `auth`, `cookie`, `credential`, `key`,
-/// `password`, `secret` or `token` are `[REDACTED]`. Arrays are joined with `, `; `null` and `undefined` are dropped;
+/// `password`, `secret` or `token`, and of those that a redirect drops, are `[REDACTED]`. Arrays are joined with `, `; `null` and `undefined` are dropped;
 /// other values become strings.
 ///
 /// @param headers an object, or what iterates over names and values, such as `Headers` and `Map`.
@@ -183,7 +183,7 @@ pub fn enrich_error_message<'env>(
     error: Option<Unknown<'env>>,
 ) -> napi::Result<String> {
     let text = match address.get_type()? {
-        ValueType::Object => property(&Object::from_unknown(address)?, "href")?,
+        ValueType::Object => property(&given_object(env, address)?, "href")?,
         _ => address,
     };
     if text.get_type()? != ValueType::String {
@@ -315,7 +315,7 @@ pub fn build_user_agent<'env>(
     if application.get_type()? != ValueType::Object {
         return Err(wrong_type(env, "application", "an object with name and version", application));
     }
-    let application = Object::from_unknown(application)?;
+    let application = given_object(env, application)?;
     let token = |key, shown| {
         let text = string(env, shown, property(&application, key)?)?;
         let empty = || wrong_value(env, shown, "must have letters or digits", format!("{text:?}"));
@@ -469,7 +469,7 @@ fn shown_value(env: &Env, field: &str, value: Unknown) -> napi::Result<String> {
 fn text_of(env: &Env, name: &str, value: Unknown) -> napi::Result<String> {
     match value.get_type()? {
         ValueType::Symbol | ValueType::Function => Err(wrong_type(env, name, "a string or an array of strings", value)),
-        _ => value.coerce_to_string()?.into_utf8()?.into_owned(),
+        _ => content(env, name, value.coerce_to_string()?.to_unknown()),
     }
 }
 

@@ -3,7 +3,7 @@
 use napi::bindgen_prelude::{
     FromNapiValue, Function, FunctionRef, JsObjectValue, JsValuesTupleIntoVec, Object, ObjectRef, Unknown,
 };
-use napi::{Env, Error};
+use napi::{Env, Error, JsValue, ValueType};
 use napi_derive::napi;
 use tokio_util::sync::CancellationToken;
 
@@ -28,6 +28,8 @@ struct Scripts {
     all: ObjectRef<false>,
     /// Called by every request, and so not looked up by name.
     read_environment: ReadEnvironment,
+    /// Called for every object of options.
+    without_plain: FunctionRef<Unknown<'static>, Unknown<'static>>,
 }
 
 /// Gives [`VARIABLES`] when they have changed.
@@ -37,6 +39,14 @@ impl Instance {
     /// [`VARIABLES`], when they have changed.
     pub fn read_environment(&self, env: &Env) -> napi::Result<Option<Vec<Unknown<'_>>>> {
         self.scripts()?.read_environment.borrow_back(env)?.call(())
+    }
+
+    /// The object without what comes from `Object.prototype`.
+    pub fn without_plain<'env>(&self, env: &'env Env, object: Unknown<'env>) -> napi::Result<Unknown<'env>> {
+        let without_plain = self.scripts()?.without_plain.borrow_back(env)?;
+        // SAFETY: a value of this callback, given to a function that returns before it ends.
+        let view = without_plain.call(unsafe { Unknown::from_raw_unchecked(env.raw(), object.raw()) })?;
+        Ok(if view.get_type()? == ValueType::Undefined { object } else { view })
     }
 
     fn scripts(&self) -> napi::Result<&Scripts> {
@@ -52,16 +62,18 @@ impl Drop for Instance {
 }
 
 pub fn instance(env: &Env) -> napi::Result<&'static mut Instance> {
-    if env.get_instance_data::<Instance>()?.is_none() {
-        let instance = Instance {
-            mailbox: Mailbox::new(env)?,
-            methods: response::methods(env)?,
-            life: CancellationToken::new(),
-            environment: Environment::default(),
-            scripts: None,
-        };
-        env.set_instance_data(instance, (), |_| {})?;
+    // Once, where it is there: each request asks for it several times.
+    if let Some(instance) = env.get_instance_data::<Instance>()? {
+        return Ok(instance);
     }
+    let instance = Instance {
+        mailbox: Mailbox::new(env)?,
+        methods: response::methods(env)?,
+        life: CancellationToken::new(),
+        environment: Environment::default(),
+        scripts: None,
+    };
+    env.set_instance_data(instance, (), |_| {})?;
     env.get_instance_data::<Instance>()?.ok_or_else(|| Error::from_reason("the data of the environment was lost"))
 }
 
@@ -71,7 +83,9 @@ pub fn install(env: &Env, scripts: Object) -> napi::Result<()> {
     let reader_of: Function<Vec<&str>, Function<(), Option<Vec<Unknown>>>> =
         scripts.get_named_property("environmentReader")?;
     let read_environment = reader_of.call(VARIABLES.to_vec())?.create_ref()?;
-    instance(env)?.scripts = Some(Scripts { all: scripts.create_ref()?, read_environment });
+    let without_plain: Function<Unknown<'static>, Unknown<'static>> = scripts.get_named_property("withoutPlain")?;
+    let without_plain = without_plain.create_ref()?;
+    instance(env)?.scripts = Some(Scripts { all: scripts.create_ref()?, read_environment, without_plain });
     Ok(())
 }
 

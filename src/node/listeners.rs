@@ -13,7 +13,7 @@ use napi::{Env, ValueType, sys};
 use crate::error::Error;
 use crate::listeners::{Advice, Hook, Hooks, OnRetry, Received, Sent};
 use crate::node::arguments::{function, given, wrong_type};
-use crate::node::bridge::{Thrown, handle, property};
+use crate::node::bridge::{Thrown, given_object, handle, property};
 use crate::node::error::to_js;
 use crate::node::options::{LockHolder, ProgressCallback, WaitCallback};
 use crate::node::response::headers;
@@ -85,7 +85,7 @@ pub fn hooks(env: &Env, value: Option<Unknown>) -> napi::Result<Hooks> {
     if value.get_type()? != ValueType::Object {
         return Err(wrong_type(env, "options.hooks", "an object", value));
     }
-    let hooks = Object::from_unknown(value)?;
+    let hooks = given_object(env, value)?;
     let one = |name: &str| -> napi::Result<_> {
         let value = property(&hooks, name)?;
         let value = Some(value).filter(|value| !matches!(value.get_type(), Ok(ValueType::Undefined)));

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderMap;
-use napi::bindgen_prelude::{FromNapiValue, Object, Uint8ArraySlice, Unknown};
+use napi::bindgen_prelude::{FromNapiValue, Uint8ArraySlice, Unknown};
 use napi::{Env, JsValue, ValueType};
 
 pub use self::client::{Settings, cache_directory, call_caching, prefix, settings};
@@ -22,8 +22,10 @@ pub use self::download::{Attendance, ProgressCallback, download_options};
 pub use self::lock::{LockHolder, WaitCallback, lock_options};
 pub use self::request::{Call, request_options};
 use crate::listeners::OnRetry;
-use crate::node::arguments::{boolean, count, duration, function, given, limit, string, wrong_type, wrong_value};
-use crate::node::bridge::{Thrown, property};
+use crate::node::arguments::{
+    boolean, certificate, count, duration, function, given, limit, string, wrong_type, wrong_value,
+};
+use crate::node::bridge::{Thrown, given_object, property};
 use crate::node::environment::Environment;
 use crate::node::listeners::on_retry;
 use crate::options::{Network, Redirects, Retry};
@@ -100,7 +102,7 @@ fn certificates(env: &Env, value: Unknown) -> napi::Result<Vec<String>> {
 fn pem(env: &Env, name: &str, value: Unknown) -> napi::Result<String> {
     let expected = "a string, a Buffer, a Uint8Array, or an array of these";
     match value.get_type()? {
-        ValueType::String => string(env, name, value),
+        ValueType::String => certificate(env, name, value),
         ValueType::Object if value.is_typedarray()? => {
             let bytes = Uint8ArraySlice::from_unknown(value).map_err(|_| wrong_type(env, name, expected, value))?;
             // Comments may be in any encoding; PEM itself is ASCII.
@@ -118,7 +120,7 @@ fn proxy_url(env: &Env, value: Unknown) -> napi::Result<Proxy> {
         ValueType::Boolean if !bool::from_unknown(value)? => return Ok(Proxy::None),
         ValueType::String => string(env, NAME, value)?,
         ValueType::Object => {
-            let href = property(&Object::from_unknown(value)?, "href")?;
+            let href = property(&given_object(env, value)?, "href")?;
             if href.get_type()? != ValueType::String {
                 return Err(wrong_type(env, NAME, "a string, a URL or false", value));
             }

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::client;
 use crate::error::{Error, Kind};
 use crate::node::abort::Abort;
-use crate::node::arguments::{string, wrong_type};
+use crate::node::arguments::{content, wrong_type};
 use crate::node::bridge::{Failure, Handle, Thrown, handle, promise, property};
 use crate::node::error::to_js;
 use crate::node::instance::script;
@@ -84,7 +84,7 @@ pub fn send(env: &Env, source: Unknown, abort: &Abort, thrown: &Thrown) -> napi:
 fn piece(env: &Env, value: Unknown) -> napi::Result<Bytes> {
     const NAME: &str = "options.body";
     match value.get_type()? {
-        ValueType::String => string(env, NAME, value).map(Bytes::from),
+        ValueType::String => content(env, NAME, value).map(Bytes::from),
         ValueType::Object if value.is_typedarray()? => {
             Uint8ArraySlice::from_unknown(value).map(|bytes| Bytes::copy_from_slice(&bytes))
         }

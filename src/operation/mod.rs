@@ -9,16 +9,16 @@ pub mod locked;
 pub mod progress;
 pub mod request;
 
-use crate::error::{Error, Kind, Result};
+use crate::error::Result;
+use crate::io::threads::spawn_blocking;
 
 /// Runs what may block on a thread that may.
 pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    let lost = |error| Err(Error::new(Kind::Internal, format!("a background task failed: {error}")));
-    tokio::task::spawn_blocking(work).await.unwrap_or_else(lost)
+    spawn_blocking(work).await?
 }
 
 /// Drops what removes files or locks, and waits until that is done.
 async fn dispose<T: Send + 'static>(value: T) {
-    // It cannot fail: a panic in `drop` has been reported, and leaves nothing to do.
-    let _ = tokio::task::spawn_blocking(move || drop(value)).await;
+    // Refused, the work is dropped, and the value with it. A panic in `drop` has been reported.
+    let _ = spawn_blocking(move || drop(value)).await;
 }

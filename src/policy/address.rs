@@ -5,7 +5,7 @@
 
 use url::Url;
 
-use crate::error::{Error, Kind, Result, redacted};
+use crate::error::{Error, Kind, Result, redacted, redacted_text};
 
 /// Reads a URL, and refuses what cannot be asked for.
 pub fn parse_url(url: &str) -> Result<Url> {
@@ -14,17 +14,11 @@ pub fn parse_url(url: &str) -> Result<Url> {
     if url.contains(['\r', '\n', '\0']) {
         return Err(invalid("Invalid URL: it contains a line break or a null character".to_owned()));
     }
-    let parsed = Url::parse(url).map_err(|error| invalid(format!("Invalid URL: {error}: {:?}", shown(url))))?;
+    let parsed = Url::parse(url).map_err(|error| invalid(format!("Invalid URL: {error}: {:?}", redacted_text(url))))?;
     match parsed.scheme() {
         "http" | "https" => Ok(parsed),
         scheme => Err(invalid(format!("Invalid URL: protocol \"{scheme}:\" is not supported, only http: and https:"))),
     }
-}
-
-/// A string that could not be parsed as a URL may still hold a password before an `@`, or a token behind `?` or `#`.
-fn shown(url: &str) -> &str {
-    let url = url.split(['?', '#']).next().unwrap_or_default();
-    url.rsplit('@').next().unwrap_or_default()
 }
 
 /// Where the paths of a client begin.
@@ -58,7 +52,7 @@ impl Base {
             }
             return Ok(url);
         }
-        let refused = |rule| Err(Error::argument("url", rule, format!("{:?}", shown(target))));
+        let refused = |rule| Err(Error::argument("url", rule, format!("{:?}", redacted_text(target))));
         if target.starts_with(['/', '\\']) && target[1..].starts_with(['/', '\\']) {
             return refused(
                 "must be a path below baseUrl, or a URL with its scheme: two slashes would name another host",

@@ -12,6 +12,8 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
+use crate::redact::redacted_text;
+
 /// An unreadable lock file younger than this may be one that is just being written.
 const WRITING: Duration = Duration::from_secs(2);
 
@@ -44,7 +46,8 @@ impl Holder {
         Some(Self {
             pid: value.get("pid")?.as_u64().and_then(|pid| u32::try_from(pid).ok()).filter(|&pid| pid > 0)?,
             start_time: value.get("startTime").and_then(Value::as_f64),
-            url: value.get("url").and_then(Value::as_str).map(str::to_owned),
+            // Older holders write it as it is, with its password.
+            url: value.get("url").and_then(Value::as_str).map(redacted_text),
             kernel_lock: value.get("kernelLock").and_then(Value::as_bool).unwrap_or(false),
             refresh: value
                 .get("refresh")
@@ -284,6 +287,8 @@ mod tests {
     #[test]
     fn json_is_read_back_and_nonsense_is_nobody() {
         assert_eq!(Holder::parse(ours().to_json().as_bytes()), Some(ours()));
+        let url = Holder::parse(br#"{"pid":12,"url":"http://user:s3cret@x/?token=s3cret"}"#).unwrap().url;
+        assert_eq!(url.as_deref(), Some("http://x/?token=REDACTED"));
         let old = Holder::parse(br#"{"pid":12,"startTime":1700000000000,"url":"http://x/"}"#).unwrap();
         assert_eq!((old.pid, old.kernel_lock, old.refresh), (12, false, None));
         for nonsense in ["", "{", "[]", "null", "{}", r#"{"pid":"1"}"#, r#"{"pid":0}"#, r#"{"pid":-4}"#, "\u{0}"] {

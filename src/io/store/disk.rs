@@ -11,12 +11,12 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use tokio::task::spawn_blocking;
 
 use super::{Limits, Record, is_due};
 use crate::error::Kind;
 use crate::io::cacache::{self, milliseconds};
 use crate::io::directory::{Directory, Temporary};
+use crate::io::threads::spawn_blocking;
 use crate::io::trusted::Access;
 use crate::policy::bucket::Entry;
 use crate::policy::cache_key::{OUTDATED, PREFIX, Secret};

@@ -14,7 +14,7 @@ use crate::io::store::{Limits, Place, Store};
 use crate::node::arguments::{
     address, boolean, duration, fields, given, limit, own_names, path, read, size, string, wrong_type, wrong_value,
 };
-use crate::node::bridge::property;
+use crate::node::bridge::{given_object, property};
 use crate::node::error::to_js;
 use crate::node::instance::script;
 use crate::node::options::{Way, retry};
@@ -255,7 +255,7 @@ fn ttl(env: &Env, value: Unknown) -> napi::Result<Ttl> {
     }
     let mut ttl = default;
     let object = Object::from_unknown(value)?;
-    for name in own_names(&object)? {
+    for name in own_names(env, NAME, &object)? {
         let value = object.get_property_unchecked::<_, Unknown>(env.create_string(&name)?)?;
         if value.get_type()? == ValueType::Undefined {
             continue;
@@ -292,6 +292,6 @@ pub fn prefix(env: &Env, value: Option<Unknown>) -> napi::Result<Option<String>>
         if value.get_type()? != ValueType::Object {
             return string(env, "prefix", value);
         }
-        string(env, "prefix", property(&Object::from_unknown(value)?, "href")?)
+        string(env, "prefix", property(&given_object(env, value)?, "href")?)
     })
 }

@@ -1,6 +1,6 @@
 //! Options of downloads.
 
-use napi::bindgen_prelude::{FnArgs, FromNapiValue, Function, JsObjectValue, Object, Unknown};
+use napi::bindgen_prelude::{FnArgs, Function, JsObjectValue, Unknown};
 use napi::threadsafe_function::UnknownReturnValue;
 use napi::{Env, ValueType};
 use napi_derive::napi;
@@ -9,7 +9,7 @@ use crate::error::{Error, Kind};
 use crate::node::arguments::{
     self, boolean, count, function, given, headers, limit, read, string, wrong_type, wrong_value,
 };
-use crate::node::bridge::{Thrown, property};
+use crate::node::bridge::{Thrown, given_object, property};
 use crate::node::environment::Environment;
 use crate::node::error::to_js;
 use crate::node::listeners::{log_progress, report};
@@ -238,7 +238,7 @@ pub fn download_options<'env>(
         if value.get_type()? != ValueType::Object {
             return Err(wrong());
         }
-        let logger = Object::from_unknown(value)?;
+        let logger = given_object(env, value)?;
         if property(&logger, "log")?.get_type()? != ValueType::Function {
             return Err(wrong());
         }
