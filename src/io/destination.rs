@@ -40,22 +40,35 @@ impl Ready {
 
 /// The file that is ready; `None` for none, or an empty one.
 pub fn ready(destination: &Path) -> Option<Ready> {
-    let found = fs::metadata(destination).ok().filter(|found| found.is_file() && found.len() > 0)?;
-    Some(Ready::of(&found))
+    let found = followed(destination, fs::symlink_metadata(destination).ok()?)?;
+    (found.is_file() && found.len() > 0).then(|| Ready::of(&found))
+}
+
+/// What an entry is, or leads to. `None` for a link that leads to nowhere, or that somebody else made in a place where all
+/// can write: that is not followed, wherever it leads.
+fn followed(path: &Path, entry: Metadata) -> Option<Metadata> {
+    if !entry.is_symlink() {
+        return Some(entry);
+    }
+    if !is_trusted_owner(&entry) && is_open(path) { None } else { fs::metadata(path).ok() }
 }
 
 /// How long ago this was written, renamed or had its mode changed; for a directory, an entry. Zero for the future.
 pub fn age(path: &Path) -> Option<Duration> {
-    let found = fs::metadata(path).ok()?;
-    #[cfg(unix)]
-    let changed = {
-        use std::os::unix::fs::MetadataExt;
-        let seconds = Duration::from_secs(u64::try_from(found.ctime()).ok()?);
-        SystemTime::UNIX_EPOCH + seconds + Duration::from_nanos(u64::try_from(found.ctime_nsec()).ok()?)
-    };
-    #[cfg(not(unix))]
-    let changed = found.modified().ok()?;
-    Some(changed.elapsed().unwrap_or_default())
+    Some(changed(&fs::metadata(path).ok()?)?.elapsed().unwrap_or_default())
+}
+
+/// When this was written, renamed or had its mode or times changed, by the clock of the system; nobody can set it.
+#[cfg(unix)]
+pub fn changed(found: &Metadata) -> Option<SystemTime> {
+    use std::os::unix::fs::MetadataExt;
+    let seconds = Duration::from_secs(u64::try_from(found.ctime()).ok()?);
+    SystemTime::UNIX_EPOCH.checked_add(seconds + Duration::from_nanos(u64::try_from(found.ctime_nsec()).ok()?))
+}
+
+#[cfg(not(unix))]
+pub fn changed(found: &Metadata) -> Option<SystemTime> {
+    found.modified().ok()
 }
 
 /// The absolute form of a path, by its spelling alone.
@@ -82,8 +95,7 @@ fn names_directory(path: &Path) -> bool {
 pub fn check(destination: &Path) -> Result<()> {
     let found = match fs::symlink_metadata(destination) {
         // What a link leads to counts here: `/dev/stdout` is a link, and nobody wants it to become a file.
-        Ok(link) if link.is_symlink() => fs::metadata(destination).ok(),
-        Ok(found) => Some(found),
+        Ok(entry) => followed(destination, entry),
         // Said now rather than when everything has been fetched.
         Err(error) if error.kind() == io::ErrorKind::InvalidFilename => {
             return Err(Error::file("Failed to write file", "open", destination, &error));
@@ -130,59 +142,102 @@ fn kind_of(found: &Metadata) -> &'static str {
 /// A file that was there.
 #[derive(Debug)]
 pub struct Existing {
-    /// Open for reading; `None` where this user may not.
-    pub file: Option<File>,
     pub ready: Ready,
-    /// Whether its bytes stay what they are, as far as other users are concerned.
-    pub is_vouched: bool,
     /// Whether it is a file of its own, and not one elsewhere that somebody else made its path lead to.
     pub is_plain: bool,
 }
 
-/// The regular file that is there and not empty; `None` if there is none. Never waits for anybody.
+/// The regular file that is there and not empty, without a look at its content.
 pub fn existing(destination: &Path) -> io::Result<Option<Existing>> {
-    match look(destination) {
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
-        found => found,
-    }
+    let entry = match fs::symlink_metadata(destination) {
+        Err(error) if is_absence(&error) => return Ok(None),
+        entry => entry?,
+    };
+    let is_plain = entry.is_symlink() || !has_more_names(&entry) || !is_open(destination);
+    let found = followed(destination, entry).filter(|found| found.is_file() && found.len() > 0);
+    Ok(found.map(|found| Existing { ready: Ready::of(&found), is_plain }))
 }
 
-fn look(destination: &Path) -> io::Result<Option<Existing>> {
-    let entry = fs::symlink_metadata(destination)?;
-    if entry.is_symlink() && fs::metadata(destination).is_err() {
-        // It leads to nowhere, in a circle, or where this user may not go.
+/// A file that was there, for a look at its content.
+#[derive(Debug)]
+pub struct Opened {
+    pub ready: Ready,
+    /// `None` where this user may not read it, and where its bytes may be changed by others after the look.
+    pub vouched: Option<File>,
+}
+
+/// Opens the regular file that is there and not empty; `None` if there is none. Never waits for anybody.
+pub fn open_existing(destination: &Path) -> io::Result<Option<Opened>> {
+    let entry = match fs::symlink_metadata(destination) {
+        Err(error) if is_absence(&error) => return Ok(None),
+        entry => entry?,
+    };
+    let is_link = entry.is_symlink();
+    let is_open = is_open(destination);
+    let Some(found) = followed(destination, entry.clone()).filter(|found| found.is_file() && found.len() > 0) else {
         return Ok(None);
+    };
+    let is_safe = |found: &Metadata| {
+        let is_place_open = || if is_link { self::is_open(&resolved(destination)) } else { is_open };
+        let is_entry_safe = !is_open || is_trusted_owner(&entry);
+        let is_owner_safe = is_trusted_owner(found) || !is_place_open();
+        let can_others_write = is_writable_by_all(found) || is_open && is_writable_by_group(found);
+        is_entry_safe && is_owner_safe && !can_others_write && !(is_open && has_more_names(found))
+    };
+    if !is_safe(&found) {
+        return Ok(Some(Opened { ready: Ready::of(&found), vouched: None }));
     }
-    let (file, found) = match open_followed(destination) {
-        Ok(Some(file)) => {
-            let found = file.metadata()?;
-            (Some(file), found)
-        }
+    let file = match open_followed(destination) {
+        Ok(Some(file)) => file,
         Ok(None) => return Ok(None),
+        Err(error) if is_absence(&error) => return Ok(None),
         // "Would block" is a lease on the file.
         Err(error) if matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::WouldBlock) => {
-            (None, fs::metadata(destination)?)
+            return Ok(Some(Opened { ready: Ready::of(&found), vouched: None }));
         }
         Err(error) => return Err(error),
     };
-    if found.len() == 0 {
-        return Ok(None);
-    }
-    let is_open = is_open(destination);
-    let has_safe_place = || is_trusted_owner(&found) || !self::is_open(&resolved(destination));
-    let is_vouched = (!is_open || is_trusted_owner(&entry)) && !is_writable_by_all(&found) && has_safe_place();
-    let is_plain = !is_open || if entry.is_symlink() { is_trusted_owner(&entry) } else { !has_more_names(&entry) };
-    Ok(Some(Existing { file, ready: Ready::of(&found), is_vouched, is_plain }))
+    // Of the descriptor: the path may lead elsewhere by now.
+    let found = file.metadata()?;
+    Ok(Some(Opened { ready: Ready::of(&found), vouched: is_safe(&found).then_some(file) }))
+}
+
+fn is_absence(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 fn resolved(path: &Path) -> PathBuf {
     fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
 }
 
-/// Whether everybody can put files beside this one.
+/// Whether others can put files beside this one: all can write to its directory, or it is one that another user made where
+/// all can write.
 pub fn is_open(path: &Path) -> bool {
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    fs::metadata(directory).is_ok_and(|found| is_writable_by_all(&found))
+    let directory = directory_of(path);
+    let Ok(found) = fs::metadata(directory) else {
+        return false;
+    };
+    if is_writable_by_all(&found) || is_trusted_owner(&found) {
+        return is_writable_by_all(&found);
+    }
+    resolved(directory)
+        .ancestors()
+        .skip(1)
+        .any(|above| fs::metadata(above).is_ok_and(|found| is_writable_by_all(&found)))
+}
+
+fn directory_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+#[cfg(unix)]
+fn is_writable_by_group(found: &Metadata) -> bool {
+    std::os::unix::fs::MetadataExt::mode(found) & 0o020 != 0
+}
+
+#[cfg(not(unix))]
+fn is_writable_by_group(_: &Metadata) -> bool {
+    false
 }
 
 #[cfg(unix)]
@@ -262,7 +317,7 @@ mod tests {
         for path in [Path::new("/dev/null"), &link] {
             let error = check(path).unwrap_err();
             assert!(error.to_string().contains("is a device"), "{error}");
-            assert!(existing(path).unwrap().is_none());
+            assert!(existing(path).unwrap().is_none() && open_existing(path).unwrap().is_none());
         }
         assert_eq!(check(directory.path()).unwrap_err().details().code, "EISDIR");
         fs::remove_file(&link).unwrap();
@@ -272,20 +327,30 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_link_of_this_user_is_followed_and_a_second_name_is_plain_where_nobody_else_can_write() {
+    fn a_link_of_this_user_is_followed_and_a_second_name_counts_where_nobody_else_can_write() {
         use std::os::unix::fs::PermissionsExt;
         let directory = tempfile::tempdir().unwrap();
         let at = |name: &str| directory.path().join(name);
         fs::write(at("file"), "whole").unwrap();
+        fs::set_permissions(at("file"), fs::Permissions::from_mode(0o644)).unwrap();
         fs::hard_link(at("file"), at("second")).unwrap();
         std::os::unix::fs::symlink("file", at("link")).unwrap();
-        let plain = |name: &str| existing(&at(name)).unwrap().map(|it| (it.is_vouched, it.is_plain));
+        let plain = |name: &str| existing(&at(name)).unwrap().map(|found| found.is_plain);
+        let vouched = |name: &str| open_existing(&at(name)).unwrap().map(|found| found.vouched.is_some());
         for name in ["file", "second", "link"] {
-            assert_eq!(plain(name), Some((true, true)), "{name}");
+            assert_eq!((plain(name), vouched(name)), (Some(true), Some(true)), "{name}");
         }
         fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o1777)).unwrap();
-        assert_eq!((plain("second"), plain("link")), (Some((true, false)), Some((true, true))));
-        assert!(existing(&at("none")).unwrap().is_none());
+        assert_eq!((plain("second"), vouched("second")), (Some(false), Some(false)));
+        fs::remove_file(at("second")).unwrap();
+        assert_eq!((plain("link"), vouched("link")), (Some(true), Some(true)));
+        fs::set_permissions(at("file"), fs::Permissions::from_mode(0o664)).unwrap();
+        assert_eq!((plain("file"), vouched("file")), (Some(true), Some(false)), "a group can write");
+        fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        assert_eq!(vouched("file"), Some(true), "it is a directory of the group's own choice");
+        fs::set_permissions(at("file"), fs::Permissions::from_mode(0o646)).unwrap();
+        assert_eq!(vouched("file"), Some(false), "all can write");
+        assert!(existing(&at("none")).unwrap().is_none() && open_existing(&at("none")).unwrap().is_none());
         fs::write(at("file"), "").unwrap();
         assert!(existing(&at("file")).unwrap().is_none(), "an empty file is none");
     }

@@ -27,7 +27,7 @@
 //! see, both may download at once.
 
 use std::borrow::Cow;
-use std::fs::{self, File};
+use std::fs::{self, File, Metadata};
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Once;
@@ -36,13 +36,14 @@ use std::time::{Duration, Instant, SystemTime};
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Kind, Result};
-use crate::io::destination::owner;
+use crate::io::destination::{changed, owner};
 use crate::io::patience::patiently;
-use crate::io::trusted::{is_mine, uid};
+use crate::io::sweeps::Sweeps;
+use crate::io::trusted::{self, is_mine, uid};
 use crate::policy::holder::{Holder, KernelLock, Verdict, Vigil, judge, refresh_interval};
 use crate::policy::patience;
 
-use self::directory::{Place, Readers, create_shared, open_directory, unusable};
+use self::directory::{Place, Readers, open_directory, share, unusable};
 use self::system::{System, unlink, unlock};
 pub(super) use self::system::{is_at, take_kernel_lock, try_kernel_lock};
 
@@ -61,6 +62,8 @@ const CONTENT_MAX: u64 = 64 << 10;
 const REMOVER_PATIENCE: Duration = Duration::from_millis(250);
 /// Claims of processes that died while claiming are swept after this time.
 const CLAIM_MAX_AGE: Duration = Duration::from_secs(60);
+/// Where this process has looked for abandoned claims.
+static SWEPT: Sweeps = Sweeps::new();
 /// Rounds of one attempt; each starts because another process changed the path meanwhile.
 const ROUNDS: u32 = 64;
 /// The time after which an attempt begins no other round: somebody may change the path for ever.
@@ -214,7 +217,7 @@ impl Contender {
         let is_mine = is_mine(&metadata);
         let holder =
             read_holder(&present.file).map(|holder| Holder { owner: uid(&metadata).filter(|_| !is_mine), ..holder });
-        let modified = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+        let modified = renewed(&metadata);
         let since = std::mem::replace(&mut present.seen, Instant::now()).elapsed();
         let now = SystemTime::now();
         let quiet = present.vigil.look(modified, now, since, self.tick);
@@ -226,7 +229,7 @@ impl Contender {
             }
             return Ok(Some(Examined::Blocked(holder)));
         }
-        let unchanged = || present.file.metadata().and_then(|now| now.modified()).is_ok_and(|now| now == modified);
+        let unchanged = || present.file.metadata().is_ok_and(|now| renewed(&now) == modified);
         let removed = remove_if(system, path, &present.file, unchanged);
         let may_not = |error: &io::Error| !is_mine && error.kind() == io::ErrorKind::PermissionDenied;
         let is_left = match removed {
@@ -296,7 +299,9 @@ impl Contender {
         if !claimed.map_err(|error| self.failed("link", &error))? {
             return Ok(None);
         }
-        sweep_claims(place.directory());
+        if SWEPT.is_due(parent(&self.path), Instant::now()) {
+            sweep_claims(place.directory());
+        }
         Ok(Some(file))
     }
 
@@ -308,6 +313,8 @@ impl Contender {
             announce_no_kernel_locks(&ONCE, &mut io::stderr(), &self.path);
         }
         file.write_all(self.holder(has_locks).to_json().as_bytes())?;
+        // Not before it is locked: somebody else could lock it first.
+        share(file, readers)?;
         step();
         match hard_link(claim, path) {
             Ok(()) => return Ok(true),
@@ -318,7 +325,7 @@ impl Contender {
         }
         step();
         // No hard links on this file system. Between the next two calls others may see an empty file; they wait.
-        match patiently(|| create_shared(path, readers)) {
+        match patiently(|| trusted::create(path)) {
             Ok(created) => *file = created,
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
             Err(error) => return Err(error),
@@ -334,6 +341,7 @@ impl Contender {
         }
         let is_held = has_locks && kernel_lock == KernelLock::Free;
         file.write_all(self.holder(is_held).to_json().as_bytes())?;
+        share(file, readers)?;
         Ok(true)
     }
 
@@ -362,6 +370,13 @@ fn failed(path: &Path, syscall: &'static str, error: &io::Error) -> Error {
     Error::file("Failed to use the lock file", syscall, path, error).with_lock(path, None)
 }
 
+/// When the holder last showed that it lives. Everybody can set the modification time of a file of theirs, to next year as
+/// well, but not the time of that change.
+fn renewed(metadata: &Metadata) -> SystemTime {
+    let modified = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+    changed(metadata).map_or(modified, |changed| changed.min(modified))
+}
+
 fn read_holder(mut file: &File) -> Option<Holder> {
     let mut content = Vec::new();
     file.rewind().ok()?;
@@ -372,7 +387,7 @@ fn read_holder(mut file: &File) -> Option<Holder> {
 fn create_claim(place: &Place) -> io::Result<(PathBuf, File)> {
     loop {
         let claim = place.path(format!(".{}-{:016x}.claim", std::process::id(), fastrand::u64(..)));
-        match create_shared(&claim, place.readers) {
+        match trusted::create(&claim) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             created => return created.map(|file| (claim, file)),
         }

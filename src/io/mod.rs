@@ -12,6 +12,7 @@ pub mod patience;
 pub mod resolve;
 pub mod staging;
 pub mod store;
+pub mod sweeps;
 pub mod threads;
 pub mod tls;
 pub mod transport;

@@ -22,18 +22,16 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, Kind, Result};
 use crate::io::destination::{age, check, is_open, not_replaced};
 use crate::io::digest::Hashers;
 use crate::io::lock::{is_at, shortened, take_kernel_lock, try_kernel_lock};
+use crate::io::sweeps::Sweeps;
 use crate::io::trusted::{self, Access};
 use crate::io::{patience, umask};
 use crate::policy::holder::KernelLock;
@@ -42,10 +40,10 @@ use crate::policy::resume::Record;
 
 /// A sealed file that is younger than this is about to be published.
 const ORPHAN_MIN_AGE: Duration = Duration::from_secs(60);
-/// How often one process looks for orphans in one directory: reading a large one takes milliseconds.
-const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 /// Bytes of a record at most: it has a few hundred.
 const RECORD_MAX: u64 = 64 << 10;
+/// Where this process has looked for orphans.
+static SWEPT: Sweeps = Sweeps::new();
 /// Looks at a part file that others come and go with, before leaving it to them.
 const ROUNDS: u32 = 16;
 /// How long to wait until children that were just being started have closed their copies of the part file.
@@ -57,8 +55,10 @@ pub struct Staging {
     destination: PathBuf,
     part: PathBuf,
     record: PathBuf,
-    /// Whether the part file has the name under which a later call looks for it.
-    is_findable: bool,
+    /// The record that is ours to remove.
+    record_file: Option<File>,
+    /// Of a unique name; `None`: the part file has the name under which a later call looks for it.
+    infix: Option<String>,
     /// Whether we created the file, and nothing was written to it yet.
     is_new: bool,
     file: Option<File>,
@@ -100,18 +100,15 @@ impl Staging {
             Error::file("Failed to create directory", "mkdir", directory, &error)
         })?;
         check(destination)?;
-        let Part { path: part, file, is_findable, is_new } = open_part(destination)?;
-        let found = if is_new {
-            Found::default()
-        } else {
-            Found { length: file.metadata().map_or(0, |found| found.len()), record: record_of(&part) }
-        };
+        let Part { path: part, file, infix, record_file, found } = open_part(destination)?;
+        let (found, is_new) = found.map_or_else(|| (Found::default(), true), |found| (found, false));
         let hashers = Hashers::new(algorithms);
         let staging = Self {
             destination: destination.to_owned(),
             record: record_path(&part),
+            record_file,
             part,
-            is_findable,
+            infix,
             is_new,
             file: Some(file),
             length: 0,
@@ -128,34 +125,59 @@ impl Staging {
         }
         self.length = 0;
         self.hashers = self.fresh_hashers.clone();
-        // Without a record nothing can be continued, which is safe; with the old one it would not be.
-        remove_own(&self.record).map_err(|error| self.failed("unlink", &error))?;
-        if let Ok(mut file) = trusted::create(&self.record)
-            && file.write_all(record.to_json().as_bytes()).is_err()
-        {
-            drop(file);
-            remove_own(&self.record).map_err(|error| self.failed("unlink", &error))?;
+        if !self.write_record(record)? {
+            // Something of somebody else is in its place, and would describe our bytes.
+            self.leave_name()?;
+            self.write_record(record)?;
         }
         Ok(())
+    }
+
+    /// Replaces the record. `false`: its name is taken. Without one nothing can be continued, which is safe; with the old
+    /// one it would not be.
+    fn write_record(&mut self, record: &Record) -> Result<bool> {
+        remove_same(self.record_file.take().as_ref(), &self.record).map_err(|error| self.failed("unlink", &error))?;
+        let mut file = match trusted::create(&self.record) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
+            Err(_) => return Ok(true),
+            Ok(file) => file,
+        };
+        let written = file.write_all(record.to_json().as_bytes());
+        if written.is_err() {
+            remove_same(Some(&file), &self.record).map_err(|error| self.failed("unlink", &error))?;
+        } else {
+            self.record_file = Some(file);
+        }
+        Ok(true)
     }
 
     /// Puts an empty file in the place of one that has been written to.
     fn replace(&mut self) -> Result<()> {
         self.discard();
-        let part = match create_locked(&self.part) {
-            Ok(file) => Part { path: self.part.clone(), file, is_findable: self.is_findable, is_new: true },
-            Err(_) => create_unique(&self.destination)?,
-        };
-        self.record = record_path(&part.path);
-        (self.part, self.is_findable, self.is_new) = (part.path, part.is_findable, true);
-        self.file = Some(part.file);
+        match create_locked(&self.part) {
+            Ok(file) => (self.file, self.record_file) = (Some(file), open_record(&self.part)),
+            Err(_) => self.take(create_unique(&self.destination)?),
+        }
+        self.is_new = true;
         Ok(())
     }
 
+    /// Goes on under a unique name.
+    fn leave_name(&mut self) -> Result<()> {
+        self.discard();
+        self.take(create_unique(&self.destination)?);
+        Ok(())
+    }
+
+    fn take(&mut self, Part { path, file, infix, .. }: Part) {
+        self.record = record_path(&path);
+        (self.part, self.file, self.infix) = (path, Some(file), infix);
+    }
+
     /// Removes what is ours, and while we still hold its lock, so that nobody takes over a file that is about to vanish.
-    fn discard(&self) {
+    fn discard(&mut self) {
+        let _ = remove_same(self.record_file.take().as_ref(), &self.record);
         if self.file.as_ref().is_some_and(|file| is_at(file, &self.part)) {
-            let _ = remove_own(&self.record);
             let _ = patience::remove_file(&self.part);
         }
     }
@@ -191,11 +213,12 @@ impl Staging {
         self.hashers.clone().finish()
     }
 
-    /// Leaves the part file for a later call, if that could find it.
+    /// Leaves the part file for a later call, if that could find it, and take it for one of this user.
     pub fn keep(mut self) {
-        if self.is_findable {
+        let is_own = |file: &File| file.metadata().is_ok_and(|found| trusted::is_own(&found));
+        if self.infix.is_none() && self.file.as_ref().is_some_and(is_own) {
             // Nothing is left for `drop` to remove.
-            self.file = None;
+            (self.file, self.record_file) = (None, None);
         }
     }
 
@@ -222,7 +245,7 @@ impl Staging {
         let is_ours = is_at(self.file()?, &self.destination);
         // It has been published: nothing is left for `drop` to remove.
         self.file = None;
-        let _ = remove_own(&self.record);
+        let _ = remove_same(self.record_file.take().as_ref(), &self.record);
         if !is_ours && is_open(&self.destination) && !trusted::is_mine_or_gone(&self.destination) {
             // Not by another download of this user, or of the members of a group, which may well follow at once.
             return Err(self.replaced());
@@ -231,7 +254,7 @@ impl Staging {
             // The new name, too. Not every file system can, and the file itself is safe.
             let _ = self.destination.parent().map(|directory| File::open(directory).and_then(|it| it.sync_all()));
         }
-        if let Some(directory) = self.destination.parent().filter(|it| is_sweep_due(it, Instant::now())) {
+        if let Some(directory) = self.destination.parent().filter(|it| SWEPT.is_due(it, Instant::now())) {
             sweep(directory);
         }
         Ok(size)
@@ -244,7 +267,8 @@ impl Staging {
     /// is run meanwhile fails with `ETXTBSY`. A kernel lock belongs to the open file description and all its copies, so
     /// once a fresh description gets the lock, no copy is left (rust-lang/rust#114554).
     fn seal(&mut self) -> Result<()> {
-        let sealed = part_path(&self.destination, &unique_infix(), "sealed");
+        // Like that of the record, so that who sweeps the one finds the other.
+        let sealed = part_path(&self.destination, &self.infix.clone().unwrap_or_else(unique_infix), "sealed");
         if !is_at(self.file()?, &self.part) {
             return Err(self.replaced());
         }
@@ -273,11 +297,15 @@ impl Staging {
     fn set_mode(&self, asked: Option<u32>) -> Result<()> {
         use std::os::unix::fs::PermissionsExt;
         let usual = || {
-            let mode = 0o666 & !umask::current();
+            let mode = umask::of_new_files(self.destination.parent().unwrap_or(Path::new(".")));
             if self.fresh_hashers.is_empty() { mode } else { mode & !0o022 }
         };
         let mode = fs::Permissions::from_mode(asked.unwrap_or_else(usual));
-        self.file()?.set_permissions(mode).map_err(|error| self.failed("fchmod", &error))
+        match self.file()?.set_permissions(mode) {
+            // A mount that gives all files one owner and one mode: nobody asked for another.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied && asked.is_none() => Ok(()),
+            set => set.map_err(|error| self.failed("fchmod", &error)),
+        }
     }
 
     fn replaced(&self) -> Error {
@@ -307,10 +335,11 @@ impl Drop for Staging {
 struct Part {
     path: PathBuf,
     file: File,
-    /// Whether a later call would find it there.
-    is_findable: bool,
-    /// Whether it was created now, rather than left by a dead process.
-    is_new: bool,
+    infix: Option<String>,
+    /// A record that lies beside it, and is this user's.
+    record_file: Option<File>,
+    /// What a dead process left in it; `None`: it was created now.
+    found: Option<Found>,
 }
 
 /// Opens the part file of a destination.
@@ -320,7 +349,9 @@ fn open_part(destination: &Path) -> Result<Part> {
     let rounds = if is_own_or_absent(&record_path(&path)) { ROUNDS } else { 0 };
     for _ in 0..rounds {
         if let Ok(file) = create_locked(&path) {
-            return Ok(Part { path, file, is_findable: true, is_new: true });
+            // Left by who was killed right after publishing, or before writing anything.
+            let record_file = open_record(&path);
+            return Ok(Part { path, file, infix: None, record_file, found: None });
         }
         // What cannot be opened, or is or may be somebody else's, is left alone.
         let Ok(file) = trusted::open(&path, Access::ReadWrite) else {
@@ -328,12 +359,17 @@ fn open_part(destination: &Path) -> Result<Part> {
         };
         match try_kernel_lock(&file) {
             KernelLock::Free if is_at(&file, &path) => {
+                let length = file.metadata().map_or(0, |found| found.len());
+                let record_file = open_record(&path);
+                let record = record_file.as_ref().and_then(read_record);
                 // A file with content and without a record is not one that we left.
-                let is_ours = file.metadata().is_ok_and(|found| found.len() == 0) || record_of(&path).is_some();
-                if is_ours {
-                    return Ok(Part { path, file, is_findable: true, is_new: false });
+                if length > 0 && record.is_none() {
+                    break;
                 }
-                break;
+                // It may be of a version that left part files readable.
+                #[cfg(unix)]
+                let _ = file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600));
+                return Ok(Part { path, file, infix: None, record_file, found: Some(Found { length, record }) });
             }
             // Its holder published or removed it between our open and our lock: it is no part file any more.
             KernelLock::Free => {}
@@ -348,7 +384,8 @@ fn open_part(destination: &Path) -> Result<Part> {
 fn create_unique(destination: &Path) -> Result<Part> {
     let mut taken = 0;
     loop {
-        let path = part_path(destination, &unique_infix(), "part");
+        let infix = unique_infix();
+        let path = part_path(destination, &infix, "part");
         let file = match trusted::create(&path) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists && taken < ROUNDS => {
                 taken += 1;
@@ -356,10 +393,13 @@ fn create_unique(destination: &Path) -> Result<Part> {
             }
             created => created.map_err(|error| Error::file("Failed to write file", "open", &path, &error))?,
         };
-        // Tells sweepers that we live; one that came in between has removed it.
-        if try_kernel_lock(&file) != KernelLock::Free || is_at(&file, &path) {
-            return Ok(Part { path, file, is_findable: false, is_new: true });
+        // Tells sweepers that we live; one that came in between has the lock, and is about to remove it, or has done so.
+        match try_kernel_lock(&file) {
+            KernelLock::Free if is_at(&file, &path) => {}
+            KernelLock::Unsupported => {}
+            KernelLock::Free | KernelLock::Busy => continue,
         }
+        return Ok(Part { path, file, infix: Some(infix), record_file: None, found: None });
     }
 }
 
@@ -369,7 +409,7 @@ fn create_locked(path: &Path) -> io::Result<File> {
     match take_kernel_lock(try_kernel_lock, &file, path) {
         KernelLock::Free if is_at(&file, path) => Ok(file),
         KernelLock::Unsupported => {
-            let _ = remove_own(path);
+            let _ = remove_same(Some(&file), path);
             Err(io::ErrorKind::Unsupported.into())
         }
         // Whoever looked at it in between has it now.
@@ -395,14 +435,31 @@ fn remove_own(path: &Path) -> io::Result<()> {
     }
 }
 
-fn record_of(part: &Path) -> Option<Record> {
-    Record::parse(&trusted::read(&record_path(part), RECORD_MAX).ok()?)
+/// Removes the name of a file, if it still is that file's. Only what is left although it should go is an error.
+fn remove_same(file: Option<&File>, path: &Path) -> io::Result<()> {
+    if !file.is_some_and(|file| is_at(file, path)) {
+        return Ok(());
+    }
+    match patience::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn open_record(part: &Path) -> Option<File> {
+    trusted::open(&record_path(part), Access::Read).ok()
+}
+
+fn read_record(file: &File) -> Option<Record> {
+    let mut content = Vec::new();
+    file.take(RECORD_MAX).read_to_end(&mut content).ok()?;
+    Record::parse(&content)
 }
 
 /// The progress of whoever downloads to this destination now, from what lies beside it.
 pub fn observe(destination: &Path) -> Option<Progress> {
     let part = part_path(destination, "", "part");
-    let total = record_of(&part)?.total?;
+    let total = read_record(&open_record(&part)?)?.total?;
     let found = fs::symlink_metadata(part).ok().filter(trusted::is_own)?;
     let downloaded = found.len().min(total);
     Some(Progress { downloaded, total })
@@ -448,22 +505,8 @@ fn sweep(directory: &Path) {
             continue;
         };
         if try_kernel_lock(&file) == KernelLock::Free && is_at(&file, &entry.path()) {
-            let _ = remove_own(&record_path(&entry.path()));
+            let _ = remove_own(&record_path(&entry.path().with_extension("part")));
             let _ = remove_own(&entry.path());
-        }
-    }
-}
-
-/// Whether this process has not swept the directory for a while. Counts as a sweep.
-fn is_sweep_due(directory: &Path, now: Instant) -> bool {
-    static SWEPT: Mutex<BTreeMap<PathBuf, Instant>> = Mutex::new(BTreeMap::new());
-    let mut swept = SWEPT.lock().unwrap_or_else(PoisonError::into_inner);
-    swept.retain(|_, last| now.duration_since(*last) < SWEEP_INTERVAL);
-    match swept.entry(directory.to_owned()) {
-        Entry::Occupied(_) => false,
-        Entry::Vacant(entry) => {
-            entry.insert(now);
-            true
         }
     }
 }

@@ -1,4 +1,21 @@
-//! The permissions that new files of this process do not get.
+//! The permissions of new files.
+
+/// The mode of a file that is created in this directory without a wish: 0666 less the umask, or as the default access list of
+/// the directory says.
+#[cfg(unix)]
+pub fn of_new_files(directory: &std::path::Path) -> u32 {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::fs::{Mode, OFlags, fstat, open};
+        // A file without a name, which tells; not every file system has them.
+        let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
+        if let Ok(found) = open(directory, flags, Mode::from_raw_mode(0o666)).and_then(fstat) {
+            return found.st_mode & 0o666;
+        }
+    }
+    let _ = directory;
+    0o666 & !current()
+}
 
 /// The umask. It cannot be read without being set, except from `/proc`.
 #[cfg(unix)]

@@ -24,9 +24,10 @@ mod inotify {
         pub fn new(path: &Path) -> Self {
             let watch = || {
                 let watch = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC).ok()?;
-                // ATTRIB: unlinked. CLOSE: its holder died, or another waiter left. A renewal is a MODIFY: nobody waits
+                // ATTRIB: unlinked. CLOSE_WRITE: its holder died, or another waiter left. A renewal is a MODIFY: nobody waits
                 // for that.
-                let events = WatchFlags::ATTRIB | WatchFlags::CLOSE | WatchFlags::MOVE_SELF | WatchFlags::DONT_FOLLOW;
+                let events =
+                    WatchFlags::ATTRIB | WatchFlags::CLOSE_WRITE | WatchFlags::MOVE_SELF | WatchFlags::DONT_FOLLOW;
                 inotify::add_watch(&watch, path, events).ok()?;
                 // SAFETY: an OwnedFd names one open descriptor for as long as it lives.
                 #[expect(unsafe_code)]

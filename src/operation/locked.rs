@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::error::{Error, Kind, Result, redacted};
-use crate::io::destination::{Existing, Ready, age, check, existing, ready};
+use crate::io::destination::{Existing, Opened, Ready, age, check, existing, open_existing, ready};
 use crate::io::digest::of_reader;
 use crate::io::lock::{Attempt, Contender, Guard, lock_path};
 use crate::io::staging::{Progress, observe};
@@ -155,14 +155,17 @@ async fn stoppable<T: Send + 'static>(
 
 fn look(destination: &Path, expected: &Expected, is_stopped: &dyn Fn() -> bool) -> Result<Presence> {
     let failed = |error: io::Error| Error::file("Failed to verify file", "read", destination, &error);
-    let Some(Existing { file, ready, is_vouched, is_plain }) = existing(destination).map_err(failed)? else {
+    if expected.is_empty() {
+        return Ok(match existing(destination).map_err(failed)? {
+            None => Presence::Nothing,
+            Some(Existing { ready, is_plain: true }) => Presence::Intact(ready, Vec::new()),
+            Some(Existing { ready, is_plain: false }) => Presence::Foreign(ready),
+        });
+    }
+    let Some(Opened { ready, vouched }) = open_existing(destination).map_err(failed)? else {
         return Ok(Presence::Nothing);
     };
-    if expected.is_empty() {
-        return Ok(if is_plain { Presence::Intact(ready, Vec::new()) } else { Presence::Foreign(ready) });
-    }
-    // Whatever somebody else's file is now, its owner may change it as soon as we have looked.
-    let Some(file) = file.filter(|_| is_vouched) else {
+    let Some(file) = vouched else {
         return Ok(Presence::Foreign(ready));
     };
     let digests = of_reader(file, expected.algorithms(), is_stopped).map_err(failed)?;
@@ -220,13 +223,13 @@ impl Course {
         let LockOptions { stale, poll, .. } = self.job.lock;
         let poll = poll.max(Duration::from_millis(1));
         let mut contender = Some(Contender::new(self.job.lock_path(), redacted(&self.job.url), stale, poll));
-        let (mut foreign, mut is_restless) = (None, false);
+        let (mut foreign, mut is_restless, mut losses) = (None, false, 0);
         loop {
             let turn = self.turn(&mut contender, poll, foreign).await?;
             self.controls.stage.send_replace(Stage::Working);
             if let Turn::Ours(guard) = turn {
                 let worked = select! {
-                    worked = self.work(&guard) => worked,
+                    worked = self.work(&guard, &mut losses) => worked,
                     never = renewed(&guard) => match never {},
                 };
                 // Removing the lock file may have to wait for another remover.
@@ -330,7 +333,7 @@ impl Course {
     }
 
     /// The holder's part. `None`: there is nothing to do, or nothing to publish, because somebody else did.
-    async fn work(&self, guard: &Guard) -> Result<Option<Downloaded>> {
+    async fn work(&self, guard: &Guard, losses: &mut u32) -> Result<Option<Downloaded>> {
         if matches!(presence(&self.job).await?, Presence::Intact(..)) {
             return Ok(None);
         }
@@ -341,7 +344,9 @@ impl Course {
         // A process that was stopped for so long that another one took over publishes nothing: what that one publishes
         // counts. A lock file that somebody removed, with nobody in its place, is no reason to download again.
         let destination = self.job.destination.clone();
-        if !guard.is_current() && (guard.is_replaced() || ready(&destination).is_some()) {
+        // Once: somebody who takes the lock away again and again must not make us download for ever.
+        if *losses == 0 && !guard.is_current() && (guard.is_replaced() || ready(&destination).is_some()) {
+            *losses += 1;
             dispose(fetched).await;
             return Ok(None);
         }

@@ -93,19 +93,23 @@ pub fn unusable(directory: &Path, error: &io::Error) -> Error {
     }
 }
 
-/// Creates a lock file or a claim, which is never a link and holds no secret.
+/// Lets others read a lock file or a claim, which holds no secret.
 #[cfg(unix)]
-pub fn create_shared(path: &Path, Readers(readers): Readers) -> io::Result<File> {
+pub fn share(file: &File, Readers(readers): Readers) -> io::Result<()> {
     use crate::io::umask;
     use std::os::unix::fs::PermissionsExt;
-    let file = trusted::create(path)?;
-    file.set_permissions(fs::Permissions::from_mode(0o600 | (0o044 & !umask::current()) | readers))?;
-    Ok(file)
+    let mode = fs::Permissions::from_mode(0o600 | (0o044 & !umask::current()) | readers);
+    match file.set_permissions(mode) {
+        // A mount that gives all files one owner and one mode.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        set => set,
+    }
 }
 
 #[cfg(not(unix))]
-pub fn create_shared(path: &Path, _: Readers) -> io::Result<File> {
-    trusted::create(path)
+#[allow(clippy::unnecessary_wraps, reason = "as elsewhere")]
+pub fn share(_: &File, _: Readers) -> io::Result<()> {
+    Ok(())
 }
 
 /// Opens what a path leads to, if it is a directory.
@@ -116,9 +120,11 @@ pub fn open_directory(path: &Path) -> io::Result<File> {
     opened(path)
 }
 
-/// Opens a directory, not one that a link leads to.
+/// Opens a directory, not one that a link leads to. On Linux only for going through it: nobody need be able to list it.
 fn open_itself(path: &Path) -> io::Result<File> {
-    #[cfg(unix)]
+    #[cfg(target_os = "linux")]
+    return opened(path, rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::PATH);
+    #[cfg(all(unix, not(target_os = "linux")))]
     return opened(path, rustix::fs::OFlags::NOFOLLOW);
     #[cfg(not(unix))]
     opened(path)
@@ -142,11 +148,13 @@ fn opened(path: &Path) -> io::Result<File> {
 /// of a file may remove it.
 #[cfg(unix)]
 fn create(directory: &Path) -> io::Result<()> {
-    use std::os::unix::fs::MetadataExt;
+    use std::os::unix::fs::{DirBuilderExt, MetadataExt};
     let parent = directory.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(parent)?;
     let writers = fs::metadata(parent)?.mode() & 0o022;
-    let created = if writers == 0 { fs::create_dir(directory) } else { create_shared_directory(directory, writers) };
+    // Nobody else needs to write there, not even under an umask of 0.
+    let create_own = || fs::DirBuilder::new().mode(0o755).create(directory);
+    let created = if writers == 0 { create_own() } else { create_shared_directory(directory, writers) };
     match created {
         // Somebody else was faster.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
@@ -158,6 +166,7 @@ fn create(directory: &Path) -> io::Result<()> {
 /// out whole.
 #[cfg(unix)]
 fn create_shared_directory(directory: &Path, writers: u32) -> io::Result<()> {
+    use rustix::fs::OFlags;
     use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
     if fs::symlink_metadata(directory).is_ok() {
         return Err(io::ErrorKind::AlreadyExists.into());
@@ -167,14 +176,14 @@ fn create_shared_directory(directory: &Path, writers: u32) -> io::Result<()> {
     let own = PathBuf::from(name);
     fs::DirBuilder::new().mode(0o700).create(&own)?;
     let create = || {
-        let opened = open_itself(&own)?;
-        let found = opened.metadata()?;
+        let within = open_itself(&own)?;
+        let found = within.metadata()?;
         if !trusted::is_mine(&found) || found.mode() & 0o077 != 0 {
             return Err(io::Error::from(io::ErrorKind::PermissionDenied));
         }
-        let made = base(&opened, &own).join("locks");
+        let made = base(&within, &own).join("locks");
         fs::create_dir(&made)?;
-        let created = open_itself(&made)?;
+        let created = opened(&made, OFlags::NOFOLLOW)?;
         let sticky = if writers & 0o002 == 0 { 0 } else { 0o1000 };
         let bits = created.metadata()?.mode() & 0o7777 | writers | writers << 1 | writers >> 1 | sticky;
         created.set_permissions(fs::Permissions::from_mode(bits))?;
@@ -237,7 +246,8 @@ mod tests {
             let readers = Place::open(&directory).unwrap().readers;
             let mode = |path: &Path| fs::metadata(path).unwrap().mode() & 0o7777;
             assert!(expected.is_none_or(|expected| mode(&directory) == expected), "{:o}", mode(&directory));
-            drop(create_shared(&directory.join("lock"), readers).unwrap());
+            let lock = trusted::create(&directory.join("lock")).unwrap();
+            share(&lock, readers).unwrap();
             let bits = mode(&directory.join("lock"));
             assert!(file.is_none_or(|file| bits & file == file) && bits & 0o133 == 0, "{bits:o}");
             // Those of a directory that was there stay.

@@ -146,14 +146,6 @@ fn two_writers_of_one_part_file_cannot_mix_representations() {
 }
 
 #[test]
-fn a_directory_is_swept_once_in_a_while() {
-    let (one, other, now) = (Path::new("/sweep/one"), Path::new("/sweep/other"), Instant::now());
-    assert!(is_sweep_due(one, now) && is_sweep_due(other, now));
-    assert!(!is_sweep_due(one, now + SWEEP_INTERVAL / 2));
-    assert!(is_sweep_due(one, now + SWEEP_INTERVAL));
-}
-
-#[test]
 fn a_users_own_file_and_a_link_are_left_alone() {
     let directory = directory();
     let destination = directory.path().join("file");
