@@ -6,25 +6,45 @@ use std::error::Error as StdError;
 use std::io;
 use std::time::Duration;
 
-use http::StatusCode;
-use hyper_util::client::legacy;
-use tokio::time::error::Elapsed;
+use http::{StatusCode, Uri};
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::proxy::{SocksV5, Tunnel};
+use tower_service::Service;
 use url::Url;
 
 use crate::error::{Error, Kind, io_code};
 use crate::io::resolve::LookupError;
 use crate::io::tls::Distrust;
-use crate::io::tunnel::Refused;
 use crate::policy::proxy::shown;
 
-/// Why no answer to a request came.
-pub fn of_request(error: &legacy::Error, url: &Url, proxy: Option<&Url>, connect_timeout: Option<Duration>) -> Error {
-    if let (Some(Refused(status)), Some(proxy)) = (find(error), proxy) {
-        return refused(proxy, *status, url).with_cause(chain(error));
+/// What the client's connectors fail with. hyper-util exports the connectors, but not the names of these types.
+type ConnectFailure = <HttpConnector as Service<Uri>>::Error;
+type SocksFailure = <SocksV5<HttpConnector> as Service<Uri>>::Error;
+type TunnelFailure = <Tunnel<HttpConnector> as Service<Uri>>::Error;
+
+/// What an HTTP proxy said to `CONNECT`, as far as the client tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// It asks for credentials, or for others.
+    Credentials,
+    /// Another status than 200, or nothing that is HTTP.
+    Other,
+}
+
+/// Whether a request failed because a proxy opens no tunnel.
+pub fn refusal(error: &reqwest::Error) -> Option<Refusal> {
+    match find::<TunnelFailure>(error)? {
+        TunnelFailure::ProxyAuthRequired => Some(Refusal::Credentials),
+        TunnelFailure::TunnelUnsuccessful => Some(Refusal::Other),
+        _ => None,
     }
+}
+
+/// Why no answer to a request came.
+pub fn of_request(error: &reqwest::Error, url: &Url, proxy: Option<&Url>, connect_timeout: Option<Duration>) -> Error {
     let host = url.host_str().unwrap_or_default();
     let port = url.port_or_known_default().unwrap_or_default();
-    let failed = if let (Some(Elapsed { .. }), Some(limit)) = (find(error), connect_timeout) {
+    let failed = if let (true, Some(limit)) = (is_connect_timeout(error), connect_timeout) {
         Error::new(Kind::Timeout, format!("Connecting timed out after {}ms", limit.as_millis())).with_syscall("connect")
     } else if let Some(failure) = find::<LookupError>(error) {
         Error::new(Kind::Network, failure.to_string()).with_code(failure.code).with_syscall("getaddrinfo")
@@ -46,7 +66,7 @@ pub fn of_request(error: &legacy::Error, url: &Url, proxy: Option<&Url>, connect
 }
 
 /// Why a body broke off, of which so much was received; `length` is its announced length.
-pub fn of_body(error: &hyper::Error, received: u64, length: Option<u64>, url: &Url) -> Error {
+pub fn of_body(error: &reqwest::Error, received: u64, length: Option<u64>, url: &Url) -> Error {
     let ended_early = find::<hyper::Error>(error).is_some_and(hyper::Error::is_incomplete_message)
         || find::<io::Error>(error).is_some_and(|error| error.kind() == io::ErrorKind::UnexpectedEof);
     let failure = if let Some(length) = length.filter(|_| ended_early) {
@@ -68,6 +88,7 @@ pub fn no_data(limit: Duration, url: &Url) -> Error {
 pub fn refused(proxy: &Url, status: StatusCode, url: &Url) -> Error {
     let code = status.as_u16();
     let why = match (status, proxy.username().is_empty()) {
+        (status, _) if status.is_success() => "opens tunnels by this status, where only 200 is understood".to_owned(),
         (StatusCode::PROXY_AUTHENTICATION_REQUIRED, true) => {
             "asks for a user and a password: set them as in http://user:password@host:port".to_owned()
         }
@@ -118,15 +139,22 @@ fn of_tls(error: &rustls::Error) -> (Kind, &'static str, String) {
     (Kind::Certificate, code, format!("{why}{}", if is_distrusted { advice } else { "" }))
 }
 
+/// Whether the limit of connecting was reached, and not a limit of the system.
+fn is_connect_timeout(error: &reqwest::Error) -> bool {
+    let is_of_system = find::<io::Error>(error).is_some_and(|error| error.raw_os_error().is_some());
+    error.is_connect() && error.is_timeout() && !is_of_system
+}
+
 /// Node's code for a failed exchange: the operating system's where there is one.
 fn code_of(error: &(dyn StdError + 'static)) -> &'static str {
     if let Some(code) = find::<io::Error>(error).and_then(io_code) {
         return code;
     }
-    match find::<hyper::Error>(error) {
-        Some(error) if error.is_parse() => "EPROTO",
-        _ => "ECONNRESET",
-    }
+    let is_nonsense = find::<hyper::Error>(error).is_some_and(hyper::Error::is_parse)
+        || find(error).is_some_and(|error| {
+            matches!(error, TunnelFailure::TunnelUnsuccessful | TunnelFailure::ProxyHeadersTooLong)
+        });
+    if is_nonsense { "EPROTO" } else { "ECONNRESET" }
 }
 
 /// The innermost reason in words.
@@ -134,8 +162,11 @@ fn describe(error: &(dyn StdError + 'static), code: &str) -> String {
     if find::<hyper::Error>(error).is_some_and(hyper::Error::is_incomplete_message) {
         return "the server closed the connection without an answer".to_owned();
     }
+    if let Some(TunnelFailure::TunnelUnsuccessful) = find(error) {
+        return "the proxy opens no tunnel".to_owned();
+    }
     let mut innermost: &dyn StdError = error;
-    while let Some(source) = innermost.source() {
+    while let Some(source) = cause(innermost) {
         innermost = source;
     }
     let text = innermost.to_string();
@@ -144,7 +175,7 @@ fn describe(error: &(dyn StdError + 'static), code: &str) -> String {
 }
 
 /// Whether the connection had ended before anything of an answer came.
-pub fn is_closed_before_answer(error: &legacy::Error) -> bool {
+pub fn is_closed_before_answer(error: &reqwest::Error) -> bool {
     let closed = |error: &hyper::Error| error.is_incomplete_message() || error.is_canceled() || error.is_closed();
     find::<hyper::Error>(error).is_some_and(closed)
         || find::<io::Error>(error)
@@ -153,7 +184,7 @@ pub fn is_closed_before_answer(error: &legacy::Error) -> bool {
 
 /// Whether the server said that it has not looked at the request: `REFUSED_STREAM`, or `GOAWAY` without an error, which only
 /// ends requests behind the last one that was processed.
-pub fn is_unprocessed(error: &legacy::Error) -> bool {
+pub fn is_unprocessed(error: &reqwest::Error) -> bool {
     find::<h2::Error>(error).is_some_and(|error| {
         let reason = error.reason();
         error.is_remote()
@@ -169,24 +200,31 @@ fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Optio
         if let Some(found) = error.downcast_ref::<T>() {
             return Some(found);
         }
-        // io::Error hides what it wraps from `source` but not from `get_ref`; rustls errors travel that way.
-        if let Some(inner) = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref)
-            && let Some(found) = find::<T>(inner)
-        {
-            return Some(found);
-        }
-        next = error.source();
+        next = cause(error);
     }
     None
 }
 
-/// The error and all its causes in one line.
-fn chain(error: &(dyn StdError + 'static)) -> String {
+/// The cause of an error, also of those that hide it from `source`.
+fn cause<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 'static)> {
+    if let Some(wrapped) = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+        return Some(wrapped);
+    }
+    match error.downcast_ref::<SocksFailure>() {
+        Some(SocksFailure::Inner(failure)) => return Some(failure as &ConnectFailure),
+        Some(SocksFailure::Io(failure)) => return Some(failure),
+        _ => {}
+    }
+    error.downcast_ref::<h2::Error>().and_then(h2::Error::get_io).map(|error| error as _).or_else(|| error.source())
+}
+
+/// All causes in one line. That of reqwest itself is left out: it repeats the URL.
+pub fn chain(error: &reqwest::Error) -> String {
     let mut causes = Vec::new();
-    let mut next = Some(error);
-    while let Some(cause) = next {
-        causes.push(cause.to_string());
-        next = cause.source();
+    let mut next = cause(error);
+    while let Some(error) = next {
+        causes.push(error.to_string());
+        next = cause(error);
     }
     causes.dedup();
     causes.join(": ")

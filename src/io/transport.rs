@@ -1,51 +1,64 @@
 //! One exchange with a server, over a pool of connections. With its neighbours `connect`, `tunnel` and `network_error`, all that knows
-//! hyper.
+//! reqwest.
 //!
 //! Redirects, retries, timeouts, decoding and `Referer` are ours, in the floors above, so that their rules and messages
-//! are exact.
+//! are exact: reqwest's own are off.
 #![expect(clippy::disallowed_types, reason = "the one place for the client")]
 
-use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::uri::Uri;
-use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
-use http_body::{Frame, SizeHint};
-use http_body_util::BodyExt;
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use hyper::ext::ReasonPhrase;
-use hyper_util::client::legacy;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
-use url::{Position, Url};
+use reqwest::{Client, Request, Response};
+use tokio::time::timeout;
+use url::{Host, Url};
 
 use crate::error::{Error, Kind, Result};
-use crate::io::connect::{self, Connector, noting};
-use crate::io::network_error::{self, is_closed_before_answer, is_unprocessed, no_data, refused, through};
+use crate::io::connect::{self, Connecting, Protocols, noting};
+use crate::io::network_error::{self, Refusal, is_closed_before_answer, is_unprocessed, no_data, refused, through};
+use crate::io::{tls, tunnel};
 use crate::options::Network;
-use crate::outgoing::{Body, Sending};
-use crate::policy::proxy::{Proxy, forwards};
+use crate::outgoing::Body;
+use crate::policy::proxy::{Proxy, forwards, shown};
 use crate::policy::redirect::Hop;
-
-/// How long an unused connection stays open. Node servers close theirs after 5 s and say so only since version 20; a
-/// pool that gives up first does not lose requests to that race.
-const IDLE: Duration = Duration::from_secs(4);
-/// Flow control of HTTP/2: large enough that one download is not slowed by the round trip.
-const STREAM_WINDOW: u32 = 4 << 20;
-const CONNECTION_WINDOW: u32 = 16 << 20;
 
 /// How often one request may be sent again because the server says that it did not look at it.
 const UNPROCESSED_MAX: u32 = 8;
 /// More dead connections in a row than any pool should hold.
 const STALE_MAX: u32 = 64;
 
-/// A pool of connections of one [`Network`]. Cheap to clone; clones share the pool.
+/// Pools of connections of one [`Network`]. Cheap to clone; clones share the pools.
 #[derive(Clone, Debug)]
-pub struct Transport {
-    client: legacy::Client<Connector, Outgoing>,
+pub struct Transport(Arc<Pools>);
+
+#[derive(Debug)]
+struct Pools {
     proxy: Proxy,
-    connect_timeout: Option<Duration>,
+    connecting: Connecting,
+    /// Those that are needed, by the way that [`Route`] tells.
+    clients: [OnceLock<Client>; 6],
+}
+
+/// The way of a request: by which proxy, and whether only HTTP/1.1 is spoken on it.
+#[derive(Clone, Copy, Debug)]
+struct Route<'a> {
+    proxy: Option<&'a Url>,
+    is_secure: bool,
+    protocols: Protocols,
+}
+
+impl Route<'_> {
+    /// At most one proxy is for `http:`, and one for `https:`.
+    fn index(self) -> usize {
+        let by = match (self.proxy, self.is_secure) {
+            (None, _) => 0,
+            (Some(_), false) => 1,
+            (Some(_), true) => 2,
+        };
+        by * 2 + usize::from(self.protocols == Protocols::Http1)
+    }
 }
 
 /// The head of an answer; its body is still on the wire.
@@ -55,8 +68,7 @@ pub struct Answer {
     /// As sent; the standard phrase where the protocol has none.
     pub status_text: String,
     pub headers: HeaderMap,
-    url: Url,
-    body: hyper::body::Incoming,
+    body: Response,
     received: u64,
     idle_timeout: Option<Duration>,
     /// Whether the request was HEAD, to whose answer no body belongs.
@@ -66,17 +78,8 @@ pub struct Answer {
 impl Transport {
     /// Blocks: reads the system's certificates.
     pub fn new(network: &Network) -> Result<Self> {
-        let client = legacy::Client::builder(TokioExecutor::new())
-            .timer(TokioTimer::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE)
-            .http1_title_case_headers(true)
-            .http2_initial_stream_window_size(STREAM_WINDOW)
-            .http2_initial_connection_window_size(CONNECTION_WINDOW)
-            .http2_keep_alive_interval(Duration::from_secs(15))
-            .http2_keep_alive_timeout(Duration::from_secs(10))
-            .build(Connector::new(network)?);
-        Ok(Self { client, proxy: network.proxy.clone(), connect_timeout: network.connect_timeout })
+        let connecting = Connecting { tls: tls::client_config(&network.tls)?, timeout: network.connect_timeout };
+        Ok(Self(Arc::new(Pools { proxy: network.proxy.clone(), connecting, clients: Default::default() })))
     }
 
     /// Sends one request and waits for the head of its answer.
@@ -88,10 +91,13 @@ impl Transport {
     /// A request that an HTTP/2 server refuses, or leaves when it ends a connection, is sent again, whatever its method: it was
     /// not processed (RFC 9113, 8.7).
     pub async fn send(&self, hop: &Hop, body: Option<&Body>, idle_timeout: Option<Duration>) -> Result<Answer> {
-        let proxy = self.proxy.of(&hop.url).map_err(|variable| {
+        let proxy = self.0.proxy.of(&hop.url).map_err(|variable| {
             let message = format!("{variable} is not the URL of a proxy: expected http://host:port");
             Error::new(Kind::ArgumentValue, message).with_url(&hop.url)
         })?;
+        if let (Some(proxy), "https", Some(Host::Ipv6(_))) = (&proxy, hop.url.scheme(), hop.url.host()) {
+            return Err(no_ipv6_behind(proxy, &hop.url));
+        }
         let body = body.filter(|_| hop.with_body);
         // While a body is sent, silence of the server is no sign of anything.
         let limit = idle_timeout.filter(|_| body.is_none());
@@ -109,103 +115,102 @@ impl Transport {
         let is_whole = body.is_none_or(Body::is_whole);
         let can_repeat = is_whole && hop.method.is_idempotent();
         let mut unprocessed = 0;
-        let uri = target(&hop.url)?;
+        let mut stale = 0;
         let credentials = proxy.filter(|proxy| forwards(proxy, &hop.url)).and_then(connect::basic);
-        let send = || self.send_once(hop, &uri, body, credentials.as_ref());
-        let failed = |error: &legacy::Error| network_error::of_request(error, &hop.url, proxy, self.connect_timeout);
-        for _ in 0..STALE_MAX {
-            let (answer, is_fresh) = noting(send()).await;
+        let route = Route { proxy, is_secure: hop.url.scheme() == "https", protocols: Protocols::Any };
+        loop {
+            let client = self.client(route)?;
+            let (answer, is_fresh) = noting(send_once(client, hop, body, credentials.as_ref())).await;
             match answer {
-                Err(error) if !is_fresh && can_repeat && is_closed_before_answer(&error) => {}
+                Err(error) if stale < STALE_MAX && !is_fresh && can_repeat && is_closed_before_answer(&error) => {
+                    stale += 1;
+                }
                 Err(error) if is_whole && unprocessed < UNPROCESSED_MAX && is_unprocessed(&error) => unprocessed += 1,
-                answer => return answer.map_err(|error| failed(&error)),
+                Err(error) => return Err(self.failed(&error, hop, proxy).await),
+                Ok(answer) => return Ok(answer),
             }
         }
-        send().await.map_err(|error| failed(&error))
     }
 
-    async fn send_once(
-        &self,
-        hop: &Hop,
-        uri: &Uri,
-        body: Option<&Body>,
-        credentials: Option<&HeaderValue>,
-    ) -> Result<Answer, legacy::Error> {
-        let mut headers = hop.headers.clone();
-        headers.entry(header::ACCEPT).or_insert(HeaderValue::from_static("*/*"));
-        if let Some(credentials) = credentials {
-            headers.insert(header::PROXY_AUTHORIZATION, credentials.clone());
+    /// Each client is set up when it is first needed.
+    fn client(&self, route: Route<'_>) -> Result<&Client> {
+        let client = &self.0.clients[route.index()];
+        if let Some(client) = client.get() {
+            return Ok(client);
         }
-        if let Some(Body::Whole(body)) = body {
-            // Said even of an empty body, where hyper would leave it out.
-            headers.insert(header::CONTENT_LENGTH, body.len().into());
-        }
-        let mut request = Request::new(Outgoing::new(body));
-        *request.method_mut() = hop.method.clone();
-        *request.uri_mut() = uri.clone();
-        *request.headers_mut() = headers;
-        let (head, body) = self.client.request(request).await?.into_parts();
-        let status_text = match head.extensions.get::<ReasonPhrase>() {
-            Some(phrase) => String::from_utf8_lossy(phrase.as_bytes()).into_owned(),
-            None => head.status.canonical_reason().unwrap_or_default().to_owned(),
+        let made = self.0.connecting.client(route.proxy, route.protocols)?;
+        Ok(client.get_or_init(|| made))
+    }
+
+    async fn failed(&self, error: &reqwest::Error, hop: &Hop, proxy: Option<&Url>) -> Error {
+        let limit = self.0.connecting.timeout;
+        let failure = network_error::of_request(error, &hop.url, proxy, limit);
+        let (Some(refusal), Some(proxy)) = (network_error::refusal(error), proxy) else {
+            return failure;
         };
-        Ok(Answer {
-            status: head.status,
-            status_text,
-            headers: head.headers,
-            url: hop.url.clone(),
-            body,
-            received: 0,
-            idle_timeout: None,
-            is_head: hop.method == Method::HEAD,
-        })
+        let cause = network_error::chain(error);
+        let status = match refusal {
+            Refusal::Credentials => Some(StatusCode::PROXY_AUTHENTICATION_REQUIRED),
+            Refusal::Other => self.refused_with(proxy, &hop.url).await,
+        };
+        // A proxy that changed its mind has refused all the same.
+        match status.filter(|status| *status != StatusCode::OK) {
+            Some(status) => refused(proxy, status, &hop.url).with_cause(cause),
+            None => failure,
+        }
     }
-}
 
-/// A URL as hyper takes it: without a fragment.
-fn target(url: &Url) -> Result<Uri> {
-    Uri::try_from(&url[..Position::AfterQuery])
-        .map_err(|error| Error::new(Kind::InvalidUrl, format!("Invalid URL: {error}")).with_url(url))
-}
-
-/// The body of a request on its way.
-enum Outgoing {
-    Whole(Bytes),
-    Stream(Sending),
-}
-
-impl Outgoing {
-    fn new(body: Option<&Body>) -> Self {
-        match body {
-            Some(Body::Whole(bytes)) => Self::Whole(bytes.clone()),
-            Some(Body::Stream(stream)) => Self::Stream(stream.take()),
-            None => Self::Whole(Bytes::new()),
+    /// The status by which a proxy refuses a tunnel to a server. Takes no longer than a connection may.
+    async fn refused_with(&self, proxy: &Url, server: &Url) -> Option<StatusCode> {
+        let client = self.0.connecting.client(Some(proxy), Protocols::Http1).ok()?;
+        let asking = tunnel::status(&client, server);
+        match self.0.connecting.timeout {
+            Some(limit) => timeout(limit, asking).await.ok()?.ok()?,
+            None => asking.await.ok()?,
         }
     }
 }
 
-impl http_body::Body for Outgoing {
-    type Data = Bytes;
-    type Error = io::Error;
+/// The client would open the tunnel, and fail then: it takes the brackets of the address for a part of the name that a
+/// certificate must have.
+fn no_ipv6_behind(proxy: &Url, url: &Url) -> Error {
+    let message = format!(
+        "https to an IPv6 address ({}) is not possible through the proxy {}: use a name, or exclude the address by NO_PROXY",
+        url.host_str().unwrap_or_default(),
+        shown(proxy)
+    );
+    Error::new(Kind::ArgumentValue, message).with_url(url)
+}
 
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        match &mut *self {
-            Self::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
-            Self::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
-            Self::Stream(stream) => Pin::new(stream).poll_frame(context),
-        }
+async fn send_once(
+    client: &Client,
+    hop: &Hop,
+    body: Option<&Body>,
+    credentials: Option<&HeaderValue>,
+) -> reqwest::Result<Answer> {
+    let mut request = Request::new(hop.method.clone(), hop.url.clone());
+    let headers = request.headers_mut();
+    *headers = hop.headers.clone();
+    if let Some(credentials) = credentials {
+        headers.insert(header::PROXY_AUTHORIZATION, credentials.clone());
     }
-
-    fn is_end_stream(&self) -> bool {
-        matches!(self, Self::Whole(bytes) if bytes.is_empty())
+    if let Some(Body::Whole(body)) = body {
+        // Said even of an empty body, where hyper would leave it out.
+        headers.insert(header::CONTENT_LENGTH, body.len().into());
     }
-
-    fn size_hint(&self) -> SizeHint {
-        match self {
-            Self::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Self::Stream(_) => SizeHint::default(),
-        }
-    }
+    *request.body_mut() = body.map(|body| match body {
+        Body::Whole(bytes) => bytes.clone().into(),
+        Body::Stream(stream) => reqwest::Body::wrap(stream.take()),
+    });
+    let mut response = client.execute(request).await?;
+    let status = response.status();
+    let status_text = match response.extensions().get::<ReasonPhrase>() {
+        Some(phrase) => String::from_utf8_lossy(phrase.as_bytes()).into_owned(),
+        None => status.canonical_reason().unwrap_or_default().to_owned(),
+    };
+    let headers = std::mem::take(response.headers_mut());
+    let is_head = hop.method == Method::HEAD;
+    Ok(Answer { status, status_text, headers, body: response, received: 0, idle_timeout: None, is_head })
 }
 
 impl Answer {
@@ -224,22 +229,15 @@ impl Answer {
 
     /// The next piece of the body; `None` at its end.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>> {
-        loop {
-            return match within_idle(self.idle_timeout, self.body.frame()).await {
-                Ok(Some(Ok(frame))) => match frame.into_data() {
-                    Ok(chunk) => {
-                        self.received += chunk.len() as u64;
-                        Ok(Some(chunk))
-                    }
-                    // Fields behind the body.
-                    Err(_) => continue,
-                },
-                Ok(Some(Err(error))) => {
-                    Err(network_error::of_body(&error, self.received, self.content_length(), &self.url))
-                }
-                Ok(None) => Ok(None),
-                Err(limit) => Err(no_data(limit, &self.url)),
-            };
+        match within_idle(self.idle_timeout, self.body.chunk()).await {
+            Ok(Ok(chunk)) => {
+                self.received += chunk.as_ref().map_or(0, |bytes| bytes.len() as u64);
+                Ok(chunk)
+            }
+            Ok(Err(error)) => {
+                Err(network_error::of_body(&error, self.received, self.content_length(), self.body.url()))
+            }
+            Err(limit) => Err(no_data(limit, self.body.url())),
         }
     }
 }
