@@ -19,7 +19,8 @@ use tower_service::Service;
 use url::Url;
 
 use crate::error::{Error, Kind, Result};
-use crate::io::{network_error, resolve};
+use crate::io::network_error::{self, HEAD_FIELDS_MAX, HEAD_MAX};
+use crate::io::resolve;
 use crate::policy::proxy::credentials;
 
 /// How long an unused connection stays open. Node servers close theirs after 5 s and say so only since version 20; a
@@ -84,6 +85,8 @@ impl Connecting {
             .referer(false)
             .connector_layer(NoteConnections)
             .http1_title_case_headers()
+            .http1_max_headers(HEAD_FIELDS_MAX)
+            .http2_max_header_list_size(HEAD_MAX)
             .http2_initial_stream_window_size(STREAM_WINDOW)
             .http2_initial_connection_window_size(CONNECTION_WINDOW)
             .http2_keep_alive_interval(Duration::from_secs(15))
@@ -92,6 +95,11 @@ impl Connecting {
             .tcp_keepalive_interval(Duration::from_secs(15))
             .tcp_keepalive_retries(3)
             .pool_idle_timeout(IDLE);
+        #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
+        {
+            // It ends uploads that a server reads late. Limits of the caller are for that.
+            builder = builder.tcp_user_timeout(None);
+        }
         if let Some(limit) = self.timeout {
             // Shared out among the addresses of a name, so that one that is silent leaves time for the next.
             builder = builder.connect_timeout(limit);

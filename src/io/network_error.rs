@@ -17,6 +17,11 @@ use crate::io::resolve::LookupError;
 use crate::io::tls::Distrust;
 use crate::policy::proxy::shown;
 
+/// The largest head of a response, in bytes: that of hyper for HTTP/1.1, which cannot be set.
+pub const HEAD_MAX: u32 = 408 << 10;
+/// As many fields as Node takes.
+pub const HEAD_FIELDS_MAX: usize = 2000;
+
 /// What the client's connectors fail with. hyper-util exports the connectors, but not the names of these types.
 type ConnectFailure = <HttpConnector as Service<Uri>>::Error;
 type SocksFailure = <SocksV5<HttpConnector> as Service<Uri>>::Error;
@@ -48,6 +53,13 @@ pub fn of_request(error: &reqwest::Error, url: &Url, proxy: Option<&Url>, connec
         Error::new(Kind::Timeout, format!("Connecting timed out after {}ms", limit.as_millis())).with_syscall("connect")
     } else if let Some(failure) = find::<LookupError>(error) {
         Error::new(Kind::Network, failure.to_string()).with_code(failure.code).with_syscall("getaddrinfo")
+    } else if is_head_refused(error) {
+        let is_http2 = find::<h2::Error>(error).is_some();
+        head_refused(if is_http2 { "malformed, or too large" } else { "too large" })
+    } else if is_ended_by_us(error) {
+        let message = "ECONNRESET: a response to another request, or to this one, had a head that is too large, and ended \
+                       the HTTP/2 connection";
+        Error::new(Kind::Network, message).with_syscall("read")
     } else {
         let (kind, code, why) = if let Some(failure) = find::<rustls::Error>(error) {
             of_tls(failure)
@@ -65,6 +77,19 @@ pub fn of_request(error: &reqwest::Error, url: &Url, proxy: Option<&Url>, connec
     through(proxy, failed.with_cause(chain(error)).with_url(url))
 }
 
+/// The failure of a request whose HTTP/2 connection [was ended here](is_ended_by_us), where it cannot be sent in another way.
+pub fn of_ended(error: &reqwest::Error, url: &Url, proxy: Option<&Url>) -> Error {
+    through(proxy, head_refused("much too large").with_cause(chain(error)).with_url(url))
+}
+
+fn head_refused(why: &str) -> Error {
+    let message = format!(
+        "the head of the response is {why}: at most {HEAD_FIELDS_MAX} fields and {} KB are taken",
+        HEAD_MAX >> 10
+    );
+    Error::new(Kind::Head, message).with_syscall("read")
+}
+
 /// Why a body broke off, of which so much was received; `length` is its announced length.
 pub fn of_body(error: &reqwest::Error, received: u64, length: Option<u64>, url: &Url) -> Error {
     let ended_early = find::<hyper::Error>(error).is_some_and(hyper::Error::is_incomplete_message)
@@ -73,8 +98,8 @@ pub fn of_body(error: &reqwest::Error, received: u64, length: Option<u64>, url: 
         Error::new(Kind::BodyLength, format!("the body ended after {received} of {length} bytes"))
     } else {
         let code = code_of(error);
-        Error::new(Kind::Network, format!("the connection failed within the body: {}", describe(error, code)))
-            .with_code(code)
+        let why = if ended_early { "the server closed it before the end".to_owned() } else { describe(error, code) };
+        Error::new(Kind::Network, format!("the connection failed within the body: {why}")).with_code(code)
     };
     failure.with_syscall("read").with_cause(chain(error)).with_url(url)
 }
@@ -159,7 +184,10 @@ fn code_of(error: &(dyn StdError + 'static)) -> &'static str {
 
 /// The innermost reason in words.
 fn describe(error: &(dyn StdError + 'static), code: &str) -> String {
-    if find::<hyper::Error>(error).is_some_and(hyper::Error::is_incomplete_message) {
+    let is_end = |error: &io::Error| error.kind() == io::ErrorKind::UnexpectedEof;
+    if find::<hyper::Error>(error).is_some_and(hyper::Error::is_incomplete_message)
+        || find::<io::Error>(error).is_some_and(is_end)
+    {
         return "the server closed the connection without an answer".to_owned();
     }
     if let Some(TunnelFailure::TunnelUnsuccessful) = find(error) {
@@ -174,12 +202,16 @@ fn describe(error: &(dyn StdError + 'static), code: &str) -> String {
     if text.is_empty() { code.to_owned() } else { text.to_owned() }
 }
 
-/// Whether the connection had ended before anything of an answer came.
+/// Whether the connection had ended before anything of an answer came. TLS connections count also where nothing announced
+/// their end (`close_notify`): many servers close those that are idle so.
 pub fn is_closed_before_answer(error: &reqwest::Error) -> bool {
+    use io::ErrorKind as K;
     let closed = |error: &hyper::Error| error.is_incomplete_message() || error.is_canceled() || error.is_closed();
+    let is_end = |kind| {
+        matches!(kind, K::ConnectionReset | K::ConnectionAborted | K::BrokenPipe | K::NotConnected | K::UnexpectedEof)
+    };
     find::<hyper::Error>(error).is_some_and(closed)
-        || find::<io::Error>(error)
-            .is_some_and(|error| matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe))
+        || find::<io::Error>(error).is_some_and(|error| is_end(error.kind()))
 }
 
 /// Whether the server said that it has not looked at the request: `REFUSED_STREAM`, or `GOAWAY` without an error, which only
@@ -191,6 +223,28 @@ pub fn is_unprocessed(error: &reqwest::Error) -> bool {
             && ((error.is_go_away() && reason == Some(h2::Reason::NO_ERROR))
                 || (error.is_reset() && reason == Some(h2::Reason::REFUSED_STREAM)))
     })
+}
+
+/// Whether an HTTP/2 server said that it takes the request by HTTP/1.1 (RFC 9113, 7).
+pub fn is_http1_required(error: &reqwest::Error) -> bool {
+    find::<h2::Error>(error)
+        .is_some_and(|error| error.is_remote() && error.reason() == Some(h2::Reason::HTTP_1_1_REQUIRED))
+}
+
+/// Whether the head of the response to this request is not taken. h2 does not tell a malformed head from one that is too
+/// large.
+fn is_head_refused(error: &reqwest::Error) -> bool {
+    let is_of_stream = |error: &h2::Error| {
+        error.is_reset() && error.is_library() && error.reason() == Some(h2::Reason::PROTOCOL_ERROR)
+    };
+    find::<hyper::Error>(error).is_some_and(hyper::Error::is_parse_too_large)
+        || find::<h2::Error>(error).is_some_and(is_of_stream)
+}
+
+/// Whether an HTTP/2 connection was ended on this side, for something in a response: of a head much too large, h2 reads no
+/// more. Which of the requests on it was to blame, it does not say.
+pub fn is_ended_by_us(error: &reqwest::Error) -> bool {
+    find::<h2::Error>(error).is_some_and(|error| error.is_go_away() && error.is_library())
 }
 
 /// The first error of this type among the causes.

@@ -5,19 +5,27 @@
 //! are exact: reqwest's own are off.
 #![expect(clippy::disallowed_types, reason = "the one place for the client")]
 
-use std::sync::{Arc, OnceLock};
+use std::collections::HashSet;
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
+use http_body::Frame;
 use hyper::ext::ReasonPhrase;
 use reqwest::{Client, Request, Response};
 use tokio::time::timeout;
-use url::{Host, Url};
+use url::{Host, Origin, Url};
 
 use crate::error::{Error, Kind, Result};
 use crate::io::connect::{self, Connecting, Protocols, noting};
-use crate::io::network_error::{self, Refusal, is_closed_before_answer, is_unprocessed, no_data, refused, through};
+use crate::io::network_error::{
+    self, Refusal, is_closed_before_answer, is_ended_by_us, is_http1_required, is_unprocessed, no_data, refused,
+    through,
+};
 use crate::io::{tls, tunnel};
 use crate::options::Network;
 use crate::outgoing::Body;
@@ -28,6 +36,8 @@ use crate::policy::redirect::Hop;
 const UNPROCESSED_MAX: u32 = 8;
 /// More dead connections in a row than any pool should hold.
 const STALE_MAX: u32 = 64;
+/// More servers of this kind than a process should meet.
+const HTTP1_ONLY_MAX: usize = 256;
 
 /// Pools of connections of one [`Network`]. Cheap to clone; clones share the pools.
 #[derive(Clone, Debug)]
@@ -39,6 +49,8 @@ struct Pools {
     connecting: Connecting,
     /// Those that are needed, by the way that [`Route`] tells.
     clients: [OnceLock<Client>; 6],
+    /// Servers that offered HTTP/2 and then asked for HTTP/1.1.
+    http1_only: RwLock<HashSet<Origin>>,
 }
 
 /// The way of a request: by which proxy, and whether only HTTP/1.1 is spoken on it.
@@ -79,7 +91,12 @@ impl Transport {
     /// Blocks: reads the system's certificates.
     pub fn new(network: &Network) -> Result<Self> {
         let connecting = Connecting { tls: tls::client_config(&network.tls)?, timeout: network.connect_timeout };
-        Ok(Self(Arc::new(Pools { proxy: network.proxy.clone(), connecting, clients: Default::default() })))
+        Ok(Self(Arc::new(Pools {
+            proxy: network.proxy.clone(),
+            connecting,
+            clients: Default::default(),
+            http1_only: RwLock::default(),
+        })))
     }
 
     /// Sends one request and waits for the head of its answer.
@@ -89,7 +106,7 @@ impl Transport {
     /// connections; the first failure on a fresh one counts.
     ///
     /// A request that an HTTP/2 server refuses, or leaves when it ends a connection, is sent again, whatever its method: it was
-    /// not processed (RFC 9113, 8.7).
+    /// not processed (RFC 9113, 8.7). When the server wants HTTP/1.1, it is sent again in that.
     pub async fn send(&self, hop: &Hop, body: Option<&Body>, idle_timeout: Option<Duration>) -> Result<Answer> {
         let proxy = self.0.proxy.of(&hop.url).map_err(|variable| {
             let message = format!("{variable} is not the URL of a proxy: expected http://host:port");
@@ -116,20 +133,63 @@ impl Transport {
         let can_repeat = is_whole && hop.method.is_idempotent();
         let mut unprocessed = 0;
         let mut stale = 0;
+        let mut ended = None;
+        let is_secure = hop.url.scheme() == "https";
+        let protocols = if is_secure { self.protocols(hop) } else { Protocols::Any };
+        let mut route = Route { proxy, is_secure, protocols };
         let credentials = proxy.filter(|proxy| forwards(proxy, &hop.url)).and_then(connect::basic);
-        let route = Route { proxy, is_secure: hop.url.scheme() == "https", protocols: Protocols::Any };
         loop {
             let client = self.client(route)?;
             let (answer, is_fresh) = noting(send_once(client, hop, body, credentials.as_ref())).await;
+            let wants_http1 = route.protocols == Protocols::Any
+                && match &answer {
+                    Ok(answer) => answer.is_http2() && answer.status == StatusCode::UPGRADE_REQUIRED,
+                    Err(error) => is_http1_required(error),
+                };
+            if wants_http1 {
+                self.remember_http1_only(&hop.url);
+                route.protocols = Protocols::Http1;
+            }
             match answer {
+                _ if wants_http1 && is_whole => {}
+                // Over HTTP/1.1, where each has a connection, the one that was to blame takes no others along.
+                Err(error) if route.protocols == Protocols::Any && can_repeat && is_ended_by_us(&error) => {
+                    route.protocols = Protocols::Http1;
+                    ended = Some(network_error::of_ended(&error, &hop.url, proxy));
+                }
                 Err(error) if stale < STALE_MAX && !is_fresh && can_repeat && is_closed_before_answer(&error) => {
                     stale += 1;
                 }
                 Err(error) if is_whole && unprocessed < UNPROCESSED_MAX && is_unprocessed(&error) => unprocessed += 1,
-                Err(error) => return Err(self.failed(&error, hop, proxy).await),
+                Err(error) => {
+                    // A server that speaks HTTP/2 only has no other answer than the first.
+                    return Err(match ended {
+                        Some(ended) if error.is_connect() => ended,
+                        _ => self.failed(&error, hop, proxy).await,
+                    });
+                }
                 Ok(answer) => return Ok(answer),
             }
         }
+    }
+
+    /// Over HTTP/2 a host that is not that of the URL cannot be said: the client would say both.
+    fn protocols(&self, hop: &Hop) -> Protocols {
+        let is_foreign = hop.headers.get(header::HOST).is_some_and(|host| !is_host_of(host, &hop.url));
+        if is_foreign || self.is_http1_only(&hop.url) { Protocols::Http1 } else { Protocols::Any }
+    }
+
+    fn is_http1_only(&self, url: &Url) -> bool {
+        let known = self.0.http1_only.read().unwrap_or_else(PoisonError::into_inner);
+        !known.is_empty() && known.contains(&url.origin())
+    }
+
+    fn remember_http1_only(&self, url: &Url) {
+        let mut known = self.0.http1_only.write().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= HTTP1_ONLY_MAX {
+            known.clear();
+        }
+        known.insert(url.origin());
     }
 
     /// Each client is set up when it is first needed.
@@ -182,6 +242,36 @@ fn no_ipv6_behind(proxy: &Url, url: &Url) -> Error {
     Error::new(Kind::ArgumentValue, message).with_url(url)
 }
 
+/// Whether hyper says the length 0 of no body over HTTP/2, where the method expects none.
+fn is_length_added(method: &Method) -> bool {
+    !matches!(*method, Method::GET | Method::HEAD | Method::DELETE | Method::POST | Method::PUT | Method::PATCH)
+}
+
+/// A body that is not there, and has no length.
+struct Nothing;
+
+impl http_body::Body for Nothing {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Ready(None)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        true
+    }
+}
+
+/// Whether a value of `Host` says what the client says by itself.
+fn is_host_of(value: &HeaderValue, url: &Url) -> bool {
+    let value = value.as_bytes();
+    let host = url.host_str().unwrap_or_default();
+    let is = |expected: &str| value.eq_ignore_ascii_case(expected.as_bytes());
+    let port = url.port_or_known_default().unwrap_or_default();
+    is(&format!("{host}:{port}")) || (url.port().is_none() && is(host))
+}
+
 async fn send_once(
     client: &Client,
     hop: &Hop,
@@ -194,14 +284,25 @@ async fn send_once(
     if let Some(credentials) = credentials {
         headers.insert(header::PROXY_AUTHORIZATION, credentials.clone());
     }
-    if let Some(Body::Whole(body)) = body {
-        // Said even of an empty body, where hyper would leave it out.
-        headers.insert(header::CONTENT_LENGTH, body.len().into());
+    if headers.get(header::HOST).is_some_and(|host| is_host_of(host, &hop.url)) {
+        // The client says it by itself: as `:authority` over HTTP/2, beside which there may be no other.
+        headers.remove(header::HOST);
     }
-    *request.body_mut() = body.map(|body| match body {
-        Body::Whole(bytes) => bytes.clone().into(),
-        Body::Stream(stream) => reqwest::Body::wrap(stream.take()),
-    });
+    match body {
+        // Said even of an empty body, where hyper would leave it out.
+        Some(Body::Whole(body)) => drop(headers.insert(header::CONTENT_LENGTH, body.len().into())),
+        // RFC 9110, 8.6: where the method expects a body, that there is none has to be said.
+        None if matches!(hop.method, Method::POST | Method::PUT | Method::PATCH) => {
+            headers.insert(header::CONTENT_LENGTH, 0.into());
+        }
+        _ => {}
+    }
+    *request.body_mut() = match body {
+        Some(Body::Whole(bytes)) => Some(bytes.clone().into()),
+        Some(Body::Stream(stream)) => Some(reqwest::Body::wrap(stream.take())),
+        None if is_length_added(&hop.method) => Some(reqwest::Body::wrap(Nothing)),
+        None => None,
+    };
     let mut response = client.execute(request).await?;
     let status = response.status();
     let status_text = match response.extensions().get::<ReasonPhrase>() {
@@ -214,6 +315,10 @@ async fn send_once(
 }
 
 impl Answer {
+    fn is_http2(&self) -> bool {
+        self.body.version() == Version::HTTP_2
+    }
+
     /// The announced length of the body as sent, when there is one.
     pub fn content_length(&self) -> Option<u64> {
         if self.headers.contains_key(header::TRANSFER_ENCODING) {
