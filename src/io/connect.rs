@@ -85,6 +85,7 @@ impl Connecting {
             .referer(false)
             .connector_layer(NoteConnections)
             .http1_title_case_headers()
+            .http1_allow_obsolete_multiline_headers_in_responses(true)
             .http1_max_headers(HEAD_FIELDS_MAX)
             .http2_max_header_list_size(HEAD_MAX)
             .http2_initial_stream_window_size(STREAM_WINDOW)

@@ -92,8 +92,7 @@ fn head_refused(why: &str) -> Error {
 
 /// Why a body broke off, of which so much was received; `length` is its announced length.
 pub fn of_body(error: &reqwest::Error, received: u64, length: Option<u64>, url: &Url) -> Error {
-    let ended_early = find::<hyper::Error>(error).is_some_and(hyper::Error::is_incomplete_message)
-        || find::<io::Error>(error).is_some_and(|error| error.kind() == io::ErrorKind::UnexpectedEof);
+    let ended_early = is_early_end(error);
     let failure = if let Some(length) = length.filter(|_| ended_early) {
         Error::new(Kind::BodyLength, format!("the body ended after {received} of {length} bytes"))
     } else {
@@ -184,10 +183,7 @@ fn code_of(error: &(dyn StdError + 'static)) -> &'static str {
 
 /// The innermost reason in words.
 fn describe(error: &(dyn StdError + 'static), code: &str) -> String {
-    let is_end = |error: &io::Error| error.kind() == io::ErrorKind::UnexpectedEof;
-    if find::<hyper::Error>(error).is_some_and(hyper::Error::is_incomplete_message)
-        || find::<io::Error>(error).is_some_and(is_end)
-    {
+    if is_early_end(error) {
         return "the server closed the connection without an answer".to_owned();
     }
     if let Some(TunnelFailure::TunnelUnsuccessful) = find(error) {
@@ -212,6 +208,16 @@ pub fn is_closed_before_answer(error: &reqwest::Error) -> bool {
     };
     find::<hyper::Error>(error).is_some_and(closed)
         || find::<io::Error>(error).is_some_and(|error| is_end(error.kind()))
+}
+
+/// Whether a connection ended in order, but before the end of a message.
+fn is_early_end(error: &(dyn StdError + 'static)) -> bool {
+    find::<hyper::Error>(error).is_some_and(hyper::Error::is_incomplete_message) || is_unannounced_end(error)
+}
+
+/// Whether a TLS connection ended without `close_notify`.
+pub fn is_unannounced_end(error: &(dyn StdError + 'static)) -> bool {
+    find::<io::Error>(error).is_some_and(|error| error.kind() == io::ErrorKind::UnexpectedEof)
 }
 
 /// Whether the server said that it has not looked at the request: `REFUSED_STREAM`, or `GOAWAY` without an error, which only

@@ -85,6 +85,8 @@ pub struct Answer {
     idle_timeout: Option<Duration>,
     /// Whether the request was HEAD, to whose answer no body belongs.
     is_head: bool,
+    /// Whether the body ended with its TLS connection, unannounced by both.
+    is_end_uncertain: bool,
 }
 
 impl Transport {
@@ -311,7 +313,16 @@ async fn send_once(
     };
     let headers = std::mem::take(response.headers_mut());
     let is_head = hop.method == Method::HEAD;
-    Ok(Answer { status, status_text, headers, body: response, received: 0, idle_timeout: None, is_head })
+    Ok(Answer {
+        status,
+        status_text,
+        headers,
+        body: response,
+        received: 0,
+        idle_timeout: None,
+        is_head,
+        is_end_uncertain: false,
+    })
 }
 
 impl Answer {
@@ -332,12 +343,31 @@ impl Answer {
         self.content_length().filter(|_| !self.is_head && self.status != StatusCode::NOT_MODIFIED)
     }
 
+    /// Whether nobody can tell that the body is whole: neither had it a length, nor did TLS say that it ends
+    /// (`close_notify`). Old servers end theirs so, and so does whoever cuts a connection.
+    pub fn is_end_uncertain(&self) -> bool {
+        self.is_end_uncertain
+    }
+
+    /// Whether the body lasts until the connection ends (RFC 9112, 6.3).
+    fn is_until_close(&self) -> bool {
+        let is_announced = |name| self.headers.contains_key(name);
+        !self.is_http2() && !is_announced(header::TRANSFER_ENCODING) && !is_announced(header::CONTENT_LENGTH)
+    }
+
     /// The next piece of the body; `None` at its end.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>> {
+        if self.is_end_uncertain {
+            return Ok(None);
+        }
         match within_idle(self.idle_timeout, self.body.chunk()).await {
             Ok(Ok(chunk)) => {
                 self.received += chunk.as_ref().map_or(0, |bytes| bytes.len() as u64);
                 Ok(chunk)
+            }
+            Ok(Err(error)) if self.is_until_close() && network_error::is_unannounced_end(&error) => {
+                self.is_end_uncertain = true;
+                Ok(None)
             }
             Ok(Err(error)) => {
                 Err(network_error::of_body(&error, self.received, self.content_length(), self.body.url()))
