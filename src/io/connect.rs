@@ -5,8 +5,8 @@
 #![expect(clippy::disallowed_types, reason = "the one place where clients are set up")]
 
 use std::cell::Cell;
-use std::net::SocketAddr;
-use std::sync::Arc;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -21,6 +21,7 @@ use url::Url;
 use crate::error::{Error, Kind, Result};
 use crate::io::network_error::{self, HEAD_FIELDS_MAX, HEAD_MAX};
 use crate::io::resolve;
+use crate::policy::addresses::side_by_side;
 use crate::policy::proxy::credentials;
 
 /// How long an unused connection stays open. Node servers close theirs after 5 s and say so only since version 20; a
@@ -153,9 +154,19 @@ impl Resolve for Resolver {
                     return Err(format!("{host} has no IPv4 address, and socks4 knows no others").into());
                 }
             }
+            let addresses = if can_map() { side_by_side(addresses) } else { addresses };
             Ok(Box::new(addresses.into_iter()) as Addrs)
         })
     }
+}
+
+/// Whether sockets of IPv6 reach addresses of IPv4 here: not without IPv6, and not on Windows. Nothing is sent.
+fn can_map() -> bool {
+    static CAN_MAP: OnceLock<bool> = OnceLock::new();
+    *CAN_MAP.get_or_init(|| {
+        let target = (Ipv4Addr::LOCALHOST.to_ipv6_mapped(), 9);
+        UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0)).and_then(|socket| socket.connect(target)).is_ok()
+    })
 }
 
 /// Notes in the task of a request that a connection is opened for it; changes nothing.
@@ -191,6 +202,10 @@ impl<S: Service<T>, T> Service<T> for Noted<S> {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{TcpListener, TcpSocket, TcpStream};
+    use tokio::time::timeout;
+
     use super::*;
 
     fn url(text: &str) -> Url {
@@ -217,6 +232,54 @@ mod tests {
         let found = resolver.resolve("localhost".parse().unwrap()).await.unwrap();
         let found: Vec<_> = found.collect();
         assert!(!found.is_empty() && found.iter().all(SocketAddr::is_ipv4), "{found:?}");
+    }
+
+    /// Names with these addresses.
+    struct Known(Vec<SocketAddr>);
+
+    impl Resolve for Known {
+        fn resolve(&self, _: Name) -> Resolving {
+            let addresses = side_by_side(self.0.clone());
+            Box::pin(async move { Ok(Box::new(addresses.into_iter()) as Addrs) })
+        }
+    }
+
+    /// A listener at this address that nobody gets through to: its queue is full, and stays so.
+    async fn black_hole(address: SocketAddr) -> (TcpListener, Vec<TcpStream>) {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(address).unwrap();
+        let listener = socket.listen(1).unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut queued = Vec::new();
+        while let Ok(stream) = timeout(Duration::from_millis(300), TcpStream::connect(address)).await {
+            queued.push(stream.unwrap());
+        }
+        (listener, queued)
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn the_second_address_is_tried_beside_a_first_one_that_is_silent() {
+        if !can_map() {
+            return;
+        }
+        let (hole, _queued) = black_hole("127.0.0.1:0".parse().unwrap()).await;
+        let port = hole.local_addr().unwrap().port();
+        let server = TcpListener::bind(("127.0.0.2", port)).await.unwrap();
+        let serving = tokio::spawn(async move {
+            let (mut connection, _) = server.accept().await.unwrap();
+            assert!(connection.read(&mut [0; 4096]).await.unwrap() > 0);
+            connection.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await.unwrap();
+        });
+        let tls = crate::io::tls::client_config(&crate::options::Tls::default()).unwrap();
+        // Half of this limit is the share of the first address.
+        let connecting = Connecting { tls, timeout: Some(Duration::from_secs(60)) };
+        let addresses = ["127.0.0.1", "127.0.0.2"].map(|ip| SocketAddr::new(ip.parse().unwrap(), 0)).to_vec();
+        let client = connecting.builder(Protocols::Any).no_proxy().dns_resolver(Known(addresses)).build().unwrap();
+        let sending = client.get(format!("http://several.test:{port}/")).send();
+        let response = timeout(Duration::from_secs(20), sending).await.expect("in time").unwrap();
+        assert_eq!(response.status(), 204);
+        serving.await.unwrap();
     }
 
     #[test]
