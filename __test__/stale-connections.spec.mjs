@@ -105,6 +105,13 @@ for (const protocol of Object.keys(SERVERS)) {
         }
       })
 
+      test('while several requests are on one, or on one each: all are sent again', async (t) => {
+        const origin = await startClosingOrigin(t, protocol, close)
+        await httpRequest(origin.url, options)
+        const responses = Array.from({ length: 5 }, () => httpRequest(origin.url, options))
+        for (const response of await Promise.all(responses)) assert.equal(response.text(), 'ok')
+      })
+
       test('while a request is on it: a POST is not sent again', async (t) => {
         const origin = await startClosingOrigin(t, protocol, close)
         await httpRequest(origin.url, options)

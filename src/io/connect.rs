@@ -4,18 +4,14 @@
 //! included. A proxy over TLS is spoken to in HTTP/1.1; servers choose between HTTP/1.1 and HTTP/2, also through tunnels.
 #![expect(clippy::disallowed_types, reason = "the one place where clients are set up")]
 
-use std::cell::Cell;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::{Arc, OnceLock};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::HeaderValue;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Client, ClientBuilder, redirect, retry};
 use rustls::ClientConfig;
-use tower_layer::Layer;
-use tower_service::Service;
 use url::Url;
 
 use crate::error::{Error, Kind, Result};
@@ -32,16 +28,6 @@ const STREAM_WINDOW: u32 = 4 << 20;
 const CONNECTION_WINDOW: u32 = 16 << 20;
 /// The port of a SOCKS proxy whose URL names none (RFC 1928, 3).
 const SOCKS_PORT: u16 = 1080;
-
-tokio::task_local! {
-    /// Whether a connection was opened for the request that this task is sending.
-    static OPENED: Cell<bool>;
-}
-
-/// Runs a request, and tells whether a connection was opened for it.
-pub async fn noting<T>(request: impl Future<Output = T>) -> (T, bool) {
-    OPENED.scope(Cell::new(false), async { (request.await, OPENED.with(Cell::get)) }).await
-}
 
 /// Which versions of HTTP are offered to servers over TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,7 +70,6 @@ impl Connecting {
             // Without a maximum of none it would clone each request first.
             .retry(retry::never().max_retries_per_request(0))
             .referer(false)
-            .connector_layer(NoteConnections)
             .http1_title_case_headers()
             .http1_allow_obsolete_multiline_headers_in_responses(true)
             .http1_max_headers(HEAD_FIELDS_MAX)
@@ -167,37 +152,6 @@ fn can_map() -> bool {
         let target = (Ipv4Addr::LOCALHOST.to_ipv6_mapped(), 9);
         UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0)).and_then(|socket| socket.connect(target)).is_ok()
     })
-}
-
-/// Notes in the task of a request that a connection is opened for it; changes nothing.
-#[derive(Clone)]
-struct NoteConnections;
-
-#[derive(Clone)]
-struct Noted<S>(S);
-
-impl<S> Layer<S> for NoteConnections {
-    type Service = Noted<S>;
-
-    fn layer(&self, connector: S) -> Noted<S> {
-        Noted(connector)
-    }
-}
-
-impl<S: Service<T>, T> Service<T> for Noted<S> {
-    type Response = S::Response;
-    type Error = S::Error;
-    type Future = S::Future;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.0.poll_ready(context)
-    }
-
-    fn call(&mut self, target: T) -> S::Future {
-        // Fails outside of a request, where nobody asks.
-        let _ = OPENED.try_with(|opened| opened.set(true));
-        self.0.call(target)
-    }
 }
 
 #[cfg(test)]

@@ -6,9 +6,10 @@ use std::error::Error as StdError;
 use std::io;
 use std::time::Duration;
 
-use http::{StatusCode, Uri};
-use hyper_util::client::legacy::connect::HttpConnector;
+use http::{Extensions, StatusCode, Uri};
+use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::proxy::{SocksV5, Tunnel};
+use hyper_util::client::legacy::connect::{HttpConnector, HttpInfo};
 use tower_service::Service;
 use url::Url;
 
@@ -26,6 +27,18 @@ pub const HEAD_FIELDS_MAX: usize = 2000;
 type ConnectFailure = <HttpConnector as Service<Uri>>::Error;
 type SocksFailure = <SocksV5<HttpConnector> as Service<Uri>>::Error;
 type TunnelFailure = <Tunnel<HttpConnector> as Service<Uri>>::Error;
+
+/// The port on this side of the connection that a response came by.
+pub fn port_of(response: &reqwest::Response) -> Option<u16> {
+    response.extensions().get::<HttpInfo>().map(|info| info.local_addr().port())
+}
+
+/// The port on this side of the connection on which a request failed; none when it was not on one.
+pub fn port_of_failed(error: &reqwest::Error) -> Option<u16> {
+    let mut extras = Extensions::new();
+    find::<legacy::Error>(error)?.connect_info()?.get_extras(&mut extras);
+    extras.get::<HttpInfo>().map(|info| info.local_addr().port())
+}
 
 /// What an HTTP proxy said to `CONNECT`, as far as the client tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,12 +5,12 @@
 //! are exact: reqwest's own are off.
 #![expect(clippy::disallowed_types, reason = "the one place for the client")]
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::convert::Infallible;
 use std::pin::Pin;
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
@@ -21,7 +21,7 @@ use tokio::time::timeout;
 use url::{Host, Origin, Url};
 
 use crate::error::{Error, Kind, Result};
-use crate::io::connect::{self, Connecting, Protocols, noting};
+use crate::io::connect::{self, Connecting, Protocols};
 use crate::io::network_error::{
     self, Refusal, is_closed_before_answer, is_ended_by_us, is_http1_required, is_unprocessed, no_data, refused,
     through,
@@ -36,6 +36,11 @@ use crate::policy::redirect::Hop;
 const UNPROCESSED_MAX: u32 = 8;
 /// More dead connections in a row than any pool should hold.
 const STALE_MAX: u32 = 64;
+/// A connection that has been quiet for longer is none of the pool, which keeps them for seconds, unless other requests were
+/// on it meanwhile. Its port may then be that of another one.
+const ANSWERED: Duration = Duration::from_secs(60);
+/// More connections than are open at once. Beyond, they count as new.
+const ANSWERED_MAX: usize = 4096;
 /// More servers of this kind than a process should meet.
 const HTTP1_ONLY_MAX: usize = 256;
 
@@ -51,6 +56,9 @@ struct Pools {
     clients: [OnceLock<Client>; 6],
     /// Servers that offered HTTP/2 and then asked for HTTP/1.1.
     http1_only: RwLock<HashSet<Origin>>,
+    /// When the last answer came by a connection, which its port on this side tells. reqwest tells of no connection whether it
+    /// is new, and a layer around its connector would be cloned six times for each request.
+    answered: Mutex<HashMap<u16, Instant>>,
 }
 
 /// The way of a request: by which proxy, and whether only HTTP/1.1 is spoken on it.
@@ -98,6 +106,7 @@ impl Transport {
             connecting,
             clients: Default::default(),
             http1_only: RwLock::default(),
+            answered: Mutex::default(),
         })))
     }
 
@@ -142,7 +151,7 @@ impl Transport {
         let credentials = proxy.filter(|proxy| forwards(proxy, &hop.url)).and_then(connect::basic);
         loop {
             let client = self.client(route)?;
-            let (answer, is_fresh) = noting(send_once(client, hop, body, credentials.as_ref())).await;
+            let answer = send_once(client, hop, body, credentials.as_ref()).await;
             let wants_http1 = route.protocols == Protocols::Any
                 && match &answer {
                     Ok(answer) => answer.is_http2() && answer.status == StatusCode::UPGRADE_REQUIRED,
@@ -159,7 +168,12 @@ impl Transport {
                     route.protocols = Protocols::Http1;
                     ended = Some(network_error::of_ended(&error, &hop.url, proxy));
                 }
-                Err(error) if stale < STALE_MAX && !is_fresh && can_repeat && is_closed_before_answer(&error) => {
+                Err(error)
+                    if stale < STALE_MAX
+                        && can_repeat
+                        && is_closed_before_answer(&error)
+                        && self.has_answered(&error) =>
+                {
                     stale += 1;
                 }
                 Err(error) if is_whole && unprocessed < UNPROCESSED_MAX && is_unprocessed(&error) => unprocessed += 1,
@@ -170,9 +184,31 @@ impl Transport {
                         _ => self.failed(&error, hop, proxy).await,
                     });
                 }
-                Ok(answer) => return Ok(answer),
+                Ok(answer) => {
+                    self.remember_answered(&answer);
+                    return Ok(answer);
+                }
             }
         }
+    }
+
+    fn remember_answered(&self, answer: &Answer) {
+        if let Some(port) = network_error::port_of(&answer.body) {
+            let mut answered = self.0.answered.lock().unwrap_or_else(PoisonError::into_inner);
+            if answered.len() >= ANSWERED_MAX {
+                answered.clear();
+            }
+            answered.insert(port, Instant::now());
+        }
+    }
+
+    /// Whether a connection that failed had been used before, and so may have been closed for being idle.
+    fn has_answered(&self, error: &reqwest::Error) -> bool {
+        let Some(port) = network_error::port_of_failed(error) else {
+            return false;
+        };
+        let answered = self.0.answered.lock().unwrap_or_else(PoisonError::into_inner);
+        answered.get(&port).is_some_and(|at| at.elapsed() < ANSWERED)
     }
 
     /// Over HTTP/2 a host that is not that of the URL cannot be said: the client would say both.

@@ -1,5 +1,6 @@
 //! A request: attempts until an answer, and its whole body, or its body as a stream.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -87,7 +88,8 @@ pub async fn request(transport: &Transport, url: Url, options: RequestOptions) -
         attempts.announce(&mut hop.headers);
         let observer = Observer::new(&hooks, timeout);
         let started = Instant::now();
-        let answering = async {
+        // Pinned here: it is large, and would be copied on its way into the timer.
+        let answering = pin!(async {
             let (answer, url) = follow(exchange, &hop, body.as_ref(), Some(&observer)).await?;
             if stream {
                 let deadline = timeout.and_then(|limit| Some((started.checked_add(limit)?, limit)));
@@ -95,7 +97,7 @@ pub async fn request(transport: &Transport, url: Url, options: RequestOptions) -
             } else {
                 collected(answer, url, max_size).await
             }
-        };
+        });
         let result = within(timeout, "Request", &hop.url, answering).await;
         if let Err(error) = &result {
             observer.fails(error).await;
