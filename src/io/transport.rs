@@ -5,7 +5,7 @@
 //! are exact: reqwest's own are off.
 #![expect(clippy::disallowed_types, reason = "the one place for the client")]
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
@@ -18,7 +18,7 @@ use http_body::Frame;
 use hyper::ext::ReasonPhrase;
 use reqwest::{Client, Request, Response};
 use tokio::time::timeout;
-use url::{Host, Origin, Url};
+use url::{Host, Origin, Position, Url};
 
 use crate::error::{Error, Kind, Result};
 use crate::io::connect::{self, Connecting, Protocols};
@@ -58,7 +58,7 @@ struct Pools {
     http1_only: RwLock<HashSet<Origin>>,
     /// When the last answer came by a connection, which its port on this side tells. reqwest tells of no connection whether it
     /// is new, and a layer around its connector would be cloned six times for each request.
-    answered: Mutex<HashMap<u16, Instant>>,
+    answered: Mutex<BTreeMap<u16, Instant>>,
 }
 
 /// The way of a request: by which proxy, and whether only HTTP/1.1 is spoken on it.
@@ -89,6 +89,7 @@ pub struct Answer {
     pub status_text: String,
     pub headers: HeaderMap,
     body: Response,
+    length: Option<u64>,
     received: u64,
     idle_timeout: Option<Duration>,
     /// Whether the request was HEAD, to whose answer no body belongs.
@@ -310,6 +311,36 @@ fn is_host_of(value: &HeaderValue, url: &Url) -> bool {
     is(&format!("{host}:{port}")) || (url.port().is_none() && is(host))
 }
 
+fn content_length(headers: &HeaderMap) -> Option<u64> {
+    let length = headers.get(header::CONTENT_LENGTH)?;
+    if headers.contains_key(header::TRANSFER_ENCODING) {
+        return None;
+    }
+    length.to_str().ok()?.trim().parse().ok()
+}
+
+/// The fields of a request, with those that the client would add: were it to do so, each map that it makes of these would grow
+/// once more.
+fn fields(hop: &Hop) -> HeaderMap {
+    let given = hop.headers.get(header::HOST);
+    let is_said_by_client = given.is_none_or(|host| is_host_of(host, &hop.url));
+    let mut fields = HeaderMap::with_capacity(hop.headers.len() + 4);
+    // RFC 9110, 7.2: first. Over TLS the client says it, as `:authority` in HTTP/2, beside which there may be no other.
+    if hop.url.scheme() == "http"
+        && is_said_by_client
+        && let Ok(host) = HeaderValue::from_str(&hop.url[Position::BeforeHost..Position::AfterPort])
+    {
+        fields.insert(header::HOST, host);
+    }
+    for (name, value) in &hop.headers {
+        if *name != header::HOST || !is_said_by_client {
+            fields.append(name.clone(), value.clone());
+        }
+    }
+    fields.entry(header::ACCEPT).or_insert(HeaderValue::from_static("*/*"));
+    fields
+}
+
 async fn send_once(
     client: &Client,
     hop: &Hop,
@@ -318,13 +349,9 @@ async fn send_once(
 ) -> reqwest::Result<Answer> {
     let mut request = Request::new(hop.method.clone(), hop.url.clone());
     let headers = request.headers_mut();
-    *headers = hop.headers.clone();
+    *headers = fields(hop);
     if let Some(credentials) = credentials {
         headers.insert(header::PROXY_AUTHORIZATION, credentials.clone());
-    }
-    if headers.get(header::HOST).is_some_and(|host| is_host_of(host, &hop.url)) {
-        // The client says it by itself: as `:authority` over HTTP/2, beside which there may be no other.
-        headers.remove(header::HOST);
     }
     match body {
         // Said even of an empty body, where hyper would leave it out.
@@ -349,11 +376,13 @@ async fn send_once(
     };
     let headers = std::mem::take(response.headers_mut());
     let is_head = hop.method == Method::HEAD;
+    let length = content_length(&headers);
     Ok(Answer {
         status,
         status_text,
         headers,
         body: response,
+        length,
         received: 0,
         idle_timeout: None,
         is_head,
@@ -368,10 +397,7 @@ impl Answer {
 
     /// The announced length of the body as sent, when there is one.
     pub fn content_length(&self) -> Option<u64> {
-        if self.headers.contains_key(header::TRANSFER_ENCODING) {
-            return None;
-        }
-        self.headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
+        self.length
     }
 
     /// The announced length of the body that follows, which answers to HEAD and 304 have not.
@@ -393,7 +419,8 @@ impl Answer {
 
     /// The next piece of the body; `None` at its end.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>> {
-        if self.is_end_uncertain {
+        // Over HTTP/2 the end has to be awaited: a stream that is dropped before it is reset.
+        if self.is_end_uncertain || (self.body_length() == Some(self.received) && !self.is_http2()) {
             return Ok(None);
         }
         match within_idle(self.idle_timeout, self.body.chunk()).await {

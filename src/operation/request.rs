@@ -87,16 +87,11 @@ pub async fn request(transport: &Transport, url: Url, options: RequestOptions) -
     loop {
         attempts.announce(&mut hop.headers);
         let observer = Observer::new(&hooks, timeout);
-        let started = Instant::now();
+        let until = timeout.filter(|_| stream).and_then(|limit| Some((Instant::now().checked_add(limit)?, limit)));
         // Pinned here: it is large, and would be copied on its way into the timer.
         let answering = pin!(async {
             let (answer, url) = follow(exchange, &hop, body.as_ref(), Some(&observer)).await?;
-            if stream {
-                let deadline = timeout.and_then(|limit| Some((started.checked_add(limit)?, limit)));
-                Ok(streamed(answer, url, deadline))
-            } else {
-                collected(answer, url, max_size).await
-            }
+            if stream { Ok(streamed(answer, url, until)) } else { collected(answer, url, max_size).await }
         });
         let result = within(timeout, "Request", &hop.url, answering).await;
         if let Err(error) = &result {
