@@ -84,6 +84,21 @@ describe('a proxy over TLS', () => {
     assert.equal(proxy.requests[0].method, 'CONNECT')
   })
 
+  test('that refuses is asked twice with its user, and its status is kept', async (t) => {
+    const { port } = await serve(t)
+    const established = 'HTTP/1.1 403 Forbidden\r\n\r\n'
+    const credentials = 'us:pass'
+    const proxy = await startProxy(t, { port, established, credentials, tls: { key, cert } })
+    const through = { proxy: `https://us:pass@localhost:${proxy.port}`, ca: cert }
+    const error = await rejection(httpRequest('https://origin.test/', through))
+    assert.equal(error.status, 403)
+    assert.doesNotMatch(error.message, /pass/)
+    assert.deepEqual(
+      proxy.requests.map(({ method, url }) => `${method} ${url}`),
+      ['CONNECT origin.test:443', 'CONNECT origin.test:443'],
+    )
+  })
+
   test('carries http, and is told the whole URL', async (t) => {
     const { port } = await serve(t, false)
     const proxy = await startProxy(t, { port, tls: { key, cert } })
