@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::convert::Infallible;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -130,13 +130,20 @@ impl Transport {
         let body = body.filter(|_| hop.with_body);
         // While a body is sent, silence of the server is no sign of anything.
         let limit = idle_timeout.filter(|_| body.is_none());
-        let answer = within_idle(limit, self.send_fresh(hop, body, proxy.as_ref())).await;
-        let answer = answer.unwrap_or_else(|limit| Err(through(proxy.as_ref(), no_data(limit, &hop.url))))?;
-        match proxy.filter(|proxy| forwards(proxy, &hop.url)) {
+        // Pinned here: it is large, and would be copied.
+        let sending = pin!(self.send_fresh(hop, body, proxy.as_ref()));
+        let mut answer = match within_idle(limit, sending).await {
+            Ok(answer) => answer?,
+            Err(limit) => return Err(through(proxy.as_ref(), no_data(limit, &hop.url))),
+        };
+        match proxy.as_ref().filter(|proxy| forwards(proxy, &hop.url)) {
             Some(proxy) if answer.status == StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
-                Err(refused(&proxy, answer.status, &hop.url))
+                Err(refused(proxy, answer.status, &hop.url))
             }
-            _ => Ok(Answer { idle_timeout, ..answer }),
+            _ => {
+                answer.idle_timeout = idle_timeout;
+                Ok(answer)
+            }
         }
     }
 
