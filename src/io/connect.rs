@@ -1,7 +1,8 @@
 //! Clients of reqwest, one for each way to servers: which proxy, which encryption, which limits.
 //!
-//! The limit of a connection counts from the lookup of the first name to the end of the last handshake, those of proxies
-//! included. A proxy over TLS is spoken to in HTTP/1.1; servers choose between HTTP/1.1 and HTTP/2, also through tunnels.
+//! The limit of a connection counts from the lookup of the first name to the end of the last
+//! handshake, those of proxies included. A proxy over TLS is spoken to in HTTP/1.1; servers choose
+//! between HTTP/1.1 and HTTP/2, also through tunnels.
 #![expect(clippy::disallowed_types, reason = "the one place where clients are set up")]
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
@@ -20,8 +21,8 @@ use crate::io::resolve;
 use crate::policy::addresses::side_by_side;
 use crate::policy::proxy::credentials;
 
-/// How long an unused connection stays open. Node servers close theirs after 5 s and say so only since version 20; a
-/// pool that gives up first does not lose requests to that race.
+/// How long an unused connection stays open. Node servers close theirs after 5 s and say so only
+/// since version 20; a pool that gives up first does not lose requests to that race.
 const IDLE: Duration = Duration::from_secs(4);
 /// Flow control of HTTP/2: large enough that one download is not slowed by the round trip.
 const STREAM_WINDOW: u32 = 4 << 20;
@@ -88,7 +89,8 @@ impl Connecting {
             builder = builder.tcp_user_timeout(None);
         }
         if let Some(limit) = self.timeout {
-            // Shared out among the addresses of a name, so that one that is silent leaves time for the next.
+            // Shared out among the addresses of a name, so that one that is silent leaves time for
+            // the next.
             builder = builder.connect_timeout(limit);
         }
         builder
@@ -145,7 +147,8 @@ impl Resolve for Resolver {
     }
 }
 
-/// Whether sockets of IPv6 reach addresses of IPv4 here: not without IPv6, and not on Windows. Nothing is sent.
+/// Whether sockets of IPv6 reach addresses of IPv4 here: not without IPv6, and not on Windows.
+/// Nothing is sent.
 fn can_map() -> bool {
     static CAN_MAP: OnceLock<bool> = OnceLock::new();
     *CAN_MAP.get_or_init(|| {

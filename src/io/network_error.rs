@@ -1,6 +1,8 @@
-//! Failures of the network as errors of ours: kinds, Node's codes, and words. Foreign errors are looked at here, and nowhere else.
+//! Failures of the network as errors of ours: kinds, Node's codes, and words. Foreign errors are
+//! looked at here, and nowhere else.
 //!
-//! What they are is read from their types, never from their text. Proxies are named without user and password.
+//! What they are is read from their types, never from their text. Proxies are named without user
+//! and password.
 
 use std::error::Error as StdError;
 use std::io;
@@ -23,7 +25,8 @@ pub const HEAD_MAX: u32 = 408 << 10;
 /// As many fields as Node takes.
 pub const HEAD_FIELDS_MAX: usize = 2000;
 
-/// What the client's connectors fail with. hyper-util exports the connectors, but not the names of these types.
+/// What the client's connectors fail with. hyper-util exports the connectors, but not the names of
+/// these types.
 type ConnectFailure = <HttpConnector as Service<Uri>>::Error;
 type SocksFailure = <SocksV5<HttpConnector> as Service<Uri>>::Error;
 type TunnelFailure = <Tunnel<HttpConnector> as Service<Uri>>::Error;
@@ -90,7 +93,8 @@ pub fn of_request(error: &reqwest::Error, url: &Url, proxy: Option<&Url>, connec
     through(proxy, failed.with_cause(chain(error)).with_url(url))
 }
 
-/// The failure of a request whose HTTP/2 connection [was ended here](is_ended_by_us), where it cannot be sent in another way.
+/// The failure of a request whose HTTP/2 connection [was ended here](is_ended_by_us), where it
+/// cannot be sent in another way.
 pub fn of_ended(error: &reqwest::Error, url: &Url, proxy: Option<&Url>) -> Error {
     through(proxy, head_refused("much too large").with_cause(chain(error)).with_url(url))
 }
@@ -211,8 +215,8 @@ fn describe(error: &(dyn StdError + 'static), code: &str) -> String {
     if text.is_empty() { code.to_owned() } else { text.to_owned() }
 }
 
-/// Whether the connection had ended before anything of an answer came. TLS connections count also where nothing announced
-/// their end (`close_notify`): many servers close those that are idle so.
+/// Whether the connection had ended before anything of an answer came. TLS connections count also
+/// where nothing announced their end (`close_notify`): many servers close those that are idle so.
 pub fn is_closed_before_answer(error: &reqwest::Error) -> bool {
     use io::ErrorKind as K;
     let closed = |error: &hyper::Error| error.is_incomplete_message() || error.is_canceled() || error.is_closed();
@@ -233,8 +237,8 @@ pub fn is_unannounced_end(error: &(dyn StdError + 'static)) -> bool {
     find::<io::Error>(error).is_some_and(|error| error.kind() == io::ErrorKind::UnexpectedEof)
 }
 
-/// Whether the server said that it has not looked at the request: `REFUSED_STREAM`, or `GOAWAY` without an error, which only
-/// ends requests behind the last one that was processed.
+/// Whether the server said that it has not looked at the request: `REFUSED_STREAM`, or `GOAWAY`
+/// without an error, which only ends requests behind the last one that was processed.
 pub fn is_unprocessed(error: &reqwest::Error) -> bool {
     find::<h2::Error>(error).is_some_and(|error| {
         let reason = error.reason();
@@ -250,8 +254,8 @@ pub fn is_http1_required(error: &reqwest::Error) -> bool {
         .is_some_and(|error| error.is_remote() && error.reason() == Some(h2::Reason::HTTP_1_1_REQUIRED))
 }
 
-/// Whether the head of the response to this request is not taken. h2 does not tell a malformed head from one that is too
-/// large.
+/// Whether the head of the response to this request is not taken. h2 does not tell a malformed head
+/// from one that is too large.
 fn is_head_refused(error: &reqwest::Error) -> bool {
     let is_of_stream = |error: &h2::Error| {
         error.is_reset() && error.is_library() && error.reason() == Some(h2::Reason::PROTOCOL_ERROR)
@@ -260,8 +264,8 @@ fn is_head_refused(error: &reqwest::Error) -> bool {
         || find::<h2::Error>(error).is_some_and(is_of_stream)
 }
 
-/// Whether an HTTP/2 connection was ended on this side, for something in a response: of a head much too large, h2 reads no
-/// more. Which of the requests on it was to blame, it does not say.
+/// Whether an HTTP/2 connection was ended on this side, for something in a response: of a head much
+/// too large, h2 reads no more. Which of the requests on it was to blame, it does not say.
 pub fn is_ended_by_us(error: &reqwest::Error) -> bool {
     find::<h2::Error>(error).is_some_and(|error| error.is_go_away() && error.is_library())
 }

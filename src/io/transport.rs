@@ -1,8 +1,8 @@
-//! One exchange with a server, over a pool of connections. With its neighbours `connect`, `tunnel` and `network_error`, all that knows
-//! reqwest.
+//! One exchange with a server, over a pool of connections. With its neighbours `connect`, `tunnel`
+//! and `network_error`, all that knows reqwest.
 //!
-//! Redirects, retries, timeouts, decoding and `Referer` are ours, in the floors above, so that their rules and messages
-//! are exact: reqwest's own are off.
+//! Redirects, retries, timeouts, decoding and `Referer` are ours, in the floors above, so that
+//! their rules and messages are exact: reqwest's own are off.
 #![expect(clippy::disallowed_types, reason = "the one place for the client")]
 
 use std::collections::{BTreeMap, HashSet};
@@ -36,8 +36,8 @@ use crate::policy::redirect::Hop;
 const UNPROCESSED_MAX: u32 = 8;
 /// More dead connections in a row than any pool should hold.
 const STALE_MAX: u32 = 64;
-/// A connection that has been quiet for longer is none of the pool, which keeps them for seconds, unless other requests were
-/// on it meanwhile. Its port may then be that of another one.
+/// A connection that has been quiet for longer is none of the pool, which keeps them for seconds,
+/// unless other requests were on it meanwhile. Its port may then be that of another one.
 const ANSWERED: Duration = Duration::from_secs(60);
 /// More connections than are open at once. Beyond, they count as new.
 const ANSWERED_MAX: usize = 4096;
@@ -56,8 +56,9 @@ struct Pools {
     clients: [OnceLock<Client>; 6],
     /// Servers that offered HTTP/2 and then asked for HTTP/1.1.
     http1_only: RwLock<HashSet<Origin>>,
-    /// When the last answer came by a connection, which its port on this side tells. reqwest tells of no connection whether it
-    /// is new, and a layer around its connector would be cloned six times for each request.
+    /// When the last answer came by a connection, which its port on this side tells. reqwest tells
+    /// of no connection whether it is new, and a layer around its connector would be cloned six
+    /// times for each request.
     answered: Mutex<BTreeMap<u16, Instant>>,
 }
 
@@ -113,12 +114,13 @@ impl Transport {
 
     /// Sends one request and waits for the head of its answer.
     ///
-    /// When a kept-alive connection turns out to be closed before any answer, an idempotent request is sent again: the
-    /// server closed it for being idle, not because of the request (RFC 9112, 9.3.1). The pool may hold several such
-    /// connections; the first failure on a fresh one counts.
+    /// When a kept-alive connection turns out to be closed before any answer, an idempotent request
+    /// is sent again: the server closed it for being idle, not because of the request (RFC 9112,
+    /// 9.3.1). The pool may hold several such connections; the first failure on a fresh one counts.
     ///
-    /// A request that an HTTP/2 server refuses, or leaves when it ends a connection, is sent again, whatever its method: it was
-    /// not processed (RFC 9113, 8.7). When the server wants HTTP/1.1, it is sent again in that.
+    /// A request that an HTTP/2 server refuses, or leaves when it ends a connection, is sent again,
+    /// whatever its method: it was not processed (RFC 9113, 8.7). When the server wants HTTP/1.1,
+    /// it is sent again in that.
     pub async fn send(&self, hop: &Hop, body: Option<&Body>, idle_timeout: Option<Duration>) -> Result<Answer> {
         let proxy = self.0.proxy.of(&hop.url).map_err(|variable| {
             let message = format!("{variable} is not the URL of a proxy: expected http://host:port");
@@ -171,7 +173,8 @@ impl Transport {
             }
             match answer {
                 _ if wants_http1 && is_whole => {}
-                // Over HTTP/1.1, where each has a connection, the one that was to blame takes no others along.
+                // Over HTTP/1.1, where each has a connection, the one that was to blame takes no
+                // others along.
                 Err(error) if route.protocols == Protocols::Any && can_repeat && is_ended_by_us(&error) => {
                     route.protocols = Protocols::Http1;
                     ended = Some(network_error::of_ended(&error, &hop.url, proxy));
@@ -210,7 +213,8 @@ impl Transport {
         }
     }
 
-    /// Whether a connection that failed had been used before, and so may have been closed for being idle.
+    /// Whether a connection that failed had been used before, and so may have been closed for being
+    /// idle.
     fn has_answered(&self, error: &reqwest::Error) -> bool {
         let Some(port) = network_error::port_of_failed(error) else {
             return false;
@@ -266,7 +270,8 @@ impl Transport {
         }
     }
 
-    /// The status by which a proxy refuses a tunnel to a server. Takes no longer than a connection may.
+    /// The status by which a proxy refuses a tunnel to a server. Takes no longer than a connection
+    /// may.
     async fn refused_with(&self, proxy: &Url, server: &Url) -> Option<StatusCode> {
         let client = self.0.connecting.client(Some(proxy), Protocols::Http1).ok()?;
         let asking = tunnel::status(&client, server);
@@ -277,8 +282,8 @@ impl Transport {
     }
 }
 
-/// The client would open the tunnel, and fail then: it takes the brackets of the address for a part of the name that a
-/// certificate must have.
+/// The client would open the tunnel, and fail then: it takes the brackets of the address for a part
+/// of the name that a certificate must have.
 fn no_ipv6_behind(proxy: &Url, url: &Url) -> Error {
     let message = format!(
         "https to an IPv6 address ({}) is not possible through the proxy {}: use a name, or exclude the address by NO_PROXY",
@@ -326,13 +331,14 @@ fn content_length(headers: &HeaderMap) -> Option<u64> {
     length.to_str().ok()?.trim().parse().ok()
 }
 
-/// The fields of a request, with those that the client would add: were it to do so, each map that it makes of these would grow
-/// once more.
+/// The fields of a request, with those that the client would add: were it to do so, each map that
+/// it makes of these would grow once more.
 fn fields(hop: &Hop) -> HeaderMap {
     let given = hop.headers.get(header::HOST);
     let is_said_by_client = given.is_none_or(|host| is_host_of(host, &hop.url));
     let mut fields = HeaderMap::with_capacity(hop.headers.len() + 4);
-    // RFC 9110, 7.2: first. Over TLS the client says it, as `:authority` in HTTP/2, beside which there may be no other.
+    // RFC 9110, 7.2: first. Over TLS the client says it, as `:authority` in HTTP/2, beside which
+    // there may be no other.
     if hop.url.scheme() == "http"
         && is_said_by_client
         && let Ok(host) = HeaderValue::from_str(&hop.url[Position::BeforeHost..Position::AfterPort])
@@ -412,8 +418,9 @@ impl Answer {
         self.content_length().filter(|_| !self.is_head && self.status != StatusCode::NOT_MODIFIED)
     }
 
-    /// Whether nobody can tell that the body is whole: neither had it a length, nor did TLS say that it ends
-    /// (`close_notify`). Old servers end theirs so, and so does whoever cuts a connection.
+    /// Whether nobody can tell that the body is whole: neither had it a length, nor did TLS say
+    /// that it ends (`close_notify`). Old servers end theirs so, and so does whoever cuts a
+    /// connection.
     pub fn is_end_uncertain(&self) -> bool {
         self.is_end_uncertain
     }

@@ -1,14 +1,15 @@
 //! In which order and how the addresses of a name are tried.
 //!
-//! The client tries the addresses of one family one after the other, and those of the other family beside them once the first
-//! has not answered for 300 ms. A name that has several addresses of IPv4 only would wait at the first as long as the system does,
-//! or for its share of the limit.
+//! The client tries the addresses of one family one after the other, and those of the other family
+//! beside them once the first has not answered for 300 ms. A name that has several addresses of
+//! IPv4 only would wait at the first as long as the system does, or for its share of the limit.
 
 use std::net::SocketAddr;
 
-/// Gives addresses of IPv4 a second time as those of IPv6 into which they can be mapped (RFC 4291, 2.5.5.2), the second one first:
-/// the client takes them for the other family, and the network for the same. For names that have both families there is nothing to
-/// do; addresses of IPv6 cannot be mapped.
+/// Gives addresses of IPv4 a second time as those of IPv6 into which they can be mapped (RFC 4291,
+/// 2.5.5.2), the second one first: the client takes them for the other family, and the network for
+/// the same. For names that have both families there is nothing to do; addresses of IPv6 cannot be
+/// mapped.
 pub fn side_by_side(mut addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     if addresses.len() < 2 || addresses.iter().any(SocketAddr::is_ipv6) {
         return addresses;

@@ -67,7 +67,8 @@ pub fn parse(text: &str) -> Option<Url> {
     url.ok().filter(|url| SCHEMES.contains(&url.scheme()) && url.host_str().is_some_and(|host| !host.is_empty()))
 }
 
-/// Whether a proxy is sent the requests for a URL themselves. It only carries bytes by SOCKS, and in tunnels to `https:`.
+/// Whether a proxy is sent the requests for a URL themselves. It only carries bytes by SOCKS, and
+/// in tunnels to `https:`.
 pub fn forwards(proxy: &Url, url: &Url) -> bool {
     matches!(proxy.scheme(), "http" | "https") && url.scheme() == "http"
 }
@@ -85,9 +86,10 @@ pub fn shown(proxy: &Url) -> String {
     format!("{host}:{port}")
 }
 
-/// Whether `NO_PROXY` names the host of a URL: `*`, a host and all below it (with or without a leading dot), any of these
-/// with a port, an address, or a block of addresses (CIDR). Entries are separated by commas and white space of any kind.
-/// Names are not resolved. As to curl, Go and fetch, `;` separates nothing, and `127.*` is no block.
+/// Whether `NO_PROXY` names the host of a URL: `*`, a host and all below it (with or without a
+/// leading dot), any of these with a port, an address, or a block of addresses (CIDR). Entries are
+/// separated by commas and white space of any kind. Names are not resolved. As to curl, Go and
+/// fetch, `;` separates nothing, and `127.*` is no block.
 fn is_excluded(list: &str, url: &Url) -> bool {
     let port = url.port_or_known_default();
     let (name, address) = match url.host() {
