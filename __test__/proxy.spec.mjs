@@ -81,13 +81,22 @@ describe('the environment', () => {
       '127.0.0.0/8',
       'x, 127.0.0.1',
       'x 127.0.0.1',
+      'x\n127.0.0.1\n',
     ]
     for (const list of direct) {
       process.env.NO_PROXY = list
       assert.equal(await httpGetText(`http://127.0.0.1:${port}/`), 'hello')
       assert.equal(proxy.requests.length, 0, list)
     }
-    for (const list of ['127.0.0.2', '127.0.0.1:1', '10.0.0.0/8', '0.0.1', 'localhost']) {
+    for (const list of [
+      '127.0.0.2',
+      '127.0.0.1:1',
+      '10.0.0.0/8',
+      '0.0.1',
+      'localhost',
+      '127.*',
+      'x;127.0.0.1',
+    ]) {
       process.env.NO_PROXY = list
       proxy.requests.length = 0
       assert.equal(await httpGetText(`http://127.0.0.1:${port}/`), 'hello')
@@ -157,6 +166,23 @@ describe('the option proxy', () => {
     delete process.env.NO_PROXY
     assert.equal(await httpGetText(`http://127.0.0.1:${port}/`, { proxy: false }), 'hello')
     assert.equal(proxy.requests.length, 2)
+  })
+
+  test('takes a user with a domain, as curl does', async (t) => {
+    const plain = await serve(t, greet)
+    const secured = await serve(t, greet, { key, cert })
+    const credentials = 'DOMAIN\\user:pa\\ss'
+    for (const [port, url] of [
+      [plain, 'http://origin.test/'],
+      [secured, `https://localhost:${secured}/`],
+    ]) {
+      const proxy = await startProxy(t, { port, credentials })
+      const options = { proxy: `http://${credentials}@${proxy.host}`, ca: cert }
+      assert.equal(await httpGetText(url, options), 'hello')
+      process.env.ALL_PROXY = `${credentials}@${proxy.host}\n`
+      assert.equal(await httpGetText(url, { ca: cert }), 'hello')
+      assert.equal(proxy.requests.length, 2)
+    }
   })
 
   test('is for downloads as well', async (t) => {

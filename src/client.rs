@@ -49,11 +49,11 @@ impl Client {
     }
 
     pub async fn request(&self, url: Url, options: RequestOptions, cancel: &CancellationToken) -> Result<Response> {
-        let aborted = Error::aborted().with_url(&url);
         let transport = self.transport(&options.network).await?;
+        let asked = url.clone();
         select! {
             answer = request(&transport, url, options) => answer,
-            () = cancel.cancelled() => Err(aborted),
+            () = cancel.cancelled() => Err(Error::aborted().with_url(&asked)),
         }
     }
 

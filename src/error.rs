@@ -31,6 +31,8 @@ pub enum Kind {
     InvalidUrl,
     /// Name resolution, connection or exchange of bytes failed.
     Network,
+    /// The head of a response is larger than what is taken, or malformed: it would be again.
+    Head,
     /// The certificate of the server was not accepted.
     Certificate,
     /// The time of one attempt was used up.
@@ -71,6 +73,7 @@ impl Kind {
             Self::ArgumentValue => "ERR_INVALID_ARG_VALUE",
             Self::InvalidUrl => "ERR_INVALID_URL",
             Self::Network => "ECONNRESET",
+            Self::Head => "EPROTO",
             Self::Certificate => "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
             Self::Timeout => "ERR_TIMEOUT",
             Self::Status => "ERR_HTTP_STATUS",

@@ -6,7 +6,7 @@
 //! 5  node/        the only code that names napi: convert, call, convert
 //! 4  client       owns the long-lived parts of the process, lends them to operations; http_client: those of one API
 //! 3  operation/   one verb a file: request, cached, download, locked; what they share: attempt, hooks, flight, progress
-//! 2  io/          one outside thing a file: transport, connect, tunnel and network_error (the only hyper),
+//! 2  io/          one outside thing a file: transport, connect, tunnel and network_error (the only reqwest),
 //!                 resolve, tls, decode, lock (the only file locks), watch, trusted (files that nobody else can have written), destination,
 //!                 staging (the only writer of destinations), umask, writer,
 //!                 digest, patience, threads, store (answers that are kept), cacache (npm's format)

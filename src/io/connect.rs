@@ -1,217 +1,114 @@
-//! Connections: by which proxy, to which address, with which encryption.
+//! Clients of reqwest, one for each way to servers: which proxy, which encryption, which limits.
 //!
-//! The limit of a connection counts from the lookup of the first name to the end of the last handshake, those of proxies included.
-//! A proxy over TLS is spoken to in HTTP/1.1; servers choose between HTTP/1.1 and HTTP/2, also through tunnels.
-#![expect(clippy::disallowed_types, reason = "the one place for connections")]
+//! The limit of a connection counts from the lookup of the first name to the end of the last
+//! handshake, those of proxies included. A proxy over TLS is spoken to in HTTP/1.1; servers choose
+//! between HTTP/1.1 and HTTP/2, also through tunnels.
+#![expect(clippy::disallowed_types, reason = "the one place where clients are set up")]
 
-use std::cell::Cell;
-use std::error::Error as StdError;
-use std::future::{Ready, ready};
-use std::io;
-use std::net::{IpAddr, SocketAddr};
-use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use http::{HeaderValue, Uri};
-use hyper::rt::{Read, ReadBufCursor, Write};
-use hyper_util::client::legacy::connect::dns::Name;
-use hyper_util::client::legacy::connect::proxy::{SocksV4, SocksV5};
-use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
-use hyper_util::rt::TokioIo;
+use http::HeaderValue;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::{Client, ClientBuilder, redirect, retry};
 use rustls::ClientConfig;
-use rustls::pki_types::ServerName;
-use tokio::io::{AsyncRead, AsyncWrite, BufReader};
-use tokio::net::TcpStream;
-use tokio::time::timeout;
-use tokio_rustls::TlsConnector;
-use tower_service::Service;
 use url::Url;
 
-use crate::error::Result;
-use crate::io::{resolve, tls, tunnel};
-use crate::options::Network;
-use crate::policy::proxy::{Proxy, credentials, forwards};
+use crate::error::{Error, Kind, Result};
+use crate::io::network_error::{self, HEAD_FIELDS_MAX, HEAD_MAX};
+use crate::io::resolve;
+use crate::policy::addresses::side_by_side;
+use crate::policy::proxy::credentials;
 
-pub type Failure = Box<dyn StdError + Send + Sync>;
-type Connecting = Pin<Box<dyn Future<Output = Result<Stream, Failure>> + Send>>;
-
-/// Read at once from a socket below TLS. rustls asks for 4 KiB at a time; a record has up to 16 KiB.
-const TLS_READ: usize = 64 << 10;
+/// How long an unused connection stays open. Node servers close theirs after 5 s and say so only
+/// since version 20; a pool that gives up first does not lose requests to that race.
+const IDLE: Duration = Duration::from_secs(4);
+/// Flow control of HTTP/2: large enough that one download is not slowed by the round trip.
+const STREAM_WINDOW: u32 = 4 << 20;
+const CONNECTION_WINDOW: u32 = 16 << 20;
 /// The port of a SOCKS proxy whose URL names none (RFC 1928, 3).
 const SOCKS_PORT: u16 = 1080;
 
-tokio::task_local! {
-    /// Whether a connection was opened for the request that this task is sending.
-    static OPENED: Cell<bool>;
+/// Which versions of HTTP are offered to servers over TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocols {
+    Any,
+    Http1,
 }
 
-/// Runs a request, and tells whether a connection was opened for it.
-pub async fn noting<T>(request: impl Future<Output = T>) -> (T, bool) {
-    OPENED.scope(Cell::new(false), async { (request.await, OPENED.with(Cell::get)) }).await
+/// How to connect, whatever the proxy.
+#[derive(Clone, Debug)]
+pub struct Connecting {
+    pub tls: ClientConfig,
+    pub timeout: Option<Duration>,
 }
 
-/// Opens connections to servers, each by the proxy that its URL asks for.
-#[derive(Clone)]
-pub struct Connector {
-    tcp: HttpConnector<Resolver>,
-    tls: Arc<ClientConfig>,
-    tls_of_proxies: Arc<ClientConfig>,
-    proxy: Proxy,
-    timeout: Option<Duration>,
-}
-
-impl Connector {
-    /// Blocks: reads the system's certificates.
-    pub fn new(network: &Network) -> Result<Self> {
-        let tls = tls::client_config(&network.tls)?;
-        let mut tls_of_proxies = tls.clone();
-        tls_of_proxies.alpn_protocols.clear();
-        let mut tcp = HttpConnector::new_with_resolver(Resolver);
-        tcp.enforce_http(false);
-        tcp.set_nodelay(true);
-        // Shared out among the addresses of a name, so that one that is silent leaves time for the next.
-        tcp.set_connect_timeout(network.connect_timeout);
-        tcp.set_keepalive(Some(Duration::from_secs(60)));
-        tcp.set_keepalive_interval(Some(Duration::from_secs(15)));
-        tcp.set_keepalive_retries(Some(3));
-        #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
-        tcp.set_tcp_user_timeout(Some(Duration::from_secs(30)));
-        Ok(Self {
-            tcp,
-            tls: Arc::new(tls),
-            tls_of_proxies: Arc::new(tls_of_proxies),
-            proxy: network.proxy.clone(),
-            timeout: network.connect_timeout,
-        })
+impl Connecting {
+    /// A client whose requests all go through `proxy`, or all directly.
+    pub fn client(&self, proxy: Option<&Url>, protocols: Protocols) -> Result<Client> {
+        let failed = |error: &reqwest::Error| {
+            let why = network_error::chain(error);
+            Error::new(Kind::Internal, format!("The HTTP client cannot be set up: {why}"))
+        };
+        let builder = self.builder(protocols);
+        let builder = match proxy {
+            Some(proxy) => builder.proxy(reqwest::Proxy::all(with_port(proxy)).map_err(|error| failed(&error))?),
+            None => builder.no_proxy(),
+        };
+        let resolver = Resolver { socks4: proxy.filter(|proxy| proxy.scheme() == "socks4").map(host) };
+        builder.dns_resolver(resolver).build().map_err(|error| failed(&error))
     }
 
-    async fn connect(mut self, server: Uri) -> Result<Stream, Failure> {
-        let url = Url::parse(&server.to_string())?;
-        // `transport` has refused what is no proxy, and says so better.
-        let Some(proxy) = self.proxy.of(&url)? else {
-            let stream = self.tcp.call(server.clone()).await?;
-            return self.secured(&server, stream.into_inner()).await;
-        };
-        let at = address(&proxy)?;
-        let stream = self.tcp.call(at.clone()).await?;
-        match proxy.scheme() {
-            "socks4" | "socks4a" => {
-                let stream = SocksV4::new(at, Opened(Some(stream))).call(told(&proxy, &url).await?).await?;
-                self.secured(&server, stream.into_inner()).await
-            }
-            "socks5" | "socks5h" => {
-                let mut socks = SocksV5::new(at, Opened(Some(stream)));
-                let (user, password) = credentials(&proxy);
-                if !user.is_empty() {
-                    socks = socks.with_auth(user, password);
-                }
-                let stream = socks.call(told(&proxy, &url).await?).await?;
-                self.secured(&server, stream.into_inner()).await
-            }
-            _ => {
-                let stream = stream.into_inner();
-                let stream = match is_secure(&at) {
-                    true => encrypted(&self.tls_of_proxies, &at, stream).await?,
-                    false => Stream::plain(stream),
-                };
-                if forwards(&proxy, &url) {
-                    return Ok(Stream { is_proxy: true, ..stream });
-                }
-                let stream = tunnel::open(stream, &authority(&url), basic(&proxy)).await?;
-                self.secured(&server, TokioIo::new(stream)).await
-            }
+    fn builder(&self, protocols: Protocols) -> ClientBuilder {
+        let mut tls = self.tls.clone();
+        if protocols == Protocols::Http1 {
+            tls.alpn_protocols.retain(|protocol| protocol == b"http/1.1");
         }
-    }
-
-    /// Encrypted, if the server's URL says so.
-    async fn secured<S: Socket + 'static>(&self, server: &Uri, stream: S) -> Result<Stream, Failure> {
-        if is_secure(server) { encrypted(&self.tls, server, stream).await } else { Ok(Stream::plain(stream)) }
-    }
-}
-
-impl Service<Uri> for Connector {
-    type Response = Stream;
-    type Error = Failure;
-    type Future = Connecting;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Failure>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, server: Uri) -> Connecting {
-        // Fails outside of a request, where nobody asks.
-        let _ = OPENED.try_with(|opened| opened.set(true));
-        let limit = self.timeout;
-        let connecting = self.clone().connect(server);
-        Box::pin(async move {
-            match limit {
-                Some(limit) => timeout(limit, connecting).await?,
-                None => connecting.await,
-            }
-        })
-    }
-}
-
-/// Hands an open connection to a SOCKS handshake. Were the handshake to open it, it would hide why that failed.
-struct Opened(Option<TokioIo<TcpStream>>);
-
-impl Service<Uri> for Opened {
-    type Response = TokioIo<TcpStream>;
-    type Error = io::Error;
-    type Future = Ready<io::Result<TokioIo<TcpStream>>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, _: Uri) -> Self::Future {
-        ready(self.0.take().ok_or_else(|| io::ErrorKind::NotConnected.into()))
+        let mut builder = Client::builder()
+            .tls_backend_preconfigured(tls)
+            .redirect(redirect::Policy::none())
+            // Without a maximum of none it would clone each request first.
+            .retry(retry::never().max_retries_per_request(0))
+            .referer(false)
+            .http1_title_case_headers()
+            .http1_allow_obsolete_multiline_headers_in_responses(true)
+            .http1_max_headers(HEAD_FIELDS_MAX)
+            .http2_max_header_list_size(HEAD_MAX)
+            .http2_initial_stream_window_size(STREAM_WINDOW)
+            .http2_initial_connection_window_size(CONNECTION_WINDOW)
+            .http2_keep_alive_interval(Duration::from_secs(15))
+            .http2_keep_alive_timeout(Duration::from_secs(10))
+            .tcp_keepalive(Duration::from_secs(60))
+            .tcp_keepalive_interval(Duration::from_secs(15))
+            .tcp_keepalive_retries(3)
+            .pool_idle_timeout(IDLE);
+        #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
+        {
+            // It ends uploads that a server reads late. Limits of the caller are for that.
+            builder = builder.tcp_user_timeout(None);
+        }
+        if let Some(limit) = self.timeout {
+            // Shared out among the addresses of a name, so that one that is silent leaves time for
+            // the next.
+            builder = builder.connect_timeout(limit);
+        }
+        builder
     }
 }
 
-async fn encrypted<S: Socket + 'static>(tls: &Arc<ClientConfig>, to: &Uri, stream: S) -> Result<Stream, Failure> {
-    let host = to.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']').to_owned();
-    let stream = BufReader::with_capacity(TLS_READ, stream);
-    let stream = TlsConnector::from(tls.clone()).connect(ServerName::try_from(host)?, stream).await?;
-    let is_h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-    Ok(Stream { is_h2, ..Stream::plain(stream) })
-}
-
-fn is_secure(url: &Uri) -> bool {
-    url.scheme_str() == Some("https")
-}
-
-/// Where a proxy listens, without its user and password.
-fn address(proxy: &Url) -> Result<Uri, Failure> {
-    let host = proxy.host_str().unwrap_or_default();
-    let port = proxy.port_or_known_default().unwrap_or(SOCKS_PORT);
-    Ok(format!("{}://{host}:{port}/", proxy.scheme()).parse()?)
-}
-
-/// Host and port, also where it is the usual one.
-fn authority(server: &Url) -> String {
-    let host = server.host_str().unwrap_or_default();
-    format!("{host}:{}", server.port_or_known_default().unwrap_or_default())
-}
-
-/// The server as a SOCKS proxy is told of it: by its address where the scheme of the proxy says that names are looked up here
-/// (`socks4` and `socks5`; `socks4a` and `socks5h` leave it to the proxy, as in curl).
-async fn told(proxy: &Url, server: &Url) -> Result<Uri, Failure> {
-    let mut server = server.clone();
-    let is_left_to_proxy = matches!(proxy.scheme(), "socks4a" | "socks5h");
-    if let Some(name) = server.domain().filter(|_| !is_left_to_proxy).map(str::to_owned) {
-        let addresses = resolve::lookup(name.clone()).await?;
-        // SOCKS 4 has no room for another address.
-        let is_possible = |address: &IpAddr| address.is_ipv4() || proxy.scheme() != "socks4";
-        let Some(address) = addresses.iter().map(SocketAddr::ip).find(is_possible) else {
-            return Err(format!("{name} has no IPv4 address, and socks4 knows no others").into());
-        };
+/// The URL of a proxy with its port: what SOCKS proxies use by default, the client does not know.
+fn with_port(proxy: &Url) -> Url {
+    let mut proxy = proxy.clone();
+    if proxy.port_or_known_default().is_none() {
         // Fails for no URL that has a host.
-        let _ = server.set_ip_host(address);
+        let _ = proxy.set_port(Some(SOCKS_PORT));
     }
-    Ok(format!("{}://{}/", server.scheme(), authority(&server)).parse()?)
+    proxy
+}
+
+fn host(url: &Url) -> Arc<str> {
+    url.host_str().unwrap_or_default().into()
 }
 
 /// The value of `Proxy-Authorization` for the user and password in the URL of a proxy.
@@ -227,86 +124,45 @@ pub fn basic(proxy: &Url) -> Option<HeaderValue> {
 }
 
 /// Names by the system's `getaddrinfo`.
-#[derive(Clone)]
-struct Resolver;
+struct Resolver {
+    /// The host of a `socks4` proxy, behind which only IPv4 is reached.
+    socks4: Option<Arc<str>>,
+}
 
-impl Service<Name> for Resolver {
-    type Response = std::vec::IntoIter<SocketAddr>;
-    type Error = resolve::LookupError;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, name: Name) -> Self::Future {
-        Box::pin(async move { resolve::lookup(name.as_str().to_owned()).await.map(Vec::into_iter) })
+impl Resolve for Resolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        let host = name.as_str().to_owned();
+        let is_behind_socks4 = self.socks4.as_deref().is_some_and(|proxy| proxy != host);
+        Box::pin(async move {
+            let mut addresses = resolve::lookup(host.clone()).await?;
+            if is_behind_socks4 {
+                addresses.retain(SocketAddr::is_ipv4);
+                if addresses.is_empty() {
+                    return Err(format!("{host} has no IPv4 address, and socks4 knows no others").into());
+                }
+            }
+            let addresses = if can_map() { side_by_side(addresses) } else { addresses };
+            Ok(Box::new(addresses.into_iter()) as Addrs)
+        })
     }
 }
 
-/// What bytes go through in both directions.
-trait Socket: AsyncRead + AsyncWrite + Unpin + Send {}
-impl<S: AsyncRead + AsyncWrite + Unpin + Send> Socket for S {}
-
-/// An open connection, and what hyper must know of it.
-pub struct Stream {
-    socket: TokioIo<Box<dyn Socket>>,
-    /// Whether requests go to a proxy, which is told the whole URL.
-    is_proxy: bool,
-    is_h2: bool,
-}
-
-impl Stream {
-    fn plain(socket: impl Socket + 'static) -> Self {
-        Self { socket: TokioIo::new(Box::new(socket)), is_proxy: false, is_h2: false }
-    }
-}
-
-impl Connection for Stream {
-    fn connected(&self) -> Connected {
-        let connected = Connected::new().proxy(self.is_proxy);
-        if self.is_h2 { connected.negotiated_h2() } else { connected }
-    }
-}
-
-impl Read for Stream {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: ReadBufCursor<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_read(context, buffer)
-    }
-}
-
-impl Write for Stream {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.socket).poll_write(context, bytes)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        pieces: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.socket).poll_write_vectored(context, pieces)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.socket.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_shutdown(context)
-    }
+/// Whether sockets of IPv6 reach addresses of IPv4 here: not without IPv6, and not on Windows.
+/// Nothing is sent.
+fn can_map() -> bool {
+    static CAN_MAP: OnceLock<bool> = OnceLock::new();
+    *CAN_MAP.get_or_init(|| {
+        let target = (Ipv4Addr::LOCALHOST.to_ipv6_mapped(), 9);
+        UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0)).and_then(|socket| socket.connect(target)).is_ok()
+    })
 }
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{TcpListener, TcpSocket, TcpStream};
+    use tokio::time::timeout;
+
     use super::*;
 
     fn url(text: &str) -> Url {
@@ -314,30 +170,73 @@ mod tests {
     }
 
     #[test]
-    fn a_proxy_is_found_at_the_usual_port_of_its_scheme_and_its_user_stays_behind() {
+    fn a_proxy_is_found_at_the_usual_port_of_its_scheme() {
         for (proxy, expected) in [
-            ("http://u:secret@host", "http://host:80/"),
-            ("https://u:secret@host/path", "https://host:443/"),
-            ("socks5h://u:secret@host", "socks5h://host:1080/"),
-            ("socks4://[::1]", "socks4://[::1]:1080/"),
+            ("http://host", "http://host/"),
+            ("https://u:secret@host", "https://u:secret@host/"),
+            ("socks5h://u:secret@host", "socks5h://u:secret@host:1080"),
+            ("socks4://[::1]", "socks4://[::1]:1080"),
+            ("socks5://host:9050", "socks5://host:9050"),
             ("http://[::1]:3128", "http://[::1]:3128/"),
         ] {
-            assert_eq!(address(&url(proxy)).unwrap().to_string(), expected);
+            assert_eq!(with_port(&url(proxy)).as_str(), expected);
         }
     }
 
     #[tokio::test]
-    async fn socks_proxies_are_told_addresses_or_names_and_always_a_port() {
-        for (proxy, server, expected) in [
-            ("socks5h", "https://origin.test/", "https://origin.test:443/"),
-            ("socks4a", "http://origin.test:8080/", "http://origin.test:8080/"),
-            ("socks5", "http://[::1]/", "http://[::1]:80/"),
-            ("socks4", "http://127.0.0.1/", "http://127.0.0.1:80/"),
-            ("socks4", "http://localhost/", "http://127.0.0.1:80/"),
-        ] {
-            let told = told(&url(&format!("{proxy}://proxy")), &url(server)).await.unwrap();
-            assert_eq!(told.to_string(), expected);
+    async fn behind_socks4_names_have_addresses_of_ipv4_only() {
+        let resolver = Resolver { socks4: Some("proxy.test".into()) };
+        let found = resolver.resolve("localhost".parse().unwrap()).await.unwrap();
+        let found: Vec<_> = found.collect();
+        assert!(!found.is_empty() && found.iter().all(SocketAddr::is_ipv4), "{found:?}");
+    }
+
+    /// Names with these addresses.
+    struct Known(Vec<SocketAddr>);
+
+    impl Resolve for Known {
+        fn resolve(&self, _: Name) -> Resolving {
+            let addresses = side_by_side(self.0.clone());
+            Box::pin(async move { Ok(Box::new(addresses.into_iter()) as Addrs) })
         }
+    }
+
+    /// A listener at this address that nobody gets through to: its queue is full, and stays so.
+    async fn black_hole(address: SocketAddr) -> (TcpListener, Vec<TcpStream>) {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(address).unwrap();
+        let listener = socket.listen(1).unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut queued = Vec::new();
+        while let Ok(stream) = timeout(Duration::from_millis(300), TcpStream::connect(address)).await {
+            queued.push(stream.unwrap());
+        }
+        (listener, queued)
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn the_second_address_is_tried_beside_a_first_one_that_is_silent() {
+        if !can_map() {
+            return;
+        }
+        let (hole, _queued) = black_hole("127.0.0.1:0".parse().unwrap()).await;
+        let port = hole.local_addr().unwrap().port();
+        let server = TcpListener::bind(("127.0.0.2", port)).await.unwrap();
+        let serving = tokio::spawn(async move {
+            let (mut connection, _) = server.accept().await.unwrap();
+            assert!(connection.read(&mut [0; 4096]).await.unwrap() > 0);
+            connection.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await.unwrap();
+        });
+        let tls = crate::io::tls::client_config(&crate::options::Tls::default()).unwrap();
+        // Half of this limit is the share of the first address.
+        let connecting = Connecting { tls, timeout: Some(Duration::from_secs(60)) };
+        let addresses = ["127.0.0.1", "127.0.0.2"].map(|ip| SocketAddr::new(ip.parse().unwrap(), 0)).to_vec();
+        let client = connecting.builder(Protocols::Any).no_proxy().dns_resolver(Known(addresses)).build().unwrap();
+        let sending = client.get(format!("http://several.test:{port}/")).send();
+        let response = timeout(Duration::from_secs(20), sending).await.expect("in time").unwrap();
+        assert_eq!(response.status(), 204);
+        serving.await.unwrap();
     }
 
     #[test]

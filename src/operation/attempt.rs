@@ -1,6 +1,7 @@
 //! What requests and downloads have in common: one attempt follows redirects within its time, and attempts are
 //! repeated as [`retry`] says.
 
+use std::borrow::Cow;
 use std::future::Future;
 use std::time::{Duration, SystemTime};
 
@@ -73,7 +74,7 @@ pub async fn follow_and_tell(
     observer: Option<&Observer<'_>>,
 ) -> Result<(Answer, Url, bool)> {
     let Exchange { transport, redirects, idle_timeout } = exchange;
-    let mut hop = first.clone();
+    let mut hop = Cow::Borrowed(first);
     let mut followed = 0;
     loop {
         tls::check_host(&hop.url)?;
@@ -85,15 +86,22 @@ pub async fn follow_and_tell(
             observer.receives(&answer).await;
         }
         match redirect::decide(redirects, followed, &hop, answer.status, &answer.headers) {
-            Next::Answer => return Ok((answer, hop.url, followed > 0)),
+            Next::Answer => {
+                let url = match hop {
+                    Cow::Borrowed(hop) => hop.url.clone(),
+                    Cow::Owned(hop) => hop.url,
+                };
+                return Ok((answer, url, followed > 0));
+            }
             Next::Refuse(error) => return Err(error.with_status(answer.status.as_u16(), None)),
             Next::Follow(next) => {
                 if answer.content_length().is_some_and(|length| length <= DRAIN_MAX) {
                     // Keeps the connection for the next hop; a body that breaks off says nothing about that hop.
                     while let Ok(Some(_)) = answer.chunk().await {}
                 }
-                hop = *next;
-                take_credentials(&mut hop.url, &mut hop.headers);
+                let mut next = *next;
+                take_credentials(&mut next.url, &mut next.headers);
+                hop = Cow::Owned(next);
                 followed += 1;
             }
         }

@@ -117,7 +117,7 @@ pub(super) async fn fetch(
     };
     let mut writer = Writer::open(turn, destination, expected.algorithms().chain(asked_for).collect()).await?;
     let exchange = Exchange { transport, redirects: &redirects, idle_timeout };
-    let attempt = Attempt { exchange, hop: &hop, source: &source, resume };
+    let attempt = Attempt { exchange, hop: &hop, source: &source, resume, has_digest: !expected.is_empty() };
     let attempts = Attempts::new(&retry, on_retry.as_ref(), &Method::GET);
     let transferred = select! {
         transferred = transfer(attempt, attempts, timeout, &mut writer, watchers.progress) => transferred,
@@ -219,6 +219,8 @@ struct Attempt<'a> {
     hop: &'a Hop,
     source: &'a str,
     resume: bool,
+    /// Whether the file is compared with what it must be.
+    has_digest: bool,
 }
 
 impl Attempt<'_> {
@@ -235,6 +237,11 @@ impl Attempt<'_> {
         while let Some(chunk) = answer.chunk().await? {
             writer.write(chunk).await?;
             report(writer.part.length);
+        }
+        if answer.is_end_uncertain() && !self.has_digest {
+            let message = "the body ended with its TLS connection, without a length and without close_notify: it may have broken \
+                           off. With `sha256` or `integrity` it would be compared";
+            return Err(Error::new(Kind::BodyLength, message).with_url(&self.hop.url));
         }
         let length = writer.part.length;
         if let Some(total) = total.filter(|&total| total != length) {

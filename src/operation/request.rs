@@ -1,5 +1,6 @@
 //! A request: attempts until an answer, and its whole body, or its body as a stream.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -90,16 +91,13 @@ pub async fn request(transport: &Transport, url: Url, options: RequestOptions) -
     loop {
         attempts.announce(&mut hop.headers);
         let observer = Observer::new(&hooks, timeout);
-        let started = Instant::now();
-        let answering = async {
+        let until = timeout.filter(|_| stream).and_then(|limit| Some((Instant::now().checked_add(limit)?, limit)));
+        // Pinned here: it is large, and would be copied on its way into the timer.
+        let answering = pin!(async {
             let (answer, url, redirected) = follow_and_tell(exchange, &hop, body.as_ref(), Some(&observer)).await?;
-            if stream {
-                let deadline = timeout.and_then(|limit| Some((started.checked_add(limit)?, limit)));
-                Ok(Response { redirected, ..streamed(answer, url, deadline) })
-            } else {
-                collected(answer, url, max_size).await.map(|response| Response { redirected, ..response })
-            }
-        };
+            let response = if stream { streamed(answer, url, until) } else { collected(answer, url, max_size).await? };
+            Ok(Response { redirected, ..response })
+        });
         let result = within(timeout, "Request", &hop.url, answering).await;
         if let Err(error) = &result {
             observer.fails(error).await;
@@ -154,7 +152,7 @@ fn streamed(answer: Answer, url: Url, deadline: Option<(Instant, Duration)>) -> 
 /// Gives failures below the level of HTTP the prefix that tells what failed; the others have messages of their own.
 pub(super) fn named(operation: &str, error: Error) -> Error {
     match error.kind() {
-        Kind::Network | Kind::Certificate | Kind::BodyLength | Kind::Decode => {
+        Kind::Network | Kind::Head | Kind::Certificate | Kind::BodyLength | Kind::Decode => {
             let message = format!("{operation}: {error}");
             error.with_message(message)
         }

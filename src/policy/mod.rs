@@ -1,6 +1,7 @@
 //! Floor 1: decisions. No I/O; clocks and randomness are arguments, so every rule has an exact test.
 
 pub mod address;
+pub mod addresses;
 pub mod bucket;
 pub mod cache_key;
 pub mod certificate;

@@ -51,18 +51,24 @@ impl Proxy {
     }
 }
 
-/// The URL of a proxy; `http:` unless it says otherwise.
+/// The URL of a proxy; `http:` unless it says otherwise. As curl reads it: `socks:` is `socks4:`, and a user may be
+/// `DOMAIN\user`.
 pub fn parse(text: &str) -> Option<Url> {
     const SCHEMES: [&str; 6] = ["http", "https", "socks4", "socks4a", "socks5", "socks5h"];
-    let text = text.trim();
-    let url = match text.contains("://") {
-        true => Url::parse(text),
-        false => Url::parse(&format!("http://{text}")),
+    let (scheme, rest) = text.trim().split_once("://").unwrap_or(("http", text.trim()));
+    let scheme = if scheme.eq_ignore_ascii_case("socks") { "socks4" } else { scheme };
+    let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    // In a URL a backslash is a slash.
+    let authority = match authority.rsplit_once('@') {
+        Some((user, host)) => format!("{}@{host}", user.replace('\\', "%5C")),
+        None => authority.to_owned(),
     };
+    let url = Url::parse(&format!("{scheme}://{authority}{path}"));
     url.ok().filter(|url| SCHEMES.contains(&url.scheme()) && url.host_str().is_some_and(|host| !host.is_empty()))
 }
 
-/// Whether a proxy is sent the requests for a URL themselves. It only carries bytes by SOCKS, and in tunnels to `https:`.
+/// Whether a proxy is sent the requests for a URL themselves. It only carries bytes by SOCKS, and
+/// in tunnels to `https:`.
 pub fn forwards(proxy: &Url, url: &Url) -> bool {
     matches!(proxy.scheme(), "http" | "https") && url.scheme() == "http"
 }
@@ -80,8 +86,10 @@ pub fn shown(proxy: &Url) -> String {
     format!("{host}:{port}")
 }
 
-/// Whether `NO_PROXY` names the host of a URL: `*`, a host and all below it (with or without a leading dot), any of these
-/// with a port, an address, or a block of addresses (CIDR). Names are not resolved.
+/// Whether `NO_PROXY` names the host of a URL: `*`, a host and all below it (with or without a
+/// leading dot), any of these with a port, an address, or a block of addresses (CIDR). Entries are
+/// separated by commas and white space of any kind. Names are not resolved. As to curl, Go and
+/// fetch, `;` separates nothing, and `127.*` is no block.
 fn is_excluded(list: &str, url: &Url) -> bool {
     let port = url.port_or_known_default();
     let (name, address) = match url.host() {
@@ -109,7 +117,9 @@ fn is_excluded(list: &str, url: &Url) -> bool {
             }
         }
     };
-    list.split([',', ' ', '\t']).filter(|entry| !entry.is_empty()).any(matches)
+    list.split(|character: char| character == ',' || character.is_whitespace())
+        .filter(|entry| !entry.is_empty())
+        .any(matches)
 }
 
 /// `host:80`, `[::1]:80`; a bare IPv6 address has no port.
@@ -165,6 +175,38 @@ mod tests {
     }
 
     #[test]
+    fn a_proxy_may_be_spelled_as_curl_takes_it() {
+        for (text, expected) in [
+            ("host", "http://host/"),
+            ("host:8080", "http://host:8080/"),
+            (" host:8080\n", "http://host:8080/"),
+            ("host:8080/path?query#fragment", "http://host:8080/path?query#fragment"),
+            ("HTTP://HOST:8080", "http://host:8080/"),
+            ("[::1]:8080", "http://[::1]:8080/"),
+            ("user@host", "http://user@host/"),
+            ("https://host", "https://host/"),
+            ("SOCKS5H://host", "socks5h://host"),
+            ("socks://host:9050", "socks4://host:9050"),
+            ("u:p@ss@host", "http://u:p%40ss@host/"),
+            ("us er:p w@host", "http://us%20er:p%20w@host/"),
+        ] {
+            assert_eq!(parse(text).as_ref().map(Url::as_str), Some(expected), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_user_may_have_a_domain() {
+        for text in
+            ["DOMAIN\\user:p\\w@host:1", "http://DOMAIN\\user:p\\w@host:1/", "socks5://DOMAIN\\user:p\\w@host:1"]
+        {
+            let proxy = parse(text).unwrap();
+            assert_eq!(credentials(&proxy), ("DOMAIN\\user".to_owned(), "p\\w".to_owned()), "{text}");
+            assert_eq!(shown(&proxy), "host:1");
+        }
+        assert_eq!(parse("http://host\\user@other").as_ref().and_then(Url::host_str), Some("other"));
+    }
+
+    #[test]
     fn requests_themselves_are_for_http_proxies_of_http() {
         for (proxy, target, expected) in [
             ("http://p", "http://x/", true),
@@ -196,10 +238,30 @@ mod tests {
             "x, EXAMPLE.com",
             "a b example.com.",
             "example.com:443",
+            "..example.com",
+            "x\nexample.com\r\ny",
+            "x,\texample.com\n",
+            "x,*",
+            "*:443",
         ] {
             assert!(excluded(list, "https://www.example.com/"), "{list}");
         }
-        for list in ["", ",", "www", "ample.com", "example.com:80", "10.0.0.0/8", "example.org", "com.example"] {
+        for list in [
+            "",
+            ",",
+            "www",
+            "ample.com",
+            "example.com:80",
+            "10.0.0.0/8",
+            "example.org",
+            "com.example",
+            "example.com;x",
+            "x;example.com",
+            "http://example.com",
+            "*:80",
+            ".",
+            "*.",
+        ] {
             assert!(!excluded(list, "https://www.example.com/"), "{list}");
         }
         assert!(excluded("example.com", "http://example.com./"));
@@ -207,15 +269,28 @@ mod tests {
 
     #[test]
     fn no_proxy_knows_addresses_and_blocks() {
-        for list in ["10.1.2.3", "10.0.0.0/8", "10.1.2.3:80", "*"] {
+        for list in ["10.1.2.3", "10.0.0.0/8", "10.9.9.9/8", "10.1.2.3:80", "10.0.0.0/8:80", "*", "x\n10.1.2.3"] {
             assert!(excluded(list, "http://10.1.2.3/"), "{list}");
         }
-        for list in ["10.1.2.30", "11.0.0.0/8", "10.1.2.3:81", ".2.3", "1.2.3"] {
+        for list in [
+            "10.1.2.30",
+            "11.0.0.0/8",
+            "10.1.2.3:81",
+            ".2.3",
+            "1.2.3",
+            "10.*",
+            "10.1.2.*",
+            "10.",
+            "10.1.2.3/33",
+            "10.0.0.0/8:81",
+        ] {
             assert!(!excluded(list, "http://10.1.2.3/"), "{list}");
         }
-        for list in ["::1", "[::1]", "[::1]:80", "::/64"] {
+        for list in ["::1", "[::1]", "[::1]:80", "::/64", "0:0:0:0:0:0:0:1", "x [::1]"] {
             assert!(excluded(list, "http://[::1]/"), "{list}");
         }
-        assert!(!excluded("::2,fe80::/10", "http://[::1]/"));
+        for list in ["::2,fe80::/10", "[::1]:81", "127.0.0.1"] {
+            assert!(!excluded(list, "http://[::1]/"), "{list}");
+        }
     }
 }
