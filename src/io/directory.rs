@@ -3,7 +3,7 @@
 //! What is in it is reached from the open directory, not by a path: a directory that somebody swaps for a link between
 //! check and use leads nowhere, and nothing outside can be read, written or removed. A directory or file of somebody
 //! else, a link, and whatever is neither directory nor regular file is refused, and stays as it is. See
-//! `docs/decisions/0015-trust-in-caches.md`.
+//! `docs/decisions/0018-trust-in-caches.md`.
 //!
 //! Windows: links are refused, owners are not asked, and names are resolved by path.
 

@@ -23,6 +23,15 @@ pub const OUTDATED: &str = "socket-registry:http:1:";
 #[derive(Clone)]
 pub struct Secret(pub [u8; 32]);
 
+impl Secret {
+    /// A secret for one purpose, from which neither this nor that of another purpose can be told.
+    pub fn derived(&self, purpose: &[u8]) -> [u8; 32] {
+        let mut hash = Hasher::new(self);
+        hash.add(purpose);
+        hash.0.finalize().into_bytes().into()
+    }
+}
+
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret")
