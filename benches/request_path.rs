@@ -6,8 +6,8 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::process::{Command, Stdio};
 
+use socketsecurity_registry::base::options::RequestOptions;
 use socketsecurity_registry::client::{Client, spawn};
-use socketsecurity_registry::options::RequestOptions;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 

@@ -32,10 +32,10 @@ async function send(source, write, end) {
   }
 }
 
-/** The default of `maxResponseSize`, as in src/options.rs. */
+/** The default of `maxResponseSize`, as in src/base/options.rs. */
 const TEXT_MAX = 2 ** 29
 
-/** The most bytes that a body of `limit` bytes has under a content coding, as in src/policy/decoding.rs. */
+/** The most bytes that a body of `limit` bytes has under a content coding, as in src/policy/http/decoding.rs. */
 const encodedMax = (limit) => limit + limit / 256 + 2 ** 16
 
 /** The chunks of a stream as bytes; nothing of what is no stream. Ends early when the addon will refuse them for their size. */

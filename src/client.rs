@@ -13,16 +13,16 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use crate::error::{Error, Kind, Result, io_code};
+use crate::base::error::{Error, Kind, Result, io_code};
+use crate::base::options::{DownloadOptions, LockOptions, Network, RequestOptions};
+use crate::io::http::transport::Transport;
 use crate::io::threads;
-use crate::io::transport::Transport;
 use crate::operation::blocking;
 use crate::operation::download::{Downloaded, Watchers, download};
-use crate::operation::flight::{Flights, Listeners};
 use crate::operation::locked::{Job, download_with_lock};
 use crate::operation::progress::{Report, reported};
 use crate::operation::request::{Response, request};
-use crate::options::{DownloadOptions, LockOptions, Network, RequestOptions};
+use crate::operation::shared_download::{Flights, Listeners};
 
 /// Threads that move bytes. A second one costs more than it gains, in wake-ups (`docs/decisions/0011-one-thread.md`); blocking work
 /// has threads of its own.
@@ -57,7 +57,7 @@ impl Client {
         }
     }
 
-    /// `destination` is absolute: see [`resolve`](crate::io::destination::resolve).
+    /// `destination` is absolute: see [`resolve`](crate::io::file::destination::resolve).
     pub async fn download(
         &self,
         url: Url,
@@ -79,7 +79,7 @@ impl Client {
         }
     }
 
-    /// `destination` is absolute: see [`resolve`](crate::io::destination::resolve).
+    /// `destination` is absolute: see [`resolve`](crate::io::file::destination::resolve).
     pub async fn download_with_lock(
         &self,
         url: Url,

@@ -9,16 +9,16 @@ use tokio::select;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
+use crate::base::error::{Error, Result};
+use crate::base::options::{Caching, RequestOptions};
 use crate::client::Client;
-use crate::error::{Error, Result};
-use crate::io::store::Store;
+use crate::io::cache::store::Store;
 use crate::operation::cached::{Cache, Source, Terms};
 use crate::operation::request::Response;
-use crate::options::{Caching, RequestOptions};
-use crate::policy::address::{Base, is_absolute, parse_url};
-use crate::policy::cache_key::readable_prefix;
-use crate::policy::headers::is_credential_name;
-use crate::policy::wildcard::Prefix;
+use crate::policy::cache::key::readable_prefix;
+use crate::policy::cache::prefix::Prefix;
+use crate::policy::http::address::{Base, is_absolute, parse_url};
+use crate::policy::http::headers::is_credential_name;
 
 #[derive(Debug)]
 pub struct HttpClient {

@@ -1,32 +1,33 @@
 //! HTTP requests, downloads and download locks for Node.js.
 //!
-//! Each floor uses only floors below it:
+//! The rooms, from the top to the ground. Each uses only rooms below it, and no files or folders use each other in a
+//! circle; `__test__/architecture.spec.mjs` holds this list.
 //!
 //! ```text
-//! 5  node/        the only code that names napi: convert, call, convert
-//! 4  client       owns the long-lived parts of the process, lends them to operations; http_client: those of one API
-//! 3  operation/   one verb a file: request, cached, download, locked; what they share: attempt, hooks, flight, progress
-//! 2  io/          one outside thing a file: transport, connect, tunnel and network_error (the only reqwest),
-//!                 resolve, tls, decode, lock (the only file locks), watch, trusted (files that nobody else can have written), destination,
-//!                 staging (the only writer of destinations), umask, writer,
-//!                 digest, patience, threads, store (answers that are kept), cacache (npm's format)
-//! 1  policy/      decisions without I/O: retry, redirect, proxy, headers, holder, resume, integrity, user_agent,
-//!                 address, freshness, cache_key, bucket, wildcard, checksum_file, error_message, certificate, host_name,
-//!                 node_debug
-//! 0  error, options, listeners, outgoing, redact
+//!   node/exports/      the exported functions and classes: convert, call, convert
+//!   node/options/      objects of callers to options of the core
+//!   node/convert/      responses, results, bodies and callbacks, between the core and JavaScript
+//!   node/promise/      promises, and the signals that end what they stand for
+//!   node/environment/  what belongs to one JavaScript environment, its variables among them
+//!   node/js/           JavaScript values and errors
+//!   http_client        what the calls to one API have in common
+//!   client             owns the long-lived parts of the process, lends them to operations
+//!   operation/         one verb a file
+//!   io/cache/          cached responses, and npm's cache format
+//!   io/http/           requests on the wire: the only code that names reqwest
+//!   io/file/           part files, destinations, locks (the only file locks), digests
+//!   io/threads         threads for what blocks
+//!   policy/            decisions, without I/O: http, tls, cache, lock, text
+//!   base/              what every room speaks of: errors, options, listeners
 //! ```
 //!
-//! Floors 0 to 4 know nothing of Node: `cargo test --no-default-features`.
+//! Nothing but `node/` knows of Node.js: `cargo test --no-default-features`.
 
+pub mod base;
 pub mod client;
-pub mod error;
 pub mod http_client;
 pub mod io;
-pub mod listeners;
 #[cfg(feature = "node")]
 mod node;
 pub mod operation;
-pub mod options;
-pub mod outgoing;
 pub mod policy;
-pub mod redact;

@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use libfuzzer_sys::fuzz_target;
-use socketsecurity_registry::policy::bucket;
-use socketsecurity_registry::policy::freshness::{Stored, is_cacheable, storable};
+use socketsecurity_registry::policy::cache::index;
+use socketsecurity_registry::policy::cache::freshness::{Stored, is_cacheable, storable};
 
 /// Those that decide something, and one that does not.
 const NAMES: [&str; 12] = [
@@ -26,8 +26,8 @@ fn headers(lines: &mut std::slice::Split<'_, u8, fn(&u8) -> bool>) -> HeaderMap 
 }
 
 fuzz_target!(|bytes: &[u8]| {
-    for entry in bucket::latest(bytes) {
-        assert!(bucket::find(bytes, &entry.key).is_some());
+    for entry in index::latest(bytes) {
+        assert!(index::find(bytes, &entry.key).is_some());
     }
     let mut lines = bytes.split((|byte: &u8| *byte == b'\n') as fn(&u8) -> bool);
     let seconds = u64::from(lines.next().and_then(|line| line.first()).copied().unwrap_or(0));

@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
-use socketsecurity_registry::policy::decoding::{Chain, Next, decode_now, parse_codings};
+use socketsecurity_registry::policy::http::decoding::{Chain, Next, decode_now, parse_codings};
 
 const NAMES: [&str; 5] = ["", "gzip", "deflate", "br", "zstd"];
 const LIMIT: u64 = 1 << 20;

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use socketsecurity_registry::policy::integrity::{Expected, parse_integrity, parse_sha256};
+use socketsecurity_registry::base::integrity::{Expected, parse_integrity, parse_sha256};
 
 fuzz_target!(|text: &str| {
     if let Some(digest) = parse_sha256(text) {

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
-use socketsecurity_registry::policy::holder::{Holder, KernelLock, Quiet, judge};
+use socketsecurity_registry::policy::lock::staleness::{Holder, KernelLock, Quiet, judge};
 
 fuzz_target!(|content: &[u8]| {
     let holder = Holder::parse(content);

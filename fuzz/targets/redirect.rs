@@ -4,8 +4,8 @@
 
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use libfuzzer_sys::fuzz_target;
-use socketsecurity_registry::options::Redirects;
-use socketsecurity_registry::policy::redirect::{Hop, Next, decide};
+use socketsecurity_registry::base::options::Redirects;
+use socketsecurity_registry::policy::http::redirect::{Hop, Next, decide};
 use url::Url;
 
 fuzz_target!(|location: &[u8]| {

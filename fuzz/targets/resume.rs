@@ -3,7 +3,7 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use libfuzzer_sys::fuzz_target;
-use socketsecurity_registry::policy::resume::{Next, Record, ask, decide, validator};
+use socketsecurity_registry::policy::http::resume::{Next, Record, ask, decide, validator};
 
 fuzz_target!(|input: (Vec<u8>, u64, u16, Vec<u8>, Vec<u8>, Option<u64>)| {
     let (record, length, status, range, etag, announced) = input;

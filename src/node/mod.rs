@@ -7,19 +7,9 @@
 // napi-derive calls exported functions with owned arguments.
 #![allow(clippy::needless_pass_by_value, clippy::trivially_copy_pass_by_ref)]
 
-mod abort;
-mod arguments;
-mod bridge;
-mod cacache;
-mod calls;
-mod client;
+mod convert;
 mod environment;
-mod error;
-mod functions;
-mod helpers;
-mod instance;
-mod listeners;
-mod mailbox;
+mod exports;
+mod js;
 mod options;
-mod response;
-mod streams;
+mod promise;

@@ -1,7 +1,7 @@
 //! Options of JavaScript callers: one declaration for reading, for the generated types and for their documentation.
 //!
 //! Fields arrive as they are and are checked one by one, so that an error names the option and says what was expected.
-//! `undefined` means the default; defaults live in [`crate::options`].
+//! `undefined` means the default; defaults live in [`crate::base::options`].
 
 mod client;
 mod decode;
@@ -21,15 +21,15 @@ pub use self::decode::decode_options;
 pub use self::download::{Attendance, ProgressCallback, download_options};
 pub use self::lock::{LockHolder, WaitCallback, lock_options};
 pub use self::request::{Call, request_options};
-use crate::listeners::OnRetry;
-use crate::node::arguments::{
+use crate::base::listeners::OnRetry;
+use crate::base::options::{Network, Redirects, Retry};
+use crate::base::proxy::{self, Proxy};
+use crate::node::convert::listeners::on_retry;
+use crate::node::environment::variables::Environment;
+use crate::node::js::arguments::{
     boolean, certificate, count, duration, function, given, limit, string, wrong_type, wrong_value,
 };
-use crate::node::bridge::{Thrown, given_object, property};
-use crate::node::environment::Environment;
-use crate::node::listeners::on_retry;
-use crate::options::{Network, Redirects, Retry};
-use crate::policy::proxy::{self, Proxy};
+use crate::node::promise::bridge::{Thrown, given_object, property};
 
 fn retry_listener(env: &Env, value: Option<Unknown>, thrown: &Thrown) -> napi::Result<Option<OnRetry>> {
     given(value, |value| on_retry(function(env, "options.onRetry", value)?, thrown))

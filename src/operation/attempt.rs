@@ -9,16 +9,16 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use tokio::time::{sleep, timeout};
 use url::Url;
 
-use crate::error::{Error, Kind, Result};
-use crate::io::tls;
-use crate::io::transport::{Answer, Transport};
-use crate::listeners::{Advice, OnRetry};
+use crate::base::body::Body;
+use crate::base::error::{Error, Kind, Result};
+use crate::base::listeners::{Advice, OnRetry};
+use crate::base::options::{Redirects, Retry};
+use crate::io::http::tls;
+use crate::io::http::transport::{Answer, Transport};
 use crate::operation::hooks::Observer;
-use crate::options::{Redirects, Retry};
-use crate::outgoing::Body;
-use crate::policy::headers::text;
-use crate::policy::redirect::{self, Hop, Next};
-use crate::policy::retry::{self, Failure};
+use crate::policy::http::headers::text;
+use crate::policy::http::redirect::{self, Hop, Next};
+use crate::policy::http::retry::{self, Failure};
 
 /// The size of a redirect's body up to which reading it is cheaper than a new connection.
 const DRAIN_MAX: u64 = 16 << 10;

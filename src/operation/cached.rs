@@ -10,12 +10,12 @@ use futures_util::future::{BoxFuture, Shared, WeakShared};
 use http::{HeaderMap, HeaderName, Method, StatusCode};
 use url::Url;
 
-use crate::error::Result;
-use crate::io::store::{Found, Store};
-use crate::io::transport::Transport;
+use crate::base::error::Result;
+use crate::base::options::RequestOptions;
+use crate::io::cache::store::{Found, Store};
+use crate::io::http::transport::Transport;
 use crate::operation::request::{Response, request};
-use crate::options::RequestOptions;
-use crate::policy::freshness::{Next, Stored, is_cacheable, is_outage, kept_fields, storable};
+use crate::policy::cache::freshness::{Next, Stored, is_cacheable, is_outage, kept_fields, storable};
 
 /// How old an answer a call accepts.
 #[derive(Clone, Copy, Debug)]

@@ -10,16 +10,16 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use crate::error::{Error, Kind, Result, redacted};
-use crate::io::staging::{Finish, Progress, Staging};
-use crate::io::transport::{Answer, Transport};
-use crate::io::writer::Writer;
+use crate::base::error::{Error, Kind, Result, redacted};
+use crate::base::integrity::{Algorithm, Digest, Expected};
+use crate::base::options::DownloadOptions;
+use crate::io::file::staging::{Finish, Progress, Staging};
+use crate::io::file::writer::Writer;
+use crate::io::http::transport::{Answer, Transport};
 use crate::operation::attempt::{Attempts, Exchange, failure_of, first_hop, follow, retry_after, within};
 use crate::operation::{blocking, dispose, request::named};
-use crate::options::DownloadOptions;
-use crate::policy::integrity::{Algorithm, Digest, Expected};
-use crate::policy::redirect::Hop;
-use crate::policy::resume::{self, Ask, Next, Record};
+use crate::policy::http::redirect::Hop;
+use crate::policy::http::resume::{self, Ask, Next, Record};
 
 /// A file at its destination.
 #[derive(Clone, Debug)]

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use http::{HeaderMap, Method, StatusCode};
 
-use crate::error::{Error, redacted};
-use crate::io::transport::Answer;
-use crate::listeners::{Hooks, Received, Sent};
-use crate::policy::redirect::Hop;
+use crate::base::error::{Error, redacted};
+use crate::base::listeners::{Hooks, Received, Sent};
+use crate::io::http::transport::Answer;
+use crate::policy::http::redirect::Hop;
 
 /// The hooks of one attempt, and the request whose outcome they have not heard of.
 #[derive(Debug)]

@@ -1,8 +1,8 @@
 //! A download that one of many does for all: look, lock, look again, download, release.
 //!
-//! Between processes the [lock](crate::io::lock) chooses who works; the others are woken by its release and return the
+//! Between processes the [lock](crate::io::file::lock) chooses who works; the others are woken by its release and return the
 //! file that they find. Within one process, callers with the same destination share a
-//! [flight](crate::operation::flight).
+//! [flight](crate::operation::shared_download).
 
 use std::convert::Infallible;
 use std::io;
@@ -14,19 +14,19 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use crate::error::{Error, Kind, Result, redacted};
-use crate::io::destination::{Existing, Opened, Ready, age, check, existing, open_existing, ready};
-use crate::io::digest::of_reader;
-use crate::io::lock::{Attempt, Contender, Guard, lock_path};
-use crate::io::staging::{Progress, observe};
-use crate::io::transport::Transport;
-use crate::io::watch::watch;
+use crate::base::error::{Error, Kind, Result, redacted};
+use crate::base::integrity::{Digest, Expected};
+use crate::base::options::{DownloadOptions, LockOptions};
+use crate::io::file::destination::{Existing, Opened, Ready, age, check, existing, open_existing, ready};
+use crate::io::file::digest::of_reader;
+use crate::io::file::lock::{Attempt, Contender, Guard, lock_path};
+use crate::io::file::staging::{Progress, observe};
+use crate::io::file::watch::watch;
+use crate::io::http::transport::Transport;
 use crate::operation::attempt::within;
 use crate::operation::download::{Downloaded, Watchers, fetch};
-use crate::operation::flight::{Controls, Flights, Listeners, Passenger, Stage};
+use crate::operation::shared_download::{Controls, Flights, Listeners, Passenger, Stage};
 use crate::operation::{blocking, dispose};
-use crate::options::{DownloadOptions, LockOptions};
-use crate::policy::integrity::{Digest, Expected};
 
 /// How often to look where nothing wakes a waiter.
 const UNWATCHED_POLL: Duration = Duration::from_millis(25);

@@ -3,13 +3,13 @@
 pub mod attempt;
 pub mod cached;
 pub mod download;
-pub mod flight;
 pub mod hooks;
 pub mod locked;
 pub mod progress;
 pub mod request;
+pub mod shared_download;
 
-use crate::error::Result;
+use crate::base::error::Result;
 use crate::io::threads::spawn_blocking;
 
 /// Runs what may block on a thread that may.

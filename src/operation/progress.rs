@@ -11,8 +11,8 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use crate::error::Result;
-use crate::io::staging::Progress;
+use crate::base::error::Result;
+use crate::io::file::staging::Progress;
 
 /// Tells one listener; resolves when the listener is done with it.
 pub type Report = Box<dyn FnMut(Progress) -> BoxFuture<'static, Result<()>> + Send>;
@@ -103,7 +103,7 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use super::*;
-    use crate::error::{Error, Kind};
+    use crate::base::error::{Error, Kind};
 
     fn at(downloaded: u64) -> Progress {
         Progress { downloaded, total: 100 }

@@ -8,16 +8,16 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
-use crate::error::{Error, Kind, Result};
-use crate::io::decode;
-use crate::io::transport::{Answer, Transport};
+use crate::base::body::Body;
+use crate::base::error::{Error, Kind, Result};
+use crate::base::options::RequestOptions;
+use crate::io::http::decode;
+use crate::io::http::transport::{Answer, Transport};
 use crate::operation::attempt::{
     Attempts, Exchange, failure_of, first_hop, follow_and_tell, retry_after, timed_out, within,
 };
 use crate::operation::hooks::Observer;
-use crate::options::RequestOptions;
-use crate::outgoing::Body;
-use crate::policy::retry::Failure;
+use crate::policy::http::retry::Failure;
 
 /// A complete answer.
 #[derive(Debug)]

@@ -1,25 +1,7 @@
-//! Floor 1: decisions. No I/O; clocks and randomness are arguments, so every rule has an exact test.
+//! Floor 1: decisions, without I/O; clock and randomness are arguments.
 
-pub mod address;
-pub mod addresses;
-pub mod bucket;
-pub mod cache_key;
-pub mod certificate;
-pub mod checksum_file;
-pub mod decoding;
-pub mod error_message;
-pub mod freshness;
-pub mod headers;
-pub mod holder;
-pub mod host_name;
-pub mod integrity;
-pub mod node_debug;
-pub mod patience;
-pub mod proxy;
-pub mod redirect;
-pub mod resume;
-pub mod retry;
-pub mod sealed;
-pub mod status_text;
-pub mod user_agent;
-pub mod wildcard;
+pub mod cache;
+pub mod http;
+pub mod lock;
+pub mod text;
+pub mod tls;

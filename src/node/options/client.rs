@@ -8,18 +8,18 @@ use napi::bindgen_prelude::{FromNapiValue, JsObjectValue, Object, Unknown};
 use napi::{Env, ValueType};
 use napi_derive::napi;
 
+use crate::base::options::{Caching, Retry, Ttl, UNLIMITED};
 use crate::http_client::CallCaching;
-use crate::io::destination::absolute;
-use crate::io::store::{Limits, Place, Store};
-use crate::node::arguments::{
+use crate::io::cache::store::{Limits, Place, Store};
+use crate::io::file::destination::absolute;
+use crate::node::environment::instance::script;
+use crate::node::js::arguments::{
     address, boolean, duration, fields, given, limit, own_names, path, read, size, string, wrong_type, wrong_value,
 };
-use crate::node::bridge::{given_object, property};
-use crate::node::error::to_js;
-use crate::node::instance::script;
+use crate::node::js::error::to_js;
 use crate::node::options::{Way, retry};
-use crate::options::{Caching, Retry, Ttl, UNLIMITED};
-use crate::policy::address::Base;
+use crate::node::promise::bridge::{given_object, property};
+use crate::policy::http::address::Base;
 
 /// Repetitions of a client that is not told how many.
 const RETRIES: u32 = 3;

@@ -4,9 +4,9 @@ use napi::Env;
 use napi::bindgen_prelude::Unknown;
 use napi_derive::napi;
 
-use crate::node::abort::Abort;
-use crate::node::arguments::{given, read, size};
-use crate::options::TEXT_MAX;
+use crate::base::options::TEXT_MAX;
+use crate::node::js::arguments::{given, read, size};
+use crate::node::promise::abort::Abort;
 
 /// Options of `decodeBody` and `readIncomingResponse`.
 #[napi(object, object_to_js = false)]

@@ -5,18 +5,18 @@ use napi::threadsafe_function::UnknownReturnValue;
 use napi::{Env, ValueType};
 use napi_derive::napi;
 
-use crate::error::{Error, Kind};
-use crate::node::arguments::{
+use crate::base::error::{Error, Kind};
+use crate::base::integrity::{Expected, parse_sha256};
+use crate::base::options::DownloadOptions;
+use crate::node::convert::listeners::{log_progress, report};
+use crate::node::environment::variables::Environment;
+use crate::node::js::arguments::{
     self, boolean, count, function, given, headers, limit, read, string, wrong_type, wrong_value,
 };
-use crate::node::bridge::{Thrown, given_object, property};
-use crate::node::environment::Environment;
-use crate::node::error::to_js;
-use crate::node::listeners::{log_progress, report};
+use crate::node::js::error::to_js;
 use crate::node::options::{Defaults, limited, network, redirects, retry, retry_listener};
+use crate::node::promise::bridge::{Thrown, given_object, property};
 use crate::operation::progress::Report;
-use crate::options::DownloadOptions;
-use crate::policy::integrity::{Expected, parse_sha256};
 
 /// Options of `httpDownload`. Durations are milliseconds, sizes bytes.
 #[napi(object, object_to_js = false)]

@@ -4,15 +4,15 @@ use napi::Env;
 use napi::bindgen_prelude::{FromNapiValue, Object, Unknown};
 use napi_derive::napi;
 
-use crate::node::arguments::{self, body, boolean, given, headers, limit, read, size};
-use crate::node::bridge::Thrown;
-use crate::node::environment::Environment;
-use crate::node::error::to_js;
-use crate::node::listeners::hooks;
+use crate::base::body::Body;
+use crate::base::options::{RequestOptions, Retry, UNLIMITED};
+use crate::node::convert::listeners::hooks;
+use crate::node::convert::streams::{is_readable, own_headers, with_retries};
+use crate::node::environment::variables::Environment;
+use crate::node::js::arguments::{self, body, boolean, given, headers, limit, read, size};
+use crate::node::js::error::to_js;
 use crate::node::options::{Defaults, limited, network, redirects, retry, retry_listener};
-use crate::node::streams::{is_readable, own_headers, with_retries};
-use crate::options::{RequestOptions, Retry, UNLIMITED};
-use crate::outgoing::Body;
+use crate::node::promise::bridge::Thrown;
 
 /// Options of `httpRequest`, `httpGetJson` and `httpGetText`. Durations are milliseconds.
 #[napi(object, object_to_js = false)]

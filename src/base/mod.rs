@@ -1,0 +1,9 @@
+//! Floor 0: what every other room speaks of.
+
+pub mod body;
+pub mod error;
+pub mod integrity;
+pub mod listeners;
+pub mod options;
+pub mod proxy;
+pub mod redact;

@@ -1,0 +1,4 @@
+//! Caches, in memory and on disk.
+
+pub mod cacache;
+pub mod store;

@@ -1,0 +1,216 @@
+//! Answers that are kept: in memory, and on disk for all processes. Nothing here fails: what cannot be read is not there, and what
+//! cannot be written is not kept.
+
+mod disk;
+mod memory;
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use http::{HeaderMap, HeaderName};
+use url::Url;
+
+use self::disk::Disk;
+use self::memory::Memory;
+use crate::base::options::Network;
+use crate::policy::cache::freshness::Stored;
+use crate::policy::cache::key::{self, Secret};
+
+/// How much is kept.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Bytes in memory.
+    pub memory: u64,
+    /// Bytes on disk, of answers; other entries of the same directory are not counted.
+    pub disk: u64,
+    /// Time that an answer stays on disk without being fetched again.
+    pub age: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { memory: 64 << 20, disk: 512 << 20, age: Duration::from_secs(30 * 24 * 3600) }
+    }
+}
+
+/// Where answers are kept.
+#[derive(Clone, Debug)]
+pub enum Place {
+    Memory,
+    Disk(PathBuf),
+    Both(PathBuf),
+}
+
+/// What a key leads to.
+#[derive(Clone, Debug)]
+enum Record {
+    Answer(Arc<Stored>),
+    /// There is an answer for each combination of these fields of requests.
+    Varies(Arc<[HeaderName]>),
+}
+
+/// Where an answer was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    Memory,
+    Disk,
+}
+
+#[derive(Debug)]
+pub struct Store {
+    memory: Option<Mutex<Memory>>,
+    disk: Option<Arc<Disk>>,
+    /// Of memory alone, or once it is known that there is no other.
+    own_secret: OnceLock<Secret>,
+    /// Counts what makes answers that are on their way unwelcome.
+    era: AtomicU64,
+}
+
+impl Store {
+    pub fn new(place: Place, limits: Limits) -> Self {
+        let (memory, directory) = match place {
+            Place::Memory => (true, None),
+            Place::Disk(directory) => (false, Some(directory)),
+            Place::Both(directory) => (true, Some(directory)),
+        };
+        Self {
+            memory: memory.then(|| Mutex::new(Memory::new(limits.memory))),
+            disk: directory.map(|directory| Arc::new(Disk::new(directory, limits))),
+            own_secret: OnceLock::new(),
+            era: AtomicU64::new(0),
+        }
+    }
+
+    /// The key of a GET, if that needs no look at the disk.
+    pub fn key(&self, url: &Url, headers: &HeaderMap, network: &Network) -> Option<String> {
+        let secret = self.secret()?;
+        Some(key::key(secret, url, headers, network))
+    }
+
+    /// What [`Store::key`] needs. Afterwards it gives a key.
+    pub async fn open(&self) {
+        if self.secret().is_some() {
+            return;
+        }
+        if let Some(disk) = &self.disk {
+            disk.clone().open().await;
+        }
+        if self.secret().is_none() {
+            // Either nothing is kept on disk, or it cannot be used.
+            let _ = self.own_secret.set(disk::random());
+        }
+    }
+
+    fn secret(&self) -> Option<&Secret> {
+        self.disk.as_ref().and_then(|disk| disk.secret()).or_else(|| self.own_secret.get())
+    }
+
+    /// The answer in memory to a request.
+    pub fn recall(&self, key: &str, headers: &HeaderMap) -> Option<Arc<Stored>> {
+        let mut memory = self.memory()?;
+        match memory.get(key)? {
+            Record::Answer(stored) => Some(stored),
+            Record::Varies(names) => match memory.get(&self.variant(key, &names, headers)?)? {
+                Record::Answer(stored) => Some(stored),
+                Record::Varies(_) => None,
+            },
+        }
+    }
+
+    /// The answer to a request, wherever it is.
+    pub async fn find(&self, key: &str, headers: &HeaderMap) -> Option<(Arc<Stored>, Found)> {
+        if let Some(stored) = self.recall(key, headers) {
+            return Some((stored, Found::Memory));
+        }
+        let stored = match self.fetch(key.to_owned()).await? {
+            Record::Answer(stored) => stored,
+            Record::Varies(names) => match self.fetch(self.variant(key, &names, headers)?).await? {
+                Record::Answer(stored) => stored,
+                Record::Varies(_) => return None,
+            },
+        };
+        Some((stored, Found::Disk))
+    }
+
+    async fn fetch(&self, key: String) -> Option<Record> {
+        let era = self.era();
+        let record = self.disk.as_ref()?.clone().get(key.clone()).await?;
+        if let Some(mut memory) = self.memory().filter(|_| self.era() == era) {
+            memory.put(key, record.clone());
+        }
+        Some(record)
+    }
+
+    /// Keeps an answer that depends on these fields of its request, unless the store was cleared since `era`.
+    pub async fn put(&self, era: u64, key: &str, varies: Vec<HeaderName>, headers: &HeaderMap, stored: Arc<Stored>) {
+        let mut records = vec![(key.to_owned(), Record::Answer(stored.clone()))];
+        if !varies.is_empty() {
+            let Some(variant) = self.variant(key, &varies, headers) else { return };
+            records = vec![(variant, Record::Answer(stored)), (key.to_owned(), Record::Varies(varies.into()))];
+        }
+        for (key, record) in records {
+            if let Some(mut memory) = self.memory().filter(|_| self.era() == era) {
+                memory.put(key.clone(), record.clone());
+            }
+            if let Some(disk) = self.disk.as_ref().filter(|_| self.era() == era) {
+                disk.clone().put(key.clone(), record).await;
+                if self.era() != era {
+                    // Cleared while it was written.
+                    disk.clone().remove(key).await;
+                }
+            }
+        }
+    }
+
+    /// Removes what is kept for a key.
+    pub async fn remove(&self, key: &str) {
+        self.era.fetch_add(1, Ordering::Relaxed);
+        if let Some(mut memory) = self.memory() {
+            memory.remove(key);
+        }
+        if let Some(disk) = &self.disk {
+            disk.clone().remove(key.to_owned()).await;
+        }
+    }
+
+    /// Removes the answers whose URL, as far as keys show it, is `wanted`; how many.
+    pub async fn clear(&self, is_wanted: impl Fn(&str) -> bool + Clone + Send + 'static) -> usize {
+        self.era.fetch_add(1, Ordering::Relaxed);
+        let is_unwanted = move |key: &str| key::url_of(key).is_some_and(&is_wanted);
+        let mut keys = self.memory().map(|mut memory| memory.clear(&is_unwanted)).unwrap_or_default();
+        if let Some(disk) = &self.disk {
+            keys.extend(disk.clone().clear(is_unwanted).await);
+        }
+        keys.len()
+    }
+
+    /// Changes when answers that are on their way are no longer to be kept.
+    pub fn era(&self) -> u64 {
+        self.era.load(Ordering::Relaxed)
+    }
+
+    /// Answers in memory, and the bytes they take.
+    pub fn in_memory(&self) -> (usize, u64) {
+        self.memory().map(|memory| memory.size()).unwrap_or_default()
+    }
+
+    fn variant(&self, key: &str, names: &[HeaderName], headers: &HeaderMap) -> Option<String> {
+        Some(key::variant(self.secret()?, key, names, headers))
+    }
+
+    fn memory(&self) -> Option<MutexGuard<'_, Memory>> {
+        Some(self.memory.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Whether something that is done every `interval` is due.
+fn is_due(last: &Mutex<Option<SystemTime>>, interval: Duration, now: SystemTime) -> bool {
+    let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+    let is_due = last.is_none_or(|last| now.duration_since(last).is_ok_and(|since| since >= interval));
+    if is_due {
+        *last = Some(now);
+    }
+    is_due
+}

@@ -1,0 +1,357 @@
+//! What is at a destination before anything is written to it, and how far that can be trusted.
+//!
+//! A destination names a regular file or nothing. A directory, a device, a FIFO or a socket is refused before any
+//! request; a symbolic link is replaced by a publication, never followed by one.
+//!
+//! A file that is there is trusted as far as its directory is. Where everybody can write, the file of another user
+//! (root's apart) may be changed or swapped after a look at it, so no digest can vouch for it; nor is a link that another
+//! user made followed there. Directories of a group are the group's own choice.
+
+use std::fs::{self, File, Metadata};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use crate::base::error::{Error, Kind, Result};
+use crate::io::file::trusted::{is_mine, open_followed};
+
+/// A file at its destination, and what must stay the same while it settles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ready {
+    pub size: u64,
+    modified: Option<SystemTime>,
+    #[cfg(unix)]
+    inode: (u64, u64),
+}
+
+impl Ready {
+    fn of(found: &Metadata) -> Self {
+        Self {
+            size: found.len(),
+            modified: found.modified().ok(),
+            #[cfg(unix)]
+            inode: {
+                use std::os::unix::fs::MetadataExt;
+                (found.dev(), found.ino())
+            },
+        }
+    }
+}
+
+/// The file that is ready; `None` for none, or an empty one.
+pub fn ready(destination: &Path) -> Option<Ready> {
+    let found = followed(destination, fs::symlink_metadata(destination).ok()?)?;
+    (found.is_file() && found.len() > 0).then(|| Ready::of(&found))
+}
+
+/// What an entry is, or leads to. `None` for a link that leads to nowhere, or that somebody else made in a place where all
+/// can write: that is not followed, wherever it leads.
+fn followed(path: &Path, entry: Metadata) -> Option<Metadata> {
+    if !entry.is_symlink() {
+        return Some(entry);
+    }
+    if !is_trusted_owner(&entry) && is_open(path) { None } else { fs::metadata(path).ok() }
+}
+
+/// How long ago this was written, renamed or had its mode changed; for a directory, an entry. Zero for the future.
+pub fn age(path: &Path) -> Option<Duration> {
+    Some(changed(&fs::metadata(path).ok()?)?.elapsed().unwrap_or_default())
+}
+
+/// When this was written, renamed or had its mode or times changed, by the clock of the system; nobody can set it.
+#[cfg(unix)]
+pub fn changed(found: &Metadata) -> Option<SystemTime> {
+    use std::os::unix::fs::MetadataExt;
+    let seconds = Duration::from_secs(u64::try_from(found.ctime()).ok()?);
+    SystemTime::UNIX_EPOCH.checked_add(seconds + Duration::from_nanos(u64::try_from(found.ctime_nsec()).ok()?))
+}
+
+#[cfg(not(unix))]
+pub fn changed(found: &Metadata) -> Option<SystemTime> {
+    found.modified().ok()
+}
+
+/// The absolute form of a path, by its spelling alone.
+pub fn absolute(path: &Path) -> Result<PathBuf> {
+    let absolute = std::path::absolute(path)
+        .map_err(|error| Error::file("Failed to resolve the destination", "getcwd", path, &error))?;
+    Ok(path_clean::clean(absolute))
+}
+
+/// The absolute form of a destination. A path that can only name a directory is refused.
+pub fn resolve(path: &Path) -> Result<PathBuf> {
+    if names_directory(path) { Err(is_directory(path)) } else { absolute(path) }
+}
+
+/// Whether the spelling says so: it ends in a separator, in `.` or in `..`.
+fn names_directory(path: &Path) -> bool {
+    let text = path.as_os_str().as_encoded_bytes();
+    let is_separator = |byte: &u8| std::path::is_separator(char::from(*byte));
+    let last = text.rsplit(is_separator).next().unwrap_or_default();
+    !text.is_empty() && matches!(last, b"" | b"." | b"..")
+}
+
+/// Refuses what is there and must not be replaced by a file.
+pub fn check(destination: &Path) -> Result<()> {
+    let found = match fs::symlink_metadata(destination) {
+        // What a link leads to counts here: `/dev/stdout` is a link, and nobody wants it to become a file.
+        Ok(entry) => followed(destination, entry),
+        // Said now rather than when everything has been fetched.
+        Err(error) if error.kind() == io::ErrorKind::InvalidFilename => {
+            return Err(Error::file("Failed to write file", "open", destination, &error));
+        }
+        Err(_) => None,
+    };
+    match found {
+        Some(found) if found.is_dir() => Err(is_directory(destination)),
+        Some(found) if !found.is_file() => {
+            let message = format!(
+                "Failed to write file: '{}' is {}, which a download does not replace: name a regular file, or nothing",
+                destination.display(),
+                kind_of(&found)
+            );
+            Err(Error::new(Kind::File, message).with_code("EEXIST").with_syscall("open").with_path(destination))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn is_directory(path: &Path) -> Error {
+    Error::file("Failed to write file", "open", path, &io::ErrorKind::IsADirectory.into())
+}
+
+fn kind_of(found: &Metadata) -> &'static str {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::FileTypeExt;
+        let kind = found.file_type();
+        if kind.is_fifo() {
+            return "a FIFO";
+        }
+        if kind.is_socket() {
+            return "a socket";
+        }
+        if kind.is_block_device() || kind.is_char_device() {
+            return "a device";
+        }
+    }
+    let _ = found;
+    "no regular file"
+}
+
+/// A file that was there.
+#[derive(Debug)]
+pub struct Existing {
+    pub ready: Ready,
+    /// Whether it is a file of its own, and not one elsewhere that somebody else made its path lead to.
+    pub is_plain: bool,
+}
+
+/// The regular file that is there and not empty, without a look at its content.
+pub fn existing(destination: &Path) -> io::Result<Option<Existing>> {
+    let entry = match fs::symlink_metadata(destination) {
+        Err(error) if is_absence(&error) => return Ok(None),
+        entry => entry?,
+    };
+    let is_plain = entry.is_symlink() || !has_more_names(&entry) || !is_open(destination);
+    let found = followed(destination, entry).filter(|found| found.is_file() && found.len() > 0);
+    Ok(found.map(|found| Existing { ready: Ready::of(&found), is_plain }))
+}
+
+/// A file that was there, for a look at its content.
+#[derive(Debug)]
+pub struct Opened {
+    pub ready: Ready,
+    /// `None` where this user may not read it, and where its bytes may be changed by others after the look.
+    pub vouched: Option<File>,
+}
+
+/// Opens the regular file that is there and not empty; `None` if there is none. Never waits for anybody.
+pub fn open_existing(destination: &Path) -> io::Result<Option<Opened>> {
+    let entry = match fs::symlink_metadata(destination) {
+        Err(error) if is_absence(&error) => return Ok(None),
+        entry => entry?,
+    };
+    let is_link = entry.is_symlink();
+    let is_open = is_open(destination);
+    let Some(found) = followed(destination, entry.clone()).filter(|found| found.is_file() && found.len() > 0) else {
+        return Ok(None);
+    };
+    let is_safe = |found: &Metadata| {
+        let is_place_open = || if is_link { self::is_open(&resolved(destination)) } else { is_open };
+        let is_entry_safe = !is_open || is_trusted_owner(&entry);
+        let is_owner_safe = is_trusted_owner(found) || !is_place_open();
+        let can_others_write = is_writable_by_all(found) || is_open && is_writable_by_group(found);
+        is_entry_safe && is_owner_safe && !can_others_write && !(is_open && has_more_names(found))
+    };
+    if !is_safe(&found) {
+        return Ok(Some(Opened { ready: Ready::of(&found), vouched: None }));
+    }
+    let file = match open_followed(destination) {
+        Ok(Some(file)) => file,
+        Ok(None) => return Ok(None),
+        Err(error) if is_absence(&error) => return Ok(None),
+        // "Would block" is a lease on the file.
+        Err(error) if matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::WouldBlock) => {
+            return Ok(Some(Opened { ready: Ready::of(&found), vouched: None }));
+        }
+        Err(error) => return Err(error),
+    };
+    // Of the descriptor: the path may lead elsewhere by now.
+    let found = file.metadata()?;
+    Ok(Some(Opened { ready: Ready::of(&found), vouched: is_safe(&found).then_some(file) }))
+}
+
+fn is_absence(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
+fn resolved(path: &Path) -> PathBuf {
+    fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
+}
+
+/// Whether others can put files beside this one: all can write to its directory, or it is one that another user made where
+/// all can write.
+pub fn is_open(path: &Path) -> bool {
+    let directory = directory_of(path);
+    let Ok(found) = fs::metadata(directory) else {
+        return false;
+    };
+    if is_writable_by_all(&found) || is_trusted_owner(&found) {
+        return is_writable_by_all(&found);
+    }
+    resolved(directory)
+        .ancestors()
+        .skip(1)
+        .any(|above| fs::metadata(above).is_ok_and(|found| is_writable_by_all(&found)))
+}
+
+fn directory_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+#[cfg(unix)]
+fn is_writable_by_group(found: &Metadata) -> bool {
+    std::os::unix::fs::MetadataExt::mode(found) & 0o020 != 0
+}
+
+#[cfg(not(unix))]
+fn is_writable_by_group(_: &Metadata) -> bool {
+    false
+}
+
+#[cfg(unix)]
+fn is_writable_by_all(found: &Metadata) -> bool {
+    std::os::unix::fs::MetadataExt::mode(found) & 0o002 != 0
+}
+
+#[cfg(unix)]
+fn has_more_names(found: &Metadata) -> bool {
+    std::os::unix::fs::MetadataExt::nlink(found) > 1
+}
+
+/// This user's, or root's, who can do everything anyway.
+#[cfg(unix)]
+fn is_trusted_owner(found: &Metadata) -> bool {
+    is_mine(found) || std::os::unix::fs::MetadataExt::uid(found) == 0
+}
+
+#[cfg(not(unix))]
+fn is_writable_by_all(_: &Metadata) -> bool {
+    false
+}
+
+#[cfg(not(unix))]
+fn has_more_names(_: &Metadata) -> bool {
+    false
+}
+
+#[cfg(not(unix))]
+fn is_trusted_owner(_: &Metadata) -> bool {
+    true
+}
+
+/// An error of the rename onto a destination, which says whose the file is that stays there.
+pub fn not_replaced(destination: &Path, error: &io::Error) -> Error {
+    let failed = Error::file("Failed to write file", "rename", destination, error);
+    match fs::symlink_metadata(destination).ok().filter(|found| !is_mine(found)) {
+        Some(found) if error.kind() == io::ErrorKind::PermissionDenied => {
+            let message = format!("{failed}: the file there belongs to {}, and may not be replaced", owner(&found));
+            failed.with_message(message)
+        }
+        _ => failed,
+    }
+}
+
+/// The owner of a file, for messages.
+pub fn owner(found: &Metadata) -> String {
+    #[cfg(unix)]
+    return format!("user ID {}", std::os::unix::fs::MetadataExt::uid(found));
+    #[cfg(not(unix))]
+    {
+        let _ = found;
+        "another user".to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_that_can_only_be_directories_are_refused() {
+        for path in ["new/", "w/.", "w/..", ".", "..", "/", "a//"] {
+            assert_eq!(resolve(Path::new(path)).unwrap_err().details().code, "EISDIR", "{path}");
+        }
+        for path in ["a", "./a", "../a", "a/./b", "...", "a.", ".a", "/a/..b"] {
+            assert!(resolve(Path::new(path)).is_ok(), "{path}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn devices_and_directories_are_never_replaced_not_even_behind_a_link() {
+        let directory = tempfile::tempdir().unwrap();
+        let link = directory.path().join("link");
+        std::os::unix::fs::symlink("/dev/null", &link).unwrap();
+        for path in [Path::new("/dev/null"), &link] {
+            let error = check(path).unwrap_err();
+            assert!(error.to_string().contains("is a device"), "{error}");
+            assert!(existing(path).unwrap().is_none() && open_existing(path).unwrap().is_none());
+        }
+        assert_eq!(check(directory.path()).unwrap_err().details().code, "EISDIR");
+        fs::remove_file(&link).unwrap();
+        std::os::unix::fs::symlink("nowhere", &link).unwrap();
+        assert!(check(&link).is_ok() && check(&directory.path().join("none")).is_ok());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_of_this_user_is_followed_and_a_second_name_counts_where_nobody_else_can_write() {
+        use std::os::unix::fs::PermissionsExt;
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        fs::write(at("file"), "whole").unwrap();
+        fs::set_permissions(at("file"), fs::Permissions::from_mode(0o644)).unwrap();
+        fs::hard_link(at("file"), at("second")).unwrap();
+        std::os::unix::fs::symlink("file", at("link")).unwrap();
+        let plain = |name: &str| existing(&at(name)).unwrap().map(|found| found.is_plain);
+        let vouched = |name: &str| open_existing(&at(name)).unwrap().map(|found| found.vouched.is_some());
+        for name in ["file", "second", "link"] {
+            assert_eq!((plain(name), vouched(name)), (Some(true), Some(true)), "{name}");
+        }
+        fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o1777)).unwrap();
+        assert_eq!((plain("second"), vouched("second")), (Some(false), Some(false)));
+        fs::remove_file(at("second")).unwrap();
+        assert_eq!((plain("link"), vouched("link")), (Some(true), Some(true)));
+        fs::set_permissions(at("file"), fs::Permissions::from_mode(0o664)).unwrap();
+        assert_eq!((plain("file"), vouched("file")), (Some(true), Some(false)), "a group can write");
+        fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        assert_eq!(vouched("file"), Some(true), "it is a directory of the group's own choice");
+        fs::set_permissions(at("file"), fs::Permissions::from_mode(0o646)).unwrap();
+        assert_eq!(vouched("file"), Some(false), "all can write");
+        assert!(existing(&at("none")).unwrap().is_none() && open_existing(&at("none")).unwrap().is_none());
+        fs::write(at("file"), "").unwrap();
+        assert!(existing(&at("file")).unwrap().is_none(), "an empty file is none");
+    }
+}

@@ -1,0 +1,269 @@
+//! The directory of lock files. In one that lies where others can write, everybody of them can lock.
+
+use std::fs::{self, File, Metadata};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::base::error::{Error, Kind, Result};
+use crate::io::file::destination::owner;
+use crate::io::file::trusted;
+use crate::io::file::windows_retry::rename_new;
+
+/// Who must be able to read the lock files of a directory, whatever the umask: without reading one, nobody can wait for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Readers(u32);
+
+/// A directory of lock files, opened: whatever somebody makes its path lead to later, this is the one that is used.
+#[derive(Debug)]
+pub struct Place {
+    /// What `base` goes through.
+    _opened: File,
+    base: PathBuf,
+    pub readers: Readers,
+}
+
+impl Place {
+    /// Opens the directory, or creates it. A link that somebody else made is not followed.
+    pub fn open(directory: &Path) -> Result<Self> {
+        let failed = |error: io::Error| Error::file("Failed to use the lock directory", "open", directory, &error);
+        let opened = match open_itself(directory) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                create(directory)
+                    .map_err(|error| Error::file("Failed to create the lock directory", "mkdir", directory, &error))?;
+                open_itself(directory)
+            }
+            opened => opened,
+        };
+        let opened = match opened {
+            Ok(opened) => opened,
+            Err(error) => match fs::symlink_metadata(directory) {
+                Ok(link) if link.is_symlink() && is_own_link(&link) => open_directory(directory).map_err(failed)?,
+                Ok(link) if link.is_symlink() => return Err(foreign_link(directory, &link)),
+                _ => return Err(failed(error)),
+            },
+        };
+        let readers = readers(&opened.metadata().map_err(failed)?);
+        Ok(Self { base: base(&opened, directory), _opened: opened, readers })
+    }
+
+    /// The path of a file in it.
+    pub fn path(&self, name: impl AsRef<Path>) -> PathBuf {
+        self.base.join(name)
+    }
+
+    pub fn directory(&self) -> &Path {
+        &self.base
+    }
+}
+
+/// A path that goes through the descriptor, where there is one; the directory's own elsewhere.
+fn base(opened: &File, directory: &Path) -> PathBuf {
+    #[cfg(target_os = "linux")]
+    {
+        use std::os::fd::AsRawFd;
+        let through = PathBuf::from(format!("/proc/self/fd/{}", opened.as_raw_fd()));
+        // Not of another PID namespace, and not without `/proc`.
+        if super::is_at(opened, &through.join(".")) {
+            return through;
+        }
+    }
+    let _ = opened;
+    directory.to_owned()
+}
+
+fn foreign_link(directory: &Path, link: &Metadata) -> Error {
+    let message = format!(
+        "Failed to use the lock directory: '{}' is a link that belongs to {}, and is not followed: remove it, or set \
+         locksDir",
+        directory.display(),
+        owner(link)
+    );
+    Error::new(Kind::File, message).with_code("ELOOP").with_syscall("open").with_path(directory)
+}
+
+/// The error of a directory in which this user cannot create a lock; it says whose it is.
+pub fn unusable(directory: &Path, error: &io::Error) -> Error {
+    let failed = Error::file("Failed to create a lock", "open", directory, error);
+    match fs::metadata(directory).ok().filter(|found| !trusted::is_mine(found)) {
+        Some(found) if error.kind() == io::ErrorKind::PermissionDenied => {
+            let message = format!("{failed}: the directory belongs to {}: set locksDir", owner(&found));
+            failed.with_message(message)
+        }
+        _ => failed,
+    }
+}
+
+/// Lets others read a lock file or a claim, which holds no secret.
+#[cfg(unix)]
+pub fn share(file: &File, Readers(readers): Readers) -> io::Result<()> {
+    use crate::io::file::umask;
+    use std::os::unix::fs::PermissionsExt;
+    let mode = fs::Permissions::from_mode(0o600 | (0o044 & !umask::current()) | readers);
+    match file.set_permissions(mode) {
+        // A mount that gives all files one owner and one mode.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        set => set,
+    }
+}
+
+#[cfg(not(unix))]
+#[allow(clippy::unnecessary_wraps, reason = "as elsewhere")]
+pub fn share(_: &File, _: Readers) -> io::Result<()> {
+    Ok(())
+}
+
+/// Opens what a path leads to, if it is a directory.
+pub fn open_directory(path: &Path) -> io::Result<File> {
+    #[cfg(unix)]
+    return opened(path, rustix::fs::OFlags::empty());
+    #[cfg(not(unix))]
+    opened(path)
+}
+
+/// Opens a directory, not one that a link leads to. On Linux only for going through it: nobody need be able to list it.
+fn open_itself(path: &Path) -> io::Result<File> {
+    #[cfg(target_os = "linux")]
+    return opened(path, rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::PATH);
+    #[cfg(all(unix, not(target_os = "linux")))]
+    return opened(path, rustix::fs::OFlags::NOFOLLOW);
+    #[cfg(not(unix))]
+    opened(path)
+}
+
+#[cfg(unix)]
+fn opened(path: &Path, more: rustix::fs::OFlags) -> io::Result<File> {
+    use rustix::fs::{Mode, OFlags};
+    Ok(rustix::fs::open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | more, Mode::empty())?.into())
+}
+
+#[cfg(windows)]
+fn opened(path: &Path) -> io::Result<File> {
+    use std::os::windows::fs::OpenOptionsExt;
+    use windows_sys::Win32::Storage::FileSystem::{FILE_FLAG_BACKUP_SEMANTICS, FILE_READ_ATTRIBUTES};
+    let mut options = fs::OpenOptions::new();
+    options.access_mode(FILE_READ_ATTRIBUTES).custom_flags(FILE_FLAG_BACKUP_SEMANTICS).open(path)
+}
+
+/// With the right to write of the directory above, for everybody who has it there; where that is everybody, only the owner
+/// of a file may remove it.
+#[cfg(unix)]
+fn create(directory: &Path) -> io::Result<()> {
+    use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+    let parent = directory.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::create_dir_all(parent)?;
+    let writers = fs::metadata(parent)?.mode() & 0o022;
+    // Nobody else needs to write there, not even under an umask of 0.
+    let create_own = || fs::DirBuilder::new().mode(0o755).create(directory);
+    let created = if writers == 0 { create_own() } else { create_shared_directory(directory, writers) };
+    match created {
+        // Somebody else was faster.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        created => created,
+    }
+}
+
+/// Made within a directory of our own, where nobody can put another one in its place before it has its permissions, and moved
+/// out whole.
+#[cfg(unix)]
+fn create_shared_directory(directory: &Path, writers: u32) -> io::Result<()> {
+    use rustix::fs::OFlags;
+    use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+    if fs::symlink_metadata(directory).is_ok() {
+        return Err(io::ErrorKind::AlreadyExists.into());
+    }
+    let mut name = directory.as_os_str().to_owned();
+    name.push(format!(".{}-{:016x}", std::process::id(), fastrand::u64(..)));
+    let own = PathBuf::from(name);
+    fs::DirBuilder::new().mode(0o700).create(&own)?;
+    let create = || {
+        let within = open_itself(&own)?;
+        let found = within.metadata()?;
+        if !trusted::is_mine(&found) || found.mode() & 0o077 != 0 {
+            return Err(io::Error::from(io::ErrorKind::PermissionDenied));
+        }
+        let made = base(&within, &own).join("locks");
+        fs::create_dir(&made)?;
+        let created = opened(&made, OFlags::NOFOLLOW)?;
+        let sticky = if writers & 0o002 == 0 { 0 } else { 0o1000 };
+        let bits = created.metadata()?.mode() & 0o7777 | writers | writers << 1 | writers >> 1 | sticky;
+        created.set_permissions(fs::Permissions::from_mode(bits))?;
+        let moved = rename_new(&made, directory);
+        if moved.is_err() {
+            let _ = fs::remove_dir(&made);
+        }
+        moved
+    };
+    let created = create();
+    let _ = fs::remove_dir(&own);
+    created
+}
+
+#[cfg(not(unix))]
+fn create(directory: &Path) -> io::Result<()> {
+    fs::create_dir_all(directory)
+}
+
+/// A link that this user or root made is their own choice; one with a second name may have been moved here.
+#[cfg(unix)]
+fn is_own_link(found: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    (trusted::is_mine(found) || found.uid() == 0) && found.nlink() == 1
+}
+
+#[cfg(unix)]
+fn readers(directory: &Metadata) -> Readers {
+    Readers((std::os::unix::fs::MetadataExt::mode(directory) & 0o022) << 1)
+}
+
+#[cfg(not(unix))]
+fn is_own_link(_: &Metadata) -> bool {
+    true
+}
+
+#[cfg(not(unix))]
+fn readers(_: &Metadata) -> Readers {
+    Readers(0)
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+
+    use super::*;
+
+    #[test]
+    fn whoever_can_write_beside_the_destination_can_lock() {
+        for (above, expected, file) in [
+            (0o755, None, None),
+            (0o1777, Some(0o1777), Some(0o644)),
+            (0o777, Some(0o1777), Some(0o644)),
+            (0o775, Some(0o775), Some(0o640)),
+        ] {
+            let above_directory = tempfile::tempdir().unwrap();
+            fs::set_permissions(above_directory.path(), fs::Permissions::from_mode(above)).unwrap();
+            let directory = above_directory.path().join(".locks");
+            let readers = Place::open(&directory).unwrap().readers;
+            let mode = |path: &Path| fs::metadata(path).unwrap().mode() & 0o7777;
+            assert!(expected.is_none_or(|expected| mode(&directory) == expected), "{:o}", mode(&directory));
+            let lock = trusted::create(&directory.join("lock")).unwrap();
+            share(&lock, readers).unwrap();
+            let bits = mode(&directory.join("lock"));
+            assert!(file.is_none_or(|file| bits & file == file) && bits & 0o133 == 0, "{bits:o}");
+            // Those of a directory that was there stay.
+            fs::set_permissions(&directory, fs::Permissions::from_mode(0o700)).unwrap();
+            assert_eq!(Place::open(&directory).unwrap().readers, Readers(0));
+        }
+    }
+
+    #[test]
+    fn a_link_is_followed_if_it_is_this_users() {
+        let above = tempfile::tempdir().unwrap();
+        fs::create_dir(above.path().join("real")).unwrap();
+        symlink("real", above.path().join("link")).unwrap();
+        assert!(Place::open(&above.path().join("link")).is_ok());
+        if fs::hard_link(above.path().join("link"), above.path().join("second")).is_ok() {
+            assert_eq!(Place::open(&above.path().join("second")).unwrap_err().details().code, "ELOOP");
+        }
+    }
+}

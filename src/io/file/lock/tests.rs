@@ -1,0 +1,437 @@
+//! The protocol on file systems of all kinds, and under every order of steps that a seeded scheduler comes up with.
+
+use std::cell::{Cell, RefCell};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread;
+
+use super::*;
+
+const STALE: Duration = Duration::from_secs(300);
+const TICK: Duration = Duration::from_secs(1);
+
+/// A lock in a directory of its own.
+struct Place {
+    _directory: tempfile::TempDir,
+    path: PathBuf,
+}
+
+impl Place {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("locks/file.lock");
+        Self { _directory: directory, path }
+    }
+
+    fn contender(&self, system: System) -> Contender {
+        Contender { system, ..Contender::new(self.path.clone(), "http://a/".into(), STALE, TICK) }
+    }
+
+    fn write(&self, content: impl AsRef<[u8]>, age: Duration) {
+        fs::create_dir_all(self.path.parent().unwrap()).unwrap();
+        fs::write(&self.path, content).unwrap();
+        let file = File::options().write(true).open(&self.path).unwrap();
+        file.set_modified(SystemTime::now() - age).unwrap();
+    }
+
+    fn names(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.path.parent().unwrap()).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    }
+}
+
+fn acquired(attempt: Result<Attempt>) -> Guard {
+    match attempt.unwrap() {
+        Attempt::Acquired(guard) => guard,
+        Attempt::Blocked(holder) => panic!("blocked by {holder:?}"),
+    }
+}
+
+fn blocked(attempt: Result<Attempt>) -> Option<Holder> {
+    match attempt.unwrap() {
+        Attempt::Acquired(_) => panic!("acquired"),
+        Attempt::Blocked(holder) => holder,
+    }
+}
+
+/// A process that dies: the kernel closes its file, nobody unlinks.
+fn crash(guard: Guard) {
+    let file = guard.file.try_clone().unwrap();
+    std::mem::forget(guard);
+    // The description is shared with the forgotten guard's file: end its lock as the kernel would.
+    system::unlock(&file);
+}
+
+/// A process's JSON, as older JavaScript holders write it.
+fn older(pid: u32) -> String {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis();
+    format!(r#"{{"pid":{pid},"startTime":{now},"url":"http://a/"}}"#)
+}
+
+const NO_LINKS: System = System { hard_link: |_, _| Err(io::Error::from(io::ErrorKind::Unsupported)), ..System::REAL };
+const NO_LOCKS: System = System { try_lock: |_| KernelLock::Unsupported, ..System::REAL };
+const NEITHER: System = System { hard_link: NO_LINKS.hard_link, ..NO_LOCKS };
+/// Grants every lock to everybody.
+const LYING: System = System { try_lock: |_| KernelLock::Free, ..System::REAL };
+const LYING_NO_LINKS: System = System { hard_link: NO_LINKS.hard_link, ..LYING };
+const ALL: [System; 6] = [System::REAL, NO_LINKS, NO_LOCKS, NEITHER, LYING, LYING_NO_LINKS];
+
+#[test]
+fn one_holds_the_others_wait_and_nothing_is_left() {
+    for system in ALL {
+        let place = Place::new();
+        let (mut first, mut second) = (place.contender(system), place.contender(system));
+        let guard = acquired(first.attempt());
+        assert_eq!(blocked(second.attempt()).unwrap().pid, std::process::id());
+        assert!(guard.is_current());
+        drop(guard);
+        drop(acquired(second.attempt()));
+        assert_eq!(place.names(), [""; 0]);
+    }
+}
+
+#[test]
+fn a_dead_holder_of_ours_is_replaced_at_once_whoever_has_its_pid() {
+    for system in [System::REAL, NO_LINKS] {
+        let place = Place::new();
+        crash(acquired(place.contender(system).attempt()));
+        assert_eq!(place.names().len(), 1);
+        drop(acquired(place.contender(system).attempt()));
+        assert_eq!(place.names(), [""; 0]);
+    }
+}
+
+#[test]
+fn older_holders_are_respected_while_they_live_and_are_young() {
+    for system in ALL {
+        let place = Place::new();
+        place.write(older(std::process::id()), Duration::ZERO);
+        assert_eq!(blocked(place.contender(system).attempt()).unwrap().pid, std::process::id());
+        place.write(older(std::process::id()), STALE);
+        acquired(place.contender(system).attempt());
+        let dead = System { is_alive: |_| false, ..system };
+        place.write(older(12345), Duration::ZERO);
+        acquired(place.contender(dead).attempt());
+    }
+}
+
+#[test]
+fn unreadable_files_get_two_seconds() {
+    for content in [&b""[..], b"{\"pid\":", b"\0\xff\xfe", &vec![b'x'; 1 << 20], b"[]"] {
+        for system in ALL {
+            let place = Place::new();
+            place.write(content, Duration::ZERO);
+            assert_eq!(blocked(place.contender(system).attempt()), None);
+            place.write(content, Duration::from_secs(3));
+            acquired(place.contender(system).attempt());
+        }
+    }
+}
+
+/// Four refusals as Windows gives them, then the file.
+fn refused_at_first(path: &Path) -> io::Result<File> {
+    thread_local! {
+        static LEFT: Cell<u32> = const { Cell::new(4) };
+    }
+    match LEFT.replace(LEFT.get().saturating_sub(1)) {
+        0 => (System::REAL.open)(path),
+        _ => Err(io::Error::from_raw_os_error(5)),
+    }
+}
+
+fn passes(error: &io::Error) -> bool {
+    error.raw_os_error().is_some_and(windows_retry::may_pass)
+}
+
+#[test]
+fn a_name_that_is_about_to_vanish_is_waited_for() {
+    let place = Place::new();
+    let mut contender = place.contender(System { open: refused_at_first, passes, ..System::REAL });
+    for _ in 0..4 {
+        assert_eq!(blocked(contender.attempt()), None);
+    }
+    drop(acquired(contender.attempt()));
+    assert_eq!(place.names(), [""; 0]);
+}
+
+#[test]
+fn a_refusal_that_lasts_is_an_error() {
+    let place = Place::new();
+    let refused = |_: &Path| Err(io::Error::from_raw_os_error(5));
+    let mut contender = place.contender(System { open: refused, passes, ..System::REAL });
+    assert_eq!(blocked(contender.attempt()), None);
+    contender.refused = Instant::now().checked_sub(windows_retry::LIMIT);
+    let error = contender.attempt().unwrap_err();
+    assert_eq!(error.details().lock_path.as_deref(), Some(&*place.path));
+    // Without such errors, at once.
+    let mut contender = place.contender(System { open: refused, passes: |_| false, ..System::REAL });
+    contender.attempt().unwrap_err();
+}
+
+#[test]
+fn the_content_can_be_read_while_the_lock_is_held() {
+    for system in ALL {
+        let place = Place::new();
+        let guard = acquired(place.contender(system).attempt());
+        let content = fs::read(&place.path).unwrap();
+        assert_eq!(Holder::parse(&content).unwrap().pid, std::process::id());
+        // An older holder's way to write and to remove it.
+        File::options().write(true).open(&place.path).unwrap().write_all(&content).unwrap();
+        guard.renew();
+        unlink(&place.path).unwrap();
+        assert!(!guard.is_current());
+    }
+}
+
+#[test]
+fn a_file_can_be_compared_and_moved_while_it_is_locked() {
+    let directory = tempfile::tempdir().unwrap();
+    let (one, other) = (directory.path().join("one"), directory.path().join("other"));
+    let file = File::options().read(true).write(true).create_new(true).open(&one).unwrap();
+    assert_eq!(try_kernel_lock(&file), KernelLock::Free);
+    assert_eq!(try_kernel_lock(&File::open(&one).unwrap()), KernelLock::Busy);
+    assert!(is_at(&file, &one) && !is_at(&file, &other));
+    fs::write(&other, "old").unwrap();
+    assert!(!is_at(&file, &other));
+    fs::rename(&one, &other).unwrap();
+    assert!(is_at(&file, &other) && !is_at(&file, &one));
+    assert_eq!(try_kernel_lock(&File::open(&other).unwrap()), KernelLock::Busy);
+    system::unlock(&file);
+    assert_eq!(try_kernel_lock(&File::open(&other).unwrap()), KernelLock::Free);
+}
+
+#[test]
+fn a_file_that_somebody_reads_can_be_replaced() {
+    let directory = tempfile::tempdir().unwrap();
+    let (one, other) = (directory.path().join("one"), directory.path().join("other"));
+    fs::write(&one, "new").unwrap();
+    fs::write(&other, "old").unwrap();
+    let reader = File::open(&other).unwrap();
+    assert!(is_at(&reader, &other));
+    fs::rename(&one, &other).unwrap();
+    assert!(!is_at(&reader, &other));
+    assert_eq!(
+        (io::read_to_string(reader).unwrap(), fs::read_to_string(&other).unwrap()),
+        ("old".into(), "new".into())
+    );
+}
+
+#[test]
+fn processes_that_run_and_that_do_not_are_told_apart() {
+    let is_alive = System::REAL.is_alive;
+    assert!(is_alive(std::process::id()));
+    assert!(!is_alive(0));
+    // No process identifier of any system.
+    assert!(!is_alive(u32::MAX - 3));
+}
+
+#[cfg(windows)]
+#[test]
+fn a_removal_never_takes_another_file() {
+    let place = Place::new();
+    place.write("judged", Duration::ZERO);
+    let judged = File::open(&place.path).unwrap();
+    fs::rename(&place.path, place.path.with_extension("aside")).unwrap();
+    place.write("fresh", Duration::ZERO);
+    assert!(!(System::REAL.remove)(&place.path, &judged).unwrap());
+    assert_eq!(fs::read(&place.path).unwrap(), b"fresh");
+    let fresh = File::open(&place.path).unwrap();
+    assert!((System::REAL.remove)(&place.path, &fresh).unwrap());
+    // Though it is open still.
+    assert!(!place.path.exists());
+}
+
+#[test]
+fn a_lock_that_is_granted_twice_is_not_taken_for_one() {
+    let place = Place::new();
+    for (system, expected) in [(System::REAL, true), (NO_LOCKS, false), (LYING, false), (LYING_NO_LINKS, false)] {
+        let guard = acquired(place.contender(system).attempt());
+        assert_eq!(read_holder(&guard.file).unwrap().kernel_lock, expected);
+    }
+}
+
+#[test]
+fn weaker_locks_are_announced_once() {
+    let (once, mut said) = (Once::new(), Vec::new());
+    for _ in 0..3 {
+        announce_no_kernel_locks(&once, &mut said, Path::new("/cache/.locks/a.lock"));
+    }
+    let said = String::from_utf8(said).unwrap();
+    assert!(said.lines().count() == 1 && said.contains("/cache/.locks/a.lock"), "{said}");
+}
+
+#[test]
+fn a_directory_in_the_way_is_an_error_that_names_it() {
+    let place = Place::new();
+    fs::create_dir_all(&place.path).unwrap();
+    let error = place.contender(System::REAL).attempt().unwrap_err();
+    assert_eq!(error.details().lock_path.as_deref(), Some(&*place.path));
+    assert!(error.to_string().contains("file.lock"), "{error}");
+}
+
+#[test]
+fn a_holder_that_lost_its_lock_leaves_the_new_one_alone() {
+    let place = Place::new();
+    let stopped = acquired(place.contender(System::REAL).attempt());
+    unlink(&place.path).unwrap();
+    let current = acquired(place.contender(System::REAL).attempt());
+    assert!(!stopped.is_current() && current.is_current());
+    stopped.renew();
+    drop(stopped);
+    assert!(current.is_current());
+}
+
+#[test]
+fn names_are_those_of_older_holders() {
+    let name = |path: &str| lock_path(Path::new("/l"), Path::new(path)).file_name().unwrap().to_owned();
+    assert_eq!(name("/a b/c-d_e.f"), "_a_b_c-d_e.f.lock");
+    // One underscore for each UTF-16 unit.
+    assert_eq!(name("/\u{fc}\u{1f600}"), "____.lock");
+    let long = name(&format!("/{}", "x".repeat(400)));
+    assert_eq!(long.len(), 255);
+    assert_ne!(long, name(&format!("/{}", "x".repeat(401))));
+}
+
+// The explorer: threads that take turns at every step, in an order that a seed decides.
+
+struct Turns {
+    state: Mutex<(usize, Vec<bool>, fastrand::Rng)>,
+    changed: Condvar,
+}
+
+thread_local! {
+    static ME: RefCell<Option<(usize, Arc<Turns>)>> = const { RefCell::new(None) };
+    static FOREIGN_REMOVED: RefCell<Option<Arc<AtomicUsize>>> = const { RefCell::new(None) };
+}
+
+impl Turns {
+    fn choose(state: &mut (usize, Vec<bool>, fastrand::Rng)) {
+        let alive: Vec<_> = (0..state.1.len()).filter(|&id| state.1[id]).collect();
+        if let Some(&next) = state.2.choice(&alive) {
+            state.0 = next;
+        }
+    }
+
+    fn pass(&self, me: usize, is_over: bool) {
+        let mut state = self.state.lock().unwrap();
+        state.1[me] = !is_over;
+        Self::choose(&mut state);
+        self.changed.notify_all();
+        while !is_over && state.0 != me {
+            state = self.changed.wait(state).unwrap();
+        }
+    }
+}
+
+fn step() {
+    ME.with_borrow(|me| {
+        if let Some((me, turns)) = me {
+            turns.pass(*me, false);
+        }
+    });
+}
+
+/// Called by `remove_if` right before the unlink: the file at the path must still be the one that was judged.
+#[cfg(unix)]
+pub(super) fn about_to_remove(path: &Path, judged: &File) {
+    FOREIGN_REMOVED.with_borrow(|count| {
+        if let Some(count) = count.as_ref().filter(|_| !is_at(judged, path)) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+    });
+}
+
+/// What one order of steps showed.
+#[derive(Debug, Default, PartialEq)]
+struct Seen {
+    /// More than one holder at a time.
+    double: usize,
+    /// Locks removed that were not the ones judged.
+    foreign: usize,
+    acquired: usize,
+}
+
+#[expect(clippy::disallowed_methods, reason = "a thread for each contender")]
+/// Four contenders; each acquires twice, and now and then dies while holding.
+fn explore(seed: u64, system: System, stale: Duration) -> Seen {
+    const THREADS: usize = 4;
+    let place = Arc::new(Place::new());
+    place.write(older(1), STALE * 2);
+    let turns = Arc::new(Turns {
+        state: Mutex::new((0, vec![true; THREADS], fastrand::Rng::with_seed(seed))),
+        changed: Condvar::new(),
+    });
+    let (holders, double) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (foreign, total) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let threads = (0..THREADS).map(|id| {
+        let (place, turns) = (place.clone(), turns.clone());
+        let (holders, double, foreign, total) = (holders.clone(), double.clone(), foreign.clone(), total.clone());
+        thread::spawn(move || {
+            FOREIGN_REMOVED.set(Some(foreign));
+            ME.set(Some((id, turns.clone())));
+            // Wait for the first turn.
+            turns.pass(id, false);
+            let mut random = fastrand::Rng::with_seed(seed ^ id as u64);
+            for _ in 0..2 {
+                let mut contender = Contender { stale, ..place.contender(system) };
+                for _ in 0..200 {
+                    let Attempt::Acquired(guard) = contender.attempt().unwrap() else {
+                        step();
+                        continue;
+                    };
+                    total.fetch_add(1, Ordering::Relaxed);
+                    if holders.fetch_add(1, Ordering::Relaxed) > 0 {
+                        double.fetch_add(1, Ordering::Relaxed);
+                    }
+                    step();
+                    holders.fetch_sub(1, Ordering::Relaxed);
+                    if random.bool() {
+                        drop(guard);
+                    } else {
+                        crash(guard);
+                    }
+                    break;
+                }
+            }
+            ME.set(None);
+            turns.pass(id, true);
+        })
+    });
+    for thread in threads.collect::<Vec<_>>() {
+        thread.join().unwrap();
+    }
+    let of = |count: Arc<AtomicUsize>| count.load(Ordering::Relaxed);
+    Seen { double: of(double), foreign: of(foreign), acquired: of(total) }
+}
+
+#[test]
+fn no_order_of_steps_admits_two_holders() {
+    for seed in 0..150 {
+        let seen = explore(seed, System { step, ..System::REAL }, STALE);
+        assert_eq!(seen, Seen { double: 0, foreign: 0, acquired: 8 }, "seed {seed}");
+    }
+}
+
+// On Windows a removal is by handle, and removers are not kept apart.
+#[cfg(unix)]
+#[test]
+fn removers_that_step_over_each_other_never_remove_a_fresh_lock() {
+    // Everybody looks frozen to everybody: many removers at once.
+    for seed in 0..150 {
+        let seen = explore(seed, System { step, ..System::REAL }, Duration::ZERO);
+        assert_eq!(seen.foreign, 0, "seed {seed}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn the_explorer_finds_removers_that_are_not_kept_apart() {
+    // Directories cannot be locked here: the window between the last look and the unlink is open.
+    fn try_lock(file: &File) -> KernelLock {
+        let is_directory = file.metadata().is_ok_and(|found| found.is_dir());
+        if is_directory { KernelLock::Unsupported } else { try_kernel_lock(file) }
+    }
+    let found =
+        (0..400).any(|seed| explore(seed, System { try_lock, step, ..System::REAL }, Duration::ZERO).foreign > 0);
+    assert!(found, "an explorer that finds nothing proves nothing");
+}

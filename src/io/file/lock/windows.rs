@@ -1,0 +1,132 @@
+//! The Windows calls that std does not have. All of the crate's unsafe code for Windows.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::windows::fs::OpenOptionsExt;
+use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle};
+use std::path::Path;
+
+use same_file::Handle;
+use windows_sys::Win32::Foundation::{ERROR_INVALID_PARAMETER, WAIT_OBJECT_0};
+use windows_sys::Win32::Storage::FileSystem::{
+    DELETE, FILE_DISPOSITION_FLAG_DELETE, FILE_DISPOSITION_FLAG_IGNORE_READONLY_ATTRIBUTE,
+    FILE_DISPOSITION_FLAG_POSIX_SEMANTICS, FILE_DISPOSITION_INFO, FILE_DISPOSITION_INFO_EX, FILE_FLAG_BACKUP_SEMANTICS,
+    FILE_FLAG_OPEN_REPARSE_POINT, FILE_INFO_BY_HANDLE_CLASS, FILE_READ_ATTRIBUTES, FileDispositionInfo,
+    FileDispositionInfoEx, LOCKFILE_EXCLUSIVE_LOCK, LOCKFILE_FAIL_IMMEDIATELY, LockFileEx, SetFileInformationByHandle,
+    UnlockFileEx,
+};
+use windows_sys::Win32::System::IO::{OVERLAPPED, OVERLAPPED_0, OVERLAPPED_0_0};
+use windows_sys::Win32::System::Threading::{OpenProcess, PROCESS_SYNCHRONIZE, WaitForSingleObject};
+
+use crate::io::file::windows_retry::patiently;
+
+/// The byte that stands for the file: number 2^62. Locks are mandatory here, so a locked byte of the content could be
+/// read by nobody else; far behind the end they keep only each other out.
+fn locked_byte() -> OVERLAPPED {
+    let offset = OVERLAPPED_0_0 { Offset: 0, OffsetHigh: 1 << 30 };
+    OVERLAPPED { Anonymous: OVERLAPPED_0 { Anonymous: offset }, ..OVERLAPPED::default() }
+}
+
+/// An exclusive lock, without waiting. A second one by the same handle fails, too.
+pub fn try_lock(file: &File) -> io::Result<()> {
+    let mut byte = locked_byte();
+    let flags = LOCKFILE_EXCLUSIVE_LOCK | LOCKFILE_FAIL_IMMEDIATELY;
+    // SAFETY: the handle is open as long as `file` is borrowed. It was opened by std for synchronous use, and the call
+    // does not wait, so the system is done with `byte` when it returns.
+    #[allow(unsafe_code)]
+    let done = unsafe { LockFileEx(file.as_raw_handle(), flags, 0, 1, 0, &raw mut byte) };
+    result(done)
+}
+
+pub fn unlock(file: &File) -> io::Result<()> {
+    let mut byte = locked_byte();
+    // SAFETY: as in `try_lock`.
+    #[allow(unsafe_code)]
+    let done = unsafe { UnlockFileEx(file.as_raw_handle(), 0, 1, 0, &raw mut byte) };
+    result(done)
+}
+
+/// Whether the path names this open file. Asks for attributes only, which no sharing mode and no lock refuses. A name
+/// that is about to vanish names nothing.
+pub fn is_at(file: &File, path: &Path) -> bool {
+    open_itself(path, FILE_READ_ATTRIBUTES).is_ok_and(|found| is_same(file, &found))
+}
+
+/// Removes the file at this path if it is `judged`; `false`: it is not.
+///
+/// By the handle that was compared, not by the path: whatever another process puts there in between stays. So removers
+/// need not be kept apart.
+pub fn remove(path: &Path, judged: &File) -> io::Result<bool> {
+    patiently(|| {
+        // At each try: the name of a file that somebody else has just removed refuses to be opened.
+        if !is_at(judged, path) {
+            return Ok(false);
+        }
+        let doomed = open_itself(path, DELETE | FILE_READ_ATTRIBUTES)?;
+        if !is_same(judged, &doomed) {
+            return Ok(false);
+        }
+        delete(doomed)?;
+        Ok(true)
+    })
+}
+
+/// Removes a name that is ours alone.
+pub fn unlink(path: &Path) -> io::Result<()> {
+    patiently(|| delete(open_itself(path, DELETE)?))
+}
+
+/// With POSIX semantics, where the system has them, the name is free at once even while others have the file open; else
+/// when the last of them closes it. `DeleteFile`, which std uses, asks for them in newer systems only.
+fn delete(doomed: File) -> io::Result<()> {
+    let flags = FILE_DISPOSITION_FLAG_DELETE
+        | FILE_DISPOSITION_FLAG_POSIX_SEMANTICS
+        | FILE_DISPOSITION_FLAG_IGNORE_READONLY_ATTRIBUTE;
+    let at_once = FILE_DISPOSITION_INFO_EX { Flags: flags };
+    let when_closed = FILE_DISPOSITION_INFO { DeleteFile: true };
+    set_information(&doomed, FileDispositionInfoEx, &at_once)
+        .or_else(|_| set_information(&doomed, FileDispositionInfo, &when_closed))
+}
+
+/// Whether a process with this id runs, as far as can be known: who may not ask is told that it does.
+pub fn is_alive(pid: u32) -> bool {
+    // SAFETY: takes numbers only.
+    #[allow(unsafe_code)]
+    let process = unsafe { OpenProcess(PROCESS_SYNCHRONIZE, 0, pid) };
+    if process.is_null() {
+        // No such process is "invalid parameter". Access denied: it lives and belongs to somebody else.
+        let error = io::Error::last_os_error().raw_os_error();
+        return error != Some(ERROR_INVALID_PARAMETER.cast_signed());
+    }
+    // SAFETY: a fresh handle that nobody else has, closed by its owner.
+    #[allow(unsafe_code)]
+    let process = unsafe { OwnedHandle::from_raw_handle(process) };
+    // SAFETY: the handle is open; the call does not wait. An exit code could be mistaken for "still active", this not.
+    #[allow(unsafe_code)]
+    let state = unsafe { WaitForSingleObject(process.as_raw_handle(), 0) };
+    state != WAIT_OBJECT_0
+}
+
+/// Opens what is at the path, be it a link or a directory.
+fn open_itself(path: &Path, access: u32) -> io::Result<File> {
+    let flags = FILE_FLAG_OPEN_REPARSE_POINT | FILE_FLAG_BACKUP_SEMANTICS;
+    OpenOptions::new().access_mode(access).custom_flags(flags).open(path)
+}
+
+fn is_same(one: &File, other: &File) -> bool {
+    let handle = |file: &File| file.try_clone().and_then(Handle::from_file);
+    matches!((handle(one), handle(other)), (Ok(one), Ok(other)) if one == other)
+}
+
+fn set_information<T>(file: &File, class: FILE_INFO_BY_HANDLE_CLASS, information: &T) -> io::Result<()> {
+    let size = u32::try_from(size_of::<T>()).map_err(io::Error::other)?;
+    // SAFETY: both callers pass the structure that belongs to the class; it is read, during the call only.
+    #[allow(unsafe_code)]
+    let done =
+        unsafe { SetFileInformationByHandle(file.as_raw_handle(), class, (&raw const *information).cast(), size) };
+    result(done)
+}
+
+fn result(done: i32) -> io::Result<()> {
+    if done == 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}

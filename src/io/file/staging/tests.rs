@@ -1,0 +1,195 @@
+//! Part files, records and publishing, in real directories.
+
+use super::*;
+
+fn directory() -> tempfile::TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+fn names(directory: &Path) -> Vec<String> {
+    let mut names: Vec<_> =
+        fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+fn open(destination: &Path) -> Staging {
+    Staging::open(destination, [Algorithm::Sha256]).unwrap().0
+}
+
+fn write(staging: &mut Staging, content: &[u8]) {
+    let total = Some(content.len() as u64);
+    staging.restart(&Record { source: "s".into(), validator: None, total }).unwrap();
+    staging.write(content).unwrap();
+}
+
+#[test]
+fn publishing_leaves_the_destination_alone() {
+    let directory = directory();
+    let destination = directory.path().join("deep/er/file");
+    let mut staging = open(&destination);
+    write(&mut staging, b"whole");
+    assert_eq!(observe(&destination), Some(Progress { downloaded: 5, total: 5 }));
+    assert_eq!(staging.publish(Finish::default()).unwrap(), 5);
+    assert_eq!(fs::read(&destination).unwrap(), b"whole");
+    assert_eq!(names(destination.parent().unwrap()), ["file"]);
+}
+
+#[test]
+fn giving_up_removes_the_part_and_keeps_the_old_file() {
+    let directory = directory();
+    let destination = directory.path().join("file");
+    fs::write(&destination, "old").unwrap();
+    let mut staging = open(&destination);
+    write(&mut staging, b"ne");
+    drop(staging);
+    assert_eq!(fs::read(&destination).unwrap(), b"old");
+    assert_eq!(names(directory.path()), ["file"]);
+}
+
+#[test]
+fn two_downloads_never_share_a_part_file() {
+    let directory = directory();
+    let destination = directory.path().join("file");
+    let mut first = open(&destination);
+    let mut second = open(&destination);
+    assert_ne!(first.part, second.part);
+    write(&mut first, b"first");
+    write(&mut second, b"second");
+    first.publish(Finish::default()).unwrap();
+    assert_eq!(fs::read(&destination).unwrap(), b"first");
+    second.publish(Finish::default()).unwrap();
+    assert_eq!(fs::read(&destination).unwrap(), b"second");
+    assert_eq!(names(directory.path()), ["file"]);
+}
+
+#[test]
+fn leftovers_are_taken_over_or_swept() {
+    let directory = directory();
+    let destination = directory.path().join("file");
+    let mut dead = open(&destination);
+    write(&mut dead, b"left by a dead process, and longer than the new one");
+    dead.keep();
+    fs::write(directory.path().join("file.99999-0123abcd.part"), "left by a dead process").unwrap();
+    fs::write(directory.path().join("file.99999-0123abcd.sealed"), "may be about to be published").unwrap();
+    fs::write(directory.path().join("file.notes.part"), "a user's").unwrap();
+    let mut staging = open(&destination);
+    write(&mut staging, b"new");
+    staging.publish(Finish::default()).unwrap();
+    assert_eq!(fs::read(&destination).unwrap(), b"new");
+    assert_eq!(names(directory.path()), ["file", "file.99999-0123abcd.sealed", "file.notes.part"]);
+}
+
+#[test]
+fn a_kept_part_is_found_and_continued() {
+    let directory = directory();
+    let destination = directory.path().join("file");
+    let mut staging = open(&destination);
+    write(&mut staging, b"whole body, interru");
+    staging.keep();
+    let (mut staging, found) = Staging::open(&destination, [Algorithm::Sha256]).unwrap();
+    assert_eq!((found.length, found.record.unwrap().total), (19, Some(19)));
+    staging.resume(18).unwrap();
+    staging.write(b"upted").unwrap();
+    let digest = staging.digests()[0].hex();
+    staging.publish(Finish::default()).unwrap();
+    assert_eq!(fs::read(&destination).unwrap(), b"whole body, interrupted");
+    assert_eq!(digest, crate::io::file::digest::of_file(&destination, [Algorithm::Sha256]).unwrap()[0].hex());
+    assert_eq!(names(directory.path()), ["file"]);
+}
+
+#[test]
+fn what_somebody_else_put_there_is_neither_published_nor_removed() {
+    let directory = directory();
+    let destination = directory.path().join("file");
+    let mut staging = open(&destination);
+    write(&mut staging, b"ours");
+    fs::remove_file(directory.path().join("file.part")).unwrap();
+    fs::write(directory.path().join("file.part"), "another's").unwrap();
+    assert_eq!(staging.publish(Finish::default()).unwrap_err().details().code, "ENOENT");
+    assert!(!destination.exists());
+    assert_eq!(fs::read(directory.path().join("file.part")).unwrap(), b"another's");
+}
+
+/// As on a file system that grants one lock twice: both believe that the other is dead.
+#[cfg(unix)]
+#[test]
+fn two_writers_of_one_part_file_cannot_mix_representations() {
+    let directory = directory();
+    let destination = directory.path().join("file");
+    let mut alive = open(&destination);
+    write(&mut alive, b"first, interru");
+    let lock = alive.file().unwrap().try_clone().unwrap();
+    rustix::fs::flock(&lock, rustix::fs::FlockOperation::Unlock).unwrap();
+
+    // Goes on with the same representation: whoever is first publishes all of it.
+    let (mut second, found) = Staging::open(&destination, [Algorithm::Sha256]).unwrap();
+    second.resume(found.length).unwrap();
+    second.write(b"pted").unwrap();
+    alive.write(b"pted").unwrap();
+    second.publish(Finish::default()).unwrap();
+    assert_eq!(alive.publish(Finish::default()).unwrap_err().details().code, "ENOENT");
+    assert_eq!(fs::read(&destination).unwrap(), b"first, interrupted");
+
+    // Starts with another one: that is another file.
+    let mut alive = open(&destination);
+    write(&mut alive, b"third");
+    let lock = alive.file().unwrap().try_clone().unwrap();
+    rustix::fs::flock(&lock, rustix::fs::FlockOperation::Unlock).unwrap();
+    let mut fourth = open(&destination);
+    write(&mut fourth, b"4th");
+    alive.write(b", all of it").unwrap();
+    assert_eq!(alive.publish(Finish::default()).unwrap_err().details().code, "ENOENT");
+    fourth.publish(Finish::default()).unwrap();
+    assert_eq!(fs::read(&destination).unwrap(), b"4th");
+    assert_eq!(names(directory.path()), ["file"]);
+}
+
+#[test]
+fn a_users_own_file_and_a_link_are_left_alone() {
+    let directory = directory();
+    let destination = directory.path().join("file");
+    fs::write(directory.path().join("file.part"), "a user's").unwrap();
+    let mut staging = open(&destination);
+    write(&mut staging, b"whole");
+    staging.publish(Finish::default()).unwrap();
+    assert_eq!(fs::read(directory.path().join("file.part")).unwrap(), b"a user's");
+    #[cfg(unix)]
+    {
+        let linked = directory.path().join("linked");
+        std::os::unix::fs::symlink(&destination, directory.path().join("linked.part")).unwrap();
+        let mut staging = open(&linked);
+        write(&mut staging, b"another");
+        staging.publish(Finish::default()).unwrap();
+        assert_eq!(fs::read(&destination).unwrap(), b"whole");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn the_mode_is_there_with_the_file() {
+    use std::os::unix::fs::PermissionsExt;
+    let directory = directory();
+    let destination = directory.path().join("file");
+    let mut staging = open(&destination);
+    write(&mut staging, b"x");
+    staging.publish(Finish { mode: Some(0o750), fsync: true }).unwrap();
+    assert_eq!(fs::metadata(&destination).unwrap().permissions().mode() & 0o7777, 0o750);
+}
+
+#[test]
+fn the_longest_names_still_get_a_part_file() {
+    let directory = directory();
+    let destination = directory.path().join("n".repeat(255));
+    let mut staging = open(&destination);
+    write(&mut staging, b"x");
+    staging.publish(Finish::default()).unwrap();
+    assert_eq!(names(directory.path()), ["n".repeat(255)]);
+}
+
+#[test]
+fn a_directory_is_no_destination() {
+    let directory = directory();
+    let error = Staging::open(directory.path(), []).unwrap_err();
+    assert_eq!(error.details().code, "EISDIR");
+}

@@ -1,0 +1,206 @@
+//! Content codings: the body of an answer as bytes that a caller can use.
+//!
+//! The one network thread serves all calls of the process, so it decodes only what takes it no time worth mentioning. All else
+//! is decoded on blocking threads, in slices of a few milliseconds: between them the call can end, by its timeout
+//! or its signal, and then nothing goes on.
+
+use std::mem::take;
+use std::sync::{Arc, LazyLock};
+use std::thread::available_parallelism;
+use std::time::{Duration, Instant};
+
+use bytes::{Bytes, BytesMut};
+use futures_util::FutureExt;
+use http::{HeaderMap, header};
+use tokio::sync::Semaphore;
+
+use crate::base::error::Result;
+use crate::io::http::transport::Answer;
+use crate::io::threads::spawn_blocking;
+use crate::policy::http::decoding::{Chain, Coding, Next, encoded_max, parse_codings, too_large, within};
+
+/// What we can decode, for `Accept-Encoding`.
+pub const ACCEPTED: &str = "gzip, deflate, br, zstd";
+
+/// Room reserved on a server's word for the length of a body.
+const TRUSTED_LENGTH: u64 = 1 << 20;
+/// How long a blocking thread decodes before the next body has its turn.
+const SLICE: Duration = Duration::from_millis(5);
+/// Encoded bytes that are gathered for one slice, if they are there.
+const GATHERED: usize = 256 << 10;
+
+/// As many bodies are decoded at once as there are processors: more would take threads from those who write files.
+static PROCESSORS: LazyLock<Arc<Semaphore>> =
+    LazyLock::new(|| Arc::new(Semaphore::new(available_parallelism().map_or(1, std::num::NonZero::get))));
+
+/// The whole body, decoded: `limit` bytes at most.
+pub async fn collect(answer: &mut Answer, limit: Option<u64>) -> Result<Bytes> {
+    let codings = codings(&answer.headers);
+    let limit = limit.unwrap_or(u64::MAX);
+    if let (true, Some(length)) = (codings.is_empty(), answer.body_length())
+        && length > limit
+    {
+        return Err(too_large(length, limit));
+    }
+    let Some(first) = answer.chunk().await? else {
+        // No body, as after HEAD or with 204 and 304, is no broken gzip.
+        return Ok(Bytes::new());
+    };
+    if codings.is_empty() { plain(answer, first, limit).await } else { decoded(answer, first, &codings, limit).await }
+}
+
+async fn plain(answer: &mut Answer, first: Bytes, limit: u64) -> Result<Bytes> {
+    within(first.len(), limit)?;
+    let Some(second) = answer.chunk().await? else {
+        return Ok(first);
+    };
+    let announced = answer.content_length().unwrap_or_default().min(TRUSTED_LENGTH);
+    let mut body = BytesMut::with_capacity(usize::try_from(announced).unwrap_or_default());
+    body.extend_from_slice(&first);
+    body.extend_from_slice(&second);
+    within(body.len(), limit)?;
+    while let Some(chunk) = answer.chunk().await? {
+        body.extend_from_slice(&chunk);
+        within(body.len(), limit)?;
+    }
+    Ok(body.freeze())
+}
+
+async fn decoded(answer: &mut Answer, first: Bytes, codings: &[Coding], limit: u64) -> Result<Bytes> {
+    let mut chain = Box::new(Chain::new(codings, limit, answer.content_length().is_some())?);
+    let mut next = Some(first);
+    loop {
+        let is_last = next.is_none();
+        chain.feed(next);
+        chain = run(chain).await?;
+        if is_last {
+            return Ok(chain.into_body());
+        }
+        next = answer.chunk().await?;
+        if let (true, Some(bytes)) = (chain.is_heavy(), &mut next) {
+            gather(answer, bytes)?;
+        }
+    }
+}
+
+/// Adds what has come meanwhile: going to another thread for each chunk would cost more than decoding it.
+fn gather(answer: &mut Answer, bytes: &mut Bytes) -> Result<()> {
+    let mut gathered = BytesMut::from(take(bytes));
+    while gathered.len() < GATHERED {
+        match answer.chunk().now_or_never().transpose()? {
+            Some(Some(chunk)) => gathered.extend_from_slice(&chunk),
+            // A body that has ended says so again.
+            Some(None) | None => break,
+        }
+    }
+    *bytes = gathered.freeze();
+    Ok(())
+}
+
+/// Decodes what the chain has been fed with.
+async fn run(mut chain: Box<Chain>) -> Result<Box<Chain>> {
+    while !chain.is_heavy() {
+        if chain.step()? != Next::Step {
+            return Ok(chain);
+        }
+    }
+    loop {
+        let processor = PROCESSORS.clone().acquire_owned().await.ok();
+        let slice = spawn_blocking(move || {
+            let next = slice(&mut chain);
+            drop(processor);
+            next.map(|next| (chain, next))
+        });
+        let (after, next) = slice.await??;
+        chain = after;
+        if next != Next::Step {
+            return Ok(chain);
+        }
+    }
+}
+
+fn slice(chain: &mut Chain) -> Result<Next> {
+    let begun = Instant::now();
+    loop {
+        let next = chain.step()?;
+        if next != Next::Step || begun.elapsed() >= SLICE {
+            return Ok(next);
+        }
+    }
+}
+
+/// A whole body under the codings that a `Content-Encoding` field names: `limit` bytes at most, undecoded ones too.
+/// `is_whole`: see [`Chain::new`].
+pub async fn decode(body: Bytes, encoding: &str, limit: Option<u64>, is_whole: bool) -> Result<Bytes> {
+    let limit = limit.unwrap_or(u64::MAX);
+    let codings = parse_codings([encoding]);
+    if codings.is_empty() || body.is_empty() {
+        within(body.len(), limit)?;
+        return Ok(body);
+    }
+    if body.len() as u64 > encoded_max(limit) {
+        return Err(too_large(body.len() as u64, limit));
+    }
+    let mut chain = Box::new(Chain::new(&codings, limit, is_whole)?);
+    chain.feed(Some(body));
+    chain = run(chain).await?;
+    chain.feed(None);
+    Ok(run(chain).await?.into_body())
+}
+
+fn codings(headers: &HeaderMap) -> Vec<Coding> {
+    parse_codings(headers.get_all(header::CONTENT_ENCODING).iter().filter_map(|value| value.to_str().ok()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::error::Kind;
+
+    fn of(values: &[&'static str]) -> Vec<Coding> {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(header::CONTENT_ENCODING, header::HeaderValue::from_static(value));
+        }
+        codings(&headers)
+    }
+
+    async fn whole(body: Bytes, encoding: &str) -> Result<Bytes> {
+        decode(body, encoding, None, false).await
+    }
+
+    #[test]
+    fn layered_codings_keep_their_order() {
+        assert_eq!(of(&["deflate, GZIP"]), [Coding::Deflate, Coding::Gzip]);
+        assert_eq!(of(&["br", "identity", "zstd"]), [Coding::Brotli, Coding::Zstd]);
+    }
+
+    #[test]
+    fn an_unknown_coding_leaves_the_body_as_sent() {
+        assert!(of(&["gzip, compress"]).is_empty());
+        assert!(of(&[]).is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_plain_buffer_is_decoded_as_its_field_says() {
+        // "a" as gzip and then as zlib writes it.
+        let gzip = Bytes::from_static(b"\x1f\x8b\x08\0\0\0\0\0\0\x03\x4b\x04\0\x43\xbe\xb7\xe8\x01\0\0\0");
+        let zlib = Bytes::from_static(b"\x78\x9c\x4b\x04\0\0\x62\0\x62");
+        for name in ["gzip", "X-GZIP", " gzip ,", "identity, gzip"] {
+            assert_eq!(whole(gzip.clone(), name).await.unwrap(), "a", "{name}");
+        }
+        assert_eq!(whole(zlib, "deflate").await.unwrap(), "a");
+        for name in ["", "identity", "compress", "gzip, compress"] {
+            assert_eq!(whole(gzip.clone(), name).await.unwrap(), gzip, "{name}");
+        }
+        assert_eq!(whole(Bytes::new(), "gzip").await.unwrap(), "");
+        let error = whole(gzip.slice(..gzip.len() - 1), "gzip").await.unwrap_err();
+        assert_eq!(error.kind(), Kind::Decode);
+    }
+
+    #[tokio::test]
+    async fn codings_without_end_are_refused() {
+        let error = whole(Bytes::from_static(b"x"), &"gzip,".repeat(100_000)).await.unwrap_err();
+        assert_eq!(error.kind(), Kind::Decode);
+    }
+}

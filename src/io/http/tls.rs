@@ -1,0 +1,148 @@
+//! TLS: the cryptography, and who is trusted.
+//!
+//! The provider of cryptography is named here and nowhere else; none is installed for the process.
+
+mod path;
+mod pem;
+mod roots;
+mod verifier;
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::io::{Write, stderr};
+use std::process;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
+use url::Url;
+
+use crate::base::error::{Error, Kind, Result};
+use crate::base::options::Tls;
+use crate::io::http::tls::roots::Roots;
+use crate::io::http::tls::verifier::Verifier;
+use crate::policy::text::node_debug;
+
+pub use crate::io::http::tls::verifier::Distrust;
+
+/// Reads the files that the options name, so not on an async worker.
+pub fn client_config(options: &Tls) -> Result<ClientConfig> {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let failed = |why: &dyn fmt::Display| Error::new(Kind::Internal, format!("TLS cannot be set up: {why}"));
+    let builder = ClientConfig::builder_with_provider(provider.clone())
+        .with_safe_default_protocol_versions()
+        .map_err(|error| failed(&error))?;
+    let verifier: Arc<dyn ServerCertVerifier> = if options.verify {
+        let roots = Roots::of(options);
+        if options.explain {
+            roots.complaints.iter().for_each(|complaint| say(complaint));
+        }
+        Arc::new(Verifier::new(roots, &provider))
+    } else {
+        Arc::new(Unverified(provider))
+    };
+    let mut config = builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth();
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+/// A line on the standard error as by `util.debuglog` of Node.js, once for the process.
+fn say(complaint: &str) {
+    static SAID: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    let mut said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
+    if said.insert(complaint.to_owned()) {
+        let section = node_debug::SECTION.to_uppercase();
+        // Nobody listens where it fails.
+        let _ = writeln!(stderr(), "{section} {}: trust: {complaint}", process::id());
+    }
+}
+
+/// The name of a server in a handshake. Not all hosts have one: TLS knows addresses and DNS names.
+pub fn check_host(url: &Url) -> Result<()> {
+    let Some(name) = url.domain().filter(|_| url.scheme() == "https") else { return Ok(()) };
+    if ServerName::try_from(name).is_ok() {
+        return Ok(());
+    }
+    let message = format!(
+        "the host {name:?} is not a DNS name, and no certificate can be for it: labels have 1 to 63 letters, digits, \
+         hyphens and underscores, and do not end in a hyphen"
+    );
+    Err(Error::new(Kind::Certificate, message).with_code("ERR_TLS_INVALID_HOST").with_url(url))
+}
+
+/// Takes any certificate, as Node does under `NODE_TLS_REJECT_UNAUTHORIZED=0`.
+#[derive(Debug)]
+struct Unverified(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for Unverified {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustls::NamedGroup;
+
+    use super::*;
+
+    #[test]
+    fn the_key_exchange_holds_against_quantum_computers_and_no_provider_is_installed() {
+        for verify in [true, false] {
+            let config = client_config(&Tls { verify, ..Tls::default() }).unwrap();
+            let groups: Vec<_> = config.crypto_provider().kx_groups.iter().map(|group| group.name()).collect();
+            assert_eq!(groups.first(), Some(&NamedGroup::X25519MLKEM768));
+            assert!(groups.contains(&NamedGroup::X25519) && groups.contains(&NamedGroup::secp256r1));
+        }
+        assert!(CryptoProvider::get_default().is_none());
+    }
+
+    #[test]
+    fn only_secure_urls_need_hosts_that_certificates_can_name() {
+        for (url, expected) in [
+            ("https://a.test/", true),
+            ("https://a_b.test/", true),
+            ("https://a.test./", true),
+            ("https://[::1]/", true),
+            ("https://127.0.0.1/", true),
+            ("https://m\u{fc}ller.test/", true),
+            ("http://a-.test/", true),
+            ("https://a-.test/", false),
+            ("https://a..test/", false),
+            ("https://a+b.test/", false),
+        ] {
+            assert_eq!(check_host(&Url::parse(url).unwrap()).is_ok(), expected, "{url}");
+        }
+    }
+}

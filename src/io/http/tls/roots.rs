@@ -1,0 +1,219 @@
+//! Whom to trust: certificates of the caller and of his environment, those of the system, and Mozilla's, which are bundled.
+//!
+//! Those of the system are read only when they are needed, once for the life of the process. Nothing here fails: what cannot
+//! be read or used is a complaint, which the error of a server that is not trusted repeats.
+
+use std::collections::{HashMap, HashSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use rustls::pki_types::{CertificateDer, TrustAnchor};
+use webpki_roots::TLS_SERVER_ROOTS;
+use x509_cert::der::Decode;
+use x509_cert::der::asn1::AnyRef;
+
+use crate::base::options::Tls;
+use crate::io::http::tls::pem::{self, Bundle};
+use crate::policy::tls::certificate::Certificate;
+
+/// Bundles of all roots, where systems keep them: Debian, Fedora and RHEL, SUSE, Alpine and others. The first that is there counts.
+#[cfg(all(unix, not(target_os = "macos")))]
+const BUNDLES: [&str; 6] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/pki/tls/cacert.pem",
+    "/etc/ssl/cert.pem",
+];
+
+/// Trusted certificates, ready for verification.
+#[derive(Debug)]
+pub struct Roots {
+    /// Self-signed or not; the first `anchors` belong to the self-signed ones, in the same order.
+    certificates: Vec<Arc<Certificate>>,
+    self_signed: usize,
+    by_subject: HashMap<Vec<u8>, Vec<usize>>,
+    /// The self-signed ones, then the bundled ones.
+    pub anchors: Vec<TrustAnchor<'static>>,
+    /// Those that end no chain: they may be missing in what a server sends.
+    pub intermediates: Vec<CertificateDer<'static>>,
+    pub complaints: Vec<String>,
+}
+
+impl Roots {
+    fn new(all: impl Iterator<Item = Arc<Certificate>>, mut complaints: Vec<String>) -> Self {
+        let mut seen = HashSet::new();
+        let (mut certificates, mut others, mut anchors) = (Vec::new(), Vec::new(), Vec::new());
+        for certificate in all {
+            if !seen.insert(certificate.der.clone()) {
+                continue;
+            }
+            if !certificate.is_self_signed() {
+                others.push(certificate);
+                continue;
+            }
+            match webpki::anchor_from_trusted_cert(&CertificateDer::from(certificate.der.as_slice())) {
+                Ok(anchor) => {
+                    anchors.push(anchor.to_owned());
+                    certificates.push(certificate);
+                }
+                Err(error) => complaints.push(format!("{} cannot be used: {error}", certificate.shown())),
+            }
+        }
+        let intermediates = others.iter().map(|each| CertificateDer::from(each.der.clone())).collect();
+        let self_signed = certificates.len();
+        certificates.extend(others);
+        let mut by_subject = HashMap::<_, Vec<_>>::new();
+        for (index, certificate) in certificates.iter().enumerate() {
+            by_subject.entry(certificate.subject.clone()).or_default().push(index);
+        }
+        anchors.extend_from_slice(TLS_SERVER_ROOTS);
+        Self { certificates, self_signed, by_subject, anchors, intermediates, complaints }
+    }
+
+    /// Those that the caller and his environment name, and the bundled ones. One bad variable must not end all of TLS.
+    pub fn of(options: &Tls) -> Self {
+        let mut bundle = Bundle::default();
+        for (index, pem) in options.ca.iter().enumerate() {
+            let source = if options.ca.len() == 1 { "`ca`".to_owned() } else { format!("`ca[{index}]`") };
+            bundle.add(pem::read(pem.as_bytes(), &source));
+        }
+        // Variables often name what is the system's own, which is read when it is needed.
+        for file in options.files.iter().filter(|file| system_file() != Some(file.as_path())) {
+            bundle.add(read_file(file));
+        }
+        for directory in options.directories.iter().filter(|path| !system_paths().contains(&path.as_path())) {
+            bundle.add(read_directory(directory));
+        }
+        Self::new(bundle.certificates.into_iter().map(Arc::new), bundle.complaints)
+    }
+
+    /// These and the system's, of its first source or of all.
+    pub fn with_system(&self, is_whole: bool) -> Self {
+        let system = if is_whole { system_directories() } else { system_bundle() };
+        Self::new(self.certificates.iter().chain(system).cloned(), self.complaints.clone())
+    }
+
+    /// The certificate of an anchor of [`anchors`](Self::anchors); `None` if it is bundled.
+    pub fn certificate_of(&self, anchor: &TrustAnchor<'_>) -> Option<&Certificate> {
+        let own = self.anchors.get(..self.self_signed)?;
+        let index = own.iter().position(|each| std::ptr::eq(each, anchor))?;
+        self.certificates.get(index).map(AsRef::as_ref)
+    }
+
+    /// Trusted certificates that may have issued this one.
+    pub fn issuers_of(&self, certificate: &Certificate) -> impl Iterator<Item = &Certificate> {
+        let found = self.by_subject.get(&certificate.issuer).map(Vec::as_slice).unwrap_or_default();
+        found.iter().map(|&index| &*self.certificates[index])
+    }
+
+    /// The same certificate among the trusted ones.
+    pub fn find(&self, certificate: &Certificate) -> Option<&Certificate> {
+        let found = self.by_subject.get(&certificate.subject)?;
+        found.iter().map(|&index| &*self.certificates[index]).find(|each| each.der == certificate.der)
+    }
+
+    /// Whether a bundled root has the name of the issuer.
+    pub fn is_issued_by_bundled(&self, certificate: &Certificate) -> bool {
+        // Anchors keep the content of a name without its tag and length.
+        let Ok(name) = AnyRef::from_der(&certificate.issuer) else { return false };
+        self.anchors[self.self_signed..].iter().any(|anchor| *anchor.subject == *name.value())
+    }
+}
+
+impl Bundle {
+    fn add(&mut self, other: Self) {
+        self.certificates.extend(other.certificates);
+        self.complaints.extend(other.complaints);
+    }
+}
+
+fn read_file(path: &Path) -> Bundle {
+    match fs::read(path) {
+        Ok(text) => pem::read(&text, &path.display().to_string()),
+        Err(error) => {
+            let why = format!("{} cannot be read: {error}", path.display());
+            Bundle { complaints: vec![why], ..Bundle::default() }
+        }
+    }
+}
+
+/// Files with the names that OpenSSL gives them, such as `5ed36f99.0`.
+fn read_directory(path: &Path) -> Bundle {
+    let mut bundle = Bundle::default();
+    match fs::read_dir(path) {
+        Ok(entries) => {
+            let is_hashed = |name: &str| {
+                let parts = name.split_once('.');
+                parts.is_some_and(|(hash, number)| {
+                    hash.len() == 8
+                        && hash.bytes().all(|byte| byte.is_ascii_hexdigit())
+                        && number.bytes().all(|byte| byte.is_ascii_digit())
+                })
+            };
+            let entries = entries.flatten();
+            let mut paths: Vec<PathBuf> = entries
+                .filter(|entry| entry.file_name().to_str().is_some_and(is_hashed))
+                .map(|entry| entry.path())
+                .collect();
+            paths.sort_unstable();
+            for path in paths.iter().filter(|path| path.is_file()) {
+                bundle.add(read_file(path));
+            }
+        }
+        Err(error) => bundle.complaints.push(format!("{} cannot be read: {error}", path.display())),
+    }
+    bundle
+}
+
+/// Those of the file in which the system keeps all roots, or of whatever else it keeps them in.
+fn system_bundle() -> &'static [Arc<Certificate>] {
+    static READ: OnceLock<Vec<Arc<Certificate>>> = OnceLock::new();
+    READ.get_or_init(|| read_system_bundle().into_iter().map(Arc::new).collect())
+}
+
+/// The same, and those that are in directories only.
+fn system_directories() -> &'static [Arc<Certificate>] {
+    static READ: OnceLock<Vec<Arc<Certificate>>> = OnceLock::new();
+    READ.get_or_init(|| {
+        let bundle = system_bundle();
+        let known: HashSet<_> = bundle.iter().map(|each| &each.der).collect();
+        let found = system_paths().into_iter().flat_map(|path| read_directory(path).certificates);
+        let more = found.filter(|each| !known.contains(&each.der));
+        bundle.iter().cloned().chain(more.map(Arc::new)).collect()
+    })
+}
+
+#[cfg(all(unix, not(target_os = "macos")))]
+fn system_file() -> Option<&'static Path> {
+    BUNDLES.iter().map(Path::new).find(|path| path.exists())
+}
+
+#[cfg(all(unix, not(target_os = "macos")))]
+fn system_paths() -> Vec<&'static Path> {
+    openssl_probe::candidate_cert_dirs().collect()
+}
+
+#[cfg(not(all(unix, not(target_os = "macos"))))]
+fn system_file() -> Option<&'static Path> {
+    None
+}
+
+#[cfg(not(all(unix, not(target_os = "macos"))))]
+fn system_paths() -> Vec<&'static Path> {
+    Vec::new()
+}
+
+fn read_system_bundle() -> Vec<Certificate> {
+    #[cfg(any(not(unix), target_os = "macos"))]
+    {
+        let found = rustls_native_certs::load_native_certs().certs;
+        found.iter().filter_map(|der| Certificate::parse(der)).collect()
+    }
+    #[cfg(all(unix, not(target_os = "macos")))]
+    {
+        system_file().map(|path| read_file(path).certificates).unwrap_or_default()
+    }
+}

@@ -1,0 +1,249 @@
+//! Clients of reqwest, one for each way to servers: which proxy, which encryption, which limits.
+//!
+//! The limit of a connection counts from the lookup of the first name to the end of the last
+//! handshake, those of proxies included. A proxy over TLS is spoken to in HTTP/1.1; servers choose
+//! between HTTP/1.1 and HTTP/2, also through tunnels.
+#![expect(clippy::disallowed_types, reason = "the one place where clients are set up")]
+
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use http::HeaderValue;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::{Client, ClientBuilder, redirect, retry};
+use rustls::ClientConfig;
+use url::Url;
+
+use crate::base::error::{Error, Kind, Result};
+use crate::base::proxy::credentials;
+use crate::io::http::error::{self, HEAD_FIELDS_MAX, HEAD_MAX};
+use crate::io::http::resolve;
+use crate::policy::http::addresses::side_by_side;
+
+/// How long an unused connection stays open. Node servers close theirs after 5 s and say so only
+/// since version 20; a pool that gives up first does not lose requests to that race.
+const IDLE: Duration = Duration::from_secs(4);
+/// Flow control of HTTP/2: large enough that one download is not slowed by the round trip.
+const STREAM_WINDOW: u32 = 4 << 20;
+const CONNECTION_WINDOW: u32 = 16 << 20;
+/// The port of a SOCKS proxy whose URL names none (RFC 1928, 3).
+const SOCKS_PORT: u16 = 1080;
+
+/// Which versions of HTTP are offered to servers over TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocols {
+    Any,
+    Http1,
+}
+
+/// How to connect, whatever the proxy.
+#[derive(Clone, Debug)]
+pub struct Connecting {
+    pub tls: ClientConfig,
+    pub timeout: Option<Duration>,
+}
+
+impl Connecting {
+    /// A client whose requests all go through `proxy`, or all directly.
+    pub fn client(&self, proxy: Option<&Url>, protocols: Protocols) -> Result<Client> {
+        let failed = |error: &reqwest::Error| {
+            let why = error::chain(error);
+            Error::new(Kind::Internal, format!("The HTTP client cannot be set up: {why}"))
+        };
+        let builder = self.builder(protocols);
+        let builder = match proxy {
+            Some(proxy) => builder.proxy(reqwest::Proxy::all(with_port(proxy)).map_err(|error| failed(&error))?),
+            None => builder.no_proxy(),
+        };
+        let resolver = Resolver { socks4: proxy.filter(|proxy| proxy.scheme() == "socks4").map(host) };
+        builder.dns_resolver(resolver).build().map_err(|error| failed(&error))
+    }
+
+    fn builder(&self, protocols: Protocols) -> ClientBuilder {
+        let mut tls = self.tls.clone();
+        if protocols == Protocols::Http1 {
+            tls.alpn_protocols.retain(|protocol| protocol == b"http/1.1");
+        }
+        let mut builder = Client::builder()
+            .tls_backend_preconfigured(tls)
+            .redirect(redirect::Policy::none())
+            // Without a maximum of none it would clone each request first.
+            .retry(retry::never().max_retries_per_request(0))
+            .referer(false)
+            .http1_title_case_headers()
+            .http1_allow_obsolete_multiline_headers_in_responses(true)
+            .http1_max_headers(HEAD_FIELDS_MAX)
+            .http2_max_header_list_size(HEAD_MAX)
+            .http2_initial_stream_window_size(STREAM_WINDOW)
+            .http2_initial_connection_window_size(CONNECTION_WINDOW)
+            .http2_keep_alive_interval(Duration::from_secs(15))
+            .http2_keep_alive_timeout(Duration::from_secs(10))
+            .tcp_keepalive(Duration::from_secs(60))
+            .tcp_keepalive_interval(Duration::from_secs(15))
+            .tcp_keepalive_retries(3)
+            .pool_idle_timeout(IDLE);
+        #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
+        {
+            // It ends uploads that a server reads late. Limits of the caller are for that.
+            builder = builder.tcp_user_timeout(None);
+        }
+        if let Some(limit) = self.timeout {
+            // Shared out among the addresses of a name, so that one that is silent leaves time for
+            // the next.
+            builder = builder.connect_timeout(limit);
+        }
+        builder
+    }
+}
+
+/// The URL of a proxy with its port: what SOCKS proxies use by default, the client does not know.
+fn with_port(proxy: &Url) -> Url {
+    let mut proxy = proxy.clone();
+    if proxy.port_or_known_default().is_none() {
+        // Fails for no URL that has a host.
+        let _ = proxy.set_port(Some(SOCKS_PORT));
+    }
+    proxy
+}
+
+fn host(url: &Url) -> Arc<str> {
+    url.host_str().unwrap_or_default().into()
+}
+
+/// The value of `Proxy-Authorization` for the user and password in the URL of a proxy.
+pub fn basic(proxy: &Url) -> Option<HeaderValue> {
+    let (user, password) = credentials(proxy);
+    if user.is_empty() && password.is_empty() {
+        return None;
+    }
+    let pair = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, format!("{user}:{password}"));
+    let mut value = HeaderValue::try_from(format!("Basic {pair}")).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
+/// Names by the system's `getaddrinfo`.
+struct Resolver {
+    /// The host of a `socks4` proxy, behind which only IPv4 is reached.
+    socks4: Option<Arc<str>>,
+}
+
+impl Resolve for Resolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        let host = name.as_str().to_owned();
+        let is_behind_socks4 = self.socks4.as_deref().is_some_and(|proxy| proxy != host);
+        Box::pin(async move {
+            let mut addresses = resolve::lookup(host.clone()).await?;
+            if is_behind_socks4 {
+                addresses.retain(SocketAddr::is_ipv4);
+                if addresses.is_empty() {
+                    return Err(format!("{host} has no IPv4 address, and socks4 knows no others").into());
+                }
+            }
+            let addresses = if can_map() { side_by_side(addresses) } else { addresses };
+            Ok(Box::new(addresses.into_iter()) as Addrs)
+        })
+    }
+}
+
+/// Whether sockets of IPv6 reach addresses of IPv4 here: not without IPv6, and not on Windows.
+/// Nothing is sent.
+fn can_map() -> bool {
+    static CAN_MAP: OnceLock<bool> = OnceLock::new();
+    *CAN_MAP.get_or_init(|| {
+        let target = (Ipv4Addr::LOCALHOST.to_ipv6_mapped(), 9);
+        UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0)).and_then(|socket| socket.connect(target)).is_ok()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{TcpListener, TcpSocket, TcpStream};
+    use tokio::time::timeout;
+
+    use super::*;
+
+    fn url(text: &str) -> Url {
+        Url::parse(text).unwrap()
+    }
+
+    #[test]
+    fn a_proxy_is_found_at_the_usual_port_of_its_scheme() {
+        for (proxy, expected) in [
+            ("http://host", "http://host/"),
+            ("https://u:secret@host", "https://u:secret@host/"),
+            ("socks5h://u:secret@host", "socks5h://u:secret@host:1080"),
+            ("socks4://[::1]", "socks4://[::1]:1080"),
+            ("socks5://host:9050", "socks5://host:9050"),
+            ("http://[::1]:3128", "http://[::1]:3128/"),
+        ] {
+            assert_eq!(with_port(&url(proxy)).as_str(), expected);
+        }
+    }
+
+    #[tokio::test]
+    async fn behind_socks4_names_have_addresses_of_ipv4_only() {
+        let resolver = Resolver { socks4: Some("proxy.test".into()) };
+        let found = resolver.resolve("localhost".parse().unwrap()).await.unwrap();
+        let found: Vec<_> = found.collect();
+        assert!(!found.is_empty() && found.iter().all(SocketAddr::is_ipv4), "{found:?}");
+    }
+
+    /// Names with these addresses.
+    struct Known(Vec<SocketAddr>);
+
+    impl Resolve for Known {
+        fn resolve(&self, _: Name) -> Resolving {
+            let addresses = side_by_side(self.0.clone());
+            Box::pin(async move { Ok(Box::new(addresses.into_iter()) as Addrs) })
+        }
+    }
+
+    /// A listener at this address that nobody gets through to: its queue is full, and stays so.
+    async fn black_hole(address: SocketAddr) -> (TcpListener, Vec<TcpStream>) {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(address).unwrap();
+        let listener = socket.listen(1).unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut queued = Vec::new();
+        while let Ok(stream) = timeout(Duration::from_millis(300), TcpStream::connect(address)).await {
+            queued.push(stream.unwrap());
+        }
+        (listener, queued)
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn the_second_address_is_tried_beside_a_first_one_that_is_silent() {
+        if !can_map() {
+            return;
+        }
+        let (hole, _queued) = black_hole("127.0.0.1:0".parse().unwrap()).await;
+        let port = hole.local_addr().unwrap().port();
+        let server = TcpListener::bind(("127.0.0.2", port)).await.unwrap();
+        let serving = tokio::spawn(async move {
+            let (mut connection, _) = server.accept().await.unwrap();
+            assert!(connection.read(&mut [0; 4096]).await.unwrap() > 0);
+            connection.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await.unwrap();
+        });
+        let tls = crate::io::http::tls::client_config(&crate::base::options::Tls::default()).unwrap();
+        // Half of this limit is the share of the first address.
+        let connecting = Connecting { tls, timeout: Some(Duration::from_secs(60)) };
+        let addresses = ["127.0.0.1", "127.0.0.2"].map(|ip| SocketAddr::new(ip.parse().unwrap(), 0)).to_vec();
+        let client = connecting.builder(Protocols::Any).no_proxy().dns_resolver(Known(addresses)).build().unwrap();
+        let sending = client.get(format!("http://several.test:{port}/")).send();
+        let response = timeout(Duration::from_secs(20), sending).await.expect("in time").unwrap();
+        assert_eq!(response.status(), 204);
+        serving.await.unwrap();
+    }
+
+    #[test]
+    fn user_and_password_of_a_proxy_are_decoded() {
+        let value = basic(&url("http://us%40er:p%3Aw@host")).unwrap();
+        assert!(value.is_sensitive());
+        assert_eq!(value, "Basic dXNAZXI6cDp3");
+        assert!(basic(&url("http://host")).is_none());
+    }
+}

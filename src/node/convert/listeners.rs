@@ -1,0 +1,221 @@
+//! Callbacks of callers as listeners of the core: called on the JavaScript thread, in order, and awaited. They do not keep
+//! the event loop alive: the promise of the operation does.
+
+use std::sync::Arc;
+
+use napi::bindgen_prelude::{
+    FnArgs, FromNapiValue, Function, JsObjectValue, Object, ToNapiValue, TypeName, Undefined, Unknown,
+    ValidateNapiValue,
+};
+use napi::threadsafe_function::UnknownReturnValue;
+use napi::{Env, ValueType, sys};
+
+use crate::base::error::Error;
+use crate::base::listeners::{Advice, Hook, Hooks, OnRetry, Received, Sent};
+use crate::node::convert::response::headers;
+use crate::node::js::arguments::{function, given, wrong_type};
+use crate::node::js::error::to_js;
+use crate::node::options::{LockHolder, ProgressCallback, WaitCallback};
+use crate::node::promise::bridge::{Thrown, given_object, handle, property};
+use crate::operation::progress::{Report, progress_line};
+use crate::operation::shared_download::OnWait;
+
+/// A listener for progress.
+pub fn report(callback: ProgressCallback, thrown: &Thrown) -> napi::Result<Report> {
+    let callback = Arc::new(callback.build_threadsafe_function::<FnArgs<(f64, f64)>>().weak::<true>().build()?);
+    let thrown = thrown.clone();
+    Ok(Box::new(move |progress| {
+        let (callback, thrown) = (callback.clone(), thrown.clone());
+        Box::pin(async move {
+            // Exact up to 2^53 bytes, as every number in JavaScript.
+            #[allow(clippy::cast_precision_loss)]
+            let arguments = FnArgs::from((progress.downloaded as f64, progress.total as f64));
+            thrown.caught(callback.call_async_catch(arguments).await).map(|_: UnknownReturnValue| ())
+        })
+    }))
+}
+
+/// Lines for the `log` of a logger, one each `interval` per cent.
+pub fn log_progress(log: Function<String, UnknownReturnValue>, interval: u32, thrown: &Thrown) -> napi::Result<Report> {
+    let log = Arc::new(log.build_threadsafe_function::<String>().weak::<true>().build()?);
+    let (thrown, mut last) = (thrown.clone(), 0);
+    Ok(Box::new(move |progress| {
+        let line = progress_line(progress, interval, &mut last);
+        let (log, thrown) = (log.clone(), thrown.clone());
+        Box::pin(async move {
+            match line {
+                Some(line) => thrown.caught(log.call_async_catch(line).await).map(|_| ()),
+                None => Ok(()),
+            }
+        })
+    }))
+}
+
+/// A listener that is told once that another process holds the lock.
+pub fn on_wait(callback: WaitCallback, thrown: &Thrown) -> napi::Result<OnWait> {
+    let callback = callback.build_threadsafe_function::<LockHolder>().weak::<true>().build()?;
+    let thrown = thrown.clone();
+    Ok(Box::new(move |holder| {
+        Box::pin(async move {
+            thrown.caught(callback.call_async_catch(LockHolder::from(holder)).await).map(|_: UnknownReturnValue| ())
+        })
+    }))
+}
+
+/// A function that hears of failed attempts.
+pub type RetryCallback<'env> = Function<'env, FnArgs<(u32, Failed, f64)>, Answer>;
+
+pub fn on_retry(callback: RetryCallback, thrown: &Thrown) -> napi::Result<OnRetry> {
+    let callback = Arc::new(callback.build_threadsafe_function::<FnArgs<(u32, Failed, f64)>>().weak::<true>().build()?);
+    let thrown = thrown.clone();
+    Ok(OnRetry(Arc::new(move |attempt, error, delay| {
+        let (callback, thrown) = (callback.clone(), thrown.clone());
+        Box::pin(async move {
+            let arguments = FnArgs::from((attempt, Failed(error), delay.as_secs_f64() * 1000.0));
+            thrown.caught(callback.call_async_catch(arguments).await).map(|Answer(advice)| advice)
+        })
+    })))
+}
+
+/// The hooks of an options object.
+pub fn hooks(env: &Env, value: Option<Unknown>) -> napi::Result<Hooks> {
+    let Some(value) = value else {
+        return Ok(Hooks::default());
+    };
+    if value.get_type()? != ValueType::Object {
+        return Err(wrong_type(env, "options.hooks", "an object", value));
+    }
+    let hooks = given_object(env, value)?;
+    let one = |name: &str| -> napi::Result<_> {
+        let value = property(&hooks, name)?;
+        let value = Some(value).filter(|value| !matches!(value.get_type(), Ok(ValueType::Undefined)));
+        Ok((format!("options.hooks.{name}"), value))
+    };
+    let (on_request, on_response) = (one("onRequest")?, one("onResponse")?);
+    Ok(Hooks {
+        on_request: given(on_request.1, |value| hook::<Sent>(function(env, &on_request.0, value)?))?,
+        on_response: given(on_response.1, |value| hook::<Received>(function(env, &on_response.0, value)?))?,
+    })
+}
+
+fn hook<T: Send + 'static>(callback: Function<Event<T>, Ignored>) -> napi::Result<Hook<T>>
+where
+    Event<T>: ToNapiValue,
+{
+    let callback = Arc::new(callback.build_threadsafe_function::<Event<T>>().weak::<true>().build()?);
+    Ok(Arc::new(move |event| {
+        let callback = callback.clone();
+        Box::pin(async move {
+            // What a hook throws is its own business.
+            let _ = callback.call_async_catch(Event(event)).await;
+        })
+    }))
+}
+
+/// A value that becomes an object of JavaScript when it gets there.
+pub struct Event<T>(T);
+
+impl ToNapiValue for Event<Sent> {
+    unsafe fn to_napi_value(env: sys::napi_env, Self(event): Self) -> napi::Result<sys::napi_value> {
+        let env = Env::from_raw(env);
+        let mut object = Object::new(&env)?;
+        object.set_named_property("method", event.method.as_str())?;
+        object.set_named_property("url", event.url)?;
+        object.set_named_property("headers", headers(&env, &event.headers)?)?;
+        let timeout = event.timeout.map_or(0.0, |limit| limit.as_secs_f64() * 1000.0);
+        object.set_named_property("timeout", timeout)?;
+        handle(&env, object)
+    }
+}
+
+impl ToNapiValue for Event<Received> {
+    unsafe fn to_napi_value(env: sys::napi_env, Self(event): Self) -> napi::Result<sys::napi_value> {
+        let env = Env::from_raw(env);
+        let mut object = Object::new(&env)?;
+        object.set_named_property("method", event.method.as_str())?;
+        object.set_named_property("url", event.url)?;
+        object.set_named_property("duration", event.duration.as_secs_f64() * 1000.0)?;
+        match event.outcome {
+            Ok((status, text, fields)) => {
+                object.set_named_property("status", status.as_u16())?;
+                object.set_named_property("statusText", text)?;
+                object.set_named_property("headers", headers(&env, &fields)?)?;
+            }
+            Err(error) => object.set_named_property("error", js_error(&env, error))?,
+        }
+        handle(&env, object)
+    }
+}
+
+/// An error that becomes one of JavaScript when it gets there.
+pub struct Failed(Error);
+
+impl ToNapiValue for Failed {
+    unsafe fn to_napi_value(env: sys::napi_env, Self(error): Self) -> napi::Result<sys::napi_value> {
+        let env = Env::from_raw(env);
+        handle(&env, js_error(&env, error))
+    }
+}
+
+fn js_error(env: &Env, error: Error) -> Unknown<'_> {
+    napi::JsError::from(to_js(env, error)).into_unknown(*env)
+}
+
+/// What a listener for retries returns: `false`, a number of milliseconds, or anything else.
+pub struct Answer(Advice);
+
+impl TypeName for Answer {
+    fn type_name() -> &'static str {
+        "boolean | number | undefined"
+    }
+
+    fn value_type() -> ValueType {
+        ValueType::Unknown
+    }
+}
+
+impl ValidateNapiValue for Answer {}
+
+impl FromNapiValue for Answer {
+    unsafe fn from_napi_value(env: sys::napi_env, value: sys::napi_value) -> napi::Result<Self> {
+        // SAFETY: given by the caller, for the time of the call.
+        let value = unsafe { Unknown::from_napi_value(env, value)? };
+        Ok(Self(match value.get_type()? {
+            ValueType::Boolean if !bool::from_unknown(value)? => Advice::Stop,
+            ValueType::Number => Advice::wait(f64::from_unknown(value)?),
+            _ => Advice::Default,
+        }))
+    }
+}
+
+/// What a hook returns. A promise that is rejected has been ignored before Node can complain.
+pub struct Ignored;
+
+impl TypeName for Ignored {
+    fn type_name() -> &'static str {
+        "unknown"
+    }
+
+    fn value_type() -> ValueType {
+        ValueType::Unknown
+    }
+}
+
+impl ValidateNapiValue for Ignored {}
+
+impl FromNapiValue for Ignored {
+    unsafe fn from_napi_value(env: sys::napi_env, value: sys::napi_value) -> napi::Result<Self> {
+        let env = Env::from_raw(env);
+        // SAFETY: given by the caller, for the time of the call.
+        let value = unsafe { Unknown::from_napi_value(env.raw(), value)? };
+        if value.get_type()? == ValueType::Object {
+            let promise = Object::from_unknown(value)?;
+            if property(&promise, "catch")?.get_type()? == ValueType::Function {
+                let catch: Function<Function<(), ()>, Unknown> = promise.get_named_property_unchecked("catch")?;
+                let ignore = env.create_function_from_closure("ignore", |_| Ok::<Undefined, _>(()))?;
+                catch.apply(promise, ignore)?;
+            }
+        }
+        Ok(Self)
+    }
+}

@@ -1,0 +1,292 @@
+//! Core responses as JavaScript objects.
+
+use std::cell::RefCell;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use bytes::Bytes;
+use napi::bindgen_prelude::{
+    ArrayBuffer, BufferSlice, FromNapiValue, Function, FunctionCallContext, FunctionRef, JsObjectValue, Object, This,
+    Uint8ArraySlice, Undefined, Unknown,
+};
+use napi::{Env, JsString, Property, PropertyAttributes, ValueType};
+use napi_derive::napi;
+
+use crate::base::error::Error;
+use crate::base::integrity::{Algorithm, Digest};
+use crate::io::file::digest::of_file;
+use crate::node::convert::streams::{Wire, receive};
+use crate::node::environment::instance::instance;
+use crate::node::js::arguments::string;
+use crate::node::js::error::to_js;
+use crate::node::promise::bridge::{Handle, handle, property, text};
+use crate::operation::download::Downloaded;
+use crate::operation::request::Response;
+use crate::policy::http::headers::{Joined, joined};
+
+/// Bodies up to this size are copied into memory of V8, which is cheaper than telling it of ours.
+const COPY_MAX: usize = 64 << 10;
+
+/// A complete answer. A plain object: it can be spread, logged and compared.
+#[napi(object, object_from_js = false)]
+pub struct HttpResponse<'env> {
+    /// Whether the status is 200 to 299.
+    pub ok: bool,
+    pub status: u16,
+    /// The reason phrase, as sent; the standard one where none was, or one that is not ASCII.
+    pub status_text: String,
+    /// Lower-case names. Repeated fields are joined as Node joins them; `set-cookie` is an array.
+    #[napi(ts_type = "import('node:http').IncomingHttpHeaders")]
+    pub headers: Object<'env>,
+    /// The body, decoded from gzip, deflate, br or zstd.
+    pub body: BufferSlice<'env>,
+    /// The body as UTF-8, without a byte order mark at its beginning. Throws `ERR_STRING_TOO_LONG` beyond 536870888 bytes.
+    #[napi(ts_type = "() => string")]
+    pub text: Function<'env, (), Handle>,
+    /// The body parsed as JSON; throws a `SyntaxError` if it is none, and `ERR_STRING_TOO_LONG` as `text()`.
+    #[napi(ts_type = "<T = unknown>() => T")]
+    pub json: Function<'env, (), Handle>,
+    /// A copy of the body.
+    #[napi(ts_type = "() => ArrayBuffer")]
+    pub array_buffer: Function<'env, (), Handle>,
+    /// Attempts made.
+    pub attempts: u32,
+    /// With `stream`: the body as it was sent, to be read once. Destroying it closes the connection.
+    #[napi(
+        ts_type = "import('node:stream').Readable & { statusCode: number; statusMessage: string; headers: import('node:http').IncomingHttpHeaders }"
+    )]
+    pub raw_response: Option<Object<'env>>,
+}
+
+/// A file that has been downloaded, or was there. A plain object: it can be spread, logged and compared.
+#[napi(object, object_from_js = false)]
+pub struct HttpDownloadResult<'env> {
+    /// The destination, as given.
+    pub path: String,
+    /// Size in bytes.
+    pub size: f64,
+    /// Whether the file is there: always, because a failure rejects.
+    pub ok: bool,
+    /// The status under which the file came; 200 for a file that was there.
+    pub status: u16,
+    /// The reason phrase, as sent.
+    pub status_text: String,
+    /// The header fields under which the file came; none for a file that was there.
+    #[napi(ts_type = "import('node:http').IncomingHttpHeaders")]
+    pub headers: Object<'env>,
+    /// Attempts made; 0 for a file that was there.
+    pub attempts: u32,
+    /// The byte at which the last attempt went on; 0 when it fetched everything.
+    pub resumed_from: f64,
+    /// SHA-256 of the file, in hexadecimal. Computed at the first look, unless it was on the way: see `digests`.
+    #[napi(ts_type = "string")]
+    pub sha256: Undefined,
+    /// SHA-512 of the file, as Subresource Integrity. Computed at the first look, unless it was on the way: see
+    /// `digests`.
+    #[napi(ts_type = "string")]
+    pub integrity: Undefined,
+}
+
+/// `path` is the destination as given, `file` its absolute form.
+pub fn result(env: &Env, path: &Path, file: PathBuf, downloaded: Downloaded) -> napi::Result<Handle> {
+    let Downloaded { size, digests, transfer } = downloaded;
+    let (status, status_text, fields, attempts, resumed_from) = match transfer {
+        Some(it) => (it.status.as_u16(), it.status_text, it.headers, it.attempts, it.resumed_from),
+        None => (200, "OK".to_owned(), http::HeaderMap::new(), 0, 0),
+    };
+    // Exact up to 2^53 bytes, as every number in JavaScript.
+    #[allow(clippy::cast_precision_loss)]
+    let (size, resumed_from) = (size as f64, resumed_from as f64);
+    let result = HttpDownloadResult {
+        path: path.to_string_lossy().into_owned(),
+        size,
+        ok: true,
+        status,
+        status_text,
+        headers: headers(env, &fields)?,
+        attempts,
+        resumed_from,
+        sha256: (),
+        integrity: (),
+    };
+    let result = handle(env, result)?;
+    let digests = Rc::new(Digests { file, known: RefCell::new(digests) });
+    let accessor = |name, algorithm, write: fn(&Digest) -> String| {
+        let digests = digests.clone();
+        let getter = move |env: Env, _: This| digests.get(env, algorithm).map(|digest| write(&digest));
+        // Not enumerable: who only logs, spreads or compares a result does not pay for hashing the file.
+        let attributes = PropertyAttributes::Configurable;
+        Ok(Property::new().with_utf8_name(name)?.with_getter_closure(getter).with_property_attributes(attributes))
+    };
+    let accessors: napi::Result<Vec<_>> =
+        [accessor("sha256", Algorithm::Sha256, Digest::hex), accessor("integrity", Algorithm::Sha512, Digest::sri)]
+            .into_iter()
+            .collect();
+    Object::from_raw(env.raw(), result).define_properties(&accessors?)?;
+    Ok(result)
+}
+
+/// The digests of a published file, those that nobody asked for computed when somebody looks.
+struct Digests {
+    file: PathBuf,
+    known: RefCell<Vec<Digest>>,
+}
+
+impl Digests {
+    fn get(&self, env: Env, algorithm: Algorithm) -> napi::Result<Digest> {
+        let known = self.known.borrow().iter().find(|digest| digest.algorithm == algorithm).cloned();
+        if let Some(digest) = known {
+            return Ok(digest);
+        }
+        let failed = |error| to_js(&env, Error::file("Failed to hash file", "read", &self.file, &error));
+        let digest = of_file(&self.file, [algorithm]).map_err(failed)?.remove(0);
+        self.known.borrow_mut().push(digest.clone());
+        Ok(digest)
+    }
+}
+
+/// The functions of all responses of one environment: made once, they work on the object that they are called on.
+pub struct Methods {
+    text: FunctionRef<(), Handle>,
+    json: FunctionRef<(), Handle>,
+    array_buffer: FunctionRef<(), Handle>,
+}
+
+pub fn response(env: &Env, response: Response) -> napi::Result<Handle> {
+    response_with(env, response, None, None)
+}
+
+/// With a body that is streamed from `wire`, until `signal` fires.
+pub fn response_with<'env>(
+    env: &'env Env,
+    response: Response,
+    wire: Option<Wire>,
+    signal: Option<Object<'env>>,
+) -> napi::Result<Handle> {
+    let Response { status, status_text, headers: fields, body, stream: _, url: _, redirected: _, attempts } = response;
+    let raw_response = match wire {
+        Some(wire) => {
+            let mut head = Object::new(env)?;
+            head.set_named_property("statusCode", status.as_u16())?;
+            head.set_named_property("statusMessage", status_text.as_str())?;
+            head.set_named_property("headers", headers(env, &fields)?)?;
+            Some(receive(env, wire, head, signal)?)
+        }
+        None => None,
+    };
+    let head = Head { status: status.as_u16(), status_text, headers: headers(env, &fields)?, attempts };
+    complete(env, head, body, raw_response)
+}
+
+/// What stands before a body.
+pub struct Head<'env> {
+    pub status: u16,
+    pub status_text: String,
+    pub headers: Object<'env>,
+    pub attempts: u32,
+}
+
+/// The object that callers get, from its parts.
+pub fn complete<'env>(
+    env: &'env Env,
+    head: Head<'env>,
+    bytes: Bytes,
+    raw_response: Option<Object<'env>>,
+) -> napi::Result<Handle> {
+    let Head { status, status_text, headers, attempts } = head;
+    let methods = &instance(env)?.methods;
+    let response = HttpResponse {
+        ok: (200..300).contains(&status),
+        status,
+        status_text,
+        headers,
+        body: buffer(env, bytes)?,
+        text: methods.text.borrow_back(env)?,
+        json: methods.json.borrow_back(env)?,
+        array_buffer: methods.array_buffer.borrow_back(env)?,
+        attempts,
+        raw_response,
+    };
+    handle(env, response)
+}
+
+pub fn buffer(env: &Env, bytes: Bytes) -> napi::Result<BufferSlice<'_>> {
+    if bytes.len() <= COPY_MAX { BufferSlice::copy_from(env, &bytes) } else { BufferSlice::from_data(env, bytes) }
+}
+
+pub fn headers<'env>(env: &'env Env, fields: &http::HeaderMap) -> napi::Result<Object<'env>> {
+    header_object(env, joined(fields))
+}
+
+pub fn header_object(
+    env: &Env,
+    fields: impl IntoIterator<Item = (impl AsRef<str>, Joined)>,
+) -> napi::Result<Object<'_>> {
+    let mut object = Object::new(env)?;
+    for (name, value) in fields {
+        let name = name.as_ref();
+        match value {
+            Joined::One(value) => object.set_named_property(name, value)?,
+            Joined::Many(values) => object.set_named_property(name, values)?,
+        }
+    }
+    Ok(object)
+}
+
+/// The body as JSON, by V8's own parser.
+pub fn parse_json<'env>(env: &'env Env, bytes: &[u8]) -> napi::Result<Unknown<'env>> {
+    parse_text(env, text(env, bytes)?)
+}
+
+pub fn parse_text<'env>(env: &'env Env, text: JsString<'env>) -> napi::Result<Unknown<'env>> {
+    let json: Object = env.get_global()?.get_named_property_unchecked("JSON")?;
+    let parse: Function<JsString, Unknown> = json.get_named_property_unchecked("parse")?;
+    parse.call(text)
+}
+
+/// What `JSON.stringify` makes of a value; `None` of what JSON cannot say, `undefined` above all.
+pub fn stringified(env: &Env, value: Unknown) -> napi::Result<Option<String>> {
+    let json: Object = env.get_global()?.get_named_property_unchecked("JSON")?;
+    let stringify: Function<Unknown, Unknown> = json.get_named_property_unchecked("stringify")?;
+    let text = stringify.call(value)?;
+    if text.get_type()? == ValueType::String { string(env, "value", text).map(Some) } else { Ok(None) }
+}
+
+pub fn methods(env: &Env) -> napi::Result<Methods> {
+    Ok(Methods {
+        text: env
+            .create_function_from_closure("text", |call| {
+                let body = body_of(&call)?;
+                handle(call.env, text(call.env, &body)?)
+            })?
+            .create_ref()?,
+        json: env
+            .create_function_from_closure("json", |call| {
+                if is_streamed(&call)? {
+                    return Err(napi::Error::from_reason("Cannot parse JSON from a streaming response"));
+                }
+                let body = body_of(&call)?;
+                handle(call.env, parse_json(call.env, &body)?)
+            })?
+            .create_ref()?,
+        array_buffer: env
+            .create_function_from_closure("arrayBuffer", |call| {
+                let body = body_of(&call)?;
+                handle(call.env, ArrayBuffer::copy_from(call.env, body)?)
+            })?
+            .create_ref()?,
+    })
+}
+
+fn is_streamed(call: &FunctionCallContext) -> napi::Result<bool> {
+    let Ok(this) = call.this::<Object>() else {
+        return Ok(false);
+    };
+    Ok(property(&this, "rawResponse")?.get_type()? == ValueType::Object)
+}
+
+fn body_of<'scope>(call: &FunctionCallContext<'scope>) -> napi::Result<Uint8ArraySlice<'scope>> {
+    let lost = || napi::Error::new(napi::Status::InvalidArg, "Call this function on its response: response.text()");
+    let this = call.this::<Object>().map_err(|_| lost())?;
+    Uint8ArraySlice::from_unknown(property(&this, "body")?).map_err(|_| lost())
+}

@@ -1,0 +1,181 @@
+//! Bodies as streams of Node. The streams themselves are JavaScript (`lib/scripts.js`); here is what they read and write.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use napi::bindgen_prelude::{
+    BufferSlice, FnArgs, FromNapiValue, Function, FunctionCallContext, JsObjectValue, Null, Object, Uint8ArraySlice,
+    Unknown,
+};
+use napi::{Env, JsValue, ValueType};
+use tokio::select;
+use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
+
+use crate::base::body::Body;
+use crate::base::error::{Error, Kind};
+use crate::client;
+use crate::node::environment::instance::script;
+use crate::node::js::arguments::{content, wrong_type};
+use crate::node::js::error::to_js;
+use crate::node::promise::abort::Abort;
+use crate::node::promise::bridge::{Failure, Handle, Thrown, handle, promise, property};
+use crate::operation::request::Incoming;
+
+/// The arguments of `send` in `lib/scripts.js`.
+type Send<'env> = FnArgs<(Unknown<'env>, Function<'env, (), Handle>, Function<'env, (), ()>)>;
+/// The arguments of `receive`.
+type Receive<'env> = FnArgs<(Object<'env>, Function<'env, (), Handle>, Function<'env, (), ()>, Option<Object<'env>>)>;
+
+/// Whether a value is a stream that can be read.
+pub fn is_readable(value: Unknown) -> napi::Result<bool> {
+    if value.get_type()? != ValueType::Object {
+        return Ok(false);
+    }
+    let object = Object::from_unknown(value)?;
+    // `form-data` is a stream of the old kind: no class to ask for.
+    let can_be_read = property(&object, "readable")?.get_type()? == ValueType::Boolean;
+    Ok(can_be_read && property(&object, "pipe")?.get_type()? == ValueType::Function)
+}
+
+/// Begins to read a stream of the caller. Its failure ends the operation by `abort`, with what it threw.
+pub fn send(env: &Env, source: Unknown, abort: &Abort, thrown: &Thrown) -> napi::Result<Body> {
+    let (body, sender) = Body::stream();
+    let sender = Rc::new(RefCell::new(Some(sender)));
+    let write = {
+        let sender = sender.clone();
+        env.create_function_from_closure("write", move |call: FunctionCallContext| {
+            let piece = piece(call.env, call.first_arg()?);
+            let sender = sender.borrow().clone();
+            let start = || {
+                let piece = piece?;
+                let operation = async move {
+                    match sender {
+                        Some(sender) => Ok::<_, Failure>(sender.send(Some(piece)).await.is_ok()),
+                        None => Ok(false),
+                    }
+                };
+                Ok((operation, Abort::default()))
+            };
+            handle(call.env, promise(call.env, start, |env, is_wanted: bool| handle(&env, is_wanted))?)
+        })?
+    };
+    let end = {
+        let (thrown, token) = (thrown.clone(), abort.token.clone());
+        env.create_function_from_closure("end", move |call: FunctionCallContext| {
+            // A sender that is only dropped is a body that broke off.
+            let sender = sender.borrow_mut().take();
+            if call.length() > 0 {
+                thrown.set(napi::Error::from_unknown_without_coercion(call.first_arg::<Unknown>()?));
+                token.cancel();
+            } else if let Some(sender) = sender {
+                client::spawn(async move { sender.send(None).await }).map_err(|error| to_js(call.env, error))?;
+            }
+            Ok(())
+        })?
+    };
+    let read: Function<Send, Unknown> = script(env, "send")?;
+    read.call(FnArgs::from((source, write, end)))?;
+    Ok(body)
+}
+
+fn piece(env: &Env, value: Unknown) -> napi::Result<Bytes> {
+    const NAME: &str = "options.body";
+    match value.get_type()? {
+        ValueType::String => content(env, NAME, value).map(Bytes::from),
+        ValueType::Object if value.is_typedarray()? => {
+            Uint8ArraySlice::from_unknown(value).map(|bytes| Bytes::copy_from_slice(&bytes))
+        }
+        _ => Err(wrong_type(env, NAME, "a stream of strings or Buffers", value)),
+    }
+}
+
+/// A body on the wire, within reach of whoever ends it: its reader, or the end of the environment. A promise that is resolved
+/// when its environment is going keeps its value for ever; what that value is about must not last.
+pub struct Wire {
+    place: Arc<Mutex<Option<Incoming>>>,
+    /// Cancelled when nobody reads on.
+    closed: CancellationToken,
+}
+
+impl Wire {
+    /// `life`: of the environment.
+    pub fn new(incoming: Incoming, life: &CancellationToken) -> Self {
+        let (place, closed) = (Arc::new(Mutex::new(Some(incoming))), life.child_token());
+        let (held, end) = (place.clone(), closed.clone());
+        tokio::spawn(async move {
+            end.cancelled().await;
+            // Closes the connection, unless the body was read to its end.
+            held.lock().await.take();
+        });
+        Self { place, closed }
+    }
+}
+
+/// Belongs to the function that reads: goes with a stream that is collected unread.
+struct CloseOnDrop(CancellationToken);
+
+impl Drop for CloseOnDrop {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
+}
+
+/// The stream of an answer's body: `head` has what its properties are to be.
+pub fn receive<'env>(
+    env: &'env Env,
+    Wire { place, closed }: Wire,
+    head: Object<'env>,
+    signal: Option<Object<'env>>,
+) -> napi::Result<Object<'env>> {
+    let guard = CloseOnDrop(closed.clone());
+    let read = env.create_function_from_closure("read", move |call: FunctionCallContext| {
+        let (place, closed) = (place.clone(), guard.0.clone());
+        let operation = async move {
+            let mut place = place.lock().await;
+            let Some(body) = place.as_mut() else {
+                return Ok(None);
+            };
+            let chunk = select! {
+                chunk = body.chunk() => chunk,
+                () = closed.cancelled() => Ok(None),
+            };
+            if !matches!(chunk, Ok(Some(_))) {
+                closed.cancel();
+            }
+            chunk.map_err(Failure::from)
+        };
+        let start = || Ok((operation, Abort::default()));
+        let chunk = |env: Env, chunk: Option<Bytes>| match chunk {
+            Some(chunk) => handle(&env, BufferSlice::copy_from(&env, &chunk)?),
+            None => handle(&env, Null),
+        };
+        handle(call.env, promise(call.env, start, chunk)?)
+    })?;
+    let close = env.create_function_from_closure("close", move |_| {
+        closed.cancel();
+        Ok(())
+    })?;
+    let receive: Function<Receive, Unknown> = script(env, "receive")?;
+    Object::from_unknown(receive.call(FnArgs::from((head, read, close, signal)))?)
+}
+
+/// The fields that a stream asks for: `form-data` knows its boundary.
+pub fn own_headers<'env>(source: &Object<'env>) -> napi::Result<Option<Unknown<'env>>> {
+    let get_headers = property(source, "getHeaders")?;
+    if get_headers.get_type()? != ValueType::Function {
+        return Ok(None);
+    }
+    let get_headers: Function<(), Unknown<'env>> = source.get_named_property_unchecked("getHeaders")?;
+    get_headers.apply(*source, ()).map(Some)
+}
+
+/// Streams cannot be sent again.
+pub fn with_retries(retries: u32) -> Error {
+    let message = format!(
+        "Streaming body (a Readable) cannot be used with retries ({retries}): it cannot be read twice. Pass a Buffer, or retries: 0"
+    );
+    Error::new(Kind::ArgumentValue, message)
+}

@@ -1,0 +1,98 @@
+//! What belongs to one JavaScript environment, the main thread's or a Worker's.
+
+use napi::bindgen_prelude::{
+    FromNapiValue, Function, FunctionRef, JsObjectValue, JsValuesTupleIntoVec, Object, ObjectRef, Unknown,
+};
+use napi::{Env, Error, JsValue, ValueType};
+use napi_derive::napi;
+use tokio_util::sync::CancellationToken;
+
+use crate::node::convert::response::{self, Methods};
+use crate::node::environment::queue::Mailbox;
+use crate::node::environment::variables::{Environment, VARIABLES};
+use crate::node::promise::bridge::property;
+
+/// Kept for the life of the environment.
+pub struct Instance {
+    pub mailbox: Mailbox,
+    pub methods: Methods,
+    /// Cancelled with the environment: nobody is left for whom its operations could work.
+    pub life: CancellationToken,
+    /// As last read.
+    pub environment: Environment,
+    scripts: Option<Scripts>,
+}
+
+/// What only JavaScript can do.
+struct Scripts {
+    all: ObjectRef<false>,
+    /// Called by every request, and so not looked up by name.
+    read_environment: ReadEnvironment,
+    /// Called for every object of options.
+    without_plain: FunctionRef<Unknown<'static>, Unknown<'static>>,
+}
+
+/// Gives [`VARIABLES`] when they have changed.
+type ReadEnvironment = FunctionRef<(), Option<Vec<Unknown<'static>>>>;
+
+impl Instance {
+    /// [`VARIABLES`], when they have changed.
+    pub fn read_environment(&self, env: &Env) -> napi::Result<Option<Vec<Unknown<'_>>>> {
+        self.scripts()?.read_environment.borrow_back(env)?.call(())
+    }
+
+    /// The object without what comes from `Object.prototype`.
+    pub fn without_plain<'env>(&self, env: &'env Env, object: Unknown<'env>) -> napi::Result<Unknown<'env>> {
+        let without_plain = self.scripts()?.without_plain.borrow_back(env)?;
+        // SAFETY: a value of this callback, given to a function that returns before it ends.
+        let view = without_plain.call(unsafe { Unknown::from_raw_unchecked(env.raw(), object.raw()) })?;
+        Ok(if view.get_type()? == ValueType::Undefined { object } else { view })
+    }
+
+    fn scripts(&self) -> napi::Result<&Scripts> {
+        let missing = || Error::from_reason("Require this package by its name: its parts in JavaScript are not loaded");
+        self.scripts.as_ref().ok_or_else(missing)
+    }
+}
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        self.life.cancel();
+    }
+}
+
+pub fn instance(env: &Env) -> napi::Result<&'static mut Instance> {
+    // Once, where it is there: each request asks for it several times.
+    if let Some(instance) = env.get_instance_data::<Instance>()? {
+        return Ok(instance);
+    }
+    let instance = Instance {
+        mailbox: Mailbox::new(env)?,
+        methods: response::methods(env)?,
+        life: CancellationToken::new(),
+        environment: Environment::default(),
+        scripts: None,
+    };
+    env.set_instance_data(instance, (), |_| {})?;
+    env.get_instance_data::<Instance>()?.ok_or_else(|| Error::from_reason("the data of the environment was lost"))
+}
+
+/// Takes what only JavaScript can do, from `lib/scripts.js`: be a stream, read a stream, extend `Error`.
+#[napi(catch_unwind, skip_typescript)]
+pub fn install(env: &Env, scripts: Object) -> napi::Result<()> {
+    let reader_of: Function<Vec<&str>, Function<(), Option<Vec<Unknown>>>> =
+        scripts.get_named_property("environmentReader")?;
+    let read_environment = reader_of.call(VARIABLES.to_vec())?.create_ref()?;
+    let without_plain: Function<Unknown<'static>, Unknown<'static>> = scripts.get_named_property("withoutPlain")?;
+    let without_plain = without_plain.create_ref()?;
+    instance(env)?.scripts = Some(Scripts { all: scripts.create_ref()?, read_environment, without_plain });
+    Ok(())
+}
+
+/// A function of `lib/scripts.js`.
+pub fn script<'env, Args: JsValuesTupleIntoVec>(
+    env: &'env Env,
+    name: &str,
+) -> napi::Result<Function<'env, Args, Unknown<'env>>> {
+    Function::from_unknown(property(&instance(env)?.scripts()?.all.get_value(env)?, name)?)
+}

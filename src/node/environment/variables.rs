@@ -1,0 +1,118 @@
+//! The environment of the calling JavaScript at the time of the call: a Worker may have its own, and a program may change it.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use napi::{Env, ValueType};
+use url::Url;
+
+use crate::base::options::{Network, Tls};
+use crate::base::proxy::{Proxy, Variables};
+use crate::node::environment::instance::{instance, script};
+use crate::node::js::arguments::string;
+use crate::policy::text::node_debug;
+
+/// The variables that matter here. JavaScript reads and compares them, which costs a third of reading them from here; they seldom
+/// change.
+pub const VARIABLES: [&str; 15] = [
+    "http_proxy",
+    "HTTP_PROXY",
+    "https_proxy",
+    "HTTPS_PROXY",
+    "all_proxy",
+    "ALL_PROXY",
+    "no_proxy",
+    "NO_PROXY",
+    "NODE_DEBUG",
+    "NODE_EXTRA_CA_CERTS",
+    "NODE_TLS_REJECT_UNAUTHORIZED",
+    "SSL_CERT_DIR",
+    "SSL_CERT_FILE",
+    "SOCKET_CALLER_USER_AGENT",
+    // Last, and read only where there is an HTTP_PROXY.
+    "REQUEST_METHOD",
+];
+
+/// Those of [`VARIABLES`] that are set in `process.env`, and not to nothing.
+#[derive(Clone, Default)]
+pub struct Environment {
+    variables: Rc<HashMap<&'static str, String>>,
+    /// As the variables say, without options of the caller.
+    pub network: Arc<Network>,
+}
+
+impl Environment {
+    pub fn of(env: &Env) -> napi::Result<Self> {
+        let instance = instance(env)?;
+        if let Some(values) = instance.read_environment(env)? {
+            let mut variables = HashMap::new();
+            for (name, value) in VARIABLES.into_iter().zip(values) {
+                if value.get_type()? == ValueType::String {
+                    variables.insert(name, string(env, name, value)?);
+                }
+            }
+            variables.retain(|_, value| !value.is_empty());
+            let mut environment = Self { variables: Rc::new(variables), ..Self::default() };
+            let (tls, proxy) = (environment.tls(Vec::new()), environment.proxy());
+            environment.network = Arc::new(Network { tls, proxy, connect_timeout: None });
+            instance.environment = environment;
+        }
+        Ok(instance.environment.clone())
+    }
+
+    /// `name` is one of [`VARIABLES`].
+    pub fn get(&self, name: &str) -> Option<String> {
+        debug_assert!(VARIABLES.contains(&name), "{name} is not read");
+        self.variables.get(name).cloned()
+    }
+
+    /// In lower case or in upper case; the former wins, as in curl.
+    fn either(&self, lower: &str) -> Option<String> {
+        self.get(lower).or_else(|| self.get(&lower.to_ascii_uppercase()))
+    }
+
+    pub fn proxy(&self) -> Proxy {
+        // In a CGI program a client sets HTTP_PROXY, by a field `Proxy` of its request.
+        let is_cgi = self.get("REQUEST_METHOD").is_some();
+        let http = match is_cgi {
+            // Windows does not tell names of variables apart by their case.
+            true if cfg!(windows) => None,
+            true => self.get("http_proxy"),
+            false => self.either("http_proxy"),
+        };
+        let (https, all) = (self.either("https_proxy"), self.either("all_proxy"));
+        if http.is_none() && https.is_none() && all.is_none() {
+            return Proxy::None;
+        }
+        Proxy::Environment(Variables { http, https, all, no: self.either("no_proxy") })
+    }
+
+    pub fn tls(&self, ca: Vec<String>) -> Tls {
+        let directories = self.get("SSL_CERT_DIR");
+        Tls {
+            verify: self.get("NODE_TLS_REJECT_UNAUTHORIZED").as_deref() != Some("0"),
+            ca,
+            files: ["NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE"]
+                .into_iter()
+                .filter_map(|name| self.get(name))
+                .map(PathBuf::from)
+                .collect(),
+            directories: directories.map(|list| std::env::split_paths(&list).collect()).unwrap_or_default(),
+            explain: self.get("NODE_DEBUG").is_some_and(|sections| node_debug::has(&sections, node_debug::SECTION)),
+        }
+    }
+}
+
+/// Says once for the process that certificates are not checked, as Node does when it first opens such a connection.
+pub fn warn_if_unverified(env: &Env, url: &Url, tls: &Tls) -> napi::Result<()> {
+    const WARNING: &str = "Setting the NODE_TLS_REJECT_UNAUTHORIZED environment variable to '0' makes TLS connections and \
+                           HTTPS requests insecure by disabling certificate verification.";
+    static WARNED: AtomicBool = AtomicBool::new(false);
+    if tls.verify || url.scheme() != "https" || WARNED.swap(true, Ordering::Relaxed) {
+        return Ok(());
+    }
+    script::<&str>(env, "warn")?.call(WARNING).map(drop)
+}

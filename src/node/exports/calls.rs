@@ -1,0 +1,258 @@
+//! What the exported functions and methods share: from arguments to the promise of an answer or a file.
+
+use std::path::PathBuf;
+
+use http::HeaderValue;
+use http::header::{ACCEPT, CONTENT_TYPE};
+use napi::bindgen_prelude::{FromNapiValue, JsObjectValue, Object, ObjectRef, Unknown};
+use napi::{Env, JsError};
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use crate::base::error::{Error, Kind, Result};
+use crate::base::options::{RequestOptions, TEXT_MAX};
+use crate::client::Client;
+use crate::io::file::destination::resolve;
+use crate::node::convert::listeners::on_wait;
+use crate::node::convert::response::{parse_text, response, response_with, result};
+use crate::node::convert::streams::{Wire, send};
+use crate::node::environment::instance::instance;
+use crate::node::environment::variables::warn_if_unverified;
+use crate::node::js::arguments::{path, url};
+use crate::node::js::error::{response_error, set_cause, to_js, to_js_with};
+use crate::node::options::{Attendance, Call, Defaults, download_options, lock_options, request_options};
+use crate::node::promise::abort::{Abort, destroy};
+use crate::node::promise::bridge::{Handle, Start, Thrown, handle, promise, promise_or, text};
+use crate::operation::request::{Response, status_error};
+use crate::operation::shared_download::Listeners;
+
+/// The promise of a download; `begin` gives its URL and what its options are by default.
+pub fn downloaded<'env>(
+    env: &'env Env,
+    begin: impl FnOnce() -> napi::Result<(Url, Defaults<'env>)>,
+    dest_path: Unknown<'env>,
+    options: Option<Unknown<'env>>,
+) -> napi::Result<Object<'env>> {
+    let thrown = Thrown::default();
+    let start = || {
+        let (url, defaults) = begin()?;
+        let (path, file) = destination(env, dest_path)?;
+        let (options, Attendance { report, signal }) = download_options(env, options, defaults, &thrown)?;
+        warn_if_unverified(env, &url, &options.network.tls)?;
+        let abort = Abort::listen(env, signal)?;
+        let cancel = abort.token.clone();
+        let operation = async move {
+            let downloaded = Client::shared().download(url, &file, options, report, &cancel).await;
+            downloaded.map(|downloaded| (path, file, downloaded)).map_err(|error| thrown.or(error))
+        };
+        Ok((operation, abort))
+    };
+    promise(env, start, |env, (path, file, downloaded)| result(&env, &path, file, downloaded))
+}
+
+/// The same with a lock.
+pub fn downloaded_with_lock<'env>(
+    env: &'env Env,
+    begin: impl FnOnce() -> napi::Result<(Url, Defaults<'env>)>,
+    dest_path: Unknown<'env>,
+    options: Option<Unknown<'env>>,
+) -> napi::Result<Object<'env>> {
+    let thrown = Thrown::default();
+    let start = || {
+        let (url, defaults) = begin()?;
+        let (path, file) = destination(env, dest_path)?;
+        let (lock, waiting) = lock_options(env, options)?;
+        let (options, Attendance { report, signal }) = download_options(env, options, defaults, &thrown)?;
+        warn_if_unverified(env, &url, &options.network.tls)?;
+        let listeners = Listeners { report, on_wait: waiting.map(|listener| on_wait(listener, &thrown)).transpose()? };
+        let abort = Abort::listen(env, signal)?;
+        let cancel = abort.token.clone();
+        let operation = async move {
+            let client = Client::shared();
+            let downloaded = client.download_with_lock(url, &file, options, lock, listeners, &cancel).await;
+            downloaded.map(|downloaded| (path, file, downloaded)).map_err(|error| thrown.or(error))
+        };
+        Ok((operation, abort))
+    };
+    promise(env, start, |env, (path, file, downloaded)| result(&env, &path, file, downloaded))
+}
+
+/// The destination as given, and its absolute form: now, because the process may change its directory at any time.
+fn destination(env: &Env, value: Unknown) -> napi::Result<(PathBuf, PathBuf)> {
+    let path = path(env, "destPath", value)?;
+    let file = resolve(&path).map_err(|error| to_js(env, error))?;
+    Ok((path, file))
+}
+
+/// What is needed of the call when its answer has come.
+pub struct Kept {
+    throw_on_error: bool,
+    signal: Option<ObjectRef<false>>,
+    /// The body, if it is streamed.
+    wire: Option<Wire>,
+}
+
+impl Kept {
+    fn signal<'env>(&self, env: &'env Env) -> napi::Result<Option<Object<'env>>> {
+        self.signal.as_ref().map(|signal| signal.get_value(env)).transpose()
+    }
+}
+
+/// Who sends a request.
+pub trait Requester: Send + 'static {
+    /// The answer, if it is known already.
+    fn recall(&self, _url: &Url, _options: &RequestOptions) -> Option<Response> {
+        None
+    }
+
+    fn request(
+        self,
+        url: Url,
+        options: RequestOptions,
+        cancel: &CancellationToken,
+    ) -> impl Future<Output = Result<Response>> + Send;
+}
+
+impl Requester for &'static Client {
+    async fn request(self, url: Url, options: RequestOptions, cancel: &CancellationToken) -> Result<Response> {
+        Client::request(self, url, options, cancel).await
+    }
+}
+
+/// The promise of a request whose answer `convert` makes a value of; `prepare` changes options, and is told whether there is
+/// a body.
+pub fn answered<'env>(
+    env: &'env Env,
+    address: Unknown<'env>,
+    options: Option<Unknown<'env>>,
+    prepare: impl FnOnce(&mut RequestOptions, bool),
+    convert: impl FnOnce(&Env, Response, Kept) -> napi::Result<Handle> + Send + 'static,
+) -> napi::Result<Object<'env>> {
+    let begin = |thrown: &Thrown| {
+        let url = url(env, address)?;
+        let (options, call) = request_options(env, options, Defaults::default(), thrown)?;
+        Ok(Begun { requester: Client::shared(), url, options, call })
+    };
+    answered_by(env, begin, prepare, convert)
+}
+
+/// What is to be sent, and by whom.
+pub struct Begun<'env, R> {
+    pub requester: R,
+    pub url: Url,
+    pub options: RequestOptions,
+    pub call: Call<'env>,
+}
+
+/// The same for any sender.
+pub fn answered_by<'env, R: Requester>(
+    env: &'env Env,
+    begin: impl FnOnce(&Thrown) -> napi::Result<Begun<'env, R>>,
+    prepare: impl FnOnce(&mut RequestOptions, bool),
+    convert: impl FnOnce(&Env, Response, Kept) -> napi::Result<Handle> + Send + 'static,
+) -> napi::Result<Object<'env>> {
+    let thrown = Thrown::default();
+    let start = || {
+        let Begun { requester, url, mut options, call: Call { signal, source, throw_on_error } } = begin(&thrown)?;
+        let has_body = options.body.is_some() || source.is_some();
+        prepare(&mut options, has_body);
+        warn_if_unverified(env, &url, &options.network.tls)?;
+        let mut abort = Abort::listen(env, signal).inspect_err(|_| {
+            let _ = source.map(|source| destroy(&Object::from_unknown(source)?));
+        })?;
+        // Only a stream outlives the promise, and needs the signal then.
+        let signal = signal.filter(|_| options.stream && abort.is_listening());
+        let signal = signal.map(|signal| Object::from_unknown(signal)?.create_ref()).transpose()?;
+        if let Some(source) = source {
+            abort.owns(Object::from_unknown(source)?)?;
+            options.body = Some(send(env, source, &abort, &thrown)?);
+        }
+        if let Some(answer) = requester.recall(&url, &options).filter(|_| !has_body) {
+            return Ok((Start::Done((answer, Kept { throw_on_error, signal, wire: None })), abort));
+        }
+        let cancel = abort.token.clone();
+        let life = instance(env)?.life.clone();
+        let operation = async move {
+            match requester.request(url, options, &cancel).await {
+                Ok(mut answer) => {
+                    let wire = answer.stream.take().map(|incoming| Wire::new(incoming, &life));
+                    Ok((answer, Kept { throw_on_error, signal, wire }))
+                }
+                Err(error) => Err(thrown.or(error)),
+            }
+        };
+        Ok((Start::Later(operation), abort))
+    };
+    promise_or(env, start, move |env, (answer, kept)| convert(&env, answer, kept))
+}
+
+/// The answer itself.
+pub fn response_of(env: &Env, answer: Response, call: Kept) -> napi::Result<Handle> {
+    if call.throw_on_error && !answer.status.is_success() {
+        return Err(refused(env, answer, call));
+    }
+    let signal = call.signal(env)?;
+    response_with(env, answer, call.wire, signal)
+}
+
+/// The parsed body of an answer that is no error.
+pub fn json_of(env: &Env, answer: Response) -> napi::Result<Handle> {
+    let answer = successful(env, answer)?;
+    parsed(env, &answer)
+}
+
+/// The body as JSON.
+pub fn parsed(env: &Env, response: &Response) -> napi::Result<Handle> {
+    // That it is too long for a string says nothing about JSON.
+    let text = text(env, &response.body)?;
+    let value = parse_text(env, text).map_err(|cause| not_json(env, response, cause))?;
+    handle(env, value)
+}
+
+/// The body of an answer that is no error, as text.
+pub fn text_of(env: &Env, answer: Response) -> napi::Result<Handle> {
+    let answer = successful(env, answer)?;
+    handle(env, text(env, &answer.body)?)
+}
+
+/// For functions that give the body itself, as text or JSON.
+pub fn whole(options: &mut RequestOptions, _: bool) {
+    options.stream = false;
+    options.max_size.get_or_insert(TEXT_MAX);
+}
+
+pub fn expect(options: &mut RequestOptions, has_body: bool, media_type: &'static str) {
+    whole(options, has_body);
+    let value = HeaderValue::from_static(media_type);
+    if has_body {
+        options.headers.entry(CONTENT_TYPE).or_insert(value.clone());
+    }
+    options.headers.entry(ACCEPT).or_insert(value);
+}
+
+/// Lets only 200 to 299 pass.
+pub fn successful(env: &Env, answer: Response) -> napi::Result<Response> {
+    if answer.status.is_success() {
+        return Ok(answer);
+    }
+    let error = status_error(&answer);
+    Err(to_js_with(env, error, |object| object.set_named_property("response", response(env, answer)?)))
+}
+
+/// The `HttpResponseError` of an answer.
+pub fn refused(env: &Env, answer: Response, call: Kept) -> napi::Error {
+    let error = status_error(&answer);
+    let made = call.signal(env).and_then(|signal| response_with(env, answer, call.wire, signal));
+    match made {
+        Ok(response) => response_error(env, error, response),
+        Err(failed) => failed,
+    }
+}
+
+fn not_json(env: &Env, answer: &Response, cause: napi::Error) -> napi::Error {
+    let error = Error::new(Kind::Json, "Failed to parse JSON response")
+        .with_status(answer.status.as_u16(), None)
+        .with_attempts(answer.attempts)
+        .with_url(&answer.url);
+    to_js_with(env, error, |object| set_cause(object, JsError::from(cause).into_unknown(*env)))
+}

@@ -1,0 +1,7 @@
+//! The exported functions and classes: convert, call, convert.
+
+pub mod cacache;
+pub mod calls;
+pub mod client;
+pub mod functions;
+pub mod helpers;

@@ -1,0 +1,320 @@
+//! Arguments of JavaScript callers, one by one: what has the wrong type or an impossible value is refused by name.
+
+use std::path::PathBuf;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use napi::bindgen_prelude::{FromNapiValue, JsObjectValue, Object, Uint8ArraySlice, Unknown};
+use napi::{Env, JsString, JsStringUtf8, JsValue, ValueType};
+
+use crate::base::error::{Error, Kind};
+use crate::base::integrity::{Digest, parse_integrity};
+use crate::node::environment::instance::instance;
+use crate::node::environment::variables::Environment;
+use crate::node::js::error::to_js;
+use crate::node::promise::bridge::{given_object, property};
+use crate::policy::http::address::parse_url;
+use crate::policy::http::user_agent::{Platform, default_user_agent};
+
+/// `undefined` and `null` are no options; anything but an object is refused.
+pub fn read<T: FromNapiValue>(env: &Env, options: Option<Unknown<'_>>) -> napi::Result<Option<T>> {
+    let Some(options) = options else {
+        return Ok(None);
+    };
+    match options.get_type()? {
+        ValueType::Undefined | ValueType::Null => Ok(None),
+        ValueType::Object | ValueType::Function => {
+            let options = instance(env)?.without_plain(env, options)?;
+            // SAFETY: the value is a live object of this environment.
+            unsafe { T::from_napi_value(env.raw(), options.raw()) }.map(Some)
+        }
+        _ => Err(wrong_type(env, "options", "an object", options)),
+    }
+}
+
+/// A URL, as a string or as an object of class `URL`.
+pub fn url(env: &Env, value: Unknown) -> napi::Result<url::Url> {
+    parse_url(&address(env, value)?).map_err(|error| to_js(env, error))
+}
+
+/// The text of what should be a URL.
+pub fn address(env: &Env, value: Unknown) -> napi::Result<String> {
+    match value.get_type()? {
+        ValueType::String => string(env, "url", value),
+        ValueType::Object => {
+            let href = property(&given_object(env, value)?, "href")?;
+            if href.get_type()? != ValueType::String {
+                return Err(wrong_type(env, "url", "a string or a URL", value));
+            }
+            string(env, "url", href)
+        }
+        _ => Err(wrong_type(env, "url", "a string or a URL", value)),
+    }
+}
+
+pub fn path(env: &Env, name: &str, value: Unknown) -> napi::Result<PathBuf> {
+    let path = string(env, name, value)?;
+    if path.is_empty() || path.contains('\0') {
+        return Err(wrong_value(env, name, "must be a path, not empty and without null bytes", format!("{path:?}")));
+    }
+    Ok(path.into())
+}
+
+pub fn given<'env, T>(
+    value: Option<Unknown<'env>>,
+    convert: impl FnOnce(Unknown<'env>) -> napi::Result<T>,
+) -> napi::Result<Option<T>> {
+    value.map(convert).transpose()
+}
+
+pub fn method(env: &Env, name: &str, value: Unknown) -> napi::Result<Method> {
+    let text = string(env, name, value)?;
+    match Method::from_bytes(text.to_ascii_uppercase().as_bytes()) {
+        // CONNECT makes a tunnel, which no caller could use.
+        Ok(method) if method != Method::CONNECT => Ok(method),
+        _ => Err(wrong_value(env, name, "must be an HTTP method", format!("{text:?}"))),
+    }
+}
+
+pub fn body(env: &Env, value: Unknown) -> napi::Result<Option<bytes::Bytes>> {
+    const NAME: &str = "options.body";
+    match value.get_type()? {
+        ValueType::Null => Ok(None),
+        ValueType::String => Ok(Some(content(env, NAME, value)?.into())),
+        ValueType::Object if value.is_typedarray()? => {
+            // Copied: the caller may change it while it is sent.
+            let bytes = Uint8ArraySlice::from_unknown(value)
+                .map_err(|_| wrong_type(env, NAME, "a string, a Buffer, a Uint8Array or a Readable", value))?;
+            Ok(Some(bytes::Bytes::copy_from_slice(&bytes)))
+        }
+        _ => Err(wrong_type(env, NAME, "a string, a Buffer, a Uint8Array or a Readable", value)),
+    }
+}
+
+/// The fields of the caller over `own`, those that his body asks for, and our `User-Agent` if he has none.
+pub fn headers(
+    env: &Env,
+    environment: &Environment,
+    own: HeaderMap,
+    value: Option<Unknown>,
+    of_body: Option<Unknown>,
+) -> napi::Result<HeaderMap> {
+    let mut headers = own;
+    if let Some(value) = value {
+        // Replaces what is there under the same name.
+        headers.extend(fields(env, "options.headers", value)?);
+    }
+    if let Some(value) = of_body {
+        for (name, value) in fields(env, "options.body.getHeaders()", value)? {
+            if let Some(header::Entry::Vacant(absent)) = name.map(|name| headers.entry(name)) {
+                absent.insert(value);
+            }
+        }
+    }
+    if let header::Entry::Vacant(absent) = headers.entry(header::USER_AGENT) {
+        let caller = environment.get("SOCKET_CALLER_USER_AGENT");
+        absent.insert(user_agent(env, caller.as_deref()));
+    }
+    Ok(headers)
+}
+
+pub fn fields(env: &Env, list: &str, value: Unknown) -> napi::Result<HeaderMap> {
+    let mut headers = HeaderMap::new();
+    if value.get_type()? != ValueType::Object {
+        return Err(wrong_type(env, list, "an object of strings", value));
+    }
+    let fields = Object::from_unknown(value)?;
+    for name in own_names(env, list, &fields)? {
+        let value = fields.get_property_unchecked(env.create_string(&name)?)?;
+        let shown = format!("{list}[{:?}]", token(&name));
+        let text = string(env, &shown, value)?;
+        let field = HeaderName::from_bytes(name.as_bytes())
+            .map_err(|_| wrong_value(env, list, "must have valid field names", format!("{:?}", token(&name))))?;
+        // The value may be a secret: it is not repeated.
+        let value = latin_1(&text)
+            .ok_or_else(|| to_js(env, Error::argument(&shown, "must be a valid field value", "another string")))?;
+        headers.append(field, value);
+    }
+    Ok(headers)
+}
+
+/// As much of a name as may be one: whoever writes a whole field there may have written a secret.
+fn token(name: &str) -> String {
+    const MAX: usize = 64;
+    let is_of_names = |each: &char| each.is_ascii_alphanumeric() || "-_.".contains(*each);
+    let end: usize = name.chars().take_while(is_of_names).take(MAX).map(char::len_utf8).sum();
+    if end == name.len() { name.to_owned() } else { format!("{}…", &name[..end]) }
+}
+
+/// The names of an object's own properties: what a program has put on `Object.prototype` is not meant to be sent.
+pub fn own_names(env: &Env, list: &str, object: &Object) -> napi::Result<Vec<String>> {
+    let mut own = Vec::new();
+    let names = object.get_property_names()?;
+    for index in 0..names.get_array_length()? {
+        let name: Unknown = names.get_element(index)?;
+        if object.has_own_property_js(name)? {
+            own.push(string(env, list, name)?);
+        }
+    }
+    Ok(own)
+}
+
+/// Each character a byte, as Node sends it; `None` for what does not fit or must not be in a field.
+fn latin_1(text: &str) -> Option<HeaderValue> {
+    let bytes: Option<Vec<u8>> = text.chars().map(|character| u8::try_from(u32::from(character)).ok()).collect();
+    HeaderValue::from_bytes(&bytes?).ok()
+}
+
+/// Our `User-Agent`, and the caller's behind it.
+fn user_agent(env: &Env, caller: Option<&str>) -> HeaderValue {
+    static ALONE: OnceLock<HeaderValue> = OnceLock::new();
+    let written = || {
+        let text = default_user_agent(platform(env), caller);
+        HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static("socket-registry"))
+    };
+    if caller.is_some() { written() } else { ALONE.get_or_init(written).clone() }
+}
+
+/// Node and what it runs on, with its own names. The same for every environment of the process.
+pub fn platform(env: &Env) -> &'static Platform {
+    static PLATFORM: OnceLock<Platform> = OnceLock::new();
+    PLATFORM.get_or_init(|| Platform {
+        node: env.get_node_version().map_or_else(
+            |_| "unknown".to_owned(),
+            |version| format!("v{}.{}.{}", version.major, version.minor, version.patch),
+        ),
+        system: match std::env::consts::OS {
+            "macos" => "darwin",
+            "windows" => "win32",
+            other => other,
+        },
+        architecture: match std::env::consts::ARCH {
+            "x86_64" => "x64",
+            "aarch64" => "arm64",
+            "x86" => "ia32",
+            other => other,
+        },
+    })
+}
+
+/// Subresource Integrity, as the option of that name.
+pub fn integrity(env: &Env, value: Unknown) -> napi::Result<Vec<Digest>> {
+    const NAME: &str = "options.integrity";
+    const RULE: &str = "must be Subresource Integrity with sha256, sha384 or sha512";
+    let text = string(env, NAME, value)?;
+    parse_integrity(&text).ok_or_else(|| wrong_value(env, NAME, RULE, format!("{text:?}")))
+}
+
+pub fn function<F: FromNapiValue>(env: &Env, name: &str, value: Unknown<'_>) -> napi::Result<F> {
+    if value.get_type()? != ValueType::Function {
+        return Err(wrong_type(env, name, "a function", value));
+    }
+    F::from_unknown(value)
+}
+
+pub fn boolean(env: &Env, name: &str, value: Unknown) -> napi::Result<bool> {
+    if value.get_type()? != ValueType::Boolean {
+        return Err(wrong_type(env, name, "a boolean", value));
+    }
+    bool::from_unknown(value)
+}
+
+/// Characters of an argument that names something: far more than any server, proxy or file system takes.
+const NAME_MAX: usize = 1 << 20;
+/// Characters of a list of certificates.
+const CERTIFICATES_MAX: usize = 1 << 26;
+
+pub fn string(env: &Env, name: &str, value: Unknown) -> napi::Result<String> {
+    string_of(env, name, value, NAME_MAX)
+}
+
+/// PEM.
+pub fn certificate(env: &Env, name: &str, value: Unknown) -> napi::Result<String> {
+    string_of(env, name, value, CERTIFICATES_MAX)
+}
+
+/// A string that is content: as long as strings of JavaScript can be.
+pub fn content(env: &Env, name: &str, value: Unknown) -> napi::Result<String> {
+    string_of(env, name, value, usize::MAX)
+}
+
+fn string_of(env: &Env, name: &str, value: Unknown, max: usize) -> napi::Result<String> {
+    if value.get_type()? != ValueType::String {
+        return Err(wrong_type(env, name, "a string", value));
+    }
+    let text = JsString::from_unknown(value)?;
+    let length = text.utf16_len()?;
+    if length > max {
+        let rule = format!("must be at most {max} characters long");
+        return Err(wrong_value(env, name, &rule, format!("{length} characters")));
+    }
+    let converted = text.into_utf8().and_then(JsStringUtf8::into_owned);
+    converted.map_err(|_| wrong_value(env, name, "is too long to be read", format!("{length} characters")))
+}
+
+fn number(env: &Env, name: &str, value: Unknown) -> napi::Result<f64> {
+    if value.get_type()? != ValueType::Number {
+        return Err(wrong_type(env, name, "a number", value));
+    }
+    f64::from_unknown(value)
+}
+
+/// A whole number; more than `u32` holds is as good as its maximum.
+pub fn count(env: &Env, name: &str, value: Unknown) -> napi::Result<u32> {
+    let number = number(env, name, value)?;
+    if !(number >= 0.0 && number.fract() == 0.0) {
+        return Err(wrong_value(env, name, "must be a whole number, 0 or more", number));
+    }
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked, and saturating")]
+    Ok(number as u32)
+}
+
+/// Bytes; 0 is no limit, and so is infinity.
+pub fn size(env: &Env, name: &str, value: Unknown) -> napi::Result<Option<u64>> {
+    let number = number(env, name, value)?;
+    if number.is_nan() || number < 0.0 {
+        return Err(wrong_value(env, name, "must be a number of bytes, 0 or more", number));
+    }
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked, and saturating")]
+    Ok(Some(number as u64).filter(|size| *size > 0 && number.is_finite()))
+}
+
+/// Milliseconds, fractions allowed; what no clock can count is [`Duration::MAX`].
+pub fn duration(env: &Env, name: &str, value: Unknown) -> napi::Result<Duration> {
+    let number = number(env, name, value)?;
+    if number.is_nan() || number < 0.0 {
+        return Err(wrong_value(env, name, "must be a number of milliseconds, 0 or more", number));
+    }
+    Ok(Duration::try_from_secs_f64(number / 1000.0).unwrap_or(Duration::MAX))
+}
+
+/// A duration that is added to clocks, and so is kept countable: a year at most.
+pub fn span(env: &Env, name: &str, value: Unknown) -> napi::Result<Duration> {
+    const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
+    duration(env, name, value).map(|duration| duration.min(YEAR))
+}
+
+/// The limit of an attempt; 0 is none, as in Node, and so is infinity.
+pub fn limit(
+    env: &Env,
+    name: &str,
+    value: Option<Unknown>,
+    default: Option<Duration>,
+) -> napi::Result<Option<Duration>> {
+    let Some(value) = value else {
+        return Ok(default);
+    };
+    let limit = duration(env, name, value)?;
+    Ok(Some(limit).filter(|limit| !limit.is_zero() && *limit != Duration::MAX))
+}
+
+pub fn wrong_type(env: &Env, name: &str, expected: &str, received: Unknown) -> napi::Error {
+    let received = received.get_type().map_or_else(|_| "an unknown value".to_owned(), |kind| kind.to_string());
+    let message = format!("The argument \"{name}\" must be {expected}. Received {}", received.to_lowercase());
+    to_js(env, Error::new(Kind::ArgumentType, message))
+}
+
+pub fn wrong_value(env: &Env, name: &str, rule: &str, received: impl std::fmt::Display) -> napi::Error {
+    to_js(env, Error::argument(name, rule, received))
+}

@@ -1,0 +1,90 @@
+//! Core errors as JavaScript errors: one table of properties.
+
+use napi::bindgen_prelude::{FnArgs, FromNapiValue, Function, JsObjectValue, Object, ToNapiValue, Unknown};
+use napi::{Env, JsError, JsTypeError};
+
+use crate::base::error::{Details, Error, Kind};
+use crate::node::environment::instance::script;
+use crate::node::options::LockHolder;
+use crate::node::promise::bridge::Handle;
+
+/// An error that rejects with the JavaScript `Error` of this one. Only on the JavaScript thread.
+pub fn to_js(env: &Env, error: Error) -> napi::Error {
+    to_js_with(env, error, |_| Ok(()))
+}
+
+/// The same with more properties.
+pub fn to_js_with(env: &Env, error: Error, more: impl FnOnce(&mut Object) -> napi::Result<()>) -> napi::Error {
+    let retryable = error.is_retryable();
+    let details = error.into_details();
+    let plain = napi::Error::new(details.code, details.message.clone());
+    let value = match details.kind {
+        Kind::ArgumentType | Kind::ArgumentValue | Kind::InvalidUrl => JsTypeError::from(plain).into_unknown(*env),
+        _ => JsError::from(plain).into_unknown(*env),
+    };
+    let described = || -> napi::Result<()> {
+        let mut object = Object::from_unknown(value)?;
+        describe(env, &mut object, details, retryable)?;
+        more(&mut object)
+    };
+    match described() {
+        Ok(()) => napi::Error::from_unknown_without_coercion(value),
+        Err(failed) => failed,
+    }
+}
+
+/// The `HttpResponseError` of an answer, with the properties of `error`.
+pub fn response_error(env: &Env, error: Error, response: Handle) -> napi::Error {
+    let made = || -> napi::Result<Unknown> {
+        let class: Function<FnArgs<(Unknown,)>, Unknown> = script(env, "HttpResponseError")?;
+        // SAFETY: made in this callback.
+        let response = unsafe { Unknown::from_raw_unchecked(env.raw(), response) };
+        let value = class.new_instance(FnArgs::from((response,)))?;
+        let retryable = error.is_retryable();
+        describe(env, &mut Object::from_unknown(value)?, error.into_details(), retryable)?;
+        Ok(value)
+    };
+    made().map_or_else(|failed| failed, napi::Error::from_unknown_without_coercion)
+}
+
+fn describe(env: &Env, object: &mut Object, details: Details, retryable: bool) -> napi::Result<()> {
+    let Details {
+        kind,
+        message: _,
+        code,
+        url,
+        status,
+        attempts,
+        syscall,
+        path,
+        retry_after: _,
+        lock_path,
+        holder,
+        cause,
+    } = details;
+    set(object, "url", url)?;
+    set(object, "status", status)?;
+    set(object, "attempts", attempts)?;
+    set(object, "syscall", syscall)?;
+    set(object, "path", path.map(|path| path.to_string_lossy().into_owned()))?;
+    set(object, "lockPath", lock_path.map(|path| path.to_string_lossy().into_owned()))?;
+    set(object, "holder", holder.map(LockHolder::from))?;
+    if !matches!(kind, Kind::ArgumentType | Kind::ArgumentValue | Kind::InvalidUrl) {
+        set(object, "retryable", Some(retryable))?;
+    }
+    if let Some(cause) = cause {
+        set_cause(object, JsError::from(napi::Error::new(code, cause)).into_unknown(*env))?;
+    }
+    Ok(())
+}
+
+/// Not enumerable, like the `cause` of an error made in JavaScript.
+pub fn set_cause(object: &mut Object, cause: Unknown) -> napi::Result<()> {
+    let attributes = napi::PropertyAttributes::Writable | napi::PropertyAttributes::Configurable;
+    let property = napi::Property::new().with_utf8_name("cause")?.with_value(&cause);
+    object.define_properties(&[property.with_property_attributes(attributes)])
+}
+
+fn set<T: ToNapiValue>(object: &mut Object, name: &str, value: Option<T>) -> napi::Result<()> {
+    value.map_or(Ok(()), |value| object.set_named_property(name, value))
+}

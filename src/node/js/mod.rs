@@ -1,0 +1,4 @@
+//! JavaScript values.
+
+pub mod arguments;
+pub mod error;

@@ -1,0 +1,108 @@
+//! `AbortSignal` as a token that every wait observes.
+
+use napi::bindgen_prelude::{FnArgs, FromNapiValue, Function, FunctionRef, JsObjectValue, Object, ObjectRef, Unknown};
+use napi::{Env, ValueType};
+use tokio_util::sync::CancellationToken;
+
+use crate::base::error::Error;
+use crate::node::environment::instance::{instance, script};
+use crate::node::js::arguments::wrong_type;
+use crate::node::js::error::{set_cause, to_js, to_js_with};
+use crate::node::promise::bridge::{pending_exception, property};
+
+/// Called when the signal fires.
+type Listener<'env> = Function<'env, (), ()>;
+
+/// One operation's interest in a signal. Ended by [`Abort::release`], so that a signal that lives long gathers nothing.
+#[derive(Default)]
+pub struct Abort {
+    pub token: CancellationToken,
+    listening: Option<(ObjectRef<false>, FunctionRef<(), ()>)>,
+    /// A stream of the caller that is of no use when the operation fails.
+    source: Option<ObjectRef<false>>,
+}
+
+impl Abort {
+    /// Listens to the signal of the options. Rejects at once if it has already fired.
+    pub fn listen(env: &Env, signal: Option<Unknown>) -> napi::Result<Self> {
+        let token = instance(env)?.life.child_token();
+        let Some(value) = signal else {
+            return Ok(Self { token, ..Self::default() });
+        };
+        // As `fetch` takes it.
+        if value.get_type()? == ValueType::Null {
+            return Ok(Self { token, ..Self::default() });
+        }
+        let not_a_signal = || wrong_type(env, "options.signal", "an AbortSignal", value);
+        if value.get_type()? != ValueType::Object {
+            return Err(not_a_signal());
+        }
+        let signal = Object::from_unknown(value)?;
+        let (aborted, add) = (property(&signal, "aborted")?, property(&signal, "addEventListener")?);
+        if aborted.get_type()? != ValueType::Boolean || add.get_type()? != ValueType::Function {
+            return Err(not_a_signal());
+        }
+        if bool::from_unknown(aborted)? {
+            return Err(abort_error(env, Error::aborted(), &signal));
+        }
+        let fired = token.clone();
+        let listener: Listener = env.create_function_from_closure("onabort", move |_| {
+            fired.cancel();
+            Ok(())
+        })?;
+        let listening = (signal.create_ref()?, listener.create_ref()?);
+        call(env, "subscribe", signal, listener)?;
+        Ok(Self { token, listening: Some(listening), source: None })
+    }
+
+    pub fn is_listening(&self) -> bool {
+        self.listening.is_some()
+    }
+
+    /// Takes charge of a stream that the operation reads.
+    pub fn owns(&mut self, source: Object) -> napi::Result<()> {
+        self.source = Some(source.create_ref()?);
+        Ok(())
+    }
+
+    /// The operation is over: nobody will read what it was reading.
+    pub fn abandon(&mut self, env: &Env) {
+        if let Some(source) = self.source.take() {
+            // The reference goes in any case.
+            let _ = source.get_value(env).and_then(|object| destroy(&object));
+            let _ = pending_exception(env);
+            let _ = source.unref(env);
+        }
+    }
+
+    /// Stops listening. Gives the error of an operation that was aborted its reason.
+    pub fn release(self, env: &Env, aborted: Option<Error>) -> napi::Result<Option<napi::Error>> {
+        let Some((signal, listener)) = self.listening else {
+            return Ok(aborted.map(|error| to_js(env, error)));
+        };
+        let object = signal.get_value(env)?;
+        call(env, "unsubscribe", object, listener.borrow_back(env)?)?;
+        let error = aborted.map(|error| abort_error(env, error, &object));
+        signal.unref(env)?;
+        Ok(error)
+    }
+}
+
+/// Ends a stream. One that has ended by itself does not mind; one that cannot be destroyed is none of Node's.
+pub fn destroy(stream: &Object) -> napi::Result<()> {
+    let destroy: Function<(), Unknown> = stream.get_named_property_unchecked("destroy")?;
+    destroy.apply(*stream, ()).map(|_| ())
+}
+
+/// One of the functions of `lib/scripts.js` by which all operations share one listener of a signal.
+fn call(env: &Env, name: &str, signal: Object, listener: Listener) -> napi::Result<()> {
+    let function: Function<FnArgs<(Object, Listener)>, Unknown> = script(env, name)?;
+    function.call(FnArgs::from((signal, listener))).map(|_| ())
+}
+
+fn abort_error(env: &Env, error: Error, signal: &Object) -> napi::Error {
+    to_js_with(env, error, |object| {
+        object.set_named_property("name", "AbortError")?;
+        set_cause(object, property(signal, "reason")?)
+    })
+}

@@ -1,0 +1,4 @@
+//! Promises.
+
+pub mod abort;
+pub mod bridge;

@@ -1,0 +1,240 @@
+//! One download for all callers of a process that want the same destination.
+//!
+//! Each caller keeps its own progress, its own lock timeout, its own end; the download ends when the last of them leaves.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use tokio::select;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use crate::base::error::{Error, Kind, Result};
+use crate::base::integrity::Expected;
+use crate::io::file::staging::Progress;
+use crate::operation::download::Downloaded;
+use crate::operation::progress::{Report, reported};
+use crate::policy::lock::staleness::Holder;
+
+/// Told once, when a caller begins to wait for another process.
+pub type OnWait = Box<dyn FnOnce(Holder) -> BoxFuture<'static, Result<()>> + Send>;
+
+/// What a caller wants to hear of.
+#[derive(Default)]
+pub struct Listeners {
+    pub report: Option<Report>,
+    pub on_wait: Option<OnWait>,
+}
+
+/// The downloads under way in this process, by destination.
+#[derive(Debug, Default)]
+pub struct Flights(Mutex<HashMap<PathBuf, Weak<Flight>>>);
+
+/// One download for all callers of this process. Ends when the last of them leaves.
+#[derive(Debug)]
+pub struct Flight {
+    stage: watch::Receiver<Stage>,
+    progress: Arc<watch::Sender<Option<Progress>>>,
+    outcome: watch::Receiver<Option<Result<Downloaded>>>,
+    cancel: CancellationToken,
+    /// What the file is verified against on its way.
+    expected: Expected,
+}
+
+/// What the download itself has of the flight.
+#[derive(Debug)]
+pub struct Controls {
+    pub stage: watch::Sender<Stage>,
+    pub progress: Arc<watch::Sender<Option<Progress>>>,
+    /// Fires when the last caller has left.
+    pub cancel: CancellationToken,
+}
+
+/// What one caller brings along.
+pub struct Passenger<'a> {
+    pub started: Instant,
+    /// How long it waits while another process has the lock.
+    pub limit: Option<Duration>,
+    pub lock_path: &'a Path,
+    pub listeners: Listeners,
+    pub cancel: &'a CancellationToken,
+    pub expected: &'a Expected,
+}
+
+/// What a caller comes back with.
+pub struct Landing {
+    pub result: Result<Downloaded>,
+    /// Whether the flight verified what this caller expects.
+    pub is_verified: bool,
+    /// Whether a callback of the caller who started it has ended the flight, which is nothing to this one.
+    is_ended_by_another: bool,
+}
+
+impl Landing {
+    /// The outcome for this caller; `None` when it has to fly again.
+    pub fn own_result(self) -> Option<Result<Downloaded>> {
+        (!self.is_ended_by_another).then_some(self.result)
+    }
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Stage {
+    /// Somebody else has the lock, or keeps changing the file: the time of callers runs.
+    Waiting(Option<Holder>),
+    /// Looking, settling for the first time, or downloading.
+    Working,
+}
+
+impl Flights {
+    /// Joins the flight to this destination or starts one, and waits for its outcome.
+    pub async fn fly<F>(
+        &self,
+        destination: &Path,
+        passenger: Passenger<'_>,
+        download: impl FnOnce(Controls) -> F,
+    ) -> Landing
+    where
+        F: Future<Output = Result<Downloaded>> + Send + 'static,
+    {
+        let Passenger { started, limit, lock_path, listeners: Listeners { report, mut on_wait }, cancel, expected } =
+            passenger;
+        let (flight, is_starter) = self.join(destination, expected, download);
+        let is_verified = flight.expected == *expected;
+        let stop = cancel.child_token();
+        let outcome = async {
+            select! {
+                outcome = flight.outcome(started, limit, lock_path, &mut on_wait) => outcome,
+                () = stop.cancelled() => Err(Error::aborted()),
+            }
+        };
+        let result = match report {
+            Some(report) => reported(flight.progress.subscribe(), report, outcome, &stop).await,
+            None => outcome.await,
+        };
+        // Nobody else can abort a flight that has callers.
+        let is_aborted = matches!(&*flight.outcome.borrow(), Some(Err(error)) if error.kind() == Kind::Aborted);
+        let is_ended_by_another = is_aborted && !is_starter && !cancel.is_cancelled();
+        if result.is_err() {
+            self.leave(flight).await;
+        }
+        Landing { result, is_verified, is_ended_by_another }
+    }
+
+    /// The flight, and whether it was started now.
+    fn join<F>(
+        &self,
+        destination: &Path,
+        expected: &Expected,
+        download: impl FnOnce(Controls) -> F,
+    ) -> (Arc<Flight>, bool)
+    where
+        F: Future<Output = Result<Downloaded>> + Send + 'static,
+    {
+        let mut flights = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let under_way = flights.get(destination).and_then(Weak::upgrade);
+        if let Some(flight) = under_way.filter(|flight| flight.outcome.borrow().is_none()) {
+            return (flight, false);
+        }
+        flights.retain(|_, flight| flight.strong_count() > 0);
+        let flight = Arc::new(Flight::start(expected.clone(), download));
+        flights.insert(destination.to_owned(), Arc::downgrade(&flight));
+        (flight, true)
+    }
+
+    /// Ends the download if this was its last caller, and waits until nothing of it is left.
+    async fn leave(&self, flight: Arc<Flight>) {
+        let outcome = {
+            // Under the lock, so that nobody joins a flight that is being ended, and of several who leave one is the last.
+            let mut flights = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            if Arc::strong_count(&flight) > 1 {
+                drop(flight);
+                return;
+            }
+            flights.retain(|_, other| !std::ptr::eq(other.as_ptr(), Arc::as_ptr(&flight)));
+            flight.cancel.cancel();
+            flight.outcome.clone()
+        };
+        // An error means that it has ended, too.
+        let _ = { outcome }.wait_for(Option::is_some).await;
+    }
+}
+
+impl Flight {
+    fn start<F>(expected: Expected, download: impl FnOnce(Controls) -> F) -> Self
+    where
+        F: Future<Output = Result<Downloaded>> + Send + 'static,
+    {
+        let (stage, watched_stage) = watch::channel(Stage::Working);
+        let (ended, outcome) = watch::channel(None);
+        let (progress, cancel) = (Arc::new(watch::Sender::new(None)), CancellationToken::new());
+        let download = download(Controls { stage, progress: progress.clone(), cancel: cancel.clone() });
+        tokio::spawn(async move {
+            let result = download.await;
+            ended.send_replace(Some(result));
+        });
+        Self { stage: watched_stage, progress, outcome, cancel, expected }
+    }
+
+    /// Waits for the end, or until `limit` has passed while somebody else has the lock.
+    async fn outcome(
+        &self,
+        started: Instant,
+        limit: Option<Duration>,
+        path: &Path,
+        on_wait: &mut Option<OnWait>,
+    ) -> Result<Downloaded> {
+        let (mut stage, mut outcome) = (self.stage.clone(), self.outcome.clone());
+        // A limit beyond what the clock can count is none.
+        let deadline = limit.and_then(|limit| started.checked_add(limit));
+        loop {
+            let waiting = match &*stage.borrow_and_update() {
+                Stage::Waiting(holder) => Some(holder.clone()),
+                Stage::Working => None,
+            };
+            if let Some(Some(holder)) = &waiting
+                && holder.is_known()
+                && let Some(on_wait) = on_wait.take()
+            {
+                on_wait(holder.clone()).await?;
+            }
+            let timed_out = async {
+                match deadline.filter(|_| waiting.is_some()) {
+                    Some(deadline) => sleep_until(deadline).await,
+                    None => std::future::pending().await,
+                }
+            };
+            select! {
+                biased;
+                ended = outcome.wait_for(Option::is_some) => {
+                    let lost = || Err(Error::new(Kind::Internal, "the shared download ended without an outcome"));
+                    return ended.map_or_else(|_| lost(), |ended| ended.clone().unwrap_or_else(lost));
+                }
+                () = timed_out => return Err(lock_timeout(limit.unwrap_or_default(), path, waiting.flatten())),
+                Ok(()) = stage.changed() => {}
+            }
+        }
+    }
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        self.cancel.cancel();
+    }
+}
+
+fn lock_timeout(limit: Duration, path: &Path, holder: Option<Holder>) -> Error {
+    let by = match &holder {
+        None => "an unknown process".to_owned(),
+        Some(Holder { pid, owner: None, .. }) => format!("PID {pid}"),
+        Some(holder @ Holder { pid, owner: Some(owner), .. }) if holder.is_known() => {
+            format!("PID {pid} of user ID {owner}")
+        }
+        Some(Holder { owner: Some(owner), .. }) => format!("a process of user ID {owner}"),
+    };
+    let message = format!("Lock acquisition timed out after {}ms (held by {by})", limit.as_millis());
+    Error::new(Kind::LockTimeout, message).with_lock(path, holder.filter(Holder::is_known))
+}

@@ -1,0 +1,7 @@
+//! Decisions about cached responses.
+
+pub mod freshness;
+pub mod index;
+pub mod key;
+pub mod prefix;
+pub mod sealed;

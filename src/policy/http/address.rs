@@ -1,0 +1,200 @@
+//! Addresses that callers give: what is refused, and how a path is joined to a base URL.
+//!
+//! A path never leaves its base: it is appended to the base's path, not resolved as a browser resolves a link. `..` that leads above the
+//! base, and `//host`, which would name another one, are refused.
+
+use url::Url;
+
+use crate::base::error::{Error, Kind, Result, redacted, redacted_text};
+
+/// Reads a URL, and refuses what cannot be asked for.
+pub fn parse_url(url: &str) -> Result<Url> {
+    let invalid = |why: String| Error::new(Kind::InvalidUrl, why);
+    // The parser would drop the first two in silence; who sends them means to smuggle something.
+    if url.contains(['\r', '\n', '\0']) {
+        return Err(invalid("Invalid URL: it contains a line break or a null character".to_owned()));
+    }
+    let parsed = Url::parse(url).map_err(|error| invalid(format!("Invalid URL: {error}: {:?}", redacted_text(url))))?;
+    match parsed.scheme() {
+        "http" | "https" => Ok(parsed),
+        scheme => Err(invalid(format!("Invalid URL: protocol \"{scheme}:\" is not supported, only http: and https:"))),
+    }
+}
+
+/// Where the paths of a client begin.
+#[derive(Clone, Debug)]
+pub struct Base {
+    /// Its path ends with `/`.
+    url: Url,
+}
+
+impl Base {
+    pub fn parse(text: &str) -> Result<Self> {
+        let mut url = parse_url(text)?;
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err(Error::argument("options.baseUrl", "must have no query and no fragment", "one that has"));
+        }
+        if !url.path().ends_with('/') {
+            let path = format!("{}/", url.path());
+            url.set_path(&path);
+        }
+        Ok(Self { url })
+    }
+
+    /// The URL of a path below the base, or an absolute URL as it is; one of the same origin gets the base's user and password.
+    pub fn resolve(&self, target: &str) -> Result<Url> {
+        if is_absolute(target) {
+            let mut url = parse_url(target)?;
+            if self.is_home(&url) && url.username().is_empty() && url.password().is_none() {
+                // Neither fails for http and https.
+                let _ = url.set_username(self.url.username());
+                let _ = url.set_password(self.url.password());
+            }
+            return Ok(url);
+        }
+        let refused = |rule| Err(Error::argument("url", rule, format!("{:?}", redacted_text(target))));
+        if target.starts_with(['/', '\\']) && target[1..].starts_with(['/', '\\']) {
+            return refused(
+                "must be a path below baseUrl, or a URL with its scheme: two slashes would name another host",
+            );
+        }
+        let path = target.strip_prefix(['/', '\\']).unwrap_or(target);
+        // Nothing to append, or only a query: the base itself, as it was written.
+        let base = self.url.as_str();
+        let base = if path.is_empty() || path.starts_with(['?', '#']) { base.trim_end_matches('/') } else { base };
+        let url = parse_url(&format!("{base}{path}"))?;
+        if url.path().starts_with(self.url.path()) || url.path() == self.url.path().trim_end_matches('/') {
+            Ok(url)
+        } else {
+            refused("must be a path below baseUrl")
+        }
+    }
+
+    /// What the URLs of a path, or of what begins like it, begin with. Nothing is sent there.
+    pub fn url_of(&self, path: &str) -> String {
+        format!("{}{}", redacted(&self.url), path.strip_prefix('/').unwrap_or(path))
+    }
+
+    /// Whether a URL has the origin of the base, which alone is sent its credentials.
+    pub fn is_home(&self, url: &Url) -> bool {
+        url.origin() == self.url.origin()
+    }
+
+    /// The path as callers write it: below the base, beginning with `/`. Elsewhere the whole path.
+    pub fn path_of<'url>(&self, url: &'url Url) -> &'url str {
+        let above = self.url.path().len() - 1;
+        let is_below = self.is_home(url) && url.path().starts_with(self.url.path());
+        if is_below { &url.path()[above..] } else { url.path() }
+    }
+}
+
+/// Whether a target names its scheme. `pkg:npm/x` does not: a colon may stand in a path.
+pub fn is_absolute(target: &str) -> bool {
+    let is_web = |scheme: &str| scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https");
+    target.split_once(':').is_some_and(|(scheme, rest)| {
+        let is_scheme = scheme.chars().all(|each| each.is_ascii_alphanumeric() || "+-.".contains(each));
+        is_web(scheme) || (is_scheme && rest.starts_with("//"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_that_cannot_be_asked_for_are_refused_without_their_password() {
+        assert_eq!(parse_url("http://a/b").unwrap().as_str(), "http://a/b");
+        for url in [
+            "",
+            "nonsense",
+            "/relative",
+            "ftp://a/",
+            "file:///etc",
+            "http://",
+            "http://u:secret@ho st/",
+            "host/?token=secret",
+        ] {
+            let error = parse_url(url).unwrap_err();
+            assert_eq!(error.kind(), Kind::InvalidUrl, "{url}");
+            assert!(error.to_string().starts_with("Invalid URL: ") && !error.to_string().contains("secret"), "{error}");
+        }
+    }
+
+    fn resolved(base: &str, target: &str) -> String {
+        Base::parse(base).unwrap().resolve(target).map_or_else(|error| format!("{:?}", error.kind()), String::from)
+    }
+
+    #[test]
+    fn a_path_is_appended_whether_or_not_slashes_are_written() {
+        for base in ["https://a.test/v0", "https://a.test/v0/"] {
+            for target in ["quota", "/quota"] {
+                assert_eq!(resolved(base, target), "https://a.test/v0/quota", "{base} {target}");
+            }
+            assert_eq!(resolved(base, "/x?y=1"), "https://a.test/v0/x?y=1");
+            assert_eq!(resolved(base, "?y=1"), "https://a.test/v0?y=1");
+            assert_eq!(resolved(base, ""), "https://a.test/v0");
+            assert_eq!(resolved(base, "a/../b"), "https://a.test/v0/b");
+            assert_eq!(resolved(base, "purl/pkg:npm/a@1"), "https://a.test/v0/purl/pkg:npm/a@1");
+            assert_eq!(resolved(base, "pkg:npm/a@1"), "https://a.test/v0/pkg:npm/a@1");
+        }
+        assert_eq!(resolved("https://a.test", "/x"), "https://a.test/x");
+        assert_eq!(resolved("https://a.test", ""), "https://a.test/");
+        assert_eq!(resolved("https://u:p@a.test/v0", "x"), "https://u:p@a.test/v0/x");
+    }
+
+    #[test]
+    fn no_path_leaves_the_base() {
+        for target in [
+            "../x",
+            "/../x",
+            "x/../../y",
+            "%2e%2e/x",
+            "/.%2E/x",
+            "..",
+            "\\..\\x",
+            "//evil.test/x",
+            "/\\evil.test",
+            "\\\\evil.test",
+        ] {
+            assert_eq!(resolved("https://a.test/v0", target), "ArgumentValue", "{target}");
+        }
+        for target in ["@evil.test", ":8080/x", ".evil.test/x"] {
+            let url = resolved("https://a.test", target);
+            assert!(url.starts_with("https://a.test/"), "{target}: {url}");
+        }
+    }
+
+    #[test]
+    fn an_absolute_url_is_taken_as_it_is() {
+        assert_eq!(resolved("https://a.test/v0", "https://b.test/x"), "https://b.test/x");
+        assert_eq!(resolved("https://a.test/v0", "HTTPS://a.test/x"), "https://a.test/x");
+        assert_eq!(resolved("https://u:p@a.test/v0", "https://a.test/x"), "https://u:p@a.test/x");
+        assert_eq!(resolved("https://u:p@a.test/v0", "https://b.test/x"), "https://b.test/x");
+        assert_eq!(resolved("https://a.test/v0", "ftp://a.test/x"), "InvalidUrl");
+        assert_eq!(resolved("https://a.test/v0", "file:///etc/passwd"), "InvalidUrl");
+    }
+
+    #[test]
+    fn home_is_the_origin() {
+        let base = Base::parse("https://a.test/v0").unwrap();
+        let is_home = |url: &str| base.is_home(&Url::parse(url).unwrap());
+        assert!(is_home("https://a.test:443/elsewhere"));
+        assert!(!is_home("http://a.test/v0") && !is_home("https://a.test:8443/v0") && !is_home("https://b.a.test/v0"));
+    }
+
+    #[test]
+    fn paths_are_told_as_callers_write_them() {
+        let base = Base::parse("https://a.test/v0").unwrap();
+        let path = |url: &str| base.path_of(&Url::parse(url).unwrap()).to_owned();
+        assert_eq!(path("https://a.test/v0/quota?x"), "/quota");
+        assert_eq!(path("https://a.test/v1/quota"), "/v1/quota");
+        assert_eq!(path("https://b.test/v0/quota"), "/v0/quota");
+    }
+
+    #[test]
+    fn a_base_has_neither_query_nor_fragment() {
+        for text in ["https://a.test/?x", "https://a.test/#x", "ftp://a.test/", "a.test"] {
+            assert!(Base::parse(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! How header fields are shown to callers.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::header::{HeaderMap, HeaderValue, SET_COOKIE};
+
+pub use crate::base::redact::is_credential_name;
+
+/// The value or values of one field name, as Node shows them.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Joined {
+    One(String),
+    Many(Vec<String>),
+}
+
+/// Fields that Node keeps once: a repetition is dropped (`http.IncomingMessage#headers`).
+const FIRST_ONLY: [&str; 18] = [
+    "age",
+    "authorization",
+    "content-length",
+    "content-type",
+    "etag",
+    "expires",
+    "from",
+    "host",
+    "if-modified-since",
+    "if-unmodified-since",
+    "last-modified",
+    "location",
+    "max-forwards",
+    "proxy-authorization",
+    "referer",
+    "retry-after",
+    "server",
+    "user-agent",
+];
+
+/// Field names in order of first appearance, repetitions joined as Node joins them: `set-cookie` is always a list,
+/// some fields keep their first value, `cookie` is joined with `; ` and everything else with `, `.
+pub fn joined(headers: &HeaderMap) -> impl Iterator<Item = (&str, Joined)> {
+    headers.keys().map(|name| {
+        let mut values = headers.get_all(name).iter().map(text);
+        let joined = if name == SET_COOKIE {
+            Joined::Many(values.collect())
+        } else if FIRST_ONLY.contains(&name.as_str()) {
+            Joined::One(values.next().unwrap_or_default())
+        } else {
+            let separator = if name == http::header::COOKIE { "; " } else { ", " };
+            Joined::One(values.collect::<Vec<_>>().join(separator))
+        };
+        (name.as_str(), joined)
+    })
+}
+
+/// The value as a string, each byte a character, as Node reads it.
+pub fn text(value: &HeaderValue) -> String {
+    match value.to_str() {
+        Ok(text) => text.to_owned(),
+        Err(_) => value.as_bytes().iter().map(|&byte| char::from(byte)).collect(),
+    }
+}
+
+/// Whether the value of this field is to be kept out of logs. Wider than [`is_credential_name`]: a value that is hidden for
+/// nothing does no harm in a log.
+pub fn is_sensitive_name(name: &str) -> bool {
+    const PARTS: [&str; 7] = ["auth", "cookie", "credential", "key", "password", "secret", "token"];
+    let lower = name.to_lowercase();
+    PARTS.iter().any(|part| lower.contains(part)) || is_credential_name(name)
+}
+
+/// The value of `Authorization` for a token: the name of the user, without a password (RFC 7617).
+pub fn basic_auth(token: &str) -> String {
+    format!("Basic {}", STANDARD.encode(format!("{token}:")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(fields: &[(&'static str, &[u8])]) -> HeaderMap {
+        let mut map = HeaderMap::new();
+        for (name, value) in fields {
+            map.append(*name, HeaderValue::from_bytes(value).unwrap());
+        }
+        map
+    }
+
+    #[test]
+    fn repetitions_are_joined_as_node_joins_them() {
+        let map = headers(&[
+            ("x-list", b"a"),
+            ("x-list", b"b"),
+            ("set-cookie", b"one=1"),
+            ("set-cookie", b"two=2"),
+            ("etag", b"\"first\""),
+            ("etag", b"\"second\""),
+        ]);
+        let joined: Vec<_> = joined(&map).collect();
+        assert!(joined.contains(&("x-list", Joined::One("a, b".into()))));
+        assert!(joined.contains(&("set-cookie", Joined::Many(vec!["one=1".into(), "two=2".into()]))));
+        assert!(joined.contains(&("etag", Joined::One("\"first\"".into()))));
+        assert_eq!(joined.len(), 3);
+    }
+
+    #[test]
+    fn bytes_beyond_ascii_are_characters_of_latin_1() {
+        assert_eq!(text(&HeaderValue::from_bytes(b"caf\xe9").unwrap()), "caf\u{e9}");
+    }
+
+    #[test]
+    fn sensitive_names_contain_a_telling_part_in_any_case() {
+        for name in [
+            "AUTHORIZATION",
+            "x-Api-Key",
+            "set-cookie",
+            "my-credentials",
+            "password",
+            "x-SECRET-x",
+            "tokens",
+            "npm-otp",
+            "x-pwd",
+        ] {
+            assert!(is_sensitive_name(name), "{name}");
+        }
+        for name in ["", "accept", "content-type", "x-request-id", "etag"] {
+            assert!(!is_sensitive_name(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_token_is_a_user_without_a_password() {
+        assert_eq!(basic_auth("abc"), "Basic YWJjOg==");
+        assert_eq!(basic_auth("ü"), "Basic w7w6");
+        assert_eq!(basic_auth(""), "Basic Og==");
+    }
+}

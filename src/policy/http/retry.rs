@@ -1,0 +1,170 @@
+//! Whether and when a failed attempt is repeated.
+//!
+//! - Network failures and timeouts are repeated, whatever the method: who asks for retries asks for that. For who is [careful](Retry::careful),
+//!   a request that is not idempotent is repeated only when it never reached the server.
+//! - 429 and 503 say "not now": repeated for every method. 408, 425, 500, 502 and 504 leave open whether the request
+//!   was carried out: repeated for idempotent methods only (RFC 9110, 9.2.2).
+//! - Attempt *k* (from 0) waits `delay * 2^k` plus up to 10 % jitter, so that many clients that failed together do not
+//!   return together; never less than that, never more than `delay_max`.
+//! - `Retry-After` replaces that delay, within `delay_max`.
+
+use std::time::{Duration, SystemTime};
+
+use http::Method;
+
+use crate::base::options::Retry;
+
+/// The next step after an attempt that did not succeed.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Next {
+    /// The attempts are used up, or another one would be pointless or harmful.
+    Stop,
+    Wait(Duration),
+}
+
+/// Why an attempt did not succeed.
+#[derive(Clone, Copy, Debug)]
+pub enum Failure {
+    /// The server answered with this status.
+    Status { status: u16, retry_after: Option<Duration> },
+    /// The server was not reached, for a reason that may pass.
+    Unsent,
+    /// There was no complete answer, for a reason that may pass.
+    Passing,
+    /// There was no complete answer, for a reason that stays.
+    Lasting,
+}
+
+/// `attempt` counts from 0; `jitter` is a random number in `0.0..1.0`.
+pub fn decide(policy: &Retry, method: &Method, attempt: u32, failure: Failure, jitter: f64) -> Next {
+    if attempt >= policy.retries {
+        return Next::Stop;
+    }
+    let is_idempotent = policy.idempotent || method.is_idempotent();
+    let asked = match failure {
+        Failure::Lasting => return Next::Stop,
+        Failure::Passing if policy.careful && !is_idempotent => return Next::Stop,
+        Failure::Passing | Failure::Unsent => None,
+        Failure::Status { status, retry_after } => {
+            let safe = matches!(status, 429 | 503) || is_idempotent;
+            if !safe || !is_transient(status) {
+                return Next::Stop;
+            }
+            retry_after
+        }
+    };
+    Next::Wait(asked.unwrap_or_else(|| backoff(policy.delay, attempt, jitter)).min(policy.delay_max))
+}
+
+/// Statuses that another attempt may change.
+pub fn is_transient(status: u16) -> bool {
+    matches!(status, 408 | 425 | 429 | 500 | 502 | 503 | 504)
+}
+
+fn backoff(delay: Duration, attempt: u32, jitter: f64) -> Duration {
+    let base = delay.saturating_mul(2_u32.saturating_pow(attempt));
+    base.saturating_add(base.checked_div(10).unwrap_or_default().mul_f64(jitter.clamp(0.0, 1.0)))
+}
+
+/// The delay a `Retry-After` field asks for (RFC 9110, 10.2.3): whole seconds, or a date that is not past.
+pub fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
+    let value = value.trim();
+    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
+        // More digits than u64 holds is still "very long": the cap of the policy decides.
+        return Some(Duration::from_secs(value.parse().unwrap_or(u64::from(u32::MAX))));
+    }
+    httpdate::parse_http_date(value).ok()?.duration_since(now).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn policy(retries: u32) -> Retry {
+        Retry { retries, ..Retry::default() }
+    }
+
+    fn wait(seconds: f64) -> Next {
+        Next::Wait(Duration::from_secs_f64(seconds))
+    }
+
+    fn status(status: u16) -> Failure {
+        Failure::Status { status, retry_after: None }
+    }
+
+    #[test]
+    fn without_retries_nothing_is_repeated() {
+        assert_eq!(decide(&policy(0), &Method::GET, 0, Failure::Passing, 0.0), Next::Stop);
+    }
+
+    #[test]
+    fn the_delay_doubles_and_stays_under_the_cap() {
+        let delays: Vec<_> =
+            (0..7).map(|attempt| decide(&policy(7), &Method::GET, attempt, Failure::Passing, 0.0)).collect();
+        assert_eq!(delays, [wait(1.0), wait(2.0), wait(4.0), wait(8.0), wait(16.0), wait(30.0), wait(30.0)]);
+        assert_eq!(decide(&policy(7), &Method::GET, 7, Failure::Passing, 0.0), Next::Stop);
+    }
+
+    #[test]
+    fn jitter_adds_a_tenth_at_most_and_never_subtracts() {
+        assert_eq!(decide(&policy(3), &Method::GET, 1, Failure::Passing, 0.0), wait(2.0));
+        assert_eq!(decide(&policy(3), &Method::GET, 1, Failure::Passing, 1.0), wait(2.2));
+    }
+
+    #[test]
+    fn absurd_counts_and_delays_do_not_overflow() {
+        let delay_max = Duration::from_secs(5);
+        let policy = Retry { retries: u32::MAX, delay: Duration::MAX, delay_max, ..Retry::default() };
+        assert_eq!(decide(&policy, &Method::GET, u32::MAX - 1, Failure::Passing, 1.0), wait(5.0));
+    }
+
+    #[test]
+    fn uncertain_statuses_are_repeated_for_idempotent_methods_only() {
+        for code in [408, 425, 500, 502, 504] {
+            assert_eq!(decide(&policy(1), &Method::PUT, 0, status(code), 0.0), wait(1.0), "{code}");
+            assert_eq!(decide(&policy(1), &Method::POST, 0, status(code), 0.0), Next::Stop, "{code}");
+        }
+        for code in [429, 503] {
+            assert_eq!(decide(&policy(1), &Method::POST, 0, status(code), 0.0), wait(1.0), "{code}");
+        }
+    }
+
+    #[test]
+    fn who_is_careful_repeats_nothing_that_may_have_been_carried_out() {
+        let careful = Retry { careful: true, ..policy(1) };
+        assert_eq!(decide(&careful, &Method::POST, 0, Failure::Passing, 0.0), Next::Stop);
+        assert_eq!(decide(&careful, &Method::POST, 0, Failure::Unsent, 0.0), wait(1.0));
+        assert_eq!(decide(&careful, &Method::POST, 0, status(503), 0.0), wait(1.0));
+        assert_eq!(decide(&careful, &Method::DELETE, 0, Failure::Passing, 0.0), wait(1.0));
+        let trusting = Retry { idempotent: true, ..careful };
+        assert_eq!(decide(&trusting, &Method::POST, 0, Failure::Passing, 0.0), wait(1.0));
+        assert_eq!(decide(&trusting, &Method::POST, 0, status(500), 0.0), wait(1.0));
+    }
+
+    #[test]
+    fn other_statuses_and_lasting_failures_stop() {
+        for code in [200, 304, 400, 401, 403, 404, 409, 501, 505] {
+            assert_eq!(decide(&policy(1), &Method::GET, 0, status(code), 0.0), Next::Stop, "{code}");
+        }
+        assert_eq!(decide(&policy(1), &Method::GET, 0, Failure::Lasting, 0.0), Next::Stop);
+    }
+
+    #[test]
+    fn retry_after_replaces_the_delay_within_the_cap() {
+        let asks = |seconds| Failure::Status { status: 429, retry_after: Some(Duration::from_secs(seconds)) };
+        assert_eq!(decide(&policy(1), &Method::GET, 0, asks(0), 0.5), wait(0.0));
+        assert_eq!(decide(&policy(1), &Method::GET, 0, asks(7), 0.5), wait(7.0));
+        assert_eq!(decide(&policy(1), &Method::GET, 0, asks(3600), 0.5), wait(30.0));
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_a_future_date() {
+        let now = httpdate::parse_http_date("Wed, 21 Oct 2026 07:28:00 GMT").unwrap();
+        assert_eq!(retry_after(" 120 ", now), Some(Duration::from_secs(120)));
+        assert_eq!(retry_after("Wed, 21 Oct 2026 07:28:30 GMT", now), Some(Duration::from_secs(30)));
+        assert!(retry_after("99999999999999999999999", now) > Some(Duration::from_secs(1 << 30)));
+        for nonsense in ["", "-1", "1.5", "soon", "Wed, 21 Oct 2020 07:28:00 GMT"] {
+            assert_eq!(retry_after(nonsense, now), None, "{nonsense}");
+        }
+    }
+}

@@ -1,0 +1,318 @@
+//! What a lock file says of its holder, and whether that holder still counts.
+//!
+//! The kernel lock is the truth where there is one. The file's JSON is for people, for messages and for older
+//! JavaScript holders, which know only the file: they create it exclusively, delete it to release, and judge others
+//! by process id and age.
+//!
+//! Time is judged twice, because clocks are set and laptops sleep: by the file's modification time against the clock,
+//! and by how long the observer itself has seen that time unchanged ([`Vigil`]). A clock that jumps can fool the first
+//! but not both.
+
+use std::time::{Duration, SystemTime};
+
+use serde_json::{Value, json};
+
+use crate::base::redact::redacted_text;
+
+/// An unreadable lock file younger than this may be one that is just being written.
+const WRITING: Duration = Duration::from_secs(2);
+
+/// How far clocks of two machines may be apart. What lies further in the future is no time of anything, and would keep a lock
+/// that nobody holds for as long.
+const FUTURE_MAX: Duration = Duration::from_secs(24 * 3600);
+/// The longest time between two renewals of any holder.
+const REFRESH_MAX: Duration = Duration::from_secs(10);
+
+/// The content of a lock file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Holder {
+    pub pid: u32,
+    /// Milliseconds since 1970.
+    pub start_time: Option<f64>,
+    /// Without credentials.
+    pub url: Option<String>,
+    /// Whether the holder keeps a kernel lock on the file as long as it lives: our mark.
+    pub kernel_lock: bool,
+    /// How often the holder renews the file's modification time.
+    pub refresh: Option<Duration>,
+    /// The ID of the user whose the file is, if that is another one. It does not stand in the file.
+    pub owner: Option<u32>,
+}
+
+impl Holder {
+    /// `None` for anything but a JSON object with a process id, as older holders write it.
+    pub fn parse(content: &[u8]) -> Option<Self> {
+        let value: Value = serde_json::from_slice(content).ok()?;
+        Some(Self {
+            pid: value.get("pid")?.as_u64().and_then(|pid| u32::try_from(pid).ok()).filter(|&pid| pid > 0)?,
+            start_time: value.get("startTime").and_then(Value::as_f64),
+            // Older holders write it as it is, with its password.
+            url: value.get("url").and_then(Value::as_str).map(redacted_text),
+            kernel_lock: value.get("kernelLock").and_then(Value::as_bool).unwrap_or(false),
+            refresh: value
+                .get("refresh")
+                .and_then(Value::as_u64)
+                .map(|refresh| Duration::from_millis(refresh).min(REFRESH_MAX)),
+            owner: None,
+        })
+    }
+
+    /// A process of another user, whose file this one may not read.
+    pub fn unknown(owner: Option<u32>) -> Self {
+        Self { pid: 0, start_time: None, url: None, kernel_lock: true, refresh: None, owner }
+    }
+
+    /// Whether it is more than the owner of a file that cannot be read.
+    pub fn is_known(&self) -> bool {
+        self.pid > 0
+    }
+
+    /// Time since its start by the clock; older holders judge each other by this.
+    fn age(&self, now: SystemTime) -> Duration {
+        let since = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+        let age = since - self.start_time.unwrap_or(f64::INFINITY) / 1000.0;
+        // In the future, by a clock that is set differently: just now.
+        Duration::try_from_secs_f64(age.max(0.0)).unwrap_or(Duration::MAX)
+    }
+
+    pub fn to_json(&self) -> String {
+        json!({
+            "pid": self.pid,
+            "startTime": self.start_time.map(|time| serde_json::Number::from(whole(time))),
+            "url": self.url,
+            "kernelLock": self.kernel_lock,
+            "refresh": self.refresh.map(|every| u64::try_from(every.as_millis()).unwrap_or(u64::MAX)),
+        })
+        .to_string()
+    }
+}
+
+/// As JavaScript writes it: a whole number without a fraction.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a time since 1970, and saturating")]
+fn whole(time: f64) -> u64 {
+    time as u64
+}
+
+/// What trying the kernel lock of the existing file told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KernelLock {
+    /// Somebody alive holds it.
+    Busy,
+    /// It was free; the judge has it now.
+    Free,
+    /// This file system has none.
+    Unsupported,
+}
+
+/// What to do about an existing lock file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// A holder at work.
+    Wait,
+    /// Nobody needs it any more, or its holder is frozen: remove it and try again.
+    Remove,
+}
+
+/// How long the file has shown no sign of life.
+#[derive(Clone, Copy, Debug)]
+pub struct Quiet {
+    /// By the clock: now minus modification time, 0 when that lies in the future.
+    pub age: Duration,
+    /// By observation.
+    pub unchanged: Duration,
+}
+
+impl Quiet {
+    fn reaches(self, limit: Duration) -> bool {
+        self.age >= limit || self.unchanged >= limit
+    }
+}
+
+/// `alive`: whether a process with the holder's id runs here; asked only where it matters.
+pub fn judge(
+    lock: KernelLock,
+    holder: Option<&Holder>,
+    quiet: Quiet,
+    stale: Duration,
+    now: SystemTime,
+    alive: impl FnOnce(u32) -> bool,
+) -> Verdict {
+    let remove = match (lock, holder) {
+        (KernelLock::Busy, holder) => is_frozen(holder, quiet, stale),
+        (_, None) => quiet.reaches(WRITING),
+        // A kernel lock ends with its process, whatever now runs under the same id.
+        (KernelLock::Free, Some(Holder { kernel_lock: true, .. })) => true,
+        // Renewed files speak for themselves; a process id may belong to another namespace.
+        (_, Some(holder @ Holder { refresh: Some(every), .. })) => {
+            is_frozen(Some(holder), quiet, stale) || (quiet.reaches(*every * 2) && !alive(holder.pid))
+        }
+        (_, Some(holder)) => quiet.reaches(stale) || holder.age(now) >= stale || !alive(holder.pid),
+    };
+    if remove { Verdict::Remove } else { Verdict::Wait }
+}
+
+/// A live holder renews the file every `refresh`. It is frozen when it should have done so twice under our eyes, and
+/// the clock or our own observation says `stale`.
+fn is_frozen(holder: Option<&Holder>, quiet: Quiet, stale: Duration) -> bool {
+    let refresh = holder.and_then(|holder| holder.refresh).unwrap_or(stale / 4);
+    quiet.unchanged >= refresh * 2 && quiet.reaches(stale)
+}
+
+/// How often a holder renews its file: often enough that a waiter sees it within a fraction of `stale`, and of its own
+/// default timeout.
+pub fn refresh_interval(stale: Duration) -> Duration {
+    (stale / 4).clamp(Duration::from_millis(5), REFRESH_MAX)
+}
+
+/// One observer's memory of a lock file's modification time.
+#[derive(Debug, Default)]
+pub struct Vigil {
+    seen: Option<SystemTime>,
+    unchanged: Duration,
+}
+
+impl Vigil {
+    /// Adds one look; `since` is the time since the last one by the observer's own monotonic clock, `usual` the longest
+    /// time that it lies down between looks. An observer that was itself stopped for longer has not observed that time.
+    pub fn look(&mut self, modified: SystemTime, now: SystemTime, since: Duration, usual: Duration) -> Quiet {
+        if self.seen == Some(modified) {
+            self.unchanged += since.min(usual * 2);
+        } else {
+            self.seen = Some(modified);
+            self.unchanged = Duration::ZERO;
+        }
+        let age = now
+            .duration_since(modified)
+            .unwrap_or_else(|future| if future.duration() > FUTURE_MAX { Duration::MAX } else { Duration::ZERO });
+        Quiet { age, unchanged: self.unchanged }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STALE: Duration = Duration::from_secs(300);
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn no_time_that_a_file_names_keeps_a_lock_that_nobody_holds() {
+        let now = SystemTime::UNIX_EPOCH + SECOND * 2_000_000_000;
+        let quiet = |modified| Vigil::default().look(modified, now, SECOND, SECOND);
+        assert_eq!(quiet(now + FUTURE_MAX).age, Duration::ZERO);
+        assert_eq!(quiet(now + FUTURE_MAX + SECOND).age, Duration::MAX);
+        let of = |json: &str| Holder::parse(json.as_bytes()).unwrap();
+        assert_eq!(of(r#"{"pid":1,"refresh":1000000000000000}"#).refresh, Some(REFRESH_MAX));
+        for (start, age) in [("-1e305", Duration::MAX), ("4e12", Duration::ZERO), ("1e305", Duration::ZERO)] {
+            assert_eq!(of(&format!("{{\"pid\":1,\"startTime\":{start}}}")).age(now), age, "{start}");
+        }
+        assert_eq!(of(r#"{"pid":1}"#).age(now), Duration::ZERO);
+    }
+
+    fn ours() -> Holder {
+        Holder {
+            pid: 7,
+            start_time: Some(1_000_000.0),
+            url: Some("http://a/".into()),
+            kernel_lock: true,
+            refresh: Some(Duration::from_secs(10)),
+            owner: None,
+        }
+    }
+
+    fn older() -> Holder {
+        Holder { kernel_lock: false, refresh: None, ..ours() }
+    }
+
+    fn quiet(age: u64, unchanged: u64) -> Quiet {
+        Quiet { age: SECOND * u32::try_from(age).unwrap(), unchanged: SECOND * u32::try_from(unchanged).unwrap() }
+    }
+
+    fn verdict(lock: KernelLock, holder: Option<&Holder>, quiet: Quiet, alive: bool) -> Verdict {
+        judge(lock, holder, quiet, STALE, SystemTime::UNIX_EPOCH + SECOND * 1000, |_| alive)
+    }
+
+    #[test]
+    fn a_free_kernel_lock_proves_our_holder_dead_whoever_has_its_pid() {
+        assert_eq!(verdict(KernelLock::Free, Some(&ours()), quiet(0, 0), true), Verdict::Remove);
+    }
+
+    #[test]
+    fn a_busy_kernel_lock_is_respected_until_its_holder_stops_renewing_the_file() {
+        assert_eq!(verdict(KernelLock::Busy, Some(&ours()), quiet(299, 25), false), Verdict::Wait);
+        assert_eq!(verdict(KernelLock::Busy, Some(&ours()), quiet(300, 19), false), Verdict::Wait);
+        assert_eq!(verdict(KernelLock::Busy, Some(&ours()), quiet(300, 20), true), Verdict::Remove);
+        assert_eq!(verdict(KernelLock::Busy, None, quiet(301, 150), true), Verdict::Remove);
+    }
+
+    #[test]
+    fn a_clock_set_forward_or_back_changes_nothing() {
+        assert_eq!(verdict(KernelLock::Busy, Some(&ours()), quiet(3600, 9), true), Verdict::Wait);
+        assert_eq!(verdict(KernelLock::Busy, Some(&ours()), quiet(0, 299), true), Verdict::Wait);
+        assert_eq!(verdict(KernelLock::Busy, Some(&ours()), quiet(0, 300), true), Verdict::Remove);
+    }
+
+    #[test]
+    fn an_older_holder_is_judged_by_process_and_age() {
+        assert_eq!(verdict(KernelLock::Free, Some(&older()), quiet(299, 0), true), Verdict::Wait);
+        assert_eq!(verdict(KernelLock::Free, Some(&older()), quiet(0, 0), false), Verdict::Remove);
+        assert_eq!(verdict(KernelLock::Free, Some(&older()), quiet(300, 0), true), Verdict::Remove);
+        assert_eq!(verdict(KernelLock::Unsupported, Some(&older()), quiet(299, 0), true), Verdict::Wait);
+        for (start, expected) in [(700_000.0, Verdict::Remove), (700_001.0, Verdict::Wait), (9e9, Verdict::Wait)] {
+            let holder = Holder { start_time: Some(start), ..older() };
+            assert_eq!(verdict(KernelLock::Free, Some(&holder), quiet(0, 0), true), expected, "{start}");
+        }
+        let unknown = Holder { start_time: None, ..older() };
+        assert_eq!(verdict(KernelLock::Free, Some(&unknown), quiet(0, 0), true), Verdict::Wait);
+    }
+
+    #[test]
+    fn without_kernel_locks_a_renewed_file_is_respected_across_pid_namespaces() {
+        let holder = Holder { kernel_lock: false, ..ours() };
+        assert_eq!(verdict(KernelLock::Unsupported, Some(&holder), quiet(19, 0), false), Verdict::Wait);
+        assert_eq!(verdict(KernelLock::Unsupported, Some(&holder), quiet(20, 0), false), Verdict::Remove);
+        assert_eq!(verdict(KernelLock::Unsupported, Some(&holder), quiet(20, 20), true), Verdict::Wait);
+        assert_eq!(verdict(KernelLock::Unsupported, Some(&holder), quiet(300, 20), true), Verdict::Remove);
+    }
+
+    #[test]
+    fn an_unreadable_file_gets_time_to_be_written() {
+        for lock in [KernelLock::Free, KernelLock::Unsupported] {
+            assert_eq!(verdict(lock, None, quiet(1, 1), true), Verdict::Wait);
+            assert_eq!(verdict(lock, None, quiet(2, 0), true), Verdict::Remove);
+            assert_eq!(verdict(lock, None, quiet(0, 2), true), Verdict::Remove);
+        }
+    }
+
+    #[test]
+    fn json_is_read_back_and_nonsense_is_nobody() {
+        assert_eq!(Holder::parse(ours().to_json().as_bytes()), Some(ours()));
+        let url = Holder::parse(br#"{"pid":12,"url":"http://user:s3cret@x/?token=s3cret"}"#).unwrap().url;
+        assert_eq!(url.as_deref(), Some("http://x/?token=REDACTED"));
+        let old = Holder::parse(br#"{"pid":12,"startTime":1700000000000,"url":"http://x/"}"#).unwrap();
+        assert_eq!((old.pid, old.kernel_lock, old.refresh), (12, false, None));
+        for nonsense in ["", "{", "[]", "null", "{}", r#"{"pid":"1"}"#, r#"{"pid":0}"#, r#"{"pid":-4}"#, "\u{0}"] {
+            assert_eq!(Holder::parse(nonsense.as_bytes()), None, "{nonsense}");
+        }
+    }
+
+    #[test]
+    fn a_vigil_counts_only_time_that_it_watched() {
+        let (then, now) = (SystemTime::UNIX_EPOCH, SystemTime::UNIX_EPOCH + STALE);
+        let mut vigil = Vigil::default();
+        assert_eq!(vigil.look(then, now, SECOND, SECOND).unchanged, Duration::ZERO);
+        assert_eq!(vigil.look(then, now, SECOND, SECOND).unchanged, SECOND);
+        // Asleep for an hour together with the holder.
+        let quiet = vigil.look(then, now, Duration::from_secs(3600), SECOND);
+        assert_eq!((quiet.unchanged, quiet.age), (SECOND * 3, STALE));
+        assert_eq!(vigil.look(now, then, SECOND, SECOND).unchanged, Duration::ZERO);
+        assert_eq!(vigil.look(now, then, SECOND, SECOND).age, Duration::ZERO);
+    }
+
+    #[test]
+    fn a_holder_renews_its_file_well_within_the_limit() {
+        assert_eq!(refresh_interval(STALE), SECOND * 10);
+        assert_eq!(refresh_interval(SECOND * 2), Duration::from_millis(500));
+        assert_eq!(refresh_interval(Duration::ZERO), Duration::from_millis(5));
+    }
+}

@@ -1,0 +1,86 @@
+//! What to tell a person about a request that failed, by the code of its error.
+//!
+//! The codes may be those of Node's own clients: the helper is for their errors as well as for ours.
+
+use crate::base::error::redacted_text;
+
+/// `<METHOD> request failed: <url>`, and a line about the code, if there is one.
+pub fn enriched(url: &str, method: &str, code: Option<&str>) -> String {
+    let first = format!("{} request failed: {}", method.to_uppercase(), redacted_text(url));
+    match code {
+        Some(code) => format!("{first}\n{}", explained(code)),
+        None => first,
+    }
+}
+
+fn explained(code: &str) -> String {
+    let explanation = match code {
+        "ECONNREFUSED" => "Connection refused. Nothing listens there: check host, port and firewall.",
+        "ENOTFOUND" | "EAI_AGAIN" => "DNS lookup failed. Check the host name and the network.",
+        "ETIMEDOUT" | "ESOCKETTIMEDOUT" | "ERR_TIMEOUT" => {
+            "Connection timed out. Check the network, or allow more time."
+        }
+        "ECONNRESET" => "Connection reset. The server closed the connection; try again.",
+        "EPIPE" => "Broken pipe. The server closed the connection while the request was sent; try again.",
+        _ if is_of_certificate(code) => {
+            "SSL/TLS certificate error. Check the clock of this machine, and whether a proxy inspects the traffic."
+        }
+        _ => return format!("Error code: {code}"),
+    };
+    explanation.to_owned()
+}
+
+/// Node takes most of these codes from OpenSSL's list of verification errors.
+fn is_of_certificate(code: &str) -> bool {
+    code.starts_with("CERT_")
+        || code.starts_with("ERR_TLS_CERT_")
+        || code.starts_with("UNABLE_TO_")
+        || matches!(
+            code,
+            "DEPTH_ZERO_SELF_SIGNED_CERT"
+                | "SELF_SIGNED_CERT_IN_CHAIN"
+                | "HOSTNAME_MISMATCH"
+                | "INVALID_CA"
+                | "PATH_LENGTH_EXCEEDED"
+                | "INVALID_PURPOSE"
+                | "UNSPECIFIED"
+        )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_line_names_method_and_url() {
+        assert_eq!(enriched("https://a.test/x", "get", None), "GET request failed: https://a.test/x");
+        assert_eq!(
+            enriched("https://u:secret@a.test/x?token=s", "POST", None),
+            "POST request failed: https://a.test/x?token=REDACTED"
+        );
+    }
+
+    #[test]
+    fn known_codes_are_explained_and_others_are_named() {
+        for (code, line) in [
+            ("ECONNREFUSED", "Connection refused"),
+            ("ENOTFOUND", "DNS lookup failed"),
+            ("EAI_AGAIN", "DNS lookup failed"),
+            ("ETIMEDOUT", "Connection timed out"),
+            ("ERR_TIMEOUT", "Connection timed out"),
+            ("ECONNRESET", "Connection reset"),
+            ("EPIPE", "Broken pipe"),
+            ("CERT_HAS_EXPIRED", "SSL/TLS certificate error"),
+            ("UNABLE_TO_VERIFY_LEAF_SIGNATURE", "SSL/TLS certificate error"),
+            ("UNSPECIFIED", "SSL/TLS certificate error"),
+            ("DEPTH_ZERO_SELF_SIGNED_CERT", "SSL/TLS certificate error"),
+            ("SELF_SIGNED_CERT_IN_CHAIN", "SSL/TLS certificate error"),
+            ("ERR_TLS_CERT_ALTNAME_INVALID", "SSL/TLS certificate error"),
+            ("EPROTO", "Error code: EPROTO"),
+        ] {
+            let message = enriched("http://a.test/", "GET", Some(code));
+            let (_, second) = message.split_once('\n').unwrap();
+            assert!(second.starts_with(line) && !second.contains('\n'), "{code}: {second}");
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! Decisions about certificates.
+
+pub mod certificate;
+pub mod host_name;
