@@ -9,6 +9,7 @@ use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use socketsecurity_registry::base::integrity::{Algorithm, parse_integrity};
+use socketsecurity_registry::base::lock_holder::Holder;
 use socketsecurity_registry::base::options::{Redirects, Retry};
 use socketsecurity_registry::base::proxy::{Proxy, Variables};
 use socketsecurity_registry::io::file::digest::Hashers;
@@ -16,7 +17,6 @@ use socketsecurity_registry::policy::http::headers;
 use socketsecurity_registry::policy::http::redirect::{self, Hop};
 use socketsecurity_registry::policy::http::resume;
 use socketsecurity_registry::policy::http::retry::{self, Failure};
-use socketsecurity_registry::policy::lock::staleness::Holder;
 use socketsecurity_registry::policy::text::checksum_file;
 use url::Url;
 

@@ -537,7 +537,8 @@ const CASES = {
 /** The code by which Node's own https refuses a server; `undefined` if it does not. */
 function refusalOfNode(port, host, ca) {
   return new Promise((resolve) => {
-    const options = { host: '127.0.0.1', port, ca, agent: false, headers: { host } }
+    const address = host === '::1' ? host : '127.0.0.1'
+    const options = { host: address, port, ca, agent: false, headers: { host } }
     // As it would be for the URL: no name is sent for an address.
     options.servername = isIP(host) ? '' : host
     options.checkServerIdentity = (_, shown) => checkServerIdentity(host, shown)
@@ -589,14 +590,15 @@ describe('certificates as Node judges them', () => {
       )
       servers.push(server)
       server.on('tlsClientError', () => {})
-      server.listen(0, '127.0.0.1')
+      // No proxy leads to an IPv6 address.
+      server.listen(0, host === '::1' ? '::1' : '127.0.0.1')
       await once(server, 'listening')
       const { port } = server.address()
       const trust = ca.map(({ pem }) => pem)
       const node = await refusalOfNode(port, host, trust)
       const call = httpGetText(`https://${isIP(host) === 6 ? `[${host}]` : host}:${port}`, {
         ca: trust,
-        proxy: /\.test\.?$|:/.test(host) ? `http://127.0.0.1:${proxy.address().port}` : false,
+        proxy: /\.test\.?$/.test(host) ? `http://127.0.0.1:${proxy.address().port}` : false,
       })
       const error = await call.then(
         () => undefined,

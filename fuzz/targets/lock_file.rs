@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
-use socketsecurity_registry::policy::lock::staleness::{Holder, KernelLock, Quiet, judge};
+use socketsecurity_registry::base::lock_holder::Holder;
+use socketsecurity_registry::policy::lock::staleness::{KernelLock, Quiet, judge};
 
 fuzz_target!(|content: &[u8]| {
     let holder = Holder::parse(content);

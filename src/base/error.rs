@@ -15,8 +15,9 @@ use std::time::Duration;
 
 use url::Url;
 
+use crate::base::lock_holder::Holder;
 pub use crate::base::redact::{redacted, redacted_text};
-use crate::policy::lock::staleness::Holder;
+use crate::base::status::is_transient;
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -175,7 +176,7 @@ impl Error {
     pub fn is_retryable(&self) -> bool {
         match self.0.kind {
             Kind::Network | Kind::Timeout | Kind::BodyLength => true,
-            Kind::Status => self.0.status.is_some_and(crate::policy::http::retry::is_transient),
+            Kind::Status => self.0.status.is_some_and(is_transient),
             _ => false,
         }
     }

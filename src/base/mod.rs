@@ -4,6 +4,8 @@ pub mod body;
 pub mod error;
 pub mod integrity;
 pub mod listeners;
+pub mod lock_holder;
 pub mod options;
 pub mod proxy;
 pub mod redact;
+pub mod status;

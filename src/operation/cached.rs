@@ -12,10 +12,11 @@ use url::Url;
 
 use crate::base::error::Result;
 use crate::base::options::RequestOptions;
+use crate::base::status::is_outage;
 use crate::io::cache::store::{Found, Store};
 use crate::io::http::transport::Transport;
 use crate::operation::request::{Response, request};
-use crate::policy::cache::freshness::{Next, Stored, is_cacheable, is_outage, kept_fields, storable};
+use crate::policy::cache::freshness::{Next, Stored, is_cacheable, kept_fields, storable};
 
 /// How old an answer a call accepts.
 #[derive(Clone, Copy, Debug)]
@@ -196,7 +197,7 @@ impl Asked {
     fn stand_in(&self, answered: &Result<Response>) -> Option<Fetched> {
         let kept = self.kept.as_ref()?;
         let (is_missing, attempts) = match answered {
-            Ok(answer) => (is_outage(answer.status), answer.attempts),
+            Ok(answer) => (is_outage(answer.status.as_u16()), answer.attempts),
             Err(error) => (error.is_retryable(), error.details().attempts.unwrap_or(0)),
         };
         let Terms { ttl, stale_if_error } = self.terms;

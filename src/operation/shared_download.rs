@@ -15,10 +15,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::base::error::{Error, Kind, Result};
 use crate::base::integrity::Expected;
+use crate::base::lock_holder::Holder;
 use crate::io::file::staging::Progress;
 use crate::operation::download::Downloaded;
 use crate::operation::progress::{Report, reported};
-use crate::policy::lock::staleness::Holder;
 
 /// Told once, when a caller begins to wait for another process.
 pub type OnWait = Box<dyn FnOnce(Holder) -> BoxFuture<'static, Result<()>> + Send>;

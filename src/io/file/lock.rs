@@ -36,11 +36,12 @@ use std::time::{Duration, Instant, SystemTime};
 use sha2::{Digest, Sha256};
 
 use crate::base::error::{Error, Kind, Result};
+use crate::base::lock_holder::{Holder, refresh_interval};
 use crate::io::file::destination::{changed, owner};
 use crate::io::file::sweeps::Sweeps;
 use crate::io::file::trusted::{self, is_mine, uid};
 use crate::io::file::windows_retry::patiently;
-use crate::policy::lock::staleness::{Holder, KernelLock, Verdict, Vigil, judge, refresh_interval};
+use crate::policy::lock::staleness::{KernelLock, Verdict, Vigil, judge};
 use crate::policy::lock::windows_retry;
 
 use self::directory::{Place, Readers, open_directory, share, unusable};

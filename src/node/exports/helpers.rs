@@ -348,7 +348,7 @@ pub fn chain_user_agents<'env>(env: &'env Env, agents: Unknown<'env>) -> napi::R
 /// @throws `TypeError` when `text` is not a string.
 #[napi(catch_unwind, ts_args_type = "text: string")]
 pub fn sanitize_user_agent<'env>(env: &'env Env, text: Unknown<'env>) -> napi::Result<String> {
-    Ok(user_agent::sanitized(&string(env, "text", text)?))
+    Ok(user_agent::sanitized(&content(env, "text", text)?))
 }
 
 /// The program that started this one, as `SOCKET_CALLER_USER_AGENT` of `process.env` says now, sanitized; `undefined` when

@@ -7,11 +7,11 @@ use napi::bindgen_prelude::{Function, Unknown};
 use napi::threadsafe_function::UnknownReturnValue;
 use napi_derive::napi;
 
+use crate::base::lock_holder::Holder;
 use crate::base::options::LockOptions;
 use crate::io::file::destination::absolute;
 use crate::node::js::arguments::{duration, function, given, path, read, span};
 use crate::node::js::error::to_js;
-use crate::policy::lock::staleness::Holder;
 
 /// Options of `downloadWithLock`, besides those of `httpDownload`. Durations are milliseconds.
 #[napi(object, object_to_js = false)]

@@ -208,11 +208,6 @@ pub fn kept_fields(headers: &HeaderMap) -> HeaderMap {
     kept
 }
 
-/// Whether an answer is one that a kept one may stand in for.
-pub fn is_outage(status: StatusCode) -> bool {
-    matches!(status.as_u16(), 500 | 502 | 503 | 504)
-}
-
 fn policy(request: HeaderMap, status: StatusCode, headers: HeaderMap, time: SystemTime) -> CachePolicy {
     let mut answer = Response::new(());
     *answer.status_mut() = status;

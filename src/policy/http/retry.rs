@@ -13,6 +13,7 @@ use std::time::{Duration, SystemTime};
 use http::Method;
 
 use crate::base::options::Retry;
+use crate::base::status::is_transient;
 
 /// The next step after an attempt that did not succeed.
 #[derive(Debug, PartialEq, Eq)]
@@ -54,11 +55,6 @@ pub fn decide(policy: &Retry, method: &Method, attempt: u32, failure: Failure, j
         }
     };
     Next::Wait(asked.unwrap_or_else(|| backoff(policy.delay, attempt, jitter)).min(policy.delay_max))
-}
-
-/// Statuses that another attempt may change.
-pub fn is_transient(status: u16) -> bool {
-    matches!(status, 408 | 425 | 429 | 500 | 502 | 503 | 504)
 }
 
 fn backoff(delay: Duration, attempt: u32, jitter: f64) -> Duration {
