@@ -3,37 +3,22 @@
 
 mod disk;
 mod memory;
+mod record;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, HeaderName};
 use url::Url;
 
 use self::disk::Disk;
 use self::memory::Memory;
+pub use self::record::Limits;
+use self::record::Record;
 use crate::base::options::Network;
 use crate::policy::cache::freshness::Stored;
 use crate::policy::cache::key::{self, Secret};
-
-/// How much is kept.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Bytes in memory.
-    pub memory: u64,
-    /// Bytes on disk, of answers; other entries of the same directory are not counted.
-    pub disk: u64,
-    /// Time that an answer stays on disk without being fetched again.
-    pub age: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { memory: 64 << 20, disk: 512 << 20, age: Duration::from_secs(30 * 24 * 3600) }
-    }
-}
 
 /// Where answers are kept.
 #[derive(Clone, Debug)]
@@ -41,14 +26,6 @@ pub enum Place {
     Memory,
     Disk(PathBuf),
     Both(PathBuf),
-}
-
-/// What a key leads to.
-#[derive(Clone, Debug)]
-enum Record {
-    Answer(Arc<Stored>),
-    /// There is an answer for each combination of these fields of requests.
-    Varies(Arc<[HeaderName]>),
 }
 
 /// Where an answer was found.
@@ -203,14 +180,4 @@ impl Store {
     fn memory(&self) -> Option<MutexGuard<'_, Memory>> {
         Some(self.memory.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner))
     }
-}
-
-/// Whether something that is done every `interval` is due.
-fn is_due(last: &Mutex<Option<SystemTime>>, interval: Duration, now: SystemTime) -> bool {
-    let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
-    let is_due = last.is_none_or(|last| now.duration_since(last).is_ok_and(|since| since >= interval));
-    if is_due {
-        *last = Some(now);
-    }
-    is_due
 }

@@ -12,13 +12,21 @@ use napi::{Env, ValueType, sys};
 
 use crate::base::error::Error;
 use crate::base::listeners::{Advice, Hook, Hooks, OnRetry, Received, Sent};
-use crate::node::convert::response::headers;
+use crate::node::environment::objects::given_object;
 use crate::node::js::arguments::{function, given, wrong_type};
 use crate::node::js::error::to_js;
-use crate::node::options::{LockHolder, ProgressCallback, WaitCallback};
-use crate::node::promise::bridge::{Thrown, given_object, handle, property};
+use crate::node::js::headers::headers;
+use crate::node::js::lock_holder::LockHolder;
+use crate::node::js::value::{handle, property};
+use crate::node::promise::failure::Thrown;
 use crate::operation::progress::{Report, progress_line};
 use crate::operation::shared_download::OnWait;
+
+/// A function that hears of another process that holds the lock.
+pub type WaitCallback<'env> = Function<'env, LockHolder, UnknownReturnValue>;
+
+/// A function that hears of progress.
+pub type ProgressCallback<'env> = Function<'env, FnArgs<(f64, f64)>, UnknownReturnValue>;
 
 /// A listener for progress.
 pub fn report(callback: ProgressCallback, thrown: &Thrown) -> napi::Result<Report> {

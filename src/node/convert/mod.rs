@@ -3,3 +3,4 @@
 pub mod listeners;
 pub mod response;
 pub mod streams;
+pub mod user_agent;

@@ -6,10 +6,9 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 use napi::bindgen_prelude::{
-    ArrayBuffer, BufferSlice, FromNapiValue, Function, FunctionCallContext, FunctionRef, JsObjectValue, Object, This,
-    Uint8ArraySlice, Undefined, Unknown,
+    BufferSlice, FnArgs, FromNapiValue, Function, JsObjectValue, Object, This, Undefined, Unknown,
 };
-use napi::{Env, JsString, Property, PropertyAttributes, ValueType};
+use napi::{Env, Property, PropertyAttributes};
 use napi_derive::napi;
 
 use crate::base::error::Error;
@@ -17,15 +16,14 @@ use crate::base::integrity::{Algorithm, Digest};
 use crate::io::file::digest::of_file;
 use crate::node::convert::streams::{Wire, receive};
 use crate::node::environment::instance::instance;
-use crate::node::js::arguments::string;
+use crate::node::environment::instance::script;
+use crate::node::js::buffer::buffer;
+use crate::node::js::error::describe;
 use crate::node::js::error::to_js;
-use crate::node::promise::bridge::{Handle, handle, property, text};
+use crate::node::js::headers::headers;
+use crate::node::js::value::{Handle, handle};
 use crate::operation::download::Downloaded;
 use crate::operation::request::Response;
-use crate::policy::http::headers::{Joined, joined};
-
-/// Bodies up to this size are copied into memory of V8, which is cheaper than telling it of ours.
-const COPY_MAX: usize = 64 << 10;
 
 /// A complete answer. A plain object: it can be spread, logged and compared.
 #[napi(object, object_from_js = false)]
@@ -145,13 +143,6 @@ impl Digests {
     }
 }
 
-/// The functions of all responses of one environment: made once, they work on the object that they are called on.
-pub struct Methods {
-    text: FunctionRef<(), Handle>,
-    json: FunctionRef<(), Handle>,
-    array_buffer: FunctionRef<(), Handle>,
-}
-
 pub fn response(env: &Env, response: Response) -> napi::Result<Handle> {
     response_with(env, response, None, None)
 }
@@ -210,83 +201,16 @@ pub fn complete<'env>(
     handle(env, response)
 }
 
-pub fn buffer(env: &Env, bytes: Bytes) -> napi::Result<BufferSlice<'_>> {
-    if bytes.len() <= COPY_MAX { BufferSlice::copy_from(env, &bytes) } else { BufferSlice::from_data(env, bytes) }
-}
-
-pub fn headers<'env>(env: &'env Env, fields: &http::HeaderMap) -> napi::Result<Object<'env>> {
-    header_object(env, joined(fields))
-}
-
-pub fn header_object(
-    env: &Env,
-    fields: impl IntoIterator<Item = (impl AsRef<str>, Joined)>,
-) -> napi::Result<Object<'_>> {
-    let mut object = Object::new(env)?;
-    for (name, value) in fields {
-        let name = name.as_ref();
-        match value {
-            Joined::One(value) => object.set_named_property(name, value)?,
-            Joined::Many(values) => object.set_named_property(name, values)?,
-        }
-    }
-    Ok(object)
-}
-
-/// The body as JSON, by V8's own parser.
-pub fn parse_json<'env>(env: &'env Env, bytes: &[u8]) -> napi::Result<Unknown<'env>> {
-    parse_text(env, text(env, bytes)?)
-}
-
-pub fn parse_text<'env>(env: &'env Env, text: JsString<'env>) -> napi::Result<Unknown<'env>> {
-    let json: Object = env.get_global()?.get_named_property_unchecked("JSON")?;
-    let parse: Function<JsString, Unknown> = json.get_named_property_unchecked("parse")?;
-    parse.call(text)
-}
-
-/// What `JSON.stringify` makes of a value; `None` of what JSON cannot say, `undefined` above all.
-pub fn stringified(env: &Env, value: Unknown) -> napi::Result<Option<String>> {
-    let json: Object = env.get_global()?.get_named_property_unchecked("JSON")?;
-    let stringify: Function<Unknown, Unknown> = json.get_named_property_unchecked("stringify")?;
-    let text = stringify.call(value)?;
-    if text.get_type()? == ValueType::String { string(env, "value", text).map(Some) } else { Ok(None) }
-}
-
-pub fn methods(env: &Env) -> napi::Result<Methods> {
-    Ok(Methods {
-        text: env
-            .create_function_from_closure("text", |call| {
-                let body = body_of(&call)?;
-                handle(call.env, text(call.env, &body)?)
-            })?
-            .create_ref()?,
-        json: env
-            .create_function_from_closure("json", |call| {
-                if is_streamed(&call)? {
-                    return Err(napi::Error::from_reason("Cannot parse JSON from a streaming response"));
-                }
-                let body = body_of(&call)?;
-                handle(call.env, parse_json(call.env, &body)?)
-            })?
-            .create_ref()?,
-        array_buffer: env
-            .create_function_from_closure("arrayBuffer", |call| {
-                let body = body_of(&call)?;
-                handle(call.env, ArrayBuffer::copy_from(call.env, body)?)
-            })?
-            .create_ref()?,
-    })
-}
-
-fn is_streamed(call: &FunctionCallContext) -> napi::Result<bool> {
-    let Ok(this) = call.this::<Object>() else {
-        return Ok(false);
+/// The `HttpResponseError` of an answer, with the properties of `error`.
+pub fn response_error(env: &Env, error: Error, response: Handle) -> napi::Error {
+    let made = || -> napi::Result<Unknown> {
+        let class: Function<FnArgs<(Unknown,)>, Unknown> = script(env, "HttpResponseError")?;
+        // SAFETY: made in this callback.
+        let response = unsafe { Unknown::from_raw_unchecked(env.raw(), response) };
+        let value = class.new_instance(FnArgs::from((response,)))?;
+        let retryable = error.is_retryable();
+        describe(env, &mut Object::from_unknown(value)?, error.into_details(), retryable)?;
+        Ok(value)
     };
-    Ok(property(&this, "rawResponse")?.get_type()? == ValueType::Object)
-}
-
-fn body_of<'scope>(call: &FunctionCallContext<'scope>) -> napi::Result<Uint8ArraySlice<'scope>> {
-    let lost = || napi::Error::new(napi::Status::InvalidArg, "Call this function on its response: response.text()");
-    let this = call.this::<Object>().map_err(|_| lost())?;
-    Uint8ArraySlice::from_unknown(property(&this, "body")?).map_err(|_| lost())
+    made().map_or_else(|failed| failed, napi::Error::from_unknown_without_coercion)
 }

@@ -20,8 +20,10 @@ use crate::client;
 use crate::node::environment::instance::script;
 use crate::node::js::arguments::{content, wrong_type};
 use crate::node::js::error::to_js;
+use crate::node::js::value::{Handle, handle, property};
 use crate::node::promise::abort::Abort;
-use crate::node::promise::bridge::{Failure, Handle, Thrown, handle, promise, property};
+use crate::node::promise::failure::{Failure, Thrown};
+use crate::node::promise::operation::promise;
 use crate::operation::request::Incoming;
 
 /// The arguments of `send` in `lib/scripts.js`.

@@ -7,10 +7,10 @@ use napi::{Env, Error, JsValue, ValueType};
 use napi_derive::napi;
 use tokio_util::sync::CancellationToken;
 
-use crate::node::convert::response::{self, Methods};
+use crate::node::environment::methods::{self, Methods};
 use crate::node::environment::queue::Mailbox;
 use crate::node::environment::variables::{Environment, VARIABLES};
-use crate::node::promise::bridge::property;
+use crate::node::js::value::property;
 
 /// Kept for the life of the environment.
 pub struct Instance {
@@ -68,7 +68,7 @@ pub fn instance(env: &Env) -> napi::Result<&'static mut Instance> {
     }
     let instance = Instance {
         mailbox: Mailbox::new(env)?,
-        methods: response::methods(env)?,
+        methods: methods::methods(env)?,
         life: CancellationToken::new(),
         environment: Environment::default(),
         scripts: None,
@@ -95,4 +95,13 @@ pub fn script<'env, Args: JsValuesTupleIntoVec>(
     name: &str,
 ) -> napi::Result<Function<'env, Args, Unknown<'env>>> {
     Function::from_unknown(property(&instance(env)?.scripts()?.all.get_value(env)?, name)?)
+}
+
+/// The environment of the calling JavaScript, as it is now.
+pub fn environment(env: &Env) -> napi::Result<Environment> {
+    let instance = instance(env)?;
+    if let Some(values) = instance.read_environment(env)? {
+        instance.environment = Environment::new(env, values)?;
+    }
+    Ok(instance.environment.clone())
 }

@@ -1,5 +1,8 @@
 //! What belongs to one JavaScript environment.
 
 pub mod instance;
+pub mod methods;
+pub mod objects;
 pub mod queue;
 pub mod variables;
+pub mod warning;

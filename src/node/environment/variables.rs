@@ -4,14 +4,12 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
+use napi::bindgen_prelude::Unknown;
 use napi::{Env, ValueType};
-use url::Url;
 
 use crate::base::options::{Network, Tls};
 use crate::base::proxy::{Proxy, Variables};
-use crate::node::environment::instance::{instance, script};
 use crate::node::js::arguments::string;
 use crate::policy::text::node_debug;
 
@@ -45,22 +43,19 @@ pub struct Environment {
 }
 
 impl Environment {
-    pub fn of(env: &Env) -> napi::Result<Self> {
-        let instance = instance(env)?;
-        if let Some(values) = instance.read_environment(env)? {
-            let mut variables = HashMap::new();
-            for (name, value) in VARIABLES.into_iter().zip(values) {
-                if value.get_type()? == ValueType::String {
-                    variables.insert(name, string(env, name, value)?);
-                }
+    /// `values` are those of [`VARIABLES`], in their order.
+    pub fn new(env: &Env, values: Vec<Unknown>) -> napi::Result<Self> {
+        let mut variables = HashMap::new();
+        for (name, value) in VARIABLES.into_iter().zip(values) {
+            if value.get_type()? == ValueType::String {
+                variables.insert(name, string(env, name, value)?);
             }
-            variables.retain(|_, value| !value.is_empty());
-            let mut environment = Self { variables: Rc::new(variables), ..Self::default() };
-            let (tls, proxy) = (environment.tls(Vec::new()), environment.proxy());
-            environment.network = Arc::new(Network { tls, proxy, connect_timeout: None });
-            instance.environment = environment;
         }
-        Ok(instance.environment.clone())
+        variables.retain(|_, value| !value.is_empty());
+        let mut environment = Self { variables: Rc::new(variables), ..Self::default() };
+        let (tls, proxy) = (environment.tls(Vec::new()), environment.proxy());
+        environment.network = Arc::new(Network { tls, proxy, connect_timeout: None });
+        Ok(environment)
     }
 
     /// `name` is one of [`VARIABLES`].
@@ -104,15 +99,4 @@ impl Environment {
             explain: self.get("NODE_DEBUG").is_some_and(|sections| node_debug::has(&sections, node_debug::SECTION)),
         }
     }
-}
-
-/// Says once for the process that certificates are not checked, as Node does when it first opens such a connection.
-pub fn warn_if_unverified(env: &Env, url: &Url, tls: &Tls) -> napi::Result<()> {
-    const WARNING: &str = "Setting the NODE_TLS_REJECT_UNAUTHORIZED environment variable to '0' makes TLS connections and \
-                           HTTPS requests insecure by disabling certificate verification.";
-    static WARNED: AtomicBool = AtomicBool::new(false);
-    if tls.verify || url.scheme() != "https" || WARNED.swap(true, Ordering::Relaxed) {
-        return Ok(());
-    }
-    script::<&str>(env, "warn")?.call(WARNING).map(drop)
 }

@@ -14,16 +14,19 @@ use crate::base::body::Body;
 use crate::base::error::Result;
 use crate::base::options::{RequestOptions, Retry};
 use crate::http_client::{self, CallCaching};
-use crate::node::convert::response::stringified;
+use crate::node::environment::objects::address;
 use crate::node::exports::calls::{
     Begun, Kept, Requester, answered_by, downloaded, downloaded_with_lock, expect, json_of, response_of, successful,
     text_of,
 };
-use crate::node::js::arguments::{address, method, wrong_type};
+use crate::node::js::arguments::{method, wrong_type};
 use crate::node::js::error::to_js;
+use crate::node::js::json::stringified;
+use crate::node::js::value::{Handle, handle};
 use crate::node::options::{Defaults, Settings, Way, call_caching, prefix, request_options, settings};
 use crate::node::promise::abort::Abort;
-use crate::node::promise::bridge::{Handle, Thrown, handle, promise};
+use crate::node::promise::failure::Thrown;
+use crate::node::promise::operation::promise;
 use crate::operation::request::Response;
 
 /// Calls to one API: base URL, credentials, retries and a cache, said once.

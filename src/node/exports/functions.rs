@@ -5,12 +5,13 @@ use napi::bindgen_prelude::{Object, Unknown};
 use napi_derive::napi;
 
 use crate::base::options::RequestOptions;
+use crate::node::environment::objects::url;
 use crate::node::exports::calls::{
     answered, downloaded, downloaded_with_lock, expect, json_of, parsed, refused, response_of, text_of, whole,
 };
-use crate::node::js::arguments::url;
+use crate::node::js::json::text;
+use crate::node::js::value::handle;
 use crate::node::options::Defaults;
-use crate::node::promise::bridge::{handle, text};
 
 /// Sends a request and resolves with the answer, whatever its status.
 ///

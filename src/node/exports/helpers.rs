@@ -16,12 +16,20 @@ use crate::base::error::{Error, Result, redacted_text};
 use crate::base::options::{RequestOptions, TEXT_MAX};
 use crate::client::Client;
 use crate::io::http::decode::decode;
-use crate::node::convert::response::{Head, buffer, complete, header_object};
-use crate::node::environment::variables::{Environment, warn_if_unverified};
-use crate::node::js::arguments::{content, count, platform, string, url, wrong_type, wrong_value};
+use crate::node::convert::response::{Head, complete};
+use crate::node::convert::user_agent::platform;
+use crate::node::environment::instance::environment;
+use crate::node::environment::objects::given_object;
+use crate::node::environment::objects::url;
+use crate::node::environment::warning::warn_if_unverified;
+use crate::node::js::arguments::{content, count, string, wrong_type, wrong_value};
+use crate::node::js::buffer::buffer;
+use crate::node::js::headers::header_object;
+use crate::node::js::value::{handle, property};
 use crate::node::options::{Call, Defaults, decode_options, request_options};
 use crate::node::promise::abort::Abort;
-use crate::node::promise::bridge::{Failure, Thrown, given_object, handle, promise, property};
+use crate::node::promise::failure::{Failure, Thrown};
+use crate::node::promise::operation::promise;
 use crate::operation::request::status_error;
 use crate::policy::http::headers::{Joined, basic_auth, is_sensitive_name};
 use crate::policy::http::retry::retry_after;
@@ -355,7 +363,7 @@ pub fn sanitize_user_agent<'env>(env: &'env Env, text: Unknown<'env>) -> napi::R
 /// it says nothing.
 #[napi(catch_unwind, ts_return_type = "string | undefined")]
 pub fn get_socket_caller_user_agent(env: &Env) -> napi::Result<Either<String, Undefined>> {
-    let caller = Environment::of(env)?.get("SOCKET_CALLER_USER_AGENT");
+    let caller = environment(env)?.get("SOCKET_CALLER_USER_AGENT");
     let caller = caller.map(|caller| user_agent::sanitized(&caller)).filter(|caller| !caller.is_empty());
     Ok(caller.map_or(Either::B(()), Either::A))
 }

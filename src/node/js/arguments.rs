@@ -1,57 +1,15 @@
 //! Arguments of JavaScript callers, one by one: what has the wrong type or an impossible value is refused by name.
 
 use std::path::PathBuf;
-use std::sync::OnceLock;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use napi::bindgen_prelude::{FromNapiValue, JsObjectValue, Object, Uint8ArraySlice, Unknown};
 use napi::{Env, JsString, JsStringUtf8, JsValue, ValueType};
 
 use crate::base::error::{Error, Kind};
 use crate::base::integrity::{Digest, parse_integrity};
-use crate::node::environment::instance::instance;
-use crate::node::environment::variables::Environment;
 use crate::node::js::error::to_js;
-use crate::node::promise::bridge::{given_object, property};
-use crate::policy::http::address::parse_url;
-use crate::policy::http::user_agent::{Platform, default_user_agent};
-
-/// `undefined` and `null` are no options; anything but an object is refused.
-pub fn read<T: FromNapiValue>(env: &Env, options: Option<Unknown<'_>>) -> napi::Result<Option<T>> {
-    let Some(options) = options else {
-        return Ok(None);
-    };
-    match options.get_type()? {
-        ValueType::Undefined | ValueType::Null => Ok(None),
-        ValueType::Object | ValueType::Function => {
-            let options = instance(env)?.without_plain(env, options)?;
-            // SAFETY: the value is a live object of this environment.
-            unsafe { T::from_napi_value(env.raw(), options.raw()) }.map(Some)
-        }
-        _ => Err(wrong_type(env, "options", "an object", options)),
-    }
-}
-
-/// A URL, as a string or as an object of class `URL`.
-pub fn url(env: &Env, value: Unknown) -> napi::Result<url::Url> {
-    parse_url(&address(env, value)?).map_err(|error| to_js(env, error))
-}
-
-/// The text of what should be a URL.
-pub fn address(env: &Env, value: Unknown) -> napi::Result<String> {
-    match value.get_type()? {
-        ValueType::String => string(env, "url", value),
-        ValueType::Object => {
-            let href = property(&given_object(env, value)?, "href")?;
-            if href.get_type()? != ValueType::String {
-                return Err(wrong_type(env, "url", "a string or a URL", value));
-            }
-            string(env, "url", href)
-        }
-        _ => Err(wrong_type(env, "url", "a string or a URL", value)),
-    }
-}
 
 pub fn path(env: &Env, name: &str, value: Unknown) -> napi::Result<PathBuf> {
     let path = string(env, name, value)?;
@@ -90,33 +48,6 @@ pub fn body(env: &Env, value: Unknown) -> napi::Result<Option<bytes::Bytes>> {
         }
         _ => Err(wrong_type(env, NAME, "a string, a Buffer, a Uint8Array or a Readable", value)),
     }
-}
-
-/// The fields of the caller over `own`, those that his body asks for, and our `User-Agent` if he has none.
-pub fn headers(
-    env: &Env,
-    environment: &Environment,
-    own: HeaderMap,
-    value: Option<Unknown>,
-    of_body: Option<Unknown>,
-) -> napi::Result<HeaderMap> {
-    let mut headers = own;
-    if let Some(value) = value {
-        // Replaces what is there under the same name.
-        headers.extend(fields(env, "options.headers", value)?);
-    }
-    if let Some(value) = of_body {
-        for (name, value) in fields(env, "options.body.getHeaders()", value)? {
-            if let Some(header::Entry::Vacant(absent)) = name.map(|name| headers.entry(name)) {
-                absent.insert(value);
-            }
-        }
-    }
-    if let header::Entry::Vacant(absent) = headers.entry(header::USER_AGENT) {
-        let caller = environment.get("SOCKET_CALLER_USER_AGENT");
-        absent.insert(user_agent(env, caller.as_deref()));
-    }
-    Ok(headers)
 }
 
 pub fn fields(env: &Env, list: &str, value: Unknown) -> napi::Result<HeaderMap> {
@@ -164,38 +95,6 @@ pub fn own_names(env: &Env, list: &str, object: &Object) -> napi::Result<Vec<Str
 fn latin_1(text: &str) -> Option<HeaderValue> {
     let bytes: Option<Vec<u8>> = text.chars().map(|character| u8::try_from(u32::from(character)).ok()).collect();
     HeaderValue::from_bytes(&bytes?).ok()
-}
-
-/// Our `User-Agent`, and the caller's behind it.
-fn user_agent(env: &Env, caller: Option<&str>) -> HeaderValue {
-    static ALONE: OnceLock<HeaderValue> = OnceLock::new();
-    let written = || {
-        let text = default_user_agent(platform(env), caller);
-        HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static("socket-registry"))
-    };
-    if caller.is_some() { written() } else { ALONE.get_or_init(written).clone() }
-}
-
-/// Node and what it runs on, with its own names. The same for every environment of the process.
-pub fn platform(env: &Env) -> &'static Platform {
-    static PLATFORM: OnceLock<Platform> = OnceLock::new();
-    PLATFORM.get_or_init(|| Platform {
-        node: env.get_node_version().map_or_else(
-            |_| "unknown".to_owned(),
-            |version| format!("v{}.{}.{}", version.major, version.minor, version.patch),
-        ),
-        system: match std::env::consts::OS {
-            "macos" => "darwin",
-            "windows" => "win32",
-            other => other,
-        },
-        architecture: match std::env::consts::ARCH {
-            "x86_64" => "x64",
-            "aarch64" => "arm64",
-            "x86" => "ia32",
-            other => other,
-        },
-    })
 }
 
 /// Subresource Integrity, as the option of that name.

@@ -1,12 +1,10 @@
 //! Core errors as JavaScript errors: one table of properties.
 
-use napi::bindgen_prelude::{FnArgs, FromNapiValue, Function, JsObjectValue, Object, ToNapiValue, Unknown};
+use napi::bindgen_prelude::{FromNapiValue, JsObjectValue, Object, ToNapiValue, Unknown};
 use napi::{Env, JsError, JsTypeError};
 
 use crate::base::error::{Details, Error, Kind};
-use crate::node::environment::instance::script;
-use crate::node::options::LockHolder;
-use crate::node::promise::bridge::Handle;
+use crate::node::js::lock_holder::LockHolder;
 
 /// An error that rejects with the JavaScript `Error` of this one. Only on the JavaScript thread.
 pub fn to_js(env: &Env, error: Error) -> napi::Error {
@@ -33,21 +31,7 @@ pub fn to_js_with(env: &Env, error: Error, more: impl FnOnce(&mut Object) -> nap
     }
 }
 
-/// The `HttpResponseError` of an answer, with the properties of `error`.
-pub fn response_error(env: &Env, error: Error, response: Handle) -> napi::Error {
-    let made = || -> napi::Result<Unknown> {
-        let class: Function<FnArgs<(Unknown,)>, Unknown> = script(env, "HttpResponseError")?;
-        // SAFETY: made in this callback.
-        let response = unsafe { Unknown::from_raw_unchecked(env.raw(), response) };
-        let value = class.new_instance(FnArgs::from((response,)))?;
-        let retryable = error.is_retryable();
-        describe(env, &mut Object::from_unknown(value)?, error.into_details(), retryable)?;
-        Ok(value)
-    };
-    made().map_or_else(|failed| failed, napi::Error::from_unknown_without_coercion)
-}
-
-fn describe(env: &Env, object: &mut Object, details: Details, retryable: bool) -> napi::Result<()> {
+pub fn describe(env: &Env, object: &mut Object, details: Details, retryable: bool) -> napi::Result<()> {
     let Details {
         kind,
         message: _,

@@ -1,4 +1,9 @@
 //! JavaScript values.
 
 pub mod arguments;
+pub mod buffer;
 pub mod error;
+pub mod headers;
+pub mod json;
+pub mod lock_holder;
+pub mod value;

@@ -13,12 +13,14 @@ use crate::http_client::CallCaching;
 use crate::io::cache::store::{Limits, Place, Store};
 use crate::io::file::destination::absolute;
 use crate::node::environment::instance::script;
+use crate::node::environment::objects::given_object;
+use crate::node::environment::objects::{address, read};
 use crate::node::js::arguments::{
-    address, boolean, duration, fields, given, limit, own_names, path, read, size, string, wrong_type, wrong_value,
+    boolean, duration, fields, given, limit, own_names, path, size, string, wrong_type, wrong_value,
 };
 use crate::node::js::error::to_js;
-use crate::node::options::{Way, retry};
-use crate::node::promise::bridge::{given_object, property};
+use crate::node::js::value::property;
+use crate::node::options::shared::{Way, retry};
 use crate::policy::http::address::Base;
 
 /// Repetitions of a client that is not told how many.

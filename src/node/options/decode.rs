@@ -5,7 +5,8 @@ use napi::bindgen_prelude::Unknown;
 use napi_derive::napi;
 
 use crate::base::options::TEXT_MAX;
-use crate::node::js::arguments::{given, read, size};
+use crate::node::environment::objects::read;
+use crate::node::js::arguments::{given, size};
 use crate::node::promise::abort::Abort;
 
 /// Options of `decodeBody` and `readIncomingResponse`.

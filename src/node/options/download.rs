@@ -1,6 +1,6 @@
 //! Options of downloads.
 
-use napi::bindgen_prelude::{FnArgs, Function, JsObjectValue, Unknown};
+use napi::bindgen_prelude::{Function, JsObjectValue, Unknown};
 use napi::threadsafe_function::UnknownReturnValue;
 use napi::{Env, ValueType};
 use napi_derive::napi;
@@ -9,13 +9,15 @@ use crate::base::error::{Error, Kind};
 use crate::base::integrity::{Expected, parse_sha256};
 use crate::base::options::DownloadOptions;
 use crate::node::convert::listeners::{log_progress, report};
-use crate::node::environment::variables::Environment;
-use crate::node::js::arguments::{
-    self, boolean, count, function, given, headers, limit, read, string, wrong_type, wrong_value,
-};
+use crate::node::convert::user_agent::headers;
+use crate::node::environment::instance::environment;
+use crate::node::environment::objects::given_object;
+use crate::node::environment::objects::read;
+use crate::node::js::arguments::{self, boolean, count, function, given, limit, string, wrong_type, wrong_value};
 use crate::node::js::error::to_js;
-use crate::node::options::{Defaults, limited, network, redirects, retry, retry_listener};
-use crate::node::promise::bridge::{Thrown, given_object, property};
+use crate::node::js::value::property;
+use crate::node::options::shared::{Defaults, limited, network, redirects, retry, retry_listener};
+use crate::node::promise::failure::Thrown;
 use crate::operation::progress::Report;
 
 /// Options of `httpDownload`. Durations are milliseconds, sizes bytes.
@@ -145,9 +147,6 @@ pub struct HttpDownloadOptions<'env> {
     pub create_write_stream: Option<Unknown<'env>>,
 }
 
-/// A function that hears of progress.
-pub type ProgressCallback<'env> = Function<'env, FnArgs<(f64, f64)>, UnknownReturnValue>;
-
 /// What of the options does not concern the download itself.
 #[derive(Default)]
 pub struct Attendance<'env> {
@@ -165,7 +164,7 @@ pub fn download_options<'env>(
     let Defaults { headers: own, retry: own_retry, timeout: own_timeout, max_size: _, way, hooks: _ } = defaults;
     let plain = DownloadOptions::default();
     let default = DownloadOptions { timeout: limited(own_timeout, plain.timeout), ..plain };
-    let environment = Environment::of(env)?;
+    let environment = environment(env)?;
     let Some(options) = read::<HttpDownloadOptions>(env, options)? else {
         let network = way.network(&environment);
         let headers = headers(env, &environment, own, None, None)?;

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use napi::Env;
-use napi::bindgen_prelude::{Function, Unknown};
-use napi::threadsafe_function::UnknownReturnValue;
+use napi::bindgen_prelude::Unknown;
 use napi_derive::napi;
 
-use crate::base::lock_holder::Holder;
 use crate::base::options::LockOptions;
 use crate::io::file::destination::absolute;
-use crate::node::js::arguments::{duration, function, given, path, read, span};
+use crate::node::convert::listeners::WaitCallback;
+use crate::node::environment::objects::read;
+use crate::node::js::arguments::{duration, function, given, path, span};
 use crate::node::js::error::to_js;
 
 /// Options of `downloadWithLock`, besides those of `httpDownload`. Durations are milliseconds.
@@ -47,26 +47,6 @@ pub struct DownloadWithLockOptions<'env> {
     #[napi(ts_type = "((holder: LockHolder) => void) | undefined")]
     pub on_wait: Option<Unknown<'env>>,
 }
-
-/// The process that holds a lock, as its lock file tells.
-#[napi(object, object_from_js = false)]
-pub struct LockHolder {
-    pub pid: u32,
-    /// Milliseconds since 1970.
-    pub start_time: Option<f64>,
-    /// What it downloads, without credentials.
-    pub url: Option<String>,
-}
-
-impl From<Holder> for LockHolder {
-    fn from(holder: Holder) -> Self {
-        let Holder { pid, start_time, url, kernel_lock: _, refresh: _, owner: _ } = holder;
-        Self { pid, start_time, url }
-    }
-}
-
-/// A function that hears of another process that holds the lock.
-pub type WaitCallback<'env> = Function<'env, LockHolder, UnknownReturnValue>;
 
 /// The options, and who wants to hear of waiting.
 pub fn lock_options<'env>(

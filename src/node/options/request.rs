@@ -8,11 +8,13 @@ use crate::base::body::Body;
 use crate::base::options::{RequestOptions, Retry, UNLIMITED};
 use crate::node::convert::listeners::hooks;
 use crate::node::convert::streams::{is_readable, own_headers, with_retries};
-use crate::node::environment::variables::Environment;
-use crate::node::js::arguments::{self, body, boolean, given, headers, limit, read, size};
+use crate::node::convert::user_agent::headers;
+use crate::node::environment::instance::environment;
+use crate::node::environment::objects::read;
+use crate::node::js::arguments::{self, body, boolean, given, limit, size};
 use crate::node::js::error::to_js;
-use crate::node::options::{Defaults, limited, network, redirects, retry, retry_listener};
-use crate::node::promise::bridge::Thrown;
+use crate::node::options::shared::{Defaults, limited, network, redirects, retry, retry_listener};
+use crate::node::promise::failure::Thrown;
 
 /// Options of `httpRequest`, `httpGetJson` and `httpGetText`. Durations are milliseconds.
 #[napi(object, object_to_js = false)]
@@ -138,7 +140,7 @@ pub fn request_options<'env>(
     let Defaults { headers: own, retry: own_retry, timeout: own_timeout, max_size, way, hooks: own_hooks } = defaults;
     let plain = RequestOptions::default();
     let default = RequestOptions { timeout: limited(own_timeout, plain.timeout), max_size, ..plain };
-    let environment = Environment::of(env)?;
+    let environment = environment(env)?;
     let Some(options) = read::<HttpRequestOptions>(env, options)? else {
         let network = way.network(&environment);
         let headers = headers(env, &environment, own, None, None)?;

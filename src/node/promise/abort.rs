@@ -8,7 +8,7 @@ use crate::base::error::Error;
 use crate::node::environment::instance::{instance, script};
 use crate::node::js::arguments::wrong_type;
 use crate::node::js::error::{set_cause, to_js, to_js_with};
-use crate::node::promise::bridge::{pending_exception, property};
+use crate::node::js::value::{pending_exception, property};
 
 /// Called when the signal fires.
 type Listener<'env> = Function<'env, (), ()>;

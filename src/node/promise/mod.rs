@@ -1,4 +1,6 @@
 //! Promises.
 
 pub mod abort;
-pub mod bridge;
+pub mod deferred;
+pub mod failure;
+pub mod operation;

@@ -12,9 +12,9 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::{Limits, Record, is_due};
 use crate::base::error::Kind;
 use crate::io::cache::cacache::{self, milliseconds};
+use crate::io::cache::store::record::{Limits, Record, is_due};
 use crate::io::file::directory::{Directory, Temporary};
 use crate::io::file::trusted::Access;
 use crate::io::threads::spawn_blocking;

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use lru::LruCache;
 
-use super::Record;
+use crate::io::cache::store::record::Record;
 
 #[derive(Debug)]
 pub struct Memory {

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use crate::base::error::{Error, Kind, Result};
 use crate::io::file::destination::owner;
+#[cfg(target_os = "linux")]
+use crate::io::file::lock::system::is_at;
 use crate::io::file::trusted;
 use crate::io::file::windows_retry::rename_new;
 
@@ -63,7 +65,7 @@ fn base(opened: &File, directory: &Path) -> PathBuf {
         use std::os::fd::AsRawFd;
         let through = PathBuf::from(format!("/proc/self/fd/{}", opened.as_raw_fd()));
         // Not of another PID namespace, and not without `/proc`.
-        if super::is_at(opened, &through.join(".")) {
+        if is_at(opened, &through.join(".")) {
             return through;
         }
     }

@@ -1,13 +1,4 @@
-//! Options of JavaScript callers: one declaration for reading, for the generated types and for their documentation.
-//!
-//! Fields arrive as they are and are checked one by one, so that an error names the option and says what was expected.
-//! `undefined` means the default; defaults live in [`crate::base::options`].
-
-mod client;
-mod decode;
-mod download;
-mod lock;
-mod request;
+//! What the options of requests, downloads and clients have in common.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,22 +7,19 @@ use http::HeaderMap;
 use napi::bindgen_prelude::{FromNapiValue, Uint8ArraySlice, Unknown};
 use napi::{Env, JsValue, ValueType};
 
-pub use self::client::{Settings, cache_directory, call_caching, prefix, settings};
-pub use self::decode::decode_options;
-pub use self::download::{Attendance, ProgressCallback, download_options};
-pub use self::lock::{LockHolder, WaitCallback, lock_options};
-pub use self::request::{Call, request_options};
 use crate::base::listeners::OnRetry;
 use crate::base::options::{Network, Redirects, Retry};
 use crate::base::proxy::{self, Proxy};
 use crate::node::convert::listeners::on_retry;
+use crate::node::environment::objects::given_object;
 use crate::node::environment::variables::Environment;
 use crate::node::js::arguments::{
     boolean, certificate, count, duration, function, given, limit, string, wrong_type, wrong_value,
 };
-use crate::node::promise::bridge::{Thrown, given_object, property};
+use crate::node::js::value::property;
+use crate::node::promise::failure::Thrown;
 
-fn retry_listener(env: &Env, value: Option<Unknown>, thrown: &Thrown) -> napi::Result<Option<OnRetry>> {
+pub fn retry_listener(env: &Env, value: Option<Unknown>, thrown: &Thrown) -> napi::Result<Option<OnRetry>> {
     given(value, |value| on_retry(function(env, "options.onRetry", value)?, thrown))
 }
 
@@ -48,7 +36,7 @@ pub struct Defaults<'env> {
 }
 
 /// The limit of a client, or that of the function.
-fn limited(own: Option<Duration>, plain: Option<Duration>) -> Option<Duration> {
+pub fn limited(own: Option<Duration>, plain: Option<Duration>) -> Option<Duration> {
     own.map_or(plain, |limit| Some(limit).filter(|limit| *limit != Duration::MAX))
 }
 
@@ -66,7 +54,7 @@ impl Way {
         Ok(Self { ca, proxy: given(proxy, |value| proxy_url(env, value))?, connect_timeout: None })
     }
 
-    fn network(self, environment: &Environment) -> Arc<Network> {
+    pub fn network(self, environment: &Environment) -> Arc<Network> {
         let Self { ca, proxy, connect_timeout } = self;
         if ca.is_none() && proxy.is_none() && connect_timeout.is_none() {
             return environment.network.clone();
@@ -76,7 +64,7 @@ impl Way {
     }
 }
 
-fn network(
+pub fn network(
     env: &Env,
     environment: &Environment,
     default: Way,
@@ -132,7 +120,7 @@ fn proxy_url(env: &Env, value: Unknown) -> napi::Result<Proxy> {
     proxy::parse(&text).map(Proxy::Fixed).ok_or_else(|| wrong_value(env, NAME, RULE, "another string"))
 }
 
-fn redirects(env: &Env, follow: Option<Unknown>, maximum: Option<Unknown>) -> napi::Result<Redirects> {
+pub fn redirects(env: &Env, follow: Option<Unknown>, maximum: Option<Unknown>) -> napi::Result<Redirects> {
     let default = Redirects::default();
     Ok(Redirects {
         follow: given(follow, |value| boolean(env, "options.followRedirects", value))?.unwrap_or(default.follow),

@@ -1,0 +1,51 @@
+//! Objects of callers, without what comes from `Object.prototype`.
+
+use napi::bindgen_prelude::{FromNapiValue, Object, Unknown};
+use napi::{Env, JsValue, ValueType};
+
+use crate::node::environment::instance::instance;
+use crate::node::js::arguments::{string, wrong_type};
+use crate::node::js::error::to_js;
+use crate::node::js::value::property;
+use crate::policy::http::address::parse_url;
+
+/// An object of the caller without what comes from `Object.prototype`, which is not the caller's.
+pub fn given_object<'env>(env: &'env Env, value: Unknown<'env>) -> napi::Result<Object<'env>> {
+    Object::from_unknown(instance(env)?.without_plain(env, value)?)
+}
+
+/// `undefined` and `null` are no options; anything but an object is refused.
+pub fn read<T: FromNapiValue>(env: &Env, options: Option<Unknown<'_>>) -> napi::Result<Option<T>> {
+    let Some(options) = options else {
+        return Ok(None);
+    };
+    match options.get_type()? {
+        ValueType::Undefined | ValueType::Null => Ok(None),
+        ValueType::Object | ValueType::Function => {
+            let options = instance(env)?.without_plain(env, options)?;
+            // SAFETY: the value is a live object of this environment.
+            unsafe { T::from_napi_value(env.raw(), options.raw()) }.map(Some)
+        }
+        _ => Err(wrong_type(env, "options", "an object", options)),
+    }
+}
+
+/// A URL, as a string or as an object of class `URL`.
+pub fn url(env: &Env, value: Unknown) -> napi::Result<url::Url> {
+    parse_url(&address(env, value)?).map_err(|error| to_js(env, error))
+}
+
+/// The text of what should be a URL.
+pub fn address(env: &Env, value: Unknown) -> napi::Result<String> {
+    match value.get_type()? {
+        ValueType::String => string(env, "url", value),
+        ValueType::Object => {
+            let href = property(&given_object(env, value)?, "href")?;
+            if href.get_type()? != ValueType::String {
+                return Err(wrong_type(env, "url", "a string or a URL", value));
+            }
+            string(env, "url", href)
+        }
+        _ => Err(wrong_type(env, "url", "a string or a URL", value)),
+    }
+}

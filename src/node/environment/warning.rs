@@ -1,0 +1,20 @@
+//! The warning of connections that are not verified.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use napi::Env;
+use url::Url;
+
+use crate::base::options::Tls;
+use crate::node::environment::instance::script;
+
+/// Says once for the process that certificates are not checked, as Node does when it first opens such a connection.
+pub fn warn_if_unverified(env: &Env, url: &Url, tls: &Tls) -> napi::Result<()> {
+    const WARNING: &str = "Setting the NODE_TLS_REJECT_UNAUTHORIZED environment variable to '0' makes TLS connections and \
+                           HTTPS requests insecure by disabling certificate verification.";
+    static WARNED: AtomicBool = AtomicBool::new(false);
+    if tls.verify || url.scheme() != "https" || WARNED.swap(true, Ordering::Relaxed) {
+        return Ok(());
+    }
+    script::<&str>(env, "warn")?.call(WARNING).map(drop)
+}

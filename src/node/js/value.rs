@@ -1,0 +1,33 @@
+//! Values of JavaScript. Imports nothing of this crate.
+
+use napi::bindgen_prelude::{JsObjectValue, Object, ToNapiValue, Unknown};
+use napi::{Env, sys};
+
+/// A value in JavaScript, valid until the current callback returns.
+pub type Handle = sys::napi_value;
+
+/// Hands a value to JavaScript.
+pub fn handle<T: ToNapiValue>(env: &Env, value: T) -> napi::Result<Handle> {
+    // SAFETY: `Env` is only ever given to us for the thread and the time of a callback.
+    unsafe { T::to_napi_value(env.raw(), value) }
+}
+
+/// The exception that a getter or a proxy of the caller threw while we read; it is pending no longer.
+pub fn pending_exception(env: &Env) -> Option<napi::Error> {
+    let (mut is_pending, mut thrown) = (false, std::ptr::null_mut());
+    // SAFETY: both only write to the places given, and are allowed while an exception is pending.
+    unsafe {
+        if sys::napi_is_exception_pending(env.raw(), &raw mut is_pending) != sys::Status::napi_ok || !is_pending {
+            return None;
+        }
+        if sys::napi_get_and_clear_last_exception(env.raw(), &raw mut thrown) != sys::Status::napi_ok {
+            return None;
+        }
+        Some(napi::Error::from_unknown_without_coercion(Unknown::from_raw_unchecked(env.raw(), thrown)))
+    }
+}
+
+/// `object[name]`, as JavaScript would read it.
+pub fn property<'env>(object: &Object<'env>, name: &str) -> napi::Result<Unknown<'env>> {
+    object.get_named_property_unchecked(name)
+}

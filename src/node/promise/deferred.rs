@@ -1,0 +1,71 @@
+//! A promise to be settled, by whichever thread.
+
+use std::ptr;
+
+use napi::bindgen_prelude::Object;
+use napi::{Env, check_status, sys};
+
+use crate::base::error::{Error, Kind};
+use crate::node::environment::instance::instance;
+use crate::node::environment::queue::Slot;
+use crate::node::js::error::to_js;
+use crate::node::js::value::{Handle, handle, pending_exception};
+
+/// A promise to be settled, by whichever thread. Dropped, it rejects: nobody waits for ever.
+pub struct Deferred {
+    raw: Option<Raw>,
+    slot: Slot,
+}
+
+/// Node's handle of a promise.
+struct Raw(sys::napi_deferred);
+
+// SAFETY: carried through other threads, and used by the JavaScript thread alone.
+unsafe impl Send for Raw {}
+
+impl Deferred {
+    pub fn new(env: &Env) -> napi::Result<(Self, Object<'_>)> {
+        let mailbox = &instance(env)?.mailbox;
+        let (mut raw, mut promise) = (ptr::null_mut(), ptr::null_mut());
+        // SAFETY: on the JavaScript thread, into places of our own.
+        check_status!(unsafe { sys::napi_create_promise(env.raw(), &raw mut raw, &raw mut promise) })?;
+        mailbox.expect(env)?;
+        Ok((Self { raw: Some(Raw(raw)), slot: mailbox.slot.clone() }, Object::from_raw(env.raw(), promise)))
+    }
+
+    /// Settles the promise with what `result` gives on the JavaScript thread.
+    pub fn settle(mut self, result: impl FnOnce(Env) -> napi::Result<Handle> + Send + 'static) {
+        self.post(result);
+    }
+
+    /// The same for what is known already, on the JavaScript thread.
+    pub fn settle_now(mut self, env: &Env, result: impl FnOnce(Env) -> napi::Result<Handle>) {
+        if let Some(raw) = self.raw.take() {
+            settle(env, raw, result(*env));
+        }
+    }
+
+    fn post(&mut self, result: impl FnOnce(Env) -> napi::Result<Handle> + Send + 'static) {
+        if let Some(raw) = self.raw.take() {
+            self.slot.post(Box::new(move |env| settle(&env, raw, result(env))));
+        }
+    }
+}
+
+impl Drop for Deferred {
+    fn drop(&mut self) {
+        self.post(|env| Err(to_js(&env, Error::new(Kind::Internal, "The operation was lost: please report this"))));
+    }
+}
+
+/// On the JavaScript thread. What fails here fails because the environment is ending: then nobody waits any more.
+fn settle(env: &Env, Raw(deferred): Raw, result: napi::Result<Handle>) {
+    // A getter of the caller that threw. While its exception is pending, nothing can be settled: not this promise, nor those after it.
+    let _ = pending_exception(env).map_or(result, Err).map_or_else(
+        // What a callback of the caller threw goes back as it came.
+        // SAFETY, here and below: each deferred gets here once, on its own thread; the values are of this callback.
+        |error| handle(env, error).map(|error| unsafe { sys::napi_reject_deferred(env.raw(), deferred, error) }),
+        |value| Ok(unsafe { sys::napi_resolve_deferred(env.raw(), deferred, value) }),
+    );
+    let _ = instance(env).and_then(|instance| instance.mailbox.received(env));
+}
