@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { describe, test } from 'node:test'
 import { HttpClient } from '@socketsecurity/registry'
-import { later, startOrigin } from './origins/http-origin.mjs'
+import { later, silence, startOrigin } from './origins/http-origin.mjs'
 import { rejection, sleep, temporaryDirectory } from './support.mjs'
 
 /** Answers with how many requests came before, and whatever else is said. */
@@ -296,13 +296,23 @@ for (const cache of ['memory', 'disk', true]) {
     })
 
     test('one that leaves does not end the request of the others; the last one does', async (t) => {
-      const origin = await startOrigin(t, later(60, { body: '1' }))
+      let answer
+      const told = new Promise((resolve) => {
+        answer = resolve
+      })
+      // The second request is never answered: those who wait for it leave before.
+      const first = async () => {
+        await told
+        return { body: '1' }
+      }
+      const origin = await startOrigin(t, [first, silence, { body: '1' }])
       const client = clientOf(t, origin)
       const controllers = Array.from({ length: 3 }, () => new AbortController())
       const calls = controllers.map(({ signal }) => client.getJson('/', { signal }))
       while (origin.requests.length === 0) await sleep(2)
       controllers[0].abort()
       assert.equal((await rejection(calls[0])).name, 'AbortError')
+      answer()
       assert.deepEqual(await Promise.all(calls.slice(1)), [1, 1])
       assert.equal(origin.requests.length, 1)
 
