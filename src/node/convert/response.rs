@@ -14,7 +14,7 @@ use napi_derive::napi;
 use crate::base::error::Error;
 use crate::base::integrity::{Algorithm, Digest};
 use crate::io::file::digest::of_file;
-use crate::node::convert::streams::{Wire, receive};
+use crate::node::convert::streams::{ResponseStream, receive};
 use crate::node::environment::instance::instance;
 use crate::node::environment::instance::script;
 use crate::node::js::buffer::buffer;
@@ -151,7 +151,7 @@ pub fn response(env: &Env, response: Response) -> napi::Result<Handle> {
 pub fn response_with<'env>(
     env: &'env Env,
     response: Response,
-    wire: Option<Wire>,
+    wire: Option<ResponseStream>,
     signal: Option<Object<'env>>,
 ) -> napi::Result<Handle> {
     let Response { status, status_text, headers: fields, body, stream: _, url: _, redirected: _, attempts } = response;

@@ -28,7 +28,7 @@ use crate::node::js::headers::header_object;
 use crate::node::js::value::{handle, property};
 use crate::node::options::{Call, Defaults, decode_options, request_options};
 use crate::node::promise::abort::Abort;
-use crate::node::promise::failure::{Failure, Thrown};
+use crate::node::promise::failure::{CallbackError, Failure};
 use crate::node::promise::operation::promise;
 use crate::operation::request::status_error;
 use crate::policy::http::headers::{Joined, basic_auth, is_sensitive_name};
@@ -65,18 +65,19 @@ pub fn fetch_checksum_file<'env>(
     address: Unknown<'env>,
     options: Option<Unknown<'env>>,
 ) -> napi::Result<Object<'env>> {
-    let thrown = Thrown::default();
+    let callback_error = CallbackError::default();
     let start = || {
         let url = url(env, address)?;
         let shown = redacted_text(url.as_str());
-        let (options, Call { signal, .. }) = request_options(env, options, Defaults::default(), &thrown)?;
+        let (options, Call { signal, .. }) = request_options(env, options, Defaults::default(), &callback_error)?;
         let max_size = options.max_size.or(Some(TEXT_MAX));
         let options = RequestOptions { method: Method::GET, body: None, stream: false, max_size, ..options };
         warn_if_unverified(env, &url, &options.network.tls)?;
         let abort = Abort::listen(env, signal)?;
         let cancel = abort.token.clone();
         let operation = async move {
-            let answer = Client::shared().request(url, options, &cancel).await.map_err(|error| thrown.or(error))?;
+            let answer =
+                Client::shared().request(url, options, &cancel).await.map_err(|error| callback_error.or(error))?;
             if !answer.status.is_success() {
                 let status = format!("{} {}", answer.status.as_u16(), answer.status_text);
                 let message = format!("Failed to fetch checksums from {shown}: {}", status.trim_end());

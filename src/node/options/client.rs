@@ -20,7 +20,7 @@ use crate::node::js::arguments::{
 };
 use crate::node::js::error::to_js;
 use crate::node::js::value::property;
-use crate::node::options::shared::{Way, retry};
+use crate::node::options::shared::{ConnectOverrides, retry};
 use crate::policy::http::address::Base;
 
 /// Repetitions of a client that is not told how many.
@@ -154,14 +154,14 @@ pub struct Settings<'env> {
     pub timeout: Option<Duration>,
     pub retry: Retry,
     pub max_size: Option<u64>,
-    pub way: Way,
+    pub way: ConnectOverrides,
     pub hooks: Option<Unknown<'env>>,
     pub caching: Caching,
     pub store: Option<Store>,
 }
 
 pub fn settings<'env>(env: &'env Env, options: Option<Unknown<'env>>) -> napi::Result<Settings<'env>> {
-    let own_retry = Retry { retries: RETRIES, careful: true, ..Retry::default() };
+    let own_retry = Retry { retries: RETRIES, retry_idempotent_only: true, ..Retry::default() };
     let Some(options) = read::<HttpClientOptions>(env, options)? else {
         return Ok(Settings { retry: own_retry, ..Settings::default() });
     };
@@ -212,7 +212,7 @@ pub fn settings<'env>(env: &'env Env, options: Option<Unknown<'env>>) -> napi::R
         retry: retry(env, retries, retry_delay, retry_delay_max, own_retry)?,
         max_size: given(max_response_size, |value| size(env, "options.maxResponseSize", value))?
             .map(|limit| limit.unwrap_or(UNLIMITED)),
-        way: Way::read(env, ca, proxy)?,
+        way: ConnectOverrides::read(env, ca, proxy)?,
         hooks,
         caching,
         store: place(env, cache, directory)?.map(|place| Store::new(place, limits)),
