@@ -100,7 +100,7 @@ function environmentReader(names) {
   const httpProxy = always.indexOf('HTTP_PROXY')
   let known = []
   return () => {
-    const { env } = process
+    const env = environment()
     const values = always.map((name) => env[name])
     if (values[httpProxy]) values.push(env.REQUEST_METHOD)
     if (values.length === known.length && values.every((value, index) => value === known[index])) {
@@ -109,6 +109,11 @@ function environmentReader(names) {
     known = values
     return values
   }
+}
+
+/** The variables of the process, and none that somebody has put on `Object.prototype`. */
+function environment() {
+  return isPolluted() ? { __proto__: null, ...process.env } : process.env
 }
 
 /** Through the process object of the calling JavaScript: a Worker has its own. */
@@ -193,7 +198,7 @@ function unsubscribe(signal, fire) {
 
 /** Where caches on disk are, unless the caller says so. */
 function cacheDirectory() {
-  const { SOCKET_CACACHE_DIR } = process.env
+  const { SOCKET_CACACHE_DIR } = environment()
   if (SOCKET_CACACHE_DIR) return SOCKET_CACACHE_DIR
   const { homedir } = require('node:os')
   const { join } = require('node:path')

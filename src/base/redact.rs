@@ -192,8 +192,13 @@ pub fn is_credential_name(name: &str) -> bool {
 fn is_secret(words: &[String]) -> bool {
     let any = |list: &[&str]| words.iter().any(|word| list.contains(&word.as_str()));
     let (opens_nothing, is_code) = (any(&OPEN_KEYS), any(&["code", "codes"]));
+    let name = words.strip_prefix(&["x".to_owned()]).unwrap_or(words);
+    // Of Artifactory: its keys of APIs have no other name.
+    if name.iter().map(String::as_str).eq(["jfrog", "art", "api"]) {
+        return true;
+    }
     // `sign` as some payment services call a signature; elsewhere it is a verb.
-    if let [only] = words
+    if let [only] = name
         && matches!(only.as_str(), "code" | "sign")
     {
         return true;
@@ -502,6 +507,9 @@ mod tests {
             "SAMLResponse",
             "SAMLart",
             "codeVerifier",
+            "X-Code",
+            "X-JFrog-Art-Api",
+            "x-jfrog-art-api",
             // Written together.
             "apikey",
             "x-accesskey",
