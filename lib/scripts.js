@@ -43,7 +43,20 @@ async function collect(source, options) {
   if (typeof source?.[Symbol.asyncIterator] !== 'function') return undefined
   const { maxResponseSize = TEXT_MAX, signal } = options ?? {}
   const most = maxResponseSize === 0 ? Number.POSITIVE_INFINITY : encodedMax(maxResponseSize)
-  if (signal && typeof source.destroy === 'function') streams().addAbortSignal(signal, source)
+  // Without an error: it would become that of the request, which ends the process if nobody listens.
+  const stop = () => source.destroy()
+  const isStoppable = signal && typeof source.destroy === 'function'
+  if (isStoppable) subscribe(signal, stop)
+  try {
+    return await chunksOf(source, most)
+  } catch (error) {
+    throw isStoppable && signal.aborted ? abortError(signal) : error
+  } finally {
+    if (isStoppable) unsubscribe(signal, stop)
+  }
+}
+
+async function chunksOf(source, most) {
   const chunks = []
   let length = 0
   for await (const chunk of source) {

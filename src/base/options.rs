@@ -88,6 +88,8 @@ impl Default for Tls {
 
 /// Limit of decoded bytes where the caller gives none and they become text, or come from a buffer: V8's longest string.
 pub const TEXT_MAX: u64 = 512 << 20;
+/// Limit of a file of checksums where the caller gives none: some 200,000 names.
+pub const CHECKSUMS_MAX: u64 = 16 << 20;
 /// The caller's word that there is no limit.
 pub const UNLIMITED: u64 = u64::MAX;
 

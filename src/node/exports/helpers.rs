@@ -13,7 +13,7 @@ use tokio::select;
 use tokio_util::sync::CancellationToken;
 
 use crate::base::error::{Error, Result, redacted_text};
-use crate::base::options::{RequestOptions, TEXT_MAX};
+use crate::base::options::{CHECKSUMS_MAX, RequestOptions};
 use crate::client::Client;
 use crate::io::http::decode::decode;
 use crate::node::convert::response::{Head, complete};
@@ -30,6 +30,7 @@ use crate::node::options::{Call, Defaults, decode_options, request_options};
 use crate::node::promise::abort::Abort;
 use crate::node::promise::failure::{CallbackError, Failure};
 use crate::node::promise::operation::promise;
+use crate::operation::blocking;
 use crate::operation::request::status_error;
 use crate::policy::http::headers::{Joined, basic_auth, is_sensitive_name};
 use crate::policy::http::retry::retry_after;
@@ -70,7 +71,7 @@ pub fn fetch_checksum_file<'env>(
         let url = url(env, address)?;
         let shown = redacted_text(url.as_str());
         let (options, Call { signal, .. }) = request_options(env, options, Defaults::default(), &callback_error)?;
-        let max_size = options.max_size.or(Some(TEXT_MAX));
+        let max_size = options.max_size.or(Some(CHECKSUMS_MAX));
         let options = RequestOptions { method: Method::GET, body: None, stream: false, max_size, ..options };
         warn_if_unverified(env, &url, &options.network.tls)?;
         let abort = Abort::listen(env, signal)?;
@@ -83,9 +84,13 @@ pub fn fetch_checksum_file<'env>(
                 let message = format!("Failed to fetch checksums from {shown}: {}", status.trim_end());
                 return Err(status_error(&answer).with_message(message).into());
             }
-            let text = String::from_utf8_lossy(&answer.body);
-            let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
-            Ok::<_, Failure>(parse(text).map(|(name, digest)| (name.to_owned(), digest.sri())).collect::<Vec<_>>())
+            // A large file takes long to read: not on the thread of the network.
+            let digests = move || {
+                let text = String::from_utf8_lossy(&answer.body);
+                let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+                Ok(parse(text).map(|(name, digest)| (name.to_owned(), digest.sri())).collect::<Vec<_>>())
+            };
+            Ok::<_, Failure>(blocking(digests).await?)
         };
         Ok((operation, abort))
     };
