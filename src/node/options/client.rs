@@ -13,8 +13,7 @@ use crate::http_client::CallCaching;
 use crate::io::cache::store::{Limits, Place, Store};
 use crate::io::file::destination::absolute;
 use crate::node::environment::instance::script;
-use crate::node::environment::objects::given_object;
-use crate::node::environment::objects::{address, read};
+use crate::node::environment::objects::{address, given_object, read};
 use crate::node::js::arguments::{
     boolean, duration, fields, given, limit, own_names, path, size, string, wrong_type, wrong_value,
 };
