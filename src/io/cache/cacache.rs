@@ -19,7 +19,7 @@ use serde_json::value::RawValue;
 use sha1::{Digest as _, Sha1};
 
 use crate::base::error::{Error, Kind, Result};
-use crate::base::integrity::{Algorithm, parse_integrity};
+use crate::base::integrity::{Algorithm, Expected, parse_integrity};
 use crate::io::file::digest::of_bytes;
 use crate::io::file::directory::{Directory, Refusal, Temporary};
 use crate::io::file::trusted::Access;
@@ -137,6 +137,25 @@ pub fn put(cache: &Path, key: &str, content: &[u8], metadata: Option<Box<RawValu
     }
     append(&root, &entry)?;
     Ok(entry)
+}
+
+/// [`put`] of content that must have the digests that are expected of it.
+pub fn put_expected(
+    cache: &Path,
+    key: &str,
+    content: &[u8],
+    metadata: Option<Box<RawValue>>,
+    expected: &Expected,
+) -> Result<Entry> {
+    let computed: Vec<_> = expected.algorithms().map(|algorithm| of_bytes(content, algorithm)).collect();
+    expected.verify(&computed).map_err(|mismatch| {
+        let message = format!(
+            "Integrity verification failed for the cache entry {key:?}: expected {}, computed {}",
+            mismatch.expected, mismatch.computed
+        );
+        Error::new(Kind::Integrity, message)
+    })?;
+    put(cache, key, content, metadata)
 }
 
 /// Removes the key. Its content stays until [`clear`]: other keys may have the same.
@@ -445,6 +464,17 @@ mod tests {
         remove(cache, "a").unwrap();
         remove(cache, "never").unwrap();
         assert_eq!((content(cache, "a"), content(cache, "b").as_deref()), (None, Some("two")));
+    }
+
+    #[test]
+    fn content_that_is_not_as_expected_is_not_put() {
+        let cache = tempfile::tempdir().unwrap();
+        let expected =
+            |content: &[u8]| Expected { integrity: vec![of_bytes(content, Algorithm::Sha512)], sha256: None };
+        let put = |expected: &Expected| put_expected(cache.path(), "a", b"content", None, expected);
+        assert_eq!(put(&expected(b"other")).unwrap_err().kind(), Kind::Integrity);
+        assert!(get(cache.path(), "a").unwrap().is_none());
+        assert!(put(&expected(b"content")).is_ok() && put(&Expected::default()).is_ok());
     }
 
     #[test]

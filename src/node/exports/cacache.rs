@@ -117,18 +117,7 @@ pub fn put<'env>(
             metadata = json.and_then(|json| RawValue::from_string(json).ok());
             expected.integrity = given(options.integrity, |value| integrity(env, value))?.unwrap_or_default();
         }
-        let put = move || {
-            let computed: Vec<_> =
-                expected.algorithms().map(|algorithm| crate::io::file::digest::of_bytes(&data, algorithm)).collect();
-            if let Err(mismatch) = expected.verify(&computed) {
-                let message = format!(
-                    "Integrity verification failed for the cache entry {key:?}: expected {}, computed {}",
-                    mismatch.expected, mismatch.computed
-                );
-                return Err(Error::new(Kind::Integrity, message));
-            }
-            cacache::put(&cache, &key, &data, metadata)
-        };
+        let put = move || cacache::put_expected(&cache, &key, &data, metadata, &expected);
         let operation = async move { blocking(put).await.map_err(Failure::from) };
         Ok((operation, Abort::default()))
     };

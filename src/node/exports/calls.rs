@@ -2,8 +2,6 @@
 
 use std::path::PathBuf;
 
-use http::HeaderValue;
-use http::header::{ACCEPT, CONTENT_TYPE};
 use napi::bindgen_prelude::{FromNapiValue, JsObjectValue, Object, ObjectRef, Unknown};
 use napi::{Env, JsError};
 use tokio_util::sync::CancellationToken;
@@ -29,6 +27,7 @@ use crate::node::promise::failure::CallbackError;
 use crate::node::promise::operation::{Start, promise, promise_or};
 use crate::operation::request::{Response, status_error};
 use crate::operation::shared_download::Listeners;
+use crate::policy::http::headers::expect_media_type;
 
 /// The promise of a download; `begin` gives its URL and what its options are by default.
 pub fn downloaded<'env>(
@@ -229,11 +228,7 @@ pub fn whole(options: &mut RequestOptions, _: bool) {
 
 pub fn expect(options: &mut RequestOptions, has_body: bool, media_type: &'static str) {
     whole(options, has_body);
-    let value = HeaderValue::from_static(media_type);
-    if has_body {
-        options.headers.entry(CONTENT_TYPE).or_insert(value.clone());
-    }
-    options.headers.entry(ACCEPT).or_insert(value);
+    expect_media_type(&mut options.headers, has_body, media_type);
 }
 
 /// Lets only 200 to 299 pass.

@@ -28,6 +28,7 @@ use crate::node::promise::abort::Abort;
 use crate::node::promise::failure::CallbackError;
 use crate::node::promise::operation::promise;
 use crate::operation::request::Response;
+use crate::policy::http::headers::has_idempotency_key;
 
 /// Calls to one API: base URL, credentials, retries and a cache, said once.
 ///
@@ -285,7 +286,7 @@ impl HttpClient {
         let (url, defaults) = self.target(env, target)?;
         let (caching, idempotent) = call_caching(env, options)?;
         let (mut options, call) = request_options(env, options, defaults, callback_error)?;
-        options.retry.idempotent = idempotent.unwrap_or_else(|| options.headers.contains_key("idempotency-key"));
+        options.retry.idempotent = idempotent.unwrap_or_else(|| has_idempotency_key(&options.headers));
         Ok(PreparedRequest { requester: Caller { core: self.core.clone(), caching }, url, options, call })
     }
 

@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use http::header::{HeaderMap, HeaderValue, SET_COOKIE};
+use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, SET_COOKIE};
 
 pub use crate::base::redact::is_credential_name;
 
@@ -68,6 +68,22 @@ pub fn is_sensitive_name(name: &str) -> bool {
     PARTS.iter().any(|part| lower.contains(part)) || is_credential_name(name)
 }
 
+/// Adds what a call that speaks of one media type sends, unless the caller has said otherwise: `Accept`, and `Content-Type` if
+/// there is a body.
+pub fn expect_media_type(headers: &mut HeaderMap, has_body: bool, media_type: &'static str) {
+    let value = HeaderValue::from_static(media_type);
+    if has_body {
+        headers.entry(CONTENT_TYPE).or_insert_with(|| value.clone());
+    }
+    headers.entry(ACCEPT).or_insert(value);
+}
+
+/// Whether the request says that it may be carried out twice, whatever its method
+/// (draft-ietf-httpapi-idempotency-key-header).
+pub fn has_idempotency_key(headers: &HeaderMap) -> bool {
+    headers.contains_key("idempotency-key")
+}
+
 /// The value of `Authorization` for a token: the name of the user, without a password (RFC 7617).
 pub fn basic_auth(token: &str) -> String {
     format!("Basic {}", STANDARD.encode(format!("{token}:")))
@@ -125,6 +141,27 @@ mod tests {
         for name in ["", "accept", "content-type", "x-request-id", "etag"] {
             assert!(!is_sensitive_name(name), "{name}");
         }
+    }
+
+    #[test]
+    fn a_media_type_is_accepted_and_sent_unless_the_caller_says_otherwise() {
+        let mut sent = headers(&[]);
+        expect_media_type(&mut sent, false, "text/plain");
+        assert_eq!(
+            (sent.get(ACCEPT).unwrap(), sent.get(CONTENT_TYPE)),
+            (&HeaderValue::from_static("text/plain"), None)
+        );
+        expect_media_type(&mut sent, true, "application/json");
+        assert_eq!(
+            (&sent[ACCEPT], &sent[CONTENT_TYPE]),
+            (&"text/plain".parse().unwrap(), &"application/json".parse().unwrap())
+        );
+    }
+
+    #[test]
+    fn an_idempotency_key_is_the_callers_word() {
+        assert!(has_idempotency_key(&headers(&[("idempotency-key", b"1")])));
+        assert!(!has_idempotency_key(&headers(&[("x-idempotency-key", b"1")])));
     }
 
     #[test]
