@@ -219,7 +219,6 @@ describe('a body that is longer than a string can be', () => {
       httpGetJson,
       httpText,
       httpJson,
-      fetchChecksumFile,
       (url) => client.getText(url),
       (url) => client.getJson(url),
       (url) => client.sendJson('POST', url, 1),
@@ -228,6 +227,8 @@ describe('a body that is longer than a string can be', () => {
       assert.equal(error.code, 'ERR_BODY_TOO_LARGE')
       assert.match(error.message, /> 512\.00MB\)$/)
     }
+    const error = await rejection(fetchChecksumFile(url))
+    assert.match(error.message, /> 16\.00MB\)$/)
   })
 
   test('rejects when the caller wants no limit', async (t) => {

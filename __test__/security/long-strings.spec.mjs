@@ -10,11 +10,14 @@ import { HttpClient } from '@socketsecurity/registry/lib/http-client'
 import {
   basicAuthHeader,
   buildUserAgent,
+  chainUserAgents,
   decodeBody,
   enrichErrorMessage,
   httpDownload,
   httpRequest,
   isSensitiveHeaderName,
+  parseRetryAfterHeader,
+  sanitizeHeaders,
   sanitizeUserAgent,
 } from '@socketsecurity/registry/lib/http-request'
 import { rejection, temporaryDirectory } from '../support.mjs'
@@ -93,5 +96,20 @@ test('what was received is shown in part', async () => {
   for (const call of [promises.method, promises.sha256, promises.integrity, promises.url]) {
     const { message } = await rejection(call(text))
     assert.ok(message.length < 1000, `${message.length} characters`)
+  }
+})
+
+test('arrays that promise billions of elements are refused', async () => {
+  const endless = []
+  endless.length = 2 ** 32 - 1
+  for (const call of [
+    () => httpRequest(URL_TEXT, { ca: endless }),
+    () => decodeBody(Buffer.from('x'), endless),
+    async () => chainUserAgents(...[endless]),
+    async () => sanitizeHeaders({ a: endless }),
+    async () => parseRetryAfterHeader(endless),
+  ]) {
+    const outcome = await call().catch((error) => error)
+    if (outcome instanceof Error) assert.match(outcome.message, /must (have at most|be)/)
   }
 })

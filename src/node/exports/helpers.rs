@@ -21,7 +21,7 @@ use crate::node::convert::user_agent::platform;
 use crate::node::environment::instance::environment;
 use crate::node::environment::objects::{given_object, url};
 use crate::node::environment::warning::warn_if_unverified;
-use crate::node::js::arguments::{content, count, string, wrong_type, wrong_value};
+use crate::node::js::arguments::{content, count, elements, string, wrong_type, wrong_value};
 use crate::node::js::buffer::buffer;
 use crate::node::js::headers::header_object;
 use crate::node::js::value::{handle, property};
@@ -347,7 +347,7 @@ pub fn build_user_agent<'env>(
 #[napi(catch_unwind, ts_args_type = "...agents: (string | readonly string[] | null | undefined)[]")]
 pub fn chain_user_agents<'env>(env: &'env Env, agents: Unknown<'env>) -> napi::Result<String> {
     let mut chain = Vec::new();
-    for (index, agent) in Vec::<Unknown>::from_unknown(agents)?.into_iter().enumerate() {
+    for (index, agent) in elements(env, "agents", agents)?.into_iter().enumerate() {
         if let Some(agent) = given(agent)? {
             chain.push(string(env, &format!("agents[{index}]"), agent)?);
         }
@@ -390,7 +390,7 @@ async fn decoded(
 fn encodings(env: &Env, value: Unknown) -> napi::Result<String> {
     const NAME: &str = "encoding";
     if value.is_array()? {
-        let names = Vec::<Unknown>::from_unknown(value)?.into_iter().map(|name| string(env, NAME, name));
+        let names = elements(env, NAME, value)?.into_iter().map(|name| string(env, NAME, name));
         return Ok(names.collect::<napi::Result<Vec<_>>>()?.join(","));
     }
     if value.get_type()? == ValueType::String {
@@ -425,7 +425,7 @@ fn fields(env: &Env, headers: Unknown) -> napi::Result<Vec<(String, Joined)>> {
             continue;
         }
         let value = if value.is_array()? {
-            let values = Vec::<Unknown>::from_unknown(value)?;
+            let values = elements(env, NAME, value)?;
             Joined::Many(values.into_iter().map(|value| text_of(env, NAME, value)).collect::<napi::Result<_>>()?)
         } else {
             Joined::One(text_of(env, NAME, value)?)
@@ -470,7 +470,7 @@ fn shown_value(env: &Env, field: &str, value: Unknown) -> napi::Result<String> {
         return text_of(env, &name, value);
     }
     let mut texts = Vec::new();
-    for value in Vec::<Unknown>::from_unknown(value)? {
+    for value in elements(env, &name, value)? {
         if let Some(value) = given(value)? {
             texts.push(text_of(env, &name, value)?);
         }

@@ -152,6 +152,19 @@ fn string_of(env: &Env, name: &str, value: Unknown, max: usize) -> napi::Result<
     converted.map_err(|_| wrong_value(env, name, "is too long to be read", format!("{length} characters")))
 }
 
+/// Elements of a list: more than any caller means, and few enough to make room for.
+const ELEMENTS_MAX: u32 = 1 << 20;
+
+/// The elements of an array. Its length is only a number, which may promise billions.
+pub fn elements<'env>(env: &Env, name: &str, array: Unknown<'env>) -> napi::Result<Vec<Unknown<'env>>> {
+    let length = Object::from_unknown(array)?.get_array_length()?;
+    if length > ELEMENTS_MAX {
+        let rule = format!("must have at most {ELEMENTS_MAX} elements");
+        return Err(wrong_value(env, name, &rule, format!("{length} elements")));
+    }
+    Vec::from_unknown(array)
+}
+
 fn number(env: &Env, name: &str, value: Unknown) -> napi::Result<f64> {
     if value.get_type()? != ValueType::Number {
         return Err(wrong_type(env, name, "a number", value));

@@ -14,7 +14,7 @@ use crate::node::convert::listeners::on_retry;
 use crate::node::environment::objects::given_object;
 use crate::node::environment::variables::Environment;
 use crate::node::js::arguments::{
-    boolean, certificate, count, duration, function, given, limit, string, wrong_type, wrong_value,
+    boolean, certificate, count, duration, elements, function, given, limit, string, wrong_type, wrong_value,
 };
 use crate::node::js::value::property;
 use crate::node::promise::failure::CallbackError;
@@ -86,7 +86,7 @@ pub fn network(
 fn certificates(env: &Env, value: Unknown) -> napi::Result<Vec<String>> {
     const NAME: &str = "options.ca";
     if value.is_array()? {
-        return Vec::<Unknown>::from_unknown(value)?.into_iter().map(|each| pem(env, NAME, each)).collect();
+        return elements(env, NAME, value)?.into_iter().map(|each| pem(env, NAME, each)).collect();
     }
     Ok(vec![pem(env, NAME, value)?])
 }
