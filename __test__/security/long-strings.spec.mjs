@@ -10,7 +10,6 @@ import { HttpClient } from '@socketsecurity/registry/lib/http-client'
 import {
   basicAuthHeader,
   buildUserAgent,
-  chainUserAgents,
   decodeBody,
   enrichErrorMessage,
   httpDownload,
@@ -18,7 +17,6 @@ import {
   isSensitiveHeaderName,
   parseRetryAfterHeader,
   sanitizeHeaders,
-  sanitizeUserAgent,
 } from '@socketsecurity/registry/lib/http-request'
 import { rejection, temporaryDirectory } from '../support.mjs'
 
@@ -58,7 +56,6 @@ const throwing = {
   'prefix of cacheTtl': (text) => new HttpClient({ cacheTtl: { [text]: 1 } }),
   basicAuthHeader: (text) => basicAuthHeader(text),
   buildUserAgent: (text) => buildUserAgent({ name: text, version: '1' }),
-  sanitizeUserAgent: (text) => sanitizeUserAgent(text),
   isSensitiveHeaderName: (text) => isSensitiveHeaderName(text),
   'url of enrichErrorMessage': (text) => enrichErrorMessage(text, 'GET', undefined),
   'method of enrichErrorMessage': (text) => enrichErrorMessage(URL_TEXT, text, undefined),
@@ -105,7 +102,6 @@ test('arrays that promise billions of elements are refused', async () => {
   for (const call of [
     () => httpRequest(URL_TEXT, { ca: endless }),
     () => decodeBody(Buffer.from('x'), endless),
-    async () => chainUserAgents(...[endless]),
     async () => sanitizeHeaders({ a: endless }),
     async () => parseRetryAfterHeader(endless),
   ]) {
