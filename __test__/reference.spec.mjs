@@ -1,0 +1,80 @@
+// The tables of options in the reference say what the types say.
+
+import assert from 'node:assert/strict'
+import { readdirSync, readFileSync } from 'node:fs'
+import { test } from 'node:test'
+import { optionsIn, tablesIn, withTables } from '../scripts/option-tables.mjs'
+
+const PAGES = new URL('../docs/reference/', import.meta.url)
+const read = (name, base = PAGES) => readFileSync(new URL(name, base), 'utf8')
+const types = read('../index.d.ts', import.meta.url)
+
+const SAMPLE = `
+export interface Sample extends Other {}
+
+export interface Sample {
+  /**
+   * Text | that goes
+   * on.
+   *
+   * A second paragraph.
+   *
+   * @default none: \`A\` or \`B\`
+   */
+  body?: string | import('node:stream').Readable | null | undefined
+  /** @default {} */
+  nested?: { default?: number | undefined; [name: string]: number | undefined } | undefined
+  /**
+   * Called.
+   *
+   * @default 30000
+   */
+  onCall?: ((error: Error) => boolean | void | undefined) | undefined
+  /**
+   * Refused.
+   *
+   * @default none
+   */
+  never?: undefined
+}
+`
+
+const marked = (name, content = '') => `a\n<!-- options: ${name} -->\n${content}<!-- end -->\nb`
+
+test('a table has the name, type, default and meaning of each option', () => {
+  const described = SAMPLE.replace('/** @default {} */', '/**\n * Nested.\n *\n * @default {} */')
+  const table = `
+| option | type | default | meaning |
+| --- | --- | --- | --- |
+| \`body\` | \`string \\| Readable \\| null\` | none: \`A\` or \`B\` | Text \\| that goes on. |
+| \`nested\` | \`{ default?: number; [name: string]: number; }\` | \`{}\` | Nested. |
+| \`onCall\` | \`(error: Error) => boolean \\| void\` | \`30000\` | Called. |
+| \`never\` | \`undefined\` | none | Refused. |
+
+`
+  const document = withTables(marked('Sample', 'old\n'), described)
+  assert.equal(document, marked('Sample', table))
+  assert.equal(withTables(document, described), document)
+})
+
+test('an option without a meaning or without a default is refused', () => {
+  assert.throws(() => withTables(marked('Sample'), SAMPLE), /Sample\.nested has no comment/)
+  const bare = 'export interface Sample {\n/** Some. */\nbare?: number\n}'
+  assert.throws(() => withTables(marked('Sample'), bare), /Sample\.bare has no @default/)
+})
+
+test('a table of an interface that is gone is refused', () => {
+  assert.throws(() => withTables(marked('Gone'), SAMPLE), /no interface Gone/)
+})
+
+for (const name of readdirSync(PAGES)) {
+  test(`the tables of docs/reference/${name} are those of the types`, () => {
+    const page = read(name)
+    assert.equal(page, withTables(page, types), 'npm run reference writes them')
+  })
+}
+
+test('each interface of options has one table', () => {
+  const tables = readdirSync(PAGES).flatMap((name) => tablesIn(read(name)))
+  assert.deepEqual(tables.sort(), optionsIn(types).sort())
+})
