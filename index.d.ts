@@ -788,8 +788,9 @@ export interface HttpRequestOptions {
    */
   connectTimeout?: number | undefined
   /**
-   * Longest time without a byte from the server, in ms, once the request has been sent. Rejects
-   * with `ERR_TIMEOUT`. `0` or `Infinity`: no limit.
+   * Longest time without a byte from the server, in ms, once the request has been sent. The wait for
+   * the response to a request with a `body` is not bounded. Rejects with `ERR_TIMEOUT`. `0` or
+   * `Infinity`: no limit.
    *
    * @default none
    */
