@@ -1,13 +1,15 @@
-// The tables of options in the reference say what the types say.
+// The reference is complete, and its tables of options say what the types say.
 
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { test } from 'node:test'
 import { optionsIn, tablesIn, withTables } from '../scripts/option-tables.mjs'
 
 const PAGES = new URL('../docs/reference/', import.meta.url)
 const read = (name, base = PAGES) => readFileSync(new URL(name, base), 'utf8')
 const types = read('../index.d.ts', import.meta.url)
+const require = createRequire(import.meta.url)
 
 const SAMPLE = `
 export interface Sample extends Other {}
@@ -77,4 +79,43 @@ for (const name of readdirSync(PAGES)) {
 test('each interface of options has one table', () => {
   const tables = readdirSync(PAGES).flatMap((name) => tablesIn(read(name)))
   assert.deepEqual(tables.sort(), optionsIn(types).sort())
+})
+
+test('each function and class is on a page', () => {
+  const pages = readdirSync(PAGES)
+    .map((name) => read(name))
+    .join('\n')
+  const missing = Object.keys(require('../lib/index.js')).filter(
+    (name) => !new RegExp(`(?:\`|function |^#+ )${name}\\b`, 'm').test(pages),
+  )
+  assert.deepEqual(missing, [])
+})
+
+test('each entry point is in the table of entry points', () => {
+  const table = read('../HTTP_UTILITIES.md').split('## Entry points')[1].split('\n\n')[1]
+  const { exports } = require('../package.json')
+  const missing = Object.keys(exports).filter((path) => {
+    const within = path.split('/').slice(3).join('/')
+    return !table.includes(within ? `/${within}\`` : `socketsecurity/registry${path.slice(1)}\``)
+  })
+  assert.deepEqual(missing, [])
+})
+
+test('each environment variable that is read is in the table of variables', () => {
+  const table = read('environment.md').split('## Variables')[1].split('\n\n')[1].toLowerCase()
+  const rust = read('../src/node/environment/variables.rs', import.meta.url)
+  const [, list] = rust.match(/VARIABLES: \[&str; \d+\] = \[(.*?)\];/s)
+  const ours = [...list.matchAll(/"(\w+)"/g)].map(([, name]) => name)
+  const scripts = new URL('../lib/', import.meta.url)
+  const theirs = readdirSync(scripts)
+    .filter((name) => name.endsWith('.js'))
+    .flatMap((name) => [
+      ...read(name, scripts).matchAll(/process\.env\.(\w+)|\{ (\w+) \} = process\.env/g),
+    ])
+    .map(([, property, taken]) => property ?? taken)
+  assert.ok(ours.length > 10 && theirs.length > 1, 'variables are found')
+  const missing = [...ours, ...theirs].filter(
+    (name) => !table.includes(`\`${name.toLowerCase()}\``),
+  )
+  assert.deepEqual(missing, [])
 })
