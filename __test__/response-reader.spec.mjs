@@ -390,6 +390,11 @@ describe('the options of decoding', () => {
     controller.abort()
     assert.equal((await rejection(reading)).name, 'AbortError')
     assert.ok(answer.destroyed)
+    // No error reaches the request: that would end a process that does not listen for it.
+    const failures = []
+    answer.req?.on('error', (error) => failures.push(error))
+    await sleep(50)
+    assert.deepEqual(failures, [])
   })
 
   test('gzip without its trailer is whole where the length was announced', async () => {

@@ -14,7 +14,7 @@ use socketsecurity_registry::base::options::{Redirects, Retry};
 use socketsecurity_registry::base::proxy::{Proxy, Variables};
 use socketsecurity_registry::io::file::digest::Hashers;
 use socketsecurity_registry::policy::http::headers;
-use socketsecurity_registry::policy::http::redirect::{self, Hop};
+use socketsecurity_registry::policy::http::redirect::{self, RequestHead};
 use socketsecurity_registry::policy::http::resume;
 use socketsecurity_registry::policy::http::retry::{self, Failure};
 use socketsecurity_registry::policy::text::checksum_file;
@@ -104,12 +104,12 @@ fn digest_of_64_kib(bencher: Bencher, algorithm: Algorithm) {
     });
 }
 
-fn hop() -> Hop {
+fn hop() -> RequestHead {
     let mut headers = HeaderMap::new();
     headers.insert(header::AUTHORIZATION, HeaderValue::from_static("Bearer secret"));
     headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
     let url = Url::parse("https://api.example.com/v1/packages?limit=10").expect("a URL");
-    Hop { method: Method::GET, url, headers, with_body: false }
+    RequestHead { method: Method::GET, url, headers, with_body: false }
 }
 
 /// As nginx sends them.

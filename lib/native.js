@@ -20,7 +20,8 @@ const PACKAGES = {
 
 function load() {
   // For a program that carries the addon in itself, and has put it somewhere.
-  const given = process.env.NAPI_RS_NATIVE_LIBRARY_PATH
+  const NAME = 'NAPI_RS_NATIVE_LIBRARY_PATH'
+  const given = Object.hasOwn(process.env, NAME) ? process.env[NAME] : undefined
   if (given) return open(resolve(given))
 
   const { platform, arch } = process

@@ -43,7 +43,20 @@ async function collect(source, options) {
   if (typeof source?.[Symbol.asyncIterator] !== 'function') return undefined
   const { maxResponseSize = TEXT_MAX, signal } = options ?? {}
   const most = maxResponseSize === 0 ? Number.POSITIVE_INFINITY : encodedMax(maxResponseSize)
-  if (signal && typeof source.destroy === 'function') streams().addAbortSignal(signal, source)
+  // Without an error: it would become that of the request, which ends the process if nobody listens.
+  const stop = () => source.destroy()
+  const isStoppable = signal && typeof source.destroy === 'function'
+  if (isStoppable) subscribe(signal, stop)
+  try {
+    return await chunksOf(source, most)
+  } catch (error) {
+    throw isStoppable && signal.aborted ? abortError(signal) : error
+  } finally {
+    if (isStoppable) unsubscribe(signal, stop)
+  }
+}
+
+async function chunksOf(source, most) {
   const chunks = []
   let length = 0
   for await (const chunk of source) {
@@ -100,7 +113,7 @@ function environmentReader(names) {
   const httpProxy = always.indexOf('HTTP_PROXY')
   let known = []
   return () => {
-    const { env } = process
+    const env = environment()
     const values = always.map((name) => env[name])
     if (values[httpProxy]) values.push(env.REQUEST_METHOD)
     if (values.length === known.length && values.every((value, index) => value === known[index])) {
@@ -109,6 +122,11 @@ function environmentReader(names) {
     known = values
     return values
   }
+}
+
+/** The variables of the process, and none that somebody has put on `Object.prototype`. */
+function environment() {
+  return isPolluted() ? { __proto__: null, ...process.env } : process.env
 }
 
 /** Through the process object of the calling JavaScript: a Worker has its own. */
@@ -193,7 +211,7 @@ function unsubscribe(signal, fire) {
 
 /** Where caches on disk are, unless the caller says so. */
 function cacheDirectory() {
-  const { SOCKET_CACACHE_DIR } = process.env
+  const { SOCKET_CACACHE_DIR } = environment()
   if (SOCKET_CACACHE_DIR) return SOCKET_CACACHE_DIR
   const { homedir } = require('node:os')
   const { join } = require('node:path')

@@ -22,7 +22,7 @@ use crate::operation::download::{Downloaded, Watchers, download};
 use crate::operation::locked::{Job, download_with_lock};
 use crate::operation::progress::{Report, reported};
 use crate::operation::request::{Response, request};
-use crate::operation::shared_download::{Flights, Listeners};
+use crate::operation::shared_download::{Listeners, SharedDownloads};
 
 /// Threads that move bytes. A second one costs more than it gains, in wake-ups (`docs/decisions/0011-one-thread.md`); blocking work
 /// has threads of its own.
@@ -37,7 +37,7 @@ type Pool = Arc<OnceCell<Transport>>;
 #[derive(Debug, Default)]
 pub struct Client {
     transports: Mutex<Vec<(Arc<Network>, Pool)>>,
-    flights: Flights,
+    shared_downloads: SharedDownloads,
 }
 
 static SHARED: LazyLock<Client> = LazyLock::new(Client::default);
@@ -91,7 +91,7 @@ impl Client {
     ) -> Result<Downloaded> {
         let job = Job { url, destination: destination.to_owned(), download, lock };
         let transport = self.transport(&job.download.network).await?;
-        download_with_lock(&transport, &self.flights, job, listeners, cancel).await
+        download_with_lock(&transport, &self.shared_downloads, job, listeners, cancel).await
     }
 
     /// The pool for this way to servers; made when first needed.

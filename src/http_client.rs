@@ -100,9 +100,9 @@ impl HttpClient {
     }
 
     /// The answer, if it can be given at once: it is in memory, and fresh.
-    pub fn recall(&self, url: &Url, options: &RequestOptions, call: CallCaching) -> Option<Response> {
+    pub fn get_fresh(&self, url: &Url, options: &RequestOptions, call: CallCaching) -> Option<Response> {
         let cache = self.cache.as_ref().filter(|_| call.is_on && Cache::concerns(options))?;
-        let response = cache.recall(&without_fragment(url), options, self.terms(url, call))?;
+        let response = cache.get_fresh(&without_fragment(url), options, self.terms(url, call))?;
         self.counts.requests.fetch_add(1, Ordering::Relaxed);
         self.counts.memory.fetch_add(1, Ordering::Relaxed);
         Some(response)

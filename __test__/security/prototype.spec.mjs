@@ -12,7 +12,7 @@ import {
   httpDownload,
   httpRequest,
 } from '@socketsecurity/registry'
-import { clear, put } from '@socketsecurity/registry/lib/cacache'
+import { clear, get, put } from '@socketsecurity/registry/lib/cacache'
 import { downloadWithLock } from '@socketsecurity/registry/lib/download-lock'
 import { startOrigin } from '../origins/http-origin.mjs'
 import { rejection, temporaryDirectory } from '../support.mjs'
@@ -112,6 +112,34 @@ for (const [name, make] of Object.entries(makers)) {
     assert.ok(existsSync(join(directory, '0')))
   })
 }
+
+test('variables are those of the environment, not of Object.prototype', async (t) => {
+  const origin = await startOrigin(t, { body: 'direct' })
+  const directory = temporaryDirectory(t)
+  const nowhere = 'http://127.0.0.1:1/'
+  const variables = {
+    http_proxy: nowhere,
+    HTTP_PROXY: nowhere,
+    https_proxy: nowhere,
+    HTTPS_PROXY: nowhere,
+    all_proxy: nowhere,
+    ALL_PROXY: nowhere,
+    REQUEST_METHOD: 'GET',
+    SOCKET_CALLER_USER_AGENT: 'evil/1.0',
+    SOCKET_CACACHE_DIR: directory,
+    NODE_EXTRA_CA_CERTS: join(directory, 'evil.pem'),
+  }
+  const response = await polluted(variables, () => httpRequest(origin.url))
+  assert.equal(response.text(), 'direct')
+  assert.doesNotMatch(origin.requests[0].headers['user-agent'], /evil/)
+  const read = await rejection(polluted(variables, () => get('no such key of the test')))
+  assert.ok(!read.message.includes(directory), read.message)
+  // And those of the environment are read as before.
+  process.env.SOCKET_CALLER_USER_AGENT = 'caller/1.0'
+  t.after(() => delete process.env.SOCKET_CALLER_USER_AGENT)
+  await polluted(variables, () => httpRequest(origin.url))
+  assert.match(origin.requests[1].headers['user-agent'], /caller\/1\.0$/)
+})
 
 test('options of another realm are read, and its Object.prototype is not', async (t) => {
   const origin = await startOrigin(t)

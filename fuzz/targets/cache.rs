@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use libfuzzer_sys::fuzz_target;
 use socketsecurity_registry::policy::cache::index;
-use socketsecurity_registry::policy::cache::freshness::{Stored, is_cacheable, storable};
+use socketsecurity_registry::policy::cache::freshness::{CachedResponse, is_cacheable, storable};
 
 /// Those that decide something, and one that does not.
 const NAMES: [&str; 12] = [
@@ -36,7 +36,7 @@ fuzz_target!(|bytes: &[u8]| {
     let then = now + Duration::from_secs(seconds * seconds * seconds) - Duration::from_secs(1000);
     let _ = is_cacheable(&request);
     let _ = storable(&request, StatusCode::OK, &answer, now);
-    let stored = Stored::new(StatusCode::OK, String::new(), answer, bytes::Bytes::new(), now);
+    let stored = CachedResponse::new(StatusCode::OK, String::new(), answer, bytes::Bytes::new(), now);
     for ttl in [Duration::ZERO, Duration::from_secs(300), Duration::MAX] {
         let _ = stored.look(&request, ttl, then);
         let _ = stored.is_usable_in_need(ttl, ttl, then);

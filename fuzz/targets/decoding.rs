@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
-use socketsecurity_registry::policy::http::decoding::{Chain, Next, decode_now, parse_codings};
+use socketsecurity_registry::policy::http::decoding::{Chain, NextStep, decode_now, parse_codings};
 
 const NAMES: [&str; 5] = ["", "gzip", "deflate", "br", "zstd"];
 const LIMIT: u64 = 1 << 20;
@@ -14,9 +14,9 @@ fn in_chunks(body: &[u8], encoding: &str, size: usize) -> Option<Bytes> {
     let mut chunks = body.chunks(size);
     loop {
         match chain.step().ok()? {
-            Next::Step => {}
-            Next::Feed => chain.feed(chunks.next().map(Bytes::copy_from_slice)),
-            Next::Done => return Some(chain.into_body()),
+            NextStep::Step => {}
+            NextStep::Feed => chain.feed(chunks.next().map(Bytes::copy_from_slice)),
+            NextStep::Done => return Some(chain.into_body()),
         }
     }
 }

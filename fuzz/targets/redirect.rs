@@ -5,7 +5,7 @@
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use libfuzzer_sys::fuzz_target;
 use socketsecurity_registry::base::options::Redirects;
-use socketsecurity_registry::policy::http::redirect::{Hop, Next, decide};
+use socketsecurity_registry::policy::http::redirect::{RequestHead, RedirectDecision, decide};
 use url::Url;
 
 fuzz_target!(|location: &[u8]| {
@@ -15,8 +15,8 @@ fuzz_target!(|location: &[u8]| {
     let answer = HeaderMap::from_iter([(header::LOCATION, location)]);
     for url in ["https://a.example/x?y", "http://a.example:8080/x"] {
         let headers = HeaderMap::from_iter([(header::AUTHORIZATION, HeaderValue::from_static("secret"))]);
-        let hop = Hop { method: Method::GET, url: Url::parse(url).expect("it is one"), headers, with_body: false };
-        let Next::Follow(next) = decide(&Redirects::default(), 0, &hop, StatusCode::FOUND, &answer) else {
+        let hop = RequestHead { method: Method::GET, url: Url::parse(url).expect("it is one"), headers, with_body: false };
+        let RedirectDecision::Follow(next) = decide(&Redirects::default(), 0, &hop, StatusCode::FOUND, &answer) else {
             continue;
         };
         assert!(matches!(next.url.scheme(), "http" | "https"));

@@ -3,7 +3,7 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use libfuzzer_sys::fuzz_target;
-use socketsecurity_registry::policy::http::resume::{Next, Record, ask, decide, validator};
+use socketsecurity_registry::policy::http::resume::{ResumeDecision, Record, ask, decide, validator};
 
 fuzz_target!(|input: (Vec<u8>, u64, u16, Vec<u8>, Vec<u8>, Option<u64>)| {
     let (record, length, status, range, etag, announced) = input;
@@ -24,7 +24,7 @@ fuzz_target!(|input: (Vec<u8>, u64, u16, Vec<u8>, Vec<u8>, Option<u64>)| {
         assert!(asked.from > 0 && asked.from <= length);
         let _ = asked.fields();
     }
-    if let Next::Append { from, total } = decide(asked.as_ref(), status, &headers, announced) {
+    if let ResumeDecision::Append { from, total } = decide(asked.as_ref(), status, &headers, announced) {
         let asked = asked.expect("only what was asked for is appended");
         assert_eq!((status, from), (StatusCode::PARTIAL_CONTENT, asked.from));
         assert!(from < total && announced.is_none_or(|announced| announced == total - from));

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 
 /// What a source gives: pieces, and `None` at its end. A channel that closes before that is a source that broke off: its
 /// request must not look complete.
-type Pieces = mpsc::Receiver<Option<Bytes>>;
+type Chunks = mpsc::Receiver<Option<Bytes>>;
 
 #[derive(Clone, Debug)]
 pub enum Body {
@@ -21,7 +21,7 @@ pub enum Body {
 
 /// Pieces as they come, for one request: clones share them.
 #[derive(Clone, Debug)]
-pub struct Stream(Arc<Mutex<Option<Pieces>>>);
+pub struct Stream(Arc<Mutex<Option<Chunks>>>);
 
 impl Body {
     /// A stream, and where to put its pieces: one at a time, so that the connection slows the source down.
@@ -38,16 +38,16 @@ impl Body {
 
 impl Stream {
     /// The pieces; an error when somebody has taken them.
-    pub fn take(&self) -> Sending {
-        Sending(self.0.lock().unwrap_or_else(PoisonError::into_inner).take())
+    pub fn take(&self) -> BodyStream {
+        BodyStream(self.0.lock().unwrap_or_else(PoisonError::into_inner).take())
     }
 }
 
 /// A stream on its way.
 #[derive(Debug)]
-pub struct Sending(Option<Pieces>);
+pub struct BodyStream(Option<Chunks>);
 
-impl http_body::Body for Sending {
+impl http_body::Body for BodyStream {
     type Data = Bytes;
     type Error = io::Error;
 

@@ -44,7 +44,7 @@ impl fmt::Debug for Hooks {
 
 /// What a listener wants to be done about a failed attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Advice {
+pub enum RetryAdvice {
     /// Whatever the policy says.
     Default,
     Stop,
@@ -52,7 +52,7 @@ pub enum Advice {
     Wait(Duration),
 }
 
-impl Advice {
+impl RetryAdvice {
     /// As JavaScript says it: negative is at once, NaN says nothing.
     pub fn wait(milliseconds: f64) -> Self {
         match milliseconds {
@@ -65,7 +65,7 @@ impl Advice {
 /// Told of each failed attempt that is to be repeated: its number from 1, its error, and the delay. An error of its own
 /// ends the operation.
 #[derive(Clone)]
-pub struct OnRetry(pub Arc<dyn Fn(u32, Error, Duration) -> BoxFuture<'static, Result<Advice>> + Send + Sync>);
+pub struct OnRetry(pub Arc<dyn Fn(u32, Error, Duration) -> BoxFuture<'static, Result<RetryAdvice>> + Send + Sync>);
 
 impl fmt::Debug for OnRetry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -79,9 +79,9 @@ mod tests {
 
     #[test]
     fn a_number_is_a_wait_unless_it_is_none() {
-        assert_eq!(Advice::wait(1500.0), Advice::Wait(Duration::from_millis(1500)));
-        assert_eq!(Advice::wait(-5.0), Advice::Wait(Duration::ZERO));
-        assert_eq!(Advice::wait(f64::NAN), Advice::Default);
-        assert_eq!(Advice::wait(f64::INFINITY), Advice::Wait(Duration::MAX));
+        assert_eq!(RetryAdvice::wait(1500.0), RetryAdvice::Wait(Duration::from_millis(1500)));
+        assert_eq!(RetryAdvice::wait(-5.0), RetryAdvice::Wait(Duration::ZERO));
+        assert_eq!(RetryAdvice::wait(f64::NAN), RetryAdvice::Default);
+        assert_eq!(RetryAdvice::wait(f64::INFINITY), RetryAdvice::Wait(Duration::MAX));
     }
 }

@@ -24,7 +24,7 @@ pub struct Retry {
     /// Upper bound of one delay, the server's `Retry-After` included.
     pub delay_max: Duration,
     /// Whether a request that is not idempotent is left alone after a failure, unless the server cannot have carried it out.
-    pub careful: bool,
+    pub retry_idempotent_only: bool,
     /// The caller's word that the request may be carried out twice, whatever its method.
     pub idempotent: bool,
 }
@@ -35,7 +35,7 @@ impl Default for Retry {
             retries: 0,
             delay: Duration::from_secs(1),
             delay_max: Duration::from_secs(30),
-            careful: false,
+            retry_idempotent_only: false,
             idempotent: false,
         }
     }
@@ -88,6 +88,8 @@ impl Default for Tls {
 
 /// Limit of decoded bytes where the caller gives none and they become text, or come from a buffer: V8's longest string.
 pub const TEXT_MAX: u64 = 512 << 20;
+/// Limit of a file of checksums where the caller gives none: some 200,000 names.
+pub const CHECKSUMS_MAX: u64 = 16 << 20;
 /// The caller's word that there is no limit.
 pub const UNLIMITED: u64 = u64::MAX;
 

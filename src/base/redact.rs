@@ -192,8 +192,13 @@ pub fn is_credential_name(name: &str) -> bool {
 fn is_secret(words: &[String]) -> bool {
     let any = |list: &[&str]| words.iter().any(|word| list.contains(&word.as_str()));
     let (opens_nothing, is_code) = (any(&OPEN_KEYS), any(&["code", "codes"]));
+    let name = words.strip_prefix(&["x".to_owned()]).unwrap_or(words);
+    // Of Artifactory: its keys of APIs have no other name.
+    if name.iter().map(String::as_str).eq(["jfrog", "art", "api"]) {
+        return true;
+    }
     // `sign` as some payment services call a signature; elsewhere it is a verb.
-    if let [only] = words
+    if let [only] = name
         && matches!(only.as_str(), "code" | "sign")
     {
         return true;
@@ -432,6 +437,7 @@ fn holds_secret(text: &str) -> bool {
 mod tests {
     use super::*;
 
+    #[allow(clippy::too_many_lines, reason = "a table")]
     #[test]
     fn names_of_secrets_are_recognised_by_their_words() {
         for name in [
@@ -502,6 +508,8 @@ mod tests {
             "SAMLResponse",
             "SAMLart",
             "codeVerifier",
+            "X-Code",
+            "X-JFrog-Art-Api",
             // Written together.
             "apikey",
             "x-accesskey",

@@ -11,25 +11,25 @@ use url::Url;
 
 use crate::base::body::Body;
 use crate::base::error::{Error, Kind, Result};
-use crate::base::listeners::{Advice, OnRetry};
+use crate::base::listeners::{OnRetry, RetryAdvice};
 use crate::base::options::{Redirects, Retry};
 use crate::io::http::tls;
 use crate::io::http::transport::{Answer, Transport};
-use crate::operation::hooks::Observer;
+use crate::operation::hooks::HookDispatcher;
 use crate::policy::http::headers::text;
-use crate::policy::http::redirect::{self, Hop, Next};
+use crate::policy::http::redirect::{self, RedirectDecision, RequestHead};
 use crate::policy::http::retry::{self, Failure};
 
 /// The size of a redirect's body up to which reading it is cheaper than a new connection.
 const DRAIN_MAX: u64 = 16 << 10;
 
 /// The first hop: credentials of the URL become an `Authorization` field, unless the caller gave one.
-pub fn first_hop(method: Method, mut url: Url, mut headers: HeaderMap, with_body: bool) -> Hop {
+pub fn first_hop(method: Method, mut url: Url, mut headers: HeaderMap, with_body: bool) -> RequestHead {
     take_credentials(&mut url, &mut headers);
     // The length is known better here than by the caller, and a wrong one corrupts the connection.
     headers.remove(header::CONTENT_LENGTH);
     headers.remove(header::TRANSFER_ENCODING);
-    Hop { method, url, headers, with_body }
+    RequestHead { method, url, headers, with_body }
 }
 
 fn take_credentials(url: &mut Url, headers: &mut HeaderMap) {
@@ -59,42 +59,42 @@ pub struct Exchange<'a> {
 /// Sends a request and follows its redirects. The answer comes with the URL that gave it.
 pub async fn follow(
     exchange: Exchange<'_>,
-    first: &Hop,
+    first: &RequestHead,
     body: Option<&Body>,
-    observer: Option<&Observer<'_>>,
+    hooks_of_call: Option<&HookDispatcher<'_>>,
 ) -> Result<(Answer, Url)> {
-    follow_and_tell(exchange, first, body, observer).await.map(|(answer, url, _)| (answer, url))
+    follow_and_tell(exchange, first, body, hooks_of_call).await.map(|(answer, url, _)| (answer, url))
 }
 
 /// [`follow`], and whether redirects led there: the URL alone does not tell, as they may lead back.
 pub async fn follow_and_tell(
     exchange: Exchange<'_>,
-    first: &Hop,
+    first: &RequestHead,
     body: Option<&Body>,
-    observer: Option<&Observer<'_>>,
+    hooks_of_call: Option<&HookDispatcher<'_>>,
 ) -> Result<(Answer, Url, bool)> {
     let Exchange { transport, redirects, idle_timeout } = exchange;
     let mut hop = Cow::Borrowed(first);
     let mut followed = 0;
     loop {
         tls::check_host(&hop.url)?;
-        if let Some(observer) = observer {
-            observer.sends(&hop).await;
+        if let Some(hooks_of_call) = hooks_of_call {
+            hooks_of_call.sends(&hop).await;
         }
         let mut answer = transport.send(&hop, body, idle_timeout).await?;
-        if let Some(observer) = observer {
-            observer.receives(&answer).await;
+        if let Some(hooks_of_call) = hooks_of_call {
+            hooks_of_call.receives(&answer).await;
         }
         match redirect::decide(redirects, followed, &hop, answer.status, &answer.headers) {
-            Next::Answer => {
+            RedirectDecision::Answer => {
                 let url = match hop {
                     Cow::Borrowed(hop) => hop.url.clone(),
                     Cow::Owned(hop) => hop.url,
                 };
                 return Ok((answer, url, followed > 0));
             }
-            Next::Refuse(error) => return Err(error.with_status(answer.status.as_u16(), None)),
-            Next::Follow(next) => {
+            RedirectDecision::Refuse(error) => return Err(error.with_status(answer.status.as_u16(), None)),
+            RedirectDecision::Follow(next) => {
                 if answer.content_length().is_some_and(|length| length <= DRAIN_MAX) {
                     // Keeps the connection for the next hop; a body that breaks off says nothing about that hop.
                     while let Ok(Some(_)) = answer.chunk().await {}
@@ -150,14 +150,14 @@ impl<'a> Attempts<'a> {
     pub async fn again(&mut self, failure: Failure, error: impl FnOnce() -> Error) -> Result<bool> {
         let next = retry::decide(self.policy, self.method, self.made, failure, fastrand::f64());
         self.made = self.made.saturating_add(1);
-        let retry::Next::Wait(mut delay) = next else {
+        let retry::RetryDecision::Wait(mut delay) = next else {
             return Ok(false);
         };
         if let Some(OnRetry(listener)) = self.on_retry {
             match listener(self.made, error().with_attempts(self.made), delay).await? {
-                Advice::Default => {}
-                Advice::Stop => return Ok(false),
-                Advice::Wait(instead) => delay = instead,
+                RetryAdvice::Default => {}
+                RetryAdvice::Stop => return Ok(false),
+                RetryAdvice::Wait(instead) => delay = instead,
             }
         }
         sleep(delay).await;
@@ -180,9 +180,9 @@ impl<'a> Attempts<'a> {
 pub fn failure_of(error: &Error) -> Failure {
     match error.details().status.filter(|_| error.kind() == Kind::Status) {
         Some(status) => Failure::Status { status, retry_after: error.details().retry_after },
-        None if !error.is_retryable() => Failure::Lasting,
-        None if matches!(error.details().syscall, Some("getaddrinfo" | "connect")) => Failure::Unsent,
-        None => Failure::Passing,
+        None if !error.is_retryable() => Failure::Permanent,
+        None if matches!(error.details().syscall, Some("getaddrinfo" | "connect")) => Failure::NotSent,
+        None => Failure::Transient,
     }
 }
 

@@ -16,7 +16,7 @@ use crate::base::status::is_outage;
 use crate::io::cache::store::{Found, Store};
 use crate::io::http::transport::Transport;
 use crate::operation::request::{Response, request};
-use crate::policy::cache::freshness::{Next, Stored, is_cacheable, kept_fields, storable};
+use crate::policy::cache::freshness::{CacheDecision, CachedResponse, is_cacheable, kept_fields, storable};
 
 /// How old an answer a call accepts.
 #[derive(Clone, Copy, Debug)]
@@ -43,16 +43,16 @@ pub enum Source {
 #[derive(Debug)]
 pub struct Cache {
     pub store: Store,
-    flights: Arc<Flights>,
+    shared_downloads: Arc<SharedDownloads>,
 }
 
 type Fetching = BoxFuture<'static, Result<Arc<Fetched>>>;
 /// A request that several calls may wait for: it is given up when all of them are.
-type Flight = Shared<Fetching>;
+type SharedDownload = Shared<Fetching>;
 
 /// The requests under way, by all that makes them equal.
 #[derive(Debug, Default)]
-struct Flights {
+struct SharedDownloads {
     under_way: Mutex<HashMap<String, (u64, WeakShared<Fetching>)>>,
     count: AtomicU64,
 }
@@ -60,7 +60,7 @@ struct Flights {
 /// An answer for all who share a request.
 #[derive(Debug)]
 struct Fetched {
-    answer: Stored,
+    answer: CachedResponse,
     url: Url,
     attempts: u32,
     source: Source,
@@ -69,7 +69,7 @@ struct Fetched {
 
 impl Cache {
     pub fn new(store: Store) -> Self {
-        Self { store, flights: Arc::default() }
+        Self { store, shared_downloads: Arc::default() }
     }
 
     /// Whether a call may use the cache at all.
@@ -78,12 +78,12 @@ impl Cache {
     }
 
     /// The answer, if it is in memory and fresh. `url` has no fragment, here and below.
-    pub fn recall(&self, url: &Url, options: &RequestOptions, terms: Terms) -> Option<Response> {
+    pub fn get_fresh(&self, url: &Url, options: &RequestOptions, terms: Terms) -> Option<Response> {
         let key = self.store.key(url, &options.headers, &options.network)?;
-        let stored = self.store.recall(&key, &options.headers).filter(|stored| fits(stored, options))?;
+        let stored = self.store.get_fresh(&key, &options.headers).filter(|stored| fits(stored, options))?;
         match stored.look(&options.headers, terms.ttl, SystemTime::now()) {
-            Next::Use { age } => Some(given(&stored, Some(age), url.clone())),
-            Next::Ask { .. } => None,
+            CacheDecision::Use { age } => Some(given(&stored, Some(age), url.clone())),
+            CacheDecision::Ask { .. } => None,
         }
     }
 
@@ -101,23 +101,23 @@ impl Cache {
         let kept = self.store.find(&key, &options.headers).await.filter(|(stored, _)| fits(stored, &options));
         let (kept, conditions) = match kept {
             Some((stored, found)) => match stored.look(&options.headers, terms.ttl, SystemTime::now()) {
-                Next::Use { age } => {
+                CacheDecision::Use { age } => {
                     let source = if found == Found::Memory { Source::Memory } else { Source::Disk };
                     return Ok((given(&stored, Some(age), url), source));
                 }
-                Next::Ask { conditions } => (Some(stored), conditions),
+                CacheDecision::Ask { conditions } => (Some(stored), conditions),
             },
             None => (None, HeaderMap::new()),
         };
-        let equal = equal(&key, self.store.era(), &options, terms);
+        let equal = equal(&key, self.store.generation(), &options, terms);
         let asked =
             Asked { cache: self.clone(), transport: transport.clone(), key, url, options, terms, kept, conditions };
         // A listener that may stop a request must not stop that of others.
-        let (flight, is_ours) = match asked.options.on_retry {
+        let (shared_download, is_ours) = match asked.options.on_retry {
             Some(_) => (asked.fetch().boxed().shared(), true),
-            None => self.flights.join(equal, asked),
+            None => self.shared_downloads.join(equal, asked),
         };
-        let fetched = flight.await?;
+        let fetched = shared_download.await?;
         let source = if is_ours { fetched.source } else { Source::Shared };
         let response = given(&fetched.answer, fetched.age, fetched.url.clone());
         Ok((Response { attempts: fetched.attempts, ..response }, source))
@@ -140,37 +140,37 @@ struct Asked {
     url: Url,
     options: RequestOptions,
     terms: Terms,
-    kept: Option<Arc<Stored>>,
+    kept: Option<Arc<CachedResponse>>,
     conditions: HeaderMap,
 }
 
 impl Asked {
     async fn fetch(self) -> Result<Arc<Fetched>> {
-        let era = self.cache.store.era();
+        let generation = self.cache.store.generation();
         let mut answered = self.send(&self.conditions).await;
         if let Ok(answer) = answered.as_ref()
             && answer.status == StatusCode::NOT_MODIFIED
             && !self.conditions.is_empty()
         {
             if !answer.redirected
-                && let Some(fetched) = self.revalidated(answer, era).await
+                && let Some(fetched) = self.revalidated(answer, generation).await
             {
                 return Ok(Arc::new(fetched));
             }
             // It speaks of another answer than ours.
             answered = self.send(&HeaderMap::new()).await;
         }
-        if let Some(fetched) = self.stand_in(&answered) {
+        if let Some(fetched) = self.stale_if_error_response(&answered) {
             return Ok(Arc::new(fetched));
         }
         let time = SystemTime::now();
         let Response { status, status_text, headers, body, url, redirected, attempts, .. } = answered?;
         let varies = storable(&self.options.headers, status, &headers, time);
-        let answer = Stored::new(status, status_text, headers, body, time);
+        let answer = CachedResponse::new(status, status_text, headers, body, time);
         // A redirect's target is not what the URL stands for. On the way to another origin and back, credentials are dropped that
         // are in the key.
         if let Some(varies) = varies.filter(|_| !redirected) {
-            self.keep(era, varies, answer.clone()).await;
+            self.keep(generation, varies, answer.clone()).await;
         }
         Ok(Arc::new(Fetched { answer, url, attempts, source: Source::Network, age: None }))
     }
@@ -182,19 +182,19 @@ impl Asked {
     }
 
     /// What is kept, if the server says that it has not changed.
-    async fn revalidated(&self, answer: &Response, era: u64) -> Option<Fetched> {
+    async fn revalidated(&self, answer: &Response, generation: u64) -> Option<Fetched> {
         let time = SystemTime::now();
         let sent = &self.options.headers;
         let kept = self.kept.as_ref()?.validated(sent, &answer.headers, time)?;
         if let Some(varies) = storable(sent, kept.status, &kept.headers, time) {
-            self.keep(era, varies, kept.clone()).await;
+            self.keep(generation, varies, kept.clone()).await;
         }
         let (url, attempts) = (self.url.clone(), answer.attempts);
         Some(Fetched { answer: kept, url, attempts, source: Source::Revalidated, age: Some(Duration::ZERO) })
     }
 
     /// What is kept, if there is no answer, and the caller would rather have an old one.
-    fn stand_in(&self, answered: &Result<Response>) -> Option<Fetched> {
+    fn stale_if_error_response(&self, answered: &Result<Response>) -> Option<Fetched> {
         let kept = self.kept.as_ref()?;
         let (is_missing, attempts) = match answered {
             Ok(answer) => (is_outage(answer.status.as_u16()), answer.attempts),
@@ -203,45 +203,46 @@ impl Asked {
         let Terms { ttl, stale_if_error } = self.terms;
         let now = SystemTime::now();
         let is_usable = is_missing && kept.is_usable_in_need(ttl, stale_if_error, now);
-        let (answer, age) = (Stored::clone(kept), now.duration_since(kept.time).ok());
+        let (answer, age) = (CachedResponse::clone(kept), now.duration_since(kept.time).ok());
         is_usable.then(|| Fetched { answer, url: self.url.clone(), attempts, source: Source::Stale, age })
     }
 
-    async fn keep(&self, era: u64, varies: Vec<HeaderName>, mut answer: Stored) {
+    async fn keep(&self, generation: u64, varies: Vec<HeaderName>, mut answer: CachedResponse) {
         answer.headers = kept_fields(&answer.headers);
-        self.cache.store.put(era, &self.key, varies, &self.options.headers, Arc::new(answer)).await;
+        self.cache.store.put(generation, &self.key, varies, &self.options.headers, Arc::new(answer)).await;
     }
 }
 
-impl Flights {
+impl SharedDownloads {
     /// The request of another call, if an equal one is under way; whether it is ours.
-    fn join(self: &Arc<Self>, equal: String, asked: Asked) -> (Flight, bool) {
+    fn join(self: &Arc<Self>, equal: String, asked: Asked) -> (SharedDownload, bool) {
         let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(flight) = under_way.get(&equal).and_then(|(_, flight)| flight.upgrade()) {
-            return (flight, false);
+        if let Some(shared_download) = under_way.get(&equal).and_then(|(_, shared_download)| shared_download.upgrade())
+        {
+            return (shared_download, false);
         }
         let number = self.count.fetch_add(1, Ordering::Relaxed);
-        let landing = Landing { flights: self.clone(), equal: equal.clone(), number };
+        let landing = SharedOutcome { shared_downloads: self.clone(), equal: equal.clone(), number };
         let fetch = async move {
             // Dropped with the request, however it ends.
             let _landing = landing;
             asked.fetch().await
         };
-        let flight = fetch.boxed().shared();
-        under_way.extend(flight.downgrade().map(|weak| (equal, (number, weak))));
-        (flight, true)
+        let shared_download = fetch.boxed().shared();
+        under_way.extend(shared_download.downgrade().map(|weak| (equal, (number, weak))));
+        (shared_download, true)
     }
 }
 
-struct Landing {
-    flights: Arc<Flights>,
+struct SharedOutcome {
+    shared_downloads: Arc<SharedDownloads>,
     equal: String,
     number: u64,
 }
 
-impl Drop for Landing {
+impl Drop for SharedOutcome {
     fn drop(&mut self) {
-        let mut under_way = self.flights.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut under_way = self.shared_downloads.under_way.lock().unwrap_or_else(PoisonError::into_inner);
         if under_way.get(&self.equal).is_some_and(|(number, _)| *number == self.number) {
             under_way.remove(&self.equal);
         }
@@ -249,7 +250,7 @@ impl Drop for Landing {
 }
 
 /// All that makes two calls equal: they ask for the same, in the same way, since the store was last cleared.
-fn equal(key: &str, era: u64, options: &RequestOptions, terms: Terms) -> String {
+fn equal(key: &str, generation: u64, options: &RequestOptions, terms: Terms) -> String {
     let RequestOptions {
         method: _,
         // Those that are secret are in the key.
@@ -267,16 +268,16 @@ fn equal(key: &str, era: u64, options: &RequestOptions, terms: Terms) -> String 
         stream: _,
     } = options;
     format!(
-        "{key} {era} {headers:?} {redirects:?} {retry:?} {timeout:?} {idle_timeout:?} {max_size:?} {network:?} {terms:?}"
+        "{key} {generation} {headers:?} {redirects:?} {retry:?} {timeout:?} {idle_timeout:?} {max_size:?} {network:?} {terms:?}"
     )
 }
 
-fn fits(stored: &Stored, options: &RequestOptions) -> bool {
+fn fits(stored: &CachedResponse, options: &RequestOptions) -> bool {
     options.max_size.is_none_or(|limit| stored.body.len() as u64 <= limit)
 }
 
 /// `age` is that in the cache; `None`: it comes from the server.
-fn given(stored: &Stored, age: Option<Duration>, url: Url) -> Response {
+fn given(stored: &CachedResponse, age: Option<Duration>, url: Url) -> Response {
     Response {
         status: stored.status,
         status_text: stored.status_text.clone(),

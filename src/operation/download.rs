@@ -18,8 +18,8 @@ use crate::io::file::writer::Writer;
 use crate::io::http::transport::{Answer, Transport};
 use crate::operation::attempt::{Attempts, Exchange, failure_of, first_hop, follow, retry_after, within};
 use crate::operation::{blocking, dispose, request::named};
-use crate::policy::http::redirect::Hop;
-use crate::policy::http::resume::{self, Ask, Next, Record};
+use crate::policy::http::redirect::RequestHead;
+use crate::policy::http::resume::{self, Ask, Record, ResumeDecision};
 
 /// A file at its destination.
 #[derive(Clone, Debug)]
@@ -216,7 +216,7 @@ fn source_of(url: &Url, headers: &HeaderMap) -> String {
 #[derive(Clone, Copy)]
 struct Attempt<'a> {
     exchange: Exchange<'a>,
-    hop: &'a Hop,
+    hop: &'a RequestHead,
     source: &'a str,
     resume: bool,
     /// Whether the file is compared with what it must be.
@@ -258,30 +258,30 @@ impl Attempt<'_> {
         // What the caller's own range gives is his business.
         let wants_range = self.hop.headers.contains_key(header::RANGE);
         let next = match resume::decide(asked, answer.status, &answer.headers, answer.content_length()) {
-            Next::Refuse if wants_range && answer.status == StatusCode::PARTIAL_CONTENT => {
-                Next::Whole { total: answer.content_length() }
+            ResumeDecision::Refuse if wants_range && answer.status == StatusCode::PARTIAL_CONTENT => {
+                ResumeDecision::Whole { total: answer.content_length() }
             }
             next => next,
         };
         match next {
-            Next::Append { from, total } => {
+            ResumeDecision::Append { from, total } => {
                 writer.resume(from, total).await?;
                 Ok(answer)
             }
-            Next::Whole { total } => {
+            ResumeDecision::Whole { total } => {
                 let validator = resume::validator(&answer.headers).filter(|_| !wants_range);
                 writer.restart(Record { source: self.source.to_owned(), validator, total }).await?;
                 Ok(answer)
             }
-            Next::AskForAll => {
+            ResumeDecision::AskForAll => {
                 drop(answer);
                 Box::pin(self.begin(None, writer)).await
             }
-            Next::Refuse => {
+            ResumeDecision::Refuse => {
                 let message = format!("the server sent a part of the file under status {}", answer.status.as_u16());
                 Err(Error::new(Kind::BodyLength, message).with_status(answer.status.as_u16(), None).with_url(&url))
             }
-            Next::Failed => {
+            ResumeDecision::Failed => {
                 let message = format!("Download failed: HTTP {} {}", answer.status.as_u16(), answer.status_text);
                 let error = Error::new(Kind::Status, message.trim_end());
                 Err(error.with_status(answer.status.as_u16(), retry_after(&answer.headers)).with_url(&url))

@@ -9,22 +9,22 @@ use http::{HeaderMap, Method, StatusCode};
 use crate::base::error::{Error, redacted};
 use crate::base::listeners::{Hooks, Received, Sent};
 use crate::io::http::transport::Answer;
-use crate::policy::http::redirect::Hop;
+use crate::policy::http::redirect::RequestHead;
 
 /// The hooks of one attempt, and the request whose outcome they have not heard of.
 #[derive(Debug)]
-pub struct Observer<'a> {
+pub struct HookDispatcher<'a> {
     hooks: &'a Hooks,
     timeout: Option<Duration>,
     pending: Mutex<Option<(Method, String, Instant)>>,
 }
 
-impl<'a> Observer<'a> {
+impl<'a> HookDispatcher<'a> {
     pub fn new(hooks: &'a Hooks, timeout: Option<Duration>) -> Self {
         Self { hooks, timeout, pending: Mutex::default() }
     }
 
-    pub async fn sends(&self, hop: &Hop) {
+    pub async fn sends(&self, hop: &RequestHead) {
         let Hooks { on_request, on_response } = self.hooks;
         if on_response.is_some() {
             let pending = (hop.method.clone(), redacted(&hop.url), Instant::now());

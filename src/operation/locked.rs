@@ -2,7 +2,7 @@
 //!
 //! Between processes the [lock](crate::io::file::lock) chooses who works; the others are woken by its release and return the
 //! file that they find. Within one process, callers with the same destination share a
-//! [flight](crate::operation::shared_download).
+//! [shared download](crate::operation::shared_download).
 
 use std::convert::Infallible;
 use std::io;
@@ -19,13 +19,13 @@ use crate::base::integrity::{Digest, Expected};
 use crate::base::options::{DownloadOptions, LockOptions};
 use crate::io::file::destination::{Existing, Opened, Ready, age, check, existing, open_existing, ready};
 use crate::io::file::digest::of_reader;
-use crate::io::file::lock::{Attempt, Contender, Guard, lock_path};
+use crate::io::file::lock::{Attempt, Guard, LockAcquirer, lock_path};
 use crate::io::file::staging::{Progress, observe};
 use crate::io::file::watch::watch;
 use crate::io::http::transport::Transport;
 use crate::operation::attempt::within;
 use crate::operation::download::{Downloaded, Watchers, fetch};
-use crate::operation::shared_download::{Controls, Flights, Listeners, Passenger, Stage};
+use crate::operation::shared_download::{Controls, Listeners, SharedDownloads, Stage, Waiter};
 use crate::operation::{blocking, dispose};
 
 /// How often to look where nothing wakes a waiter.
@@ -50,7 +50,7 @@ pub struct Job {
 /// Progress is that of whoever downloads, in this process or another.
 pub async fn download_with_lock(
     transport: &Transport,
-    flights: &Flights,
+    shared_downloads: &SharedDownloads,
     job: Job,
     listeners: Listeners,
     cancel: &CancellationToken,
@@ -66,7 +66,7 @@ pub async fn download_with_lock(
     }
     let mut listeners = listeners;
     loop {
-        let passenger = Passenger {
+        let passenger = Waiter {
             started,
             limit: job.lock.timeout,
             lock_path: &path,
@@ -74,8 +74,8 @@ pub async fn download_with_lock(
             cancel,
             expected: &job.download.expected,
         };
-        let course = |controls| Course { transport: transport.clone(), job: job.clone(), controls };
-        let landing = flights.fly(&job.destination, passenger, |controls| course(controls).fly()).await;
+        let course = |controls| DownloadTask { transport: transport.clone(), job: job.clone(), controls };
+        let landing = shared_downloads.run(&job.destination, passenger, |controls| course(controls).run()).await;
         let is_verified = landing.is_verified;
         let Some(result) = landing.own_result() else {
             continue;
@@ -203,8 +203,8 @@ impl Job {
     }
 }
 
-/// The part of a flight that runs by itself.
-struct Course {
+/// The part of a shared download that runs by itself.
+struct DownloadTask {
     transport: Transport,
     job: Job,
     controls: Controls,
@@ -218,14 +218,14 @@ enum Turn {
     Appeared,
 }
 
-impl Course {
-    async fn fly(self) -> Result<Downloaded> {
+impl DownloadTask {
+    async fn run(self) -> Result<Downloaded> {
         let LockOptions { stale, poll, .. } = self.job.lock;
         let poll = poll.max(Duration::from_millis(1));
-        let mut contender = Some(Contender::new(self.job.lock_path(), redacted(&self.job.url), stale, poll));
+        let mut acquirer = Some(LockAcquirer::new(self.job.lock_path(), redacted(&self.job.url), stale, poll));
         let (mut foreign, mut is_restless, mut losses) = (None, false, 0);
         loop {
-            let turn = self.turn(&mut contender, poll, foreign).await?;
+            let turn = self.turn(&mut acquirer, poll, foreign).await?;
             self.controls.stage.send_replace(Stage::Working);
             if let Turn::Ours(guard) = turn {
                 let worked = select! {
@@ -268,14 +268,14 @@ impl Course {
     }
 
     /// Waits for the lock, or for a file other than the `foreign` one that is known not to be the right one.
-    async fn turn(&self, contender: &mut Option<Contender>, poll: Duration, foreign: Option<Ready>) -> Result<Turn> {
+    async fn turn(&self, acquirer: &mut Option<LockAcquirer>, poll: Duration, foreign: Option<Ready>) -> Result<Turn> {
         let (mut hurry, mut is_older) = (0, false);
         for look in 0_u64.. {
             // Not while an attempt is under way: it might still take the lock when the caller has been told otherwise.
             if self.controls.cancel.is_cancelled() {
                 return Err(self.aborted());
             }
-            let Some(mut mine) = contender.take() else {
+            let Some(mut mine) = acquirer.take() else {
                 return Err(Error::new(Kind::Internal, "the contender for the lock was lost"));
             };
             let destination = self.job.destination.clone();
@@ -291,7 +291,7 @@ impl Course {
                 Ok((mine, wake, Some(attempt)))
             })
             .await?;
-            *contender = Some(mine);
+            *acquirer = Some(mine);
             match attempt {
                 None => return Ok(Turn::Appeared),
                 Some(Attempt::Acquired(guard)) => return Ok(Turn::Ours(guard)),

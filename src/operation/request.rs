@@ -16,7 +16,7 @@ use crate::io::http::transport::{Answer, Transport};
 use crate::operation::attempt::{
     Attempts, Exchange, failure_of, first_hop, follow_and_tell, retry_after, timed_out, within,
 };
-use crate::operation::hooks::Observer;
+use crate::operation::hooks::HookDispatcher;
 use crate::policy::http::retry::Failure;
 
 /// A complete answer.
@@ -90,17 +90,18 @@ pub async fn request(transport: &Transport, url: Url, options: RequestOptions) -
     let mut attempts = Attempts::new(&retry, on_retry.as_ref(), &method);
     loop {
         attempts.announce(&mut hop.headers);
-        let observer = Observer::new(&hooks, timeout);
+        let hooks_of_call = HookDispatcher::new(&hooks, timeout);
         let until = timeout.filter(|_| stream).and_then(|limit| Some((Instant::now().checked_add(limit)?, limit)));
         // Pinned here: it is large, and would be copied on its way into the timer.
         let answering = pin!(async {
-            let (answer, url, redirected) = follow_and_tell(exchange, &hop, body.as_ref(), Some(&observer)).await?;
+            let (answer, url, redirected) =
+                follow_and_tell(exchange, &hop, body.as_ref(), Some(&hooks_of_call)).await?;
             let response = if stream { streamed(answer, url, until) } else { collected(answer, url, max_size).await? };
             Ok(Response { redirected, ..response })
         });
         let result = within(timeout, "Request", &hop.url, answering).await;
         if let Err(error) = &result {
-            observer.fails(error).await;
+            hooks_of_call.fails(error).await;
         }
         let failure = match &result {
             Ok(answer) => Failure::Status { status: answer.status.as_u16(), retry_after: retry_after(&answer.headers) },

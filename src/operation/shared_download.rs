@@ -32,11 +32,11 @@ pub struct Listeners {
 
 /// The downloads under way in this process, by destination.
 #[derive(Debug, Default)]
-pub struct Flights(Mutex<HashMap<PathBuf, Weak<Flight>>>);
+pub struct SharedDownloads(Mutex<HashMap<PathBuf, Weak<SharedDownload>>>);
 
 /// One download for all callers of this process. Ends when the last of them leaves.
 #[derive(Debug)]
-pub struct Flight {
+pub struct SharedDownload {
     stage: watch::Receiver<Stage>,
     progress: Arc<watch::Sender<Option<Progress>>>,
     outcome: watch::Receiver<Option<Result<Downloaded>>>,
@@ -45,7 +45,7 @@ pub struct Flight {
     expected: Expected,
 }
 
-/// What the download itself has of the flight.
+/// What the download itself has of the shared download.
 #[derive(Debug)]
 pub struct Controls {
     pub stage: watch::Sender<Stage>,
@@ -55,7 +55,7 @@ pub struct Controls {
 }
 
 /// What one caller brings along.
-pub struct Passenger<'a> {
+pub struct Waiter<'a> {
     pub started: Instant,
     /// How long it waits while another process has the lock.
     pub limit: Option<Duration>,
@@ -66,15 +66,15 @@ pub struct Passenger<'a> {
 }
 
 /// What a caller comes back with.
-pub struct Landing {
+pub struct SharedOutcome {
     pub result: Result<Downloaded>,
-    /// Whether the flight verified what this caller expects.
+    /// Whether the shared download verified what this caller expects.
     pub is_verified: bool,
-    /// Whether a callback of the caller who started it has ended the flight, which is nothing to this one.
+    /// Whether a callback of the caller who started it has ended the shared download, which is nothing to this one.
     is_ended_by_another: bool,
 }
 
-impl Landing {
+impl SharedOutcome {
     /// The outcome for this caller; `None` when it has to fly again.
     pub fn own_result(self) -> Option<Result<Downloaded>> {
         (!self.is_ended_by_another).then_some(self.result)
@@ -89,81 +89,82 @@ pub enum Stage {
     Working,
 }
 
-impl Flights {
-    /// Joins the flight to this destination or starts one, and waits for its outcome.
-    pub async fn fly<F>(
+impl SharedDownloads {
+    /// Joins the shared download to this destination or starts one, and waits for its outcome.
+    pub async fn run<F>(
         &self,
         destination: &Path,
-        passenger: Passenger<'_>,
+        passenger: Waiter<'_>,
         download: impl FnOnce(Controls) -> F,
-    ) -> Landing
+    ) -> SharedOutcome
     where
         F: Future<Output = Result<Downloaded>> + Send + 'static,
     {
-        let Passenger { started, limit, lock_path, listeners: Listeners { report, mut on_wait }, cancel, expected } =
+        let Waiter { started, limit, lock_path, listeners: Listeners { report, mut on_wait }, cancel, expected } =
             passenger;
-        let (flight, is_starter) = self.join(destination, expected, download);
-        let is_verified = flight.expected == *expected;
+        let (shared_download, is_starter) = self.join(destination, expected, download);
+        let is_verified = shared_download.expected == *expected;
         let stop = cancel.child_token();
         let outcome = async {
             select! {
-                outcome = flight.outcome(started, limit, lock_path, &mut on_wait) => outcome,
+                outcome = shared_download.outcome(started, limit, lock_path, &mut on_wait) => outcome,
                 () = stop.cancelled() => Err(Error::aborted()),
             }
         };
         let result = match report {
-            Some(report) => reported(flight.progress.subscribe(), report, outcome, &stop).await,
+            Some(report) => reported(shared_download.progress.subscribe(), report, outcome, &stop).await,
             None => outcome.await,
         };
-        // Nobody else can abort a flight that has callers.
-        let is_aborted = matches!(&*flight.outcome.borrow(), Some(Err(error)) if error.kind() == Kind::Aborted);
+        // Nobody else can abort a shared download that has callers.
+        let is_aborted =
+            matches!(&*shared_download.outcome.borrow(), Some(Err(error)) if error.kind() == Kind::Aborted);
         let is_ended_by_another = is_aborted && !is_starter && !cancel.is_cancelled();
         if result.is_err() {
-            self.leave(flight).await;
+            self.leave(shared_download).await;
         }
-        Landing { result, is_verified, is_ended_by_another }
+        SharedOutcome { result, is_verified, is_ended_by_another }
     }
 
-    /// The flight, and whether it was started now.
+    /// The shared download, and whether it was started now.
     fn join<F>(
         &self,
         destination: &Path,
         expected: &Expected,
         download: impl FnOnce(Controls) -> F,
-    ) -> (Arc<Flight>, bool)
+    ) -> (Arc<SharedDownload>, bool)
     where
         F: Future<Output = Result<Downloaded>> + Send + 'static,
     {
-        let mut flights = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let under_way = flights.get(destination).and_then(Weak::upgrade);
-        if let Some(flight) = under_way.filter(|flight| flight.outcome.borrow().is_none()) {
-            return (flight, false);
+        let mut shared_downloads = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let under_way = shared_downloads.get(destination).and_then(Weak::upgrade);
+        if let Some(shared_download) = under_way.filter(|shared_download| shared_download.outcome.borrow().is_none()) {
+            return (shared_download, false);
         }
-        flights.retain(|_, flight| flight.strong_count() > 0);
-        let flight = Arc::new(Flight::start(expected.clone(), download));
-        flights.insert(destination.to_owned(), Arc::downgrade(&flight));
-        (flight, true)
+        shared_downloads.retain(|_, shared_download| shared_download.strong_count() > 0);
+        let shared_download = Arc::new(SharedDownload::start(expected.clone(), download));
+        shared_downloads.insert(destination.to_owned(), Arc::downgrade(&shared_download));
+        (shared_download, true)
     }
 
     /// Ends the download if this was its last caller, and waits until nothing of it is left.
-    async fn leave(&self, flight: Arc<Flight>) {
+    async fn leave(&self, shared_download: Arc<SharedDownload>) {
         let outcome = {
-            // Under the lock, so that nobody joins a flight that is being ended, and of several who leave one is the last.
-            let mut flights = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            if Arc::strong_count(&flight) > 1 {
-                drop(flight);
+            // Under the lock, so that nobody joins a shared download that is being ended, and of several who leave one is the last.
+            let mut shared_downloads = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            if Arc::strong_count(&shared_download) > 1 {
+                drop(shared_download);
                 return;
             }
-            flights.retain(|_, other| !std::ptr::eq(other.as_ptr(), Arc::as_ptr(&flight)));
-            flight.cancel.cancel();
-            flight.outcome.clone()
+            shared_downloads.retain(|_, other| !std::ptr::eq(other.as_ptr(), Arc::as_ptr(&shared_download)));
+            shared_download.cancel.cancel();
+            shared_download.outcome.clone()
         };
         // An error means that it has ended, too.
         let _ = { outcome }.wait_for(Option::is_some).await;
     }
 }
 
-impl Flight {
+impl SharedDownload {
     fn start<F>(expected: Expected, download: impl FnOnce(Controls) -> F) -> Self
     where
         F: Future<Output = Result<Downloaded>> + Send + 'static,
@@ -220,7 +221,7 @@ impl Flight {
     }
 }
 
-impl Drop for Flight {
+impl Drop for SharedDownload {
     fn drop(&mut self) {
         self.cancel.cancel();
     }

@@ -17,7 +17,7 @@ use self::memory::Memory;
 pub use self::record::Limits;
 use self::record::Record;
 use crate::base::options::Network;
-use crate::policy::cache::freshness::Stored;
+use crate::policy::cache::freshness::CachedResponse;
 use crate::policy::cache::key::{self, Secret};
 
 /// Where answers are kept.
@@ -42,7 +42,7 @@ pub struct Store {
     /// Of memory alone, or once it is known that there is no other.
     own_secret: OnceLock<Secret>,
     /// Counts what makes answers that are on their way unwelcome.
-    era: AtomicU64,
+    generation: AtomicU64,
 }
 
 impl Store {
@@ -56,7 +56,7 @@ impl Store {
             memory: memory.then(|| Mutex::new(Memory::new(limits.memory))),
             disk: directory.map(|directory| Arc::new(Disk::new(directory, limits))),
             own_secret: OnceLock::new(),
-            era: AtomicU64::new(0),
+            generation: AtomicU64::new(0),
         }
     }
 
@@ -85,7 +85,7 @@ impl Store {
     }
 
     /// The answer in memory to a request.
-    pub fn recall(&self, key: &str, headers: &HeaderMap) -> Option<Arc<Stored>> {
+    pub fn get_fresh(&self, key: &str, headers: &HeaderMap) -> Option<Arc<CachedResponse>> {
         let mut memory = self.memory()?;
         match memory.get(key)? {
             Record::Answer(stored) => Some(stored),
@@ -97,8 +97,8 @@ impl Store {
     }
 
     /// The answer to a request, wherever it is.
-    pub async fn find(&self, key: &str, headers: &HeaderMap) -> Option<(Arc<Stored>, Found)> {
-        if let Some(stored) = self.recall(key, headers) {
+    pub async fn find(&self, key: &str, headers: &HeaderMap) -> Option<(Arc<CachedResponse>, Found)> {
+        if let Some(stored) = self.get_fresh(key, headers) {
             return Some((stored, Found::Memory));
         }
         let stored = match self.fetch(key.to_owned()).await? {
@@ -112,28 +112,35 @@ impl Store {
     }
 
     async fn fetch(&self, key: String) -> Option<Record> {
-        let era = self.era();
+        let generation = self.generation();
         let record = self.disk.as_ref()?.clone().get(key.clone()).await?;
-        if let Some(mut memory) = self.memory().filter(|_| self.era() == era) {
+        if let Some(mut memory) = self.memory().filter(|_| self.generation() == generation) {
             memory.put(key, record.clone());
         }
         Some(record)
     }
 
     /// Keeps an answer that depends on these fields of its request, unless the store was cleared since `era`.
-    pub async fn put(&self, era: u64, key: &str, varies: Vec<HeaderName>, headers: &HeaderMap, stored: Arc<Stored>) {
+    pub async fn put(
+        &self,
+        generation: u64,
+        key: &str,
+        varies: Vec<HeaderName>,
+        headers: &HeaderMap,
+        stored: Arc<CachedResponse>,
+    ) {
         let mut records = vec![(key.to_owned(), Record::Answer(stored.clone()))];
         if !varies.is_empty() {
             let Some(variant) = self.variant(key, &varies, headers) else { return };
             records = vec![(variant, Record::Answer(stored)), (key.to_owned(), Record::Varies(varies.into()))];
         }
         for (key, record) in records {
-            if let Some(mut memory) = self.memory().filter(|_| self.era() == era) {
+            if let Some(mut memory) = self.memory().filter(|_| self.generation() == generation) {
                 memory.put(key.clone(), record.clone());
             }
-            if let Some(disk) = self.disk.as_ref().filter(|_| self.era() == era) {
+            if let Some(disk) = self.disk.as_ref().filter(|_| self.generation() == generation) {
                 disk.clone().put(key.clone(), record).await;
-                if self.era() != era {
+                if self.generation() != generation {
                     // Cleared while it was written.
                     disk.clone().remove(key).await;
                 }
@@ -143,7 +150,7 @@ impl Store {
 
     /// Removes what is kept for a key.
     pub async fn remove(&self, key: &str) {
-        self.era.fetch_add(1, Ordering::Relaxed);
+        self.generation.fetch_add(1, Ordering::Relaxed);
         if let Some(mut memory) = self.memory() {
             memory.remove(key);
         }
@@ -154,7 +161,7 @@ impl Store {
 
     /// Removes the answers whose URL, as far as keys show it, is `wanted`; how many.
     pub async fn clear(&self, is_wanted: impl Fn(&str) -> bool + Clone + Send + 'static) -> usize {
-        self.era.fetch_add(1, Ordering::Relaxed);
+        self.generation.fetch_add(1, Ordering::Relaxed);
         let is_unwanted = move |key: &str| key::url_of(key).is_some_and(&is_wanted);
         let mut keys = self.memory().map(|mut memory| memory.clear(&is_unwanted)).unwrap_or_default();
         if let Some(disk) = &self.disk {
@@ -164,8 +171,8 @@ impl Store {
     }
 
     /// Changes when answers that are on their way are no longer to be kept.
-    pub fn era(&self) -> u64 {
-        self.era.load(Ordering::Relaxed)
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Relaxed)
     }
 
     /// Answers in memory, and the bytes they take.

@@ -211,19 +211,40 @@ fn resolved(path: &Path) -> PathBuf {
 }
 
 /// Whether others can put files beside this one: all can write to its directory, or it is one that another user made where
-/// all can write.
+/// all can write. A directory of a group that this user is in is the group's choice, wherever it lies.
 pub fn is_open(path: &Path) -> bool {
     let directory = directory_of(path);
     let Ok(found) = fs::metadata(directory) else {
         return false;
     };
-    if is_writable_by_all(&found) || is_trusted_owner(&found) {
+    if is_writable_by_all(&found) || is_trusted_owner(&found) || is_of_own_group(&found) {
         return is_writable_by_all(&found);
     }
-    resolved(directory)
-        .ancestors()
-        .skip(1)
-        .any(|above| fs::metadata(above).is_ok_and(|found| is_writable_by_all(&found)))
+    for above in resolved(directory).ancestors().skip(1) {
+        match fs::metadata(above) {
+            Ok(found) if is_writable_by_all(&found) => return true,
+            // Only its owner decides what is below.
+            Ok(found) if is_trusted_owner(&found) => return false,
+            _ => {}
+        }
+    }
+    false
+}
+
+/// Whether a group that this user is in can write to it.
+#[cfg(unix)]
+fn is_of_own_group(found: &Metadata) -> bool {
+    let group = std::os::unix::fs::MetadataExt::gid(found);
+    let is_in = || {
+        rustix::process::getegid().as_raw() == group
+            || rustix::process::getgroups().is_ok_and(|groups| groups.iter().any(|each| each.as_raw() == group))
+    };
+    is_writable_by_group(found) && is_in()
+}
+
+#[cfg(not(unix))]
+fn is_of_own_group(_: &Metadata) -> bool {
+    false
 }
 
 fn directory_of(path: &Path) -> &Path {

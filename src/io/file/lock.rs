@@ -11,7 +11,7 @@
 //! 1. *Nothing at the path*: write the JSON to a claim beside it, take the kernel lock on the claim, then `link` it to
 //!    the path. The lock appears whole and already held. Without hard links: create exclusively, then lock.
 //! 2. *Something at the path*: open it, try the kernel lock, make sure that it is still the file at the path, and let
-//!    [`judge`] decide from the answer, the content and the time whether to wait or to remove it.
+//!    [`evaluate`] decide from the answer, the content and the time whether to wait or to remove it.
 //! 3. *Remove*: one remover at a time, and only if the path still is the file that was judged (`remove_if`). Then
 //!    start over. On Windows the judged file itself is removed, by handle, and removers need no order.
 //!
@@ -40,8 +40,8 @@ use crate::base::lock_holder::{Holder, refresh_interval};
 use crate::io::file::destination::{changed, owner};
 use crate::io::file::sweeps::Sweeps;
 use crate::io::file::trusted::{self, is_mine, uid};
-use crate::io::file::windows_retry::patiently;
-use crate::policy::lock::staleness::{KernelLock, Verdict, Vigil, judge};
+use crate::io::file::windows_retry::retrying;
+use crate::policy::lock::staleness::{Decision, HeartbeatMonitor, KernelLock, evaluate};
 use crate::policy::lock::windows_retry;
 
 use self::directory::{Place, Readers, open_directory, share, unusable};
@@ -60,7 +60,7 @@ const NAME_MAX: usize = 255;
 /// A lock file is a line of JSON; more is not ours, and is not read.
 const CONTENT_MAX: u64 = 64 << 10;
 /// How long to try for the removers' lock before leaving the matter to the next look.
-const REMOVER_PATIENCE: Duration = Duration::from_millis(250);
+const BREAKER_TIMEOUT: Duration = Duration::from_millis(250);
 /// Claims of processes that died while claiming are swept after this time.
 const CLAIM_MAX_AGE: Duration = Duration::from_secs(60);
 /// Where this process has looked for abandoned claims.
@@ -113,13 +113,13 @@ fn announce_no_kernel_locks(once: &Once, to: &mut impl Write, path: &Path) {
 
 /// One process's way to one lock. Keeps what it knows of the present holder between attempts.
 #[derive(Debug)]
-pub struct Contender {
+pub struct LockAcquirer {
     path: PathBuf,
     url: String,
     stale: Duration,
     /// The longest time between two attempts.
     tick: Duration,
-    present: Option<Present>,
+    present: Option<CurrentHolder>,
     /// Since when the path can neither be opened nor is gone.
     refused: Option<Instant>,
     system: System,
@@ -129,9 +129,9 @@ pub struct Contender {
 ///
 /// It stays open between attempts: a close would wake every other waiter's watch.
 #[derive(Debug)]
-struct Present {
+struct CurrentHolder {
     file: File,
-    vigil: Vigil,
+    vigil: HeartbeatMonitor,
     seen: Instant,
 }
 
@@ -150,7 +150,7 @@ enum Examined {
     Borrowed(File),
 }
 
-impl Contender {
+impl LockAcquirer {
     pub fn new(path: PathBuf, url: String, stale: Duration, tick: Duration) -> Self {
         Self { path, url, stale, tick, present: None, refused: None, system: System::REAL }
     }
@@ -168,7 +168,7 @@ impl Contender {
             }
             let place = Place::open(parent(&self.path))?;
             let path = place.path(self.path.file_name().unwrap_or_default());
-            if let Some(blocked) = self.examine(&path)? {
+            if let Some(blocked) = self.inspect(&path)? {
                 return Ok(match blocked {
                     Examined::Blocked(holder) => Attempt::Blocked(holder),
                     Examined::Borrowed(file) => Attempt::Acquired(self.guard(place, path, file, Keeping::Borrowed)),
@@ -184,7 +184,7 @@ impl Contender {
     }
 
     /// Step 2. `None`: nothing is in the way any more.
-    fn examine(&mut self, path: &Path) -> Result<Option<Examined>> {
+    fn inspect(&mut self, path: &Path) -> Result<Option<Examined>> {
         let system = self.system;
         (system.step)();
         if self.present.as_ref().is_none_or(|present| !is_at(&present.file, path)) {
@@ -197,7 +197,8 @@ impl Contender {
             self.refused = None;
             match opened {
                 Ok(file) => {
-                    self.present = Some(Present { file, vigil: Vigil::default(), seen: Instant::now() });
+                    self.present =
+                        Some(CurrentHolder { file, vigil: HeartbeatMonitor::default(), seen: Instant::now() });
                 }
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
                 Err(error) => return self.unreadable(path, &error).map(Some),
@@ -222,8 +223,8 @@ impl Contender {
         let since = std::mem::replace(&mut present.seen, Instant::now()).elapsed();
         let now = SystemTime::now();
         let quiet = present.vigil.look(modified, now, since, self.tick);
-        let verdict = judge(lock, holder.as_ref(), quiet, self.stale, now, system.is_alive);
-        if verdict == Verdict::Wait {
+        let verdict = evaluate(lock, holder.as_ref(), quiet, self.stale, now, system.is_alive);
+        if verdict == Decision::Wait {
             if lock == KernelLock::Free {
                 // An older holder's, or one being written: it must look unlocked to others too.
                 unlock(&present.file);
@@ -283,7 +284,7 @@ impl Contender {
     /// Whether the path is likely to be free, or to be opened, at a later look: a removed file that others have not
     /// closed yet, or one that a virus scanner has. Not for longer than such things last.
     fn is_passing(&mut self, error: &io::Error) -> bool {
-        (self.system.passes)(error)
+        (self.system.is_transient_os_error)(error)
             && !self.path.is_dir()
             && self.refused.get_or_insert_with(Instant::now).elapsed() < windows_retry::LIMIT
     }
@@ -326,7 +327,7 @@ impl Contender {
         }
         step();
         // No hard links on this file system. Between the next two calls others may see an empty file; they wait.
-        match patiently(|| trusted::create(path)) {
+        match retrying(|| trusted::create(path)) {
             Ok(created) => *file = created,
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
             Err(error) => return Err(error),
@@ -334,7 +335,7 @@ impl Contender {
         step();
         let mut kernel_lock = try_lock(file);
         let started = Instant::now();
-        while kernel_lock == KernelLock::Busy && started.elapsed() < REMOVER_PATIENCE {
+        while kernel_lock == KernelLock::Busy && started.elapsed() < BREAKER_TIMEOUT {
             // Somebody is just looking at it.
             std::thread::sleep(Duration::from_millis(1));
             step();
@@ -419,7 +420,7 @@ fn sweep_claims(directory: &Path) {
 /// Removes the file at `path` if it is `judged` and `condition` still holds, with all other removers kept out, so that
 /// nobody unlinks the fresh lock of somebody who was faster. `false`: something changed; look again.
 fn remove_if(system: System, path: &Path, judged: &File, condition: impl Fn() -> bool) -> io::Result<bool> {
-    let _only = only_remover(system, parent(path));
+    let _only = only_breaker(system, parent(path));
     (system.step)();
     if !is_at(judged, path) || !condition() {
         return Ok(false);
@@ -435,7 +436,7 @@ fn remove_if(system: System, path: &Path, judged: &File, condition: impl Fn() ->
 /// `None` where directories cannot be locked, or when its holder was stopped within those few calls: then the check
 /// of identity alone must do, which leaves a window of microseconds. Windows has no such locks on directories, and no
 /// need: there the file that was judged is removed by handle, whatever is at the path by then.
-fn only_remover(system: System, directory: &Path) -> Option<File> {
+fn only_breaker(system: System, directory: &Path) -> Option<File> {
     if cfg!(windows) {
         return None;
     }
@@ -445,7 +446,7 @@ fn only_remover(system: System, directory: &Path) -> Option<File> {
         (system.step)();
         match (system.try_lock)(&file) {
             KernelLock::Free => return Some(file),
-            KernelLock::Busy if started.elapsed() < REMOVER_PATIENCE => std::thread::sleep(Duration::from_micros(200)),
+            KernelLock::Busy if started.elapsed() < BREAKER_TIMEOUT => std::thread::sleep(Duration::from_micros(200)),
             _ => return None,
         }
     }

@@ -34,8 +34,7 @@ use crate::io::file::digest::Hashers;
 use crate::io::file::lock::{is_at, shortened, take_kernel_lock, try_kernel_lock};
 use crate::io::file::sweeps::Sweeps;
 use crate::io::file::trusted::{self, Access};
-use crate::io::file::umask;
-use crate::io::file::windows_retry;
+use crate::io::file::{umask, windows_retry};
 use crate::policy::http::resume::Record;
 use crate::policy::lock::staleness::KernelLock;
 
@@ -48,7 +47,7 @@ static SWEPT: Sweeps = Sweeps::new();
 /// Looks at a part file that others come and go with, before leaving it to them.
 const ROUNDS: u32 = 16;
 /// How long to wait until children that were just being started have closed their copies of the part file.
-const EXEC_PATIENCE: Duration = Duration::from_secs(2);
+const EXEC_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A part file, held by this process. Removed when dropped, unless it was published or kept.
 #[derive(Debug)]
@@ -287,7 +286,7 @@ impl Staging {
         }
         self.file = Some(fresh);
         let started = Instant::now();
-        while try_kernel_lock(self.file()?) == KernelLock::Busy && started.elapsed() < EXEC_PATIENCE {
+        while try_kernel_lock(self.file()?) == KernelLock::Busy && started.elapsed() < EXEC_TIMEOUT {
             std::thread::sleep(Duration::from_micros(500));
         }
         Ok(())

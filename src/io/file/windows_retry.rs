@@ -6,10 +6,10 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use crate::policy::lock::windows_retry::{Next, decide, may_pass};
+use crate::policy::lock::windows_retry::{RetryDecision, decide, is_transient_os_code};
 
 pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
-    patiently(|| std::fs::rename(from, to))
+    retrying(|| std::fs::rename(from, to))
 }
 
 /// Renames to a name that nobody uses yet: whatever somebody put there meanwhile stays, where the system can say so.
@@ -28,17 +28,17 @@ pub fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
 }
 
 pub fn remove_file(path: &Path) -> io::Result<()> {
-    patiently(|| std::fs::remove_file(path))
+    retrying(|| std::fs::remove_file(path))
 }
 
 /// Calls until it succeeds, fails for good, or has failed for too long. Blocks the thread meanwhile.
-pub fn patiently<T>(call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+pub fn retrying<T>(call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     repeat(call, cfg!(windows), thread::sleep)
 }
 
 /// Whether this failure may be gone in a moment.
-pub fn passes(error: &io::Error) -> bool {
-    cfg!(windows) && error.raw_os_error().is_some_and(may_pass)
+pub fn is_transient_os_error(error: &io::Error) -> bool {
+    cfg!(windows) && error.raw_os_error().is_some_and(is_transient_os_code)
 }
 
 fn repeat<T>(
@@ -52,7 +52,7 @@ fn repeat<T>(
             Err(error) if is_windows => error,
             done => return done,
         };
-        let Next::Wait(time) = decide(error.raw_os_error(), failures, waited) else {
+        let RetryDecision::Wait(time) = decide(error.raw_os_error(), failures, waited) else {
             return Err(error);
         };
         sleep(time);

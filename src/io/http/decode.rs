@@ -17,7 +17,7 @@ use tokio::sync::Semaphore;
 use crate::base::error::Result;
 use crate::io::http::transport::Answer;
 use crate::io::threads::spawn_blocking;
-use crate::policy::http::decoding::{Chain, Coding, Next, encoded_max, parse_codings, too_large, within};
+use crate::policy::http::decoding::{Chain, Coding, NextStep, encoded_max, parse_codings, too_large, within};
 
 /// What we can decode, for `Accept-Encoding`.
 pub const ACCEPTED: &str = "gzip, deflate, br, zstd";
@@ -100,7 +100,7 @@ fn gather(answer: &mut Answer, bytes: &mut Bytes) -> Result<()> {
 /// Decodes what the chain has been fed with.
 async fn run(mut chain: Box<Chain>) -> Result<Box<Chain>> {
     while !chain.is_heavy() {
-        if chain.step()? != Next::Step {
+        if chain.step()? != NextStep::Step {
             return Ok(chain);
         }
     }
@@ -113,17 +113,17 @@ async fn run(mut chain: Box<Chain>) -> Result<Box<Chain>> {
         });
         let (after, next) = slice.await??;
         chain = after;
-        if next != Next::Step {
+        if next != NextStep::Step {
             return Ok(chain);
         }
     }
 }
 
-fn slice(chain: &mut Chain) -> Result<Next> {
+fn slice(chain: &mut Chain) -> Result<NextStep> {
     let begun = Instant::now();
     loop {
         let next = chain.step()?;
-        if next != Next::Step || begun.elapsed() >= SLICE {
+        if next != NextStep::Step || begun.elapsed() >= SLICE {
             return Ok(next);
         }
     }

@@ -18,7 +18,7 @@ use url::Url;
 use crate::base::error::{Error, Kind, io_code};
 use crate::base::proxy::shown;
 use crate::io::http::resolve::LookupError;
-use crate::io::http::tls::Distrust;
+use crate::io::http::tls::UntrustedReason;
 
 /// The largest head of a response, in bytes: that of hyper for HTTP/1.1, which cannot be set.
 pub const HEAD_MAX: u32 = 408 << 10;
@@ -165,7 +165,7 @@ fn of_tls(error: &rustls::Error) -> (Kind, &'static str, String) {
             ("ERR_TLS_CERT_ALTNAME_INVALID", "the certificate is for another host")
         }
         C::Revoked => ("CERT_REVOKED", "the certificate has been revoked"),
-        C::Other(rustls::OtherError(other)) => match other.downcast_ref::<Distrust>() {
+        C::Other(rustls::OtherError(other)) => match other.downcast_ref::<UntrustedReason>() {
             Some(distrust) => return (Kind::Certificate, distrust.code(), distrust.to_string()),
             None => ("UNSPECIFIED", "the certificate cannot be verified"),
         },

@@ -25,7 +25,7 @@ use crate::io::http::tls::roots::Roots;
 use crate::io::http::tls::verifier::Verifier;
 use crate::policy::text::node_debug;
 
-pub use crate::io::http::tls::verifier::Distrust;
+pub use crate::io::http::tls::verifier::UntrustedReason;
 
 /// Reads the files that the options name, so not on an async worker.
 pub fn client_config(options: &Tls) -> Result<ClientConfig> {

@@ -30,7 +30,7 @@ use crate::io::http::error::{
     through,
 };
 use crate::io::http::tls;
-use crate::policy::http::redirect::Hop;
+use crate::policy::http::redirect::RequestHead;
 use crate::policy::http::status_text::status_text;
 
 pub mod connect;
@@ -125,7 +125,7 @@ impl Transport {
     /// A request that an HTTP/2 server refuses, or leaves when it ends a connection, is sent again,
     /// whatever its method: it was not processed (RFC 9113, 8.7). When the server wants HTTP/1.1,
     /// it is sent again in that.
-    pub async fn send(&self, hop: &Hop, body: Option<&Body>, idle_timeout: Option<Duration>) -> Result<Answer> {
+    pub async fn send(&self, hop: &RequestHead, body: Option<&Body>, idle_timeout: Option<Duration>) -> Result<Answer> {
         let proxy = self.0.proxy.of(&hop.url).map_err(|variable| {
             let message = format!("{variable} is not the URL of a proxy: expected http://host:port");
             Error::new(Kind::ArgumentValue, message).with_url(&hop.url)
@@ -153,7 +153,7 @@ impl Transport {
         }
     }
 
-    async fn send_fresh(&self, hop: &Hop, body: Option<&Body>, proxy: Option<&Url>) -> Result<Answer> {
+    async fn send_fresh(&self, hop: &RequestHead, body: Option<&Body>, proxy: Option<&Url>) -> Result<Answer> {
         let is_whole = body.is_none_or(Body::is_whole);
         let can_repeat = is_whole && hop.method.is_idempotent();
         let mut unprocessed = 0;
@@ -228,7 +228,7 @@ impl Transport {
     }
 
     /// Over HTTP/2 a host that is not that of the URL cannot be said: the client would say both.
-    fn protocols(&self, hop: &Hop) -> Protocols {
+    fn protocols(&self, hop: &RequestHead) -> Protocols {
         let is_foreign = hop.headers.get(header::HOST).is_some_and(|host| !is_host_of(host, &hop.url));
         if is_foreign || self.is_http1_only(&hop.url) { Protocols::Http1 } else { Protocols::Any }
     }
@@ -256,7 +256,7 @@ impl Transport {
         Ok(client.get_or_init(|| made))
     }
 
-    async fn failed(&self, error: &reqwest::Error, hop: &Hop, proxy: Option<&Url>) -> Error {
+    async fn failed(&self, error: &reqwest::Error, hop: &RequestHead, proxy: Option<&Url>) -> Error {
         let limit = self.0.connecting.timeout;
         let failure = error::of_request(error, &hop.url, proxy, limit);
         let (Some(refusal), Some(proxy)) = (error::refusal(error), proxy) else {
@@ -337,7 +337,7 @@ fn content_length(headers: &HeaderMap) -> Option<u64> {
 
 /// The fields of a request, with those that the client would add: were it to do so, each map that
 /// it makes of these would grow once more.
-fn fields(hop: &Hop) -> HeaderMap {
+fn fields(hop: &RequestHead) -> HeaderMap {
     let given = hop.headers.get(header::HOST);
     let is_said_by_client = given.is_none_or(|host| is_host_of(host, &hop.url));
     let mut fields = HeaderMap::with_capacity(hop.headers.len() + 4);
@@ -360,7 +360,7 @@ fn fields(hop: &Hop) -> HeaderMap {
 
 async fn send_once(
     client: &Client,
-    hop: &Hop,
+    hop: &RequestHead,
     body: Option<&Body>,
     credentials: Option<&HeaderValue>,
 ) -> reqwest::Result<Answer> {

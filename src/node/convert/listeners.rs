@@ -11,14 +11,14 @@ use napi::threadsafe_function::UnknownReturnValue;
 use napi::{Env, ValueType, sys};
 
 use crate::base::error::Error;
-use crate::base::listeners::{Advice, Hook, Hooks, OnRetry, Received, Sent};
+use crate::base::listeners::{Hook, Hooks, OnRetry, Received, RetryAdvice, Sent};
 use crate::node::environment::objects::given_object;
 use crate::node::js::arguments::{function, given, wrong_type};
 use crate::node::js::error::to_js;
 use crate::node::js::headers::headers;
 use crate::node::js::lock_holder::LockHolder;
 use crate::node::js::value::{handle, property};
-use crate::node::promise::failure::Thrown;
+use crate::node::promise::failure::CallbackError;
 use crate::operation::progress::{Report, progress_line};
 use crate::operation::shared_download::OnWait;
 
@@ -29,30 +29,34 @@ pub type WaitCallback<'env> = Function<'env, LockHolder, UnknownReturnValue>;
 pub type ProgressCallback<'env> = Function<'env, FnArgs<(f64, f64)>, UnknownReturnValue>;
 
 /// A listener for progress.
-pub fn report(callback: ProgressCallback, thrown: &Thrown) -> napi::Result<Report> {
+pub fn report(callback: ProgressCallback, callback_error: &CallbackError) -> napi::Result<Report> {
     let callback = Arc::new(callback.build_threadsafe_function::<FnArgs<(f64, f64)>>().weak::<true>().build()?);
-    let thrown = thrown.clone();
+    let callback_error = callback_error.clone();
     Ok(Box::new(move |progress| {
-        let (callback, thrown) = (callback.clone(), thrown.clone());
+        let (callback, callback_error) = (callback.clone(), callback_error.clone());
         Box::pin(async move {
             // Exact up to 2^53 bytes, as every number in JavaScript.
             #[allow(clippy::cast_precision_loss)]
             let arguments = FnArgs::from((progress.downloaded as f64, progress.total as f64));
-            thrown.caught(callback.call_async_catch(arguments).await).map(|_: UnknownReturnValue| ())
+            callback_error.caught(callback.call_async_catch(arguments).await).map(|_: UnknownReturnValue| ())
         })
     }))
 }
 
 /// Lines for the `log` of a logger, one each `interval` per cent.
-pub fn log_progress(log: Function<String, UnknownReturnValue>, interval: u32, thrown: &Thrown) -> napi::Result<Report> {
+pub fn log_progress(
+    log: Function<String, UnknownReturnValue>,
+    interval: u32,
+    callback_error: &CallbackError,
+) -> napi::Result<Report> {
     let log = Arc::new(log.build_threadsafe_function::<String>().weak::<true>().build()?);
-    let (thrown, mut last) = (thrown.clone(), 0);
+    let (callback_error, mut last) = (callback_error.clone(), 0);
     Ok(Box::new(move |progress| {
         let line = progress_line(progress, interval, &mut last);
-        let (log, thrown) = (log.clone(), thrown.clone());
+        let (log, callback_error) = (log.clone(), callback_error.clone());
         Box::pin(async move {
             match line {
-                Some(line) => thrown.caught(log.call_async_catch(line).await).map(|_| ()),
+                Some(line) => callback_error.caught(log.call_async_catch(line).await).map(|_| ()),
                 None => Ok(()),
             }
         })
@@ -60,12 +64,14 @@ pub fn log_progress(log: Function<String, UnknownReturnValue>, interval: u32, th
 }
 
 /// A listener that is told once that another process holds the lock.
-pub fn on_wait(callback: WaitCallback, thrown: &Thrown) -> napi::Result<OnWait> {
+pub fn on_wait(callback: WaitCallback, callback_error: &CallbackError) -> napi::Result<OnWait> {
     let callback = callback.build_threadsafe_function::<LockHolder>().weak::<true>().build()?;
-    let thrown = thrown.clone();
+    let callback_error = callback_error.clone();
     Ok(Box::new(move |holder| {
         Box::pin(async move {
-            thrown.caught(callback.call_async_catch(LockHolder::from(holder)).await).map(|_: UnknownReturnValue| ())
+            callback_error
+                .caught(callback.call_async_catch(LockHolder::from(holder)).await)
+                .map(|_: UnknownReturnValue| ())
         })
     }))
 }
@@ -73,14 +79,14 @@ pub fn on_wait(callback: WaitCallback, thrown: &Thrown) -> napi::Result<OnWait> 
 /// A function that hears of failed attempts.
 pub type RetryCallback<'env> = Function<'env, FnArgs<(u32, Failed, f64)>, Answer>;
 
-pub fn on_retry(callback: RetryCallback, thrown: &Thrown) -> napi::Result<OnRetry> {
+pub fn on_retry(callback: RetryCallback, callback_error: &CallbackError) -> napi::Result<OnRetry> {
     let callback = Arc::new(callback.build_threadsafe_function::<FnArgs<(u32, Failed, f64)>>().weak::<true>().build()?);
-    let thrown = thrown.clone();
+    let callback_error = callback_error.clone();
     Ok(OnRetry(Arc::new(move |attempt, error, delay| {
-        let (callback, thrown) = (callback.clone(), thrown.clone());
+        let (callback, callback_error) = (callback.clone(), callback_error.clone());
         Box::pin(async move {
             let arguments = FnArgs::from((attempt, Failed(error), delay.as_secs_f64() * 1000.0));
-            thrown.caught(callback.call_async_catch(arguments).await).map(|Answer(advice)| advice)
+            callback_error.caught(callback.call_async_catch(arguments).await).map(|Answer(advice)| advice)
         })
     })))
 }
@@ -170,7 +176,7 @@ fn js_error(env: &Env, error: Error) -> Unknown<'_> {
 }
 
 /// What a listener for retries returns: `false`, a number of milliseconds, or anything else.
-pub struct Answer(Advice);
+pub struct Answer(RetryAdvice);
 
 impl TypeName for Answer {
     fn type_name() -> &'static str {
@@ -189,9 +195,9 @@ impl FromNapiValue for Answer {
         // SAFETY: given by the caller, for the time of the call.
         let value = unsafe { Unknown::from_napi_value(env, value)? };
         Ok(Self(match value.get_type()? {
-            ValueType::Boolean if !bool::from_unknown(value)? => Advice::Stop,
-            ValueType::Number => Advice::wait(f64::from_unknown(value)?),
-            _ => Advice::Default,
+            ValueType::Boolean if !bool::from_unknown(value)? => RetryAdvice::Stop,
+            ValueType::Number => RetryAdvice::wait(f64::from_unknown(value)?),
+            _ => RetryAdvice::Default,
         }))
     }
 }

@@ -14,12 +14,10 @@ use napi_derive::napi;
 use crate::base::error::Error;
 use crate::base::integrity::{Algorithm, Digest};
 use crate::io::file::digest::of_file;
-use crate::node::convert::streams::{Wire, receive};
-use crate::node::environment::instance::instance;
-use crate::node::environment::instance::script;
+use crate::node::convert::streams::{ResponseStream, receive};
+use crate::node::environment::instance::{instance, script};
 use crate::node::js::buffer::buffer;
-use crate::node::js::error::describe;
-use crate::node::js::error::to_js;
+use crate::node::js::error::{describe, to_js};
 use crate::node::js::headers::headers;
 use crate::node::js::value::{Handle, handle};
 use crate::operation::download::Downloaded;
@@ -151,7 +149,7 @@ pub fn response(env: &Env, response: Response) -> napi::Result<Handle> {
 pub fn response_with<'env>(
     env: &'env Env,
     response: Response,
-    wire: Option<Wire>,
+    wire: Option<ResponseStream>,
     signal: Option<Object<'env>>,
 ) -> napi::Result<Handle> {
     let Response { status, status_text, headers: fields, body, stream: _, url: _, redirected: _, attempts } = response;

@@ -22,7 +22,7 @@ use crate::node::js::arguments::{content, wrong_type};
 use crate::node::js::error::to_js;
 use crate::node::js::value::{Handle, handle, property};
 use crate::node::promise::abort::Abort;
-use crate::node::promise::failure::{Failure, Thrown};
+use crate::node::promise::failure::{CallbackError, Failure};
 use crate::node::promise::operation::promise;
 use crate::operation::request::Incoming;
 
@@ -43,7 +43,7 @@ pub fn is_readable(value: Unknown) -> napi::Result<bool> {
 }
 
 /// Begins to read a stream of the caller. Its failure ends the operation by `abort`, with what it threw.
-pub fn send(env: &Env, source: Unknown, abort: &Abort, thrown: &Thrown) -> napi::Result<Body> {
+pub fn send(env: &Env, source: Unknown, abort: &Abort, callback_error: &CallbackError) -> napi::Result<Body> {
     let (body, sender) = Body::stream();
     let sender = Rc::new(RefCell::new(Some(sender)));
     let write = {
@@ -65,12 +65,12 @@ pub fn send(env: &Env, source: Unknown, abort: &Abort, thrown: &Thrown) -> napi:
         })?
     };
     let end = {
-        let (thrown, token) = (thrown.clone(), abort.token.clone());
+        let (callback_error, token) = (callback_error.clone(), abort.token.clone());
         env.create_function_from_closure("end", move |call: FunctionCallContext| {
             // A sender that is only dropped is a body that broke off.
             let sender = sender.borrow_mut().take();
             if call.length() > 0 {
-                thrown.set(napi::Error::from_unknown_without_coercion(call.first_arg::<Unknown>()?));
+                callback_error.set(napi::Error::from_unknown_without_coercion(call.first_arg::<Unknown>()?));
                 token.cancel();
             } else if let Some(sender) = sender {
                 client::spawn(async move { sender.send(None).await }).map_err(|error| to_js(call.env, error))?;
@@ -96,13 +96,13 @@ fn piece(env: &Env, value: Unknown) -> napi::Result<Bytes> {
 
 /// A body on the wire, within reach of whoever ends it: its reader, or the end of the environment. A promise that is resolved
 /// when its environment is going keeps its value for ever; what that value is about must not last.
-pub struct Wire {
+pub struct ResponseStream {
     place: Arc<Mutex<Option<Incoming>>>,
     /// Cancelled when nobody reads on.
     closed: CancellationToken,
 }
 
-impl Wire {
+impl ResponseStream {
     /// `life`: of the environment.
     pub fn new(incoming: Incoming, life: &CancellationToken) -> Self {
         let (place, closed) = (Arc::new(Mutex::new(Some(incoming))), life.child_token());
@@ -128,7 +128,7 @@ impl Drop for CloseOnDrop {
 /// The stream of an answer's body: `head` has what its properties are to be.
 pub fn receive<'env>(
     env: &'env Env,
-    Wire { place, closed }: Wire,
+    ResponseStream { place, closed }: ResponseStream,
     head: Object<'env>,
     signal: Option<Object<'env>>,
 ) -> napi::Result<Object<'env>> {

@@ -8,13 +8,13 @@ use napi_derive::napi;
 use tokio_util::sync::CancellationToken;
 
 use crate::node::environment::methods::{self, Methods};
-use crate::node::environment::queue::Mailbox;
+use crate::node::environment::queue::CompletionQueue;
 use crate::node::environment::variables::{Environment, VARIABLES};
 use crate::node::js::value::property;
 
 /// Kept for the life of the environment.
 pub struct Instance {
-    pub mailbox: Mailbox,
+    pub completions: CompletionQueue,
     pub methods: Methods,
     /// Cancelled with the environment: nobody is left for whom its operations could work.
     pub life: CancellationToken,
@@ -67,7 +67,7 @@ pub fn instance(env: &Env) -> napi::Result<&'static mut Instance> {
         return Ok(instance);
     }
     let instance = Instance {
-        mailbox: Mailbox::new(env)?,
+        completions: CompletionQueue::new(env)?,
         methods: methods::methods(env)?,
         life: CancellationToken::new(),
         environment: Environment::default(),

@@ -14,20 +14,18 @@ use crate::base::options::{RequestOptions, TEXT_MAX};
 use crate::client::Client;
 use crate::io::file::destination::resolve;
 use crate::node::convert::listeners::on_wait;
-use crate::node::convert::response::response_error;
-use crate::node::convert::response::{response, response_with, result};
-use crate::node::convert::streams::{Wire, send};
+use crate::node::convert::response::{response, response_error, response_with, result};
+use crate::node::convert::streams::{ResponseStream, send};
 use crate::node::environment::instance::instance;
 use crate::node::environment::objects::url;
 use crate::node::environment::warning::warn_if_unverified;
 use crate::node::js::arguments::path;
 use crate::node::js::error::{set_cause, to_js, to_js_with};
-use crate::node::js::json::parse_text;
-use crate::node::js::json::text;
+use crate::node::js::json::{parse_text, text};
 use crate::node::js::value::{Handle, handle};
-use crate::node::options::{Attendance, Call, Defaults, download_options, lock_options, request_options};
+use crate::node::options::{Call, Defaults, DownloadHandlers, download_options, lock_options, request_options};
 use crate::node::promise::abort::{Abort, destroy};
-use crate::node::promise::failure::Thrown;
+use crate::node::promise::failure::CallbackError;
 use crate::node::promise::operation::{Start, promise, promise_or};
 use crate::operation::request::{Response, status_error};
 use crate::operation::shared_download::Listeners;
@@ -39,17 +37,17 @@ pub fn downloaded<'env>(
     dest_path: Unknown<'env>,
     options: Option<Unknown<'env>>,
 ) -> napi::Result<Object<'env>> {
-    let thrown = Thrown::default();
+    let callback_error = CallbackError::default();
     let start = || {
         let (url, defaults) = begin()?;
         let (path, file) = destination(env, dest_path)?;
-        let (options, Attendance { report, signal }) = download_options(env, options, defaults, &thrown)?;
+        let (options, DownloadHandlers { report, signal }) = download_options(env, options, defaults, &callback_error)?;
         warn_if_unverified(env, &url, &options.network.tls)?;
         let abort = Abort::listen(env, signal)?;
         let cancel = abort.token.clone();
         let operation = async move {
             let downloaded = Client::shared().download(url, &file, options, report, &cancel).await;
-            downloaded.map(|downloaded| (path, file, downloaded)).map_err(|error| thrown.or(error))
+            downloaded.map(|downloaded| (path, file, downloaded)).map_err(|error| callback_error.or(error))
         };
         Ok((operation, abort))
     };
@@ -63,20 +61,21 @@ pub fn downloaded_with_lock<'env>(
     dest_path: Unknown<'env>,
     options: Option<Unknown<'env>>,
 ) -> napi::Result<Object<'env>> {
-    let thrown = Thrown::default();
+    let callback_error = CallbackError::default();
     let start = || {
         let (url, defaults) = begin()?;
         let (path, file) = destination(env, dest_path)?;
         let (lock, waiting) = lock_options(env, options)?;
-        let (options, Attendance { report, signal }) = download_options(env, options, defaults, &thrown)?;
+        let (options, DownloadHandlers { report, signal }) = download_options(env, options, defaults, &callback_error)?;
         warn_if_unverified(env, &url, &options.network.tls)?;
-        let listeners = Listeners { report, on_wait: waiting.map(|listener| on_wait(listener, &thrown)).transpose()? };
+        let listeners =
+            Listeners { report, on_wait: waiting.map(|listener| on_wait(listener, &callback_error)).transpose()? };
         let abort = Abort::listen(env, signal)?;
         let cancel = abort.token.clone();
         let operation = async move {
             let client = Client::shared();
             let downloaded = client.download_with_lock(url, &file, options, lock, listeners, &cancel).await;
-            downloaded.map(|downloaded| (path, file, downloaded)).map_err(|error| thrown.or(error))
+            downloaded.map(|downloaded| (path, file, downloaded)).map_err(|error| callback_error.or(error))
         };
         Ok((operation, abort))
     };
@@ -91,23 +90,23 @@ fn destination(env: &Env, value: Unknown) -> napi::Result<(PathBuf, PathBuf)> {
 }
 
 /// What is needed of the call when its answer has come.
-pub struct Kept {
+pub struct PendingCall {
     throw_on_error: bool,
     signal: Option<ObjectRef<false>>,
     /// The body, if it is streamed.
-    wire: Option<Wire>,
+    wire: Option<ResponseStream>,
 }
 
-impl Kept {
+impl PendingCall {
     fn signal<'env>(&self, env: &'env Env) -> napi::Result<Option<Object<'env>>> {
         self.signal.as_ref().map(|signal| signal.get_value(env)).transpose()
     }
 }
 
 /// Who sends a request.
-pub trait Requester: Send + 'static {
+pub trait Dispatch: Send + 'static {
     /// The answer, if it is known already.
-    fn recall(&self, _url: &Url, _options: &RequestOptions) -> Option<Response> {
+    fn get_fresh(&self, _url: &Url, _options: &RequestOptions) -> Option<Response> {
         None
     }
 
@@ -119,7 +118,7 @@ pub trait Requester: Send + 'static {
     ) -> impl Future<Output = Result<Response>> + Send;
 }
 
-impl Requester for &'static Client {
+impl Dispatch for &'static Client {
     async fn request(self, url: Url, options: RequestOptions, cancel: &CancellationToken) -> Result<Response> {
         Client::request(self, url, options, cancel).await
     }
@@ -132,18 +131,18 @@ pub fn answered<'env>(
     address: Unknown<'env>,
     options: Option<Unknown<'env>>,
     prepare: impl FnOnce(&mut RequestOptions, bool),
-    convert: impl FnOnce(&Env, Response, Kept) -> napi::Result<Handle> + Send + 'static,
+    convert: impl FnOnce(&Env, Response, PendingCall) -> napi::Result<Handle> + Send + 'static,
 ) -> napi::Result<Object<'env>> {
-    let begin = |thrown: &Thrown| {
+    let begin = |callback_error: &CallbackError| {
         let url = url(env, address)?;
-        let (options, call) = request_options(env, options, Defaults::default(), thrown)?;
-        Ok(Begun { requester: Client::shared(), url, options, call })
+        let (options, call) = request_options(env, options, Defaults::default(), callback_error)?;
+        Ok(PreparedRequest { requester: Client::shared(), url, options, call })
     };
     answered_by(env, begin, prepare, convert)
 }
 
 /// What is to be sent, and by whom.
-pub struct Begun<'env, R> {
+pub struct PreparedRequest<'env, R> {
     pub requester: R,
     pub url: Url,
     pub options: RequestOptions,
@@ -151,15 +150,16 @@ pub struct Begun<'env, R> {
 }
 
 /// The same for any sender.
-pub fn answered_by<'env, R: Requester>(
+pub fn answered_by<'env, R: Dispatch>(
     env: &'env Env,
-    begin: impl FnOnce(&Thrown) -> napi::Result<Begun<'env, R>>,
+    begin: impl FnOnce(&CallbackError) -> napi::Result<PreparedRequest<'env, R>>,
     prepare: impl FnOnce(&mut RequestOptions, bool),
-    convert: impl FnOnce(&Env, Response, Kept) -> napi::Result<Handle> + Send + 'static,
+    convert: impl FnOnce(&Env, Response, PendingCall) -> napi::Result<Handle> + Send + 'static,
 ) -> napi::Result<Object<'env>> {
-    let thrown = Thrown::default();
+    let callback_error = CallbackError::default();
     let start = || {
-        let Begun { requester, url, mut options, call: Call { signal, source, throw_on_error } } = begin(&thrown)?;
+        let PreparedRequest { requester, url, mut options, call: Call { signal, source, throw_on_error } } =
+            begin(&callback_error)?;
         let has_body = options.body.is_some() || source.is_some();
         prepare(&mut options, has_body);
         warn_if_unverified(env, &url, &options.network.tls)?;
@@ -171,20 +171,20 @@ pub fn answered_by<'env, R: Requester>(
         let signal = signal.map(|signal| Object::from_unknown(signal)?.create_ref()).transpose()?;
         if let Some(source) = source {
             abort.owns(Object::from_unknown(source)?)?;
-            options.body = Some(send(env, source, &abort, &thrown)?);
+            options.body = Some(send(env, source, &abort, &callback_error)?);
         }
-        if let Some(answer) = requester.recall(&url, &options).filter(|_| !has_body) {
-            return Ok((Start::Done((answer, Kept { throw_on_error, signal, wire: None })), abort));
+        if let Some(answer) = requester.get_fresh(&url, &options).filter(|_| !has_body) {
+            return Ok((Start::Done((answer, PendingCall { throw_on_error, signal, wire: None })), abort));
         }
         let cancel = abort.token.clone();
         let life = instance(env)?.life.clone();
         let operation = async move {
             match requester.request(url, options, &cancel).await {
                 Ok(mut answer) => {
-                    let wire = answer.stream.take().map(|incoming| Wire::new(incoming, &life));
-                    Ok((answer, Kept { throw_on_error, signal, wire }))
+                    let wire = answer.stream.take().map(|incoming| ResponseStream::new(incoming, &life));
+                    Ok((answer, PendingCall { throw_on_error, signal, wire }))
                 }
-                Err(error) => Err(thrown.or(error)),
+                Err(error) => Err(callback_error.or(error)),
             }
         };
         Ok((Start::Later(operation), abort))
@@ -193,7 +193,7 @@ pub fn answered_by<'env, R: Requester>(
 }
 
 /// The answer itself.
-pub fn response_of(env: &Env, answer: Response, call: Kept) -> napi::Result<Handle> {
+pub fn response_of(env: &Env, answer: Response, call: PendingCall) -> napi::Result<Handle> {
     if call.throw_on_error && !answer.status.is_success() {
         return Err(refused(env, answer, call));
     }
@@ -246,7 +246,7 @@ pub fn successful(env: &Env, answer: Response) -> napi::Result<Response> {
 }
 
 /// The `HttpResponseError` of an answer.
-pub fn refused(env: &Env, answer: Response, call: Kept) -> napi::Error {
+pub fn refused(env: &Env, answer: Response, call: PendingCall) -> napi::Error {
     let error = status_error(&answer);
     let made = call.signal(env).and_then(|signal| response_with(env, answer, call.wire, signal));
     match made {

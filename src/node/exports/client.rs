@@ -16,16 +16,16 @@ use crate::base::options::{RequestOptions, Retry};
 use crate::http_client::{self, CallCaching};
 use crate::node::environment::objects::address;
 use crate::node::exports::calls::{
-    Begun, Kept, Requester, answered_by, downloaded, downloaded_with_lock, expect, json_of, response_of, successful,
-    text_of,
+    Dispatch, PendingCall, PreparedRequest, answered_by, downloaded, downloaded_with_lock, expect, json_of,
+    response_of, successful, text_of,
 };
 use crate::node::js::arguments::{method, wrong_type};
 use crate::node::js::error::to_js;
 use crate::node::js::json::stringified;
 use crate::node::js::value::{Handle, handle};
-use crate::node::options::{Defaults, Settings, Way, call_caching, prefix, request_options, settings};
+use crate::node::options::{ConnectOverrides, Defaults, Settings, call_caching, prefix, request_options, settings};
 use crate::node::promise::abort::Abort;
-use crate::node::promise::failure::Thrown;
+use crate::node::promise::failure::CallbackError;
 use crate::node::promise::operation::promise;
 use crate::operation::request::Response;
 
@@ -43,7 +43,7 @@ pub struct HttpClient {
     retry: Retry,
     timeout: Option<Duration>,
     max_size: Option<u64>,
-    way: Way,
+    way: ConnectOverrides,
     hooks: Option<ObjectRef<false>>,
 }
 
@@ -140,10 +140,10 @@ impl HttpClient {
         value: Unknown<'env>,
         options: Option<Unknown<'env>>,
     ) -> napi::Result<Object<'env>> {
-        let begin = |thrown: &Thrown| {
+        let begin = |callback_error: &CallbackError| {
             let verb = method(env, "method", verb)?;
             let json = stringified(env, value)?;
-            let mut begun = self.begin(env, target, options, thrown)?;
+            let mut begun = self.begin(env, target, options, callback_error)?;
             begun.options.method = verb;
             begun.options.body = json.map(|json| Body::Whole(json.into()));
             Ok(begun)
@@ -270,9 +270,9 @@ impl HttpClient {
         target: Unknown<'env>,
         options: Option<Unknown<'env>>,
         prepare: impl FnOnce(&mut RequestOptions, bool),
-        convert: impl FnOnce(&Env, Response, Kept) -> napi::Result<Handle> + Send + 'static,
+        convert: impl FnOnce(&Env, Response, PendingCall) -> napi::Result<Handle> + Send + 'static,
     ) -> napi::Result<Object<'env>> {
-        answered_by(env, |thrown| self.begin(env, target, options, thrown), prepare, convert)
+        answered_by(env, |callback_error| self.begin(env, target, options, callback_error), prepare, convert)
     }
 
     fn begin<'env>(
@@ -280,13 +280,13 @@ impl HttpClient {
         env: &'env Env,
         target: Unknown<'env>,
         options: Option<Unknown<'env>>,
-        thrown: &Thrown,
-    ) -> napi::Result<Begun<'env, Caller>> {
+        callback_error: &CallbackError,
+    ) -> napi::Result<PreparedRequest<'env, Caller>> {
         let (url, defaults) = self.target(env, target)?;
         let (caching, idempotent) = call_caching(env, options)?;
-        let (mut options, call) = request_options(env, options, defaults, thrown)?;
+        let (mut options, call) = request_options(env, options, defaults, callback_error)?;
         options.retry.idempotent = idempotent.unwrap_or_else(|| options.headers.contains_key("idempotency-key"));
-        Ok(Begun { requester: Caller { core: self.core.clone(), caching }, url, options, call })
+        Ok(PreparedRequest { requester: Caller { core: self.core.clone(), caching }, url, options, call })
     }
 
     /// The URL of a path or URL, and what calls to it have by default.
@@ -314,9 +314,9 @@ struct Caller {
     caching: CallCaching,
 }
 
-impl Requester for Caller {
-    fn recall(&self, url: &Url, options: &RequestOptions) -> Option<Response> {
-        self.core.recall(url, options, self.caching)
+impl Dispatch for Caller {
+    fn get_fresh(&self, url: &Url, options: &RequestOptions) -> Option<Response> {
+        self.core.get_fresh(url, options, self.caching)
     }
 
     async fn request(self, url: Url, options: RequestOptions, cancel: &CancellationToken) -> Result<Response> {

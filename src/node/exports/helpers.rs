@@ -13,14 +13,13 @@ use tokio::select;
 use tokio_util::sync::CancellationToken;
 
 use crate::base::error::{Error, Result, redacted_text};
-use crate::base::options::{RequestOptions, TEXT_MAX};
+use crate::base::options::{CHECKSUMS_MAX, RequestOptions};
 use crate::client::Client;
 use crate::io::http::decode::decode;
 use crate::node::convert::response::{Head, complete};
 use crate::node::convert::user_agent::platform;
 use crate::node::environment::instance::environment;
-use crate::node::environment::objects::given_object;
-use crate::node::environment::objects::url;
+use crate::node::environment::objects::{given_object, url};
 use crate::node::environment::warning::warn_if_unverified;
 use crate::node::js::arguments::{content, count, string, wrong_type, wrong_value};
 use crate::node::js::buffer::buffer;
@@ -28,8 +27,9 @@ use crate::node::js::headers::header_object;
 use crate::node::js::value::{handle, property};
 use crate::node::options::{Call, Defaults, decode_options, request_options};
 use crate::node::promise::abort::Abort;
-use crate::node::promise::failure::{Failure, Thrown};
+use crate::node::promise::failure::{CallbackError, Failure};
 use crate::node::promise::operation::promise;
+use crate::operation::blocking;
 use crate::operation::request::status_error;
 use crate::policy::http::headers::{Joined, basic_auth, is_sensitive_name};
 use crate::policy::http::retry::retry_after;
@@ -65,26 +65,31 @@ pub fn fetch_checksum_file<'env>(
     address: Unknown<'env>,
     options: Option<Unknown<'env>>,
 ) -> napi::Result<Object<'env>> {
-    let thrown = Thrown::default();
+    let callback_error = CallbackError::default();
     let start = || {
         let url = url(env, address)?;
         let shown = redacted_text(url.as_str());
-        let (options, Call { signal, .. }) = request_options(env, options, Defaults::default(), &thrown)?;
-        let max_size = options.max_size.or(Some(TEXT_MAX));
+        let (options, Call { signal, .. }) = request_options(env, options, Defaults::default(), &callback_error)?;
+        let max_size = options.max_size.or(Some(CHECKSUMS_MAX));
         let options = RequestOptions { method: Method::GET, body: None, stream: false, max_size, ..options };
         warn_if_unverified(env, &url, &options.network.tls)?;
         let abort = Abort::listen(env, signal)?;
         let cancel = abort.token.clone();
         let operation = async move {
-            let answer = Client::shared().request(url, options, &cancel).await.map_err(|error| thrown.or(error))?;
+            let answer =
+                Client::shared().request(url, options, &cancel).await.map_err(|error| callback_error.or(error))?;
             if !answer.status.is_success() {
                 let status = format!("{} {}", answer.status.as_u16(), answer.status_text);
                 let message = format!("Failed to fetch checksums from {shown}: {}", status.trim_end());
                 return Err(status_error(&answer).with_message(message).into());
             }
-            let text = String::from_utf8_lossy(&answer.body);
-            let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
-            Ok::<_, Failure>(parse(text).map(|(name, digest)| (name.to_owned(), digest.sri())).collect::<Vec<_>>())
+            // A large file takes long to read: not on the thread of the network.
+            let digests = move || {
+                let text = String::from_utf8_lossy(&answer.body);
+                let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+                Ok(parse(text).map(|(name, digest)| (name.to_owned(), digest.sri())).collect::<Vec<_>>())
+            };
+            Ok::<_, Failure>(blocking(digests).await?)
         };
         Ok((operation, abort))
     };

@@ -13,14 +13,13 @@ use crate::http_client::CallCaching;
 use crate::io::cache::store::{Limits, Place, Store};
 use crate::io::file::destination::absolute;
 use crate::node::environment::instance::script;
-use crate::node::environment::objects::given_object;
-use crate::node::environment::objects::{address, read};
+use crate::node::environment::objects::{address, given_object, read};
 use crate::node::js::arguments::{
     boolean, duration, fields, given, limit, own_names, path, size, string, wrong_type, wrong_value,
 };
 use crate::node::js::error::to_js;
 use crate::node::js::value::property;
-use crate::node::options::shared::{Way, retry};
+use crate::node::options::shared::{ConnectOverrides, retry};
 use crate::policy::http::address::Base;
 
 /// Repetitions of a client that is not told how many.
@@ -169,14 +168,14 @@ pub struct Settings<'env> {
     pub timeout: Option<Duration>,
     pub retry: Retry,
     pub max_size: Option<u64>,
-    pub way: Way,
+    pub way: ConnectOverrides,
     pub hooks: Option<Unknown<'env>>,
     pub caching: Caching,
     pub store: Option<Store>,
 }
 
 pub fn settings<'env>(env: &'env Env, options: Option<Unknown<'env>>) -> napi::Result<Settings<'env>> {
-    let own_retry = Retry { retries: RETRIES, careful: true, ..Retry::default() };
+    let own_retry = Retry { retries: RETRIES, retry_idempotent_only: true, ..Retry::default() };
     let Some(options) = read::<HttpClientOptions>(env, options)? else {
         return Ok(Settings { retry: own_retry, ..Settings::default() });
     };
@@ -227,7 +226,7 @@ pub fn settings<'env>(env: &'env Env, options: Option<Unknown<'env>>) -> napi::R
         retry: retry(env, retries, retry_delay, retry_delay_max, own_retry)?,
         max_size: given(max_response_size, |value| size(env, "options.maxResponseSize", value))?
             .map(|limit| limit.unwrap_or(UNLIMITED)),
-        way: Way::read(env, ca, proxy)?,
+        way: ConnectOverrides::read(env, ca, proxy)?,
         hooks,
         caching,
         store: place(env, cache, directory)?.map(|place| Store::new(place, limits)),

@@ -11,13 +11,12 @@ use crate::base::options::DownloadOptions;
 use crate::node::convert::listeners::{log_progress, report};
 use crate::node::convert::user_agent::headers;
 use crate::node::environment::instance::environment;
-use crate::node::environment::objects::given_object;
-use crate::node::environment::objects::read;
+use crate::node::environment::objects::{given_object, read};
 use crate::node::js::arguments::{self, boolean, count, function, given, limit, string, wrong_type, wrong_value};
 use crate::node::js::error::to_js;
 use crate::node::js::value::property;
 use crate::node::options::shared::{Defaults, limited, network, redirects, retry, retry_listener};
-use crate::node::promise::failure::Thrown;
+use crate::node::promise::failure::CallbackError;
 use crate::operation::progress::Report;
 
 /// Options of `httpDownload`. Durations are milliseconds, sizes bytes.
@@ -166,7 +165,7 @@ pub struct HttpDownloadOptions<'env> {
 
 /// What of the options does not concern the download itself.
 #[derive(Default)]
-pub struct Attendance<'env> {
+pub struct DownloadHandlers<'env> {
     pub report: Option<Report>,
     pub signal: Option<Unknown<'env>>,
 }
@@ -176,8 +175,8 @@ pub fn download_options<'env>(
     env: &'env Env,
     options: Option<Unknown<'env>>,
     defaults: Defaults<'env>,
-    thrown: &Thrown,
-) -> napi::Result<(DownloadOptions, Attendance<'env>)> {
+    callback_error: &CallbackError,
+) -> napi::Result<(DownloadOptions, DownloadHandlers<'env>)> {
     let Defaults { headers: own, retry: own_retry, timeout: own_timeout, max_size: _, way, hooks: _ } = defaults;
     let plain = DownloadOptions::default();
     let default = DownloadOptions { timeout: limited(own_timeout, plain.timeout), ..plain };
@@ -185,7 +184,7 @@ pub fn download_options<'env>(
     let Some(options) = read::<HttpDownloadOptions>(env, options)? else {
         let network = way.network(&environment);
         let headers = headers(env, &environment, own, None, None)?;
-        return Ok((DownloadOptions { headers, retry: own_retry, network, ..default }, Attendance::default()));
+        return Ok((DownloadOptions { headers, retry: own_retry, network, ..default }, DownloadHandlers::default()));
     };
     let HttpDownloadOptions {
         headers: fields,
@@ -222,7 +221,7 @@ pub fn download_options<'env>(
         headers: headers(env, &environment, own, fields, None)?,
         redirects: redirects(env, follow_redirects, max_redirects)?,
         retry: retry(env, retries, retry_delay, retry_delay_max, own_retry)?,
-        on_retry: retry_listener(env, on_retry, thrown)?,
+        on_retry: retry_listener(env, on_retry, callback_error)?,
         timeout: limit(env, "options.timeout", timeout, default.timeout)?,
         idle_timeout: limit(env, "options.idleTimeout", idle_timeout, default.idle_timeout)?,
         network: network(env, &environment, way, ca, proxy, connect_timeout)?,
@@ -243,7 +242,7 @@ pub fn download_options<'env>(
         resume: flag("options.resume", resume, default.resume)?,
         fsync: flag("options.fsync", fsync, default.fsync)?,
     };
-    let on_progress = given(on_progress, |value| report(function(env, "options.onProgress", value)?, thrown))?;
+    let on_progress = given(on_progress, |value| report(function(env, "options.onProgress", value)?, callback_error))?;
     let interval = given(progress_interval, |value| {
         let interval = count(env, "options.progressInterval", value)?;
         let wrong = || wrong_value(env, "options.progressInterval", "must be per cent, 1 to 100", interval);
@@ -259,7 +258,7 @@ pub fn download_options<'env>(
             return Err(wrong());
         }
         let log: Function<String, UnknownReturnValue> = logger.get_named_property_unchecked("log")?;
-        log_progress(log.bind(logger)?, interval.unwrap_or(10), thrown)
+        log_progress(log.bind(logger)?, interval.unwrap_or(10), callback_error)
     })?;
-    Ok((download, Attendance { report: on_progress.or(logged), signal }))
+    Ok((download, DownloadHandlers { report: on_progress.or(logged), signal }))
 }

@@ -12,7 +12,7 @@ mod shared;
 
 pub use self::client::{Settings, cache_directory, call_caching, prefix, settings};
 pub use self::decode::decode_options;
-pub use self::download::{Attendance, download_options};
+pub use self::download::{DownloadHandlers, download_options};
 pub use self::lock::lock_options;
 pub use self::request::{Call, request_options};
-pub use self::shared::{Defaults, Way};
+pub use self::shared::{ConnectOverrides, Defaults};

@@ -14,7 +14,7 @@ use crate::node::environment::objects::read;
 use crate::node::js::arguments::{self, body, boolean, given, limit, size};
 use crate::node::js::error::to_js;
 use crate::node::options::shared::{Defaults, limited, network, redirects, retry, retry_listener};
-use crate::node::promise::failure::Thrown;
+use crate::node::promise::failure::CallbackError;
 
 /// Options of `httpRequest`, `httpJson`, `httpText`, `httpGetJson` and `httpGetText`. Durations are
 /// milliseconds.
@@ -152,7 +152,7 @@ pub fn request_options<'env>(
     env: &'env Env,
     options: Option<Unknown<'env>>,
     defaults: Defaults<'env>,
-    thrown: &Thrown,
+    callback_error: &CallbackError,
 ) -> napi::Result<(RequestOptions, Call<'env>)> {
     let Defaults { headers: own, retry: own_retry, timeout: own_timeout, max_size, way, hooks: own_hooks } = defaults;
     let plain = RequestOptions::default();
@@ -207,7 +207,7 @@ pub fn request_options<'env>(
         body: given(content.filter(|_| source.is_none()), |value| body(env, value))?.flatten().map(Body::Whole),
         redirects: redirects(env, follow_redirects, max_redirects)?,
         retry,
-        on_retry: retry_listener(env, on_retry, thrown)?,
+        on_retry: retry_listener(env, on_retry, callback_error)?,
         hooks: hooks(env, hooks_given.or(own_hooks))?,
         timeout: limit(env, "options.timeout", timeout, default.timeout)?,
         idle_timeout: limit(env, "options.idleTimeout", idle_timeout, default.idle_timeout)?,

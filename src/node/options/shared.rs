@@ -17,10 +17,14 @@ use crate::node::js::arguments::{
     boolean, certificate, count, duration, function, given, limit, string, wrong_type, wrong_value,
 };
 use crate::node::js::value::property;
-use crate::node::promise::failure::Thrown;
+use crate::node::promise::failure::CallbackError;
 
-pub fn retry_listener(env: &Env, value: Option<Unknown>, thrown: &Thrown) -> napi::Result<Option<OnRetry>> {
-    given(value, |value| on_retry(function(env, "options.onRetry", value)?, thrown))
+pub fn retry_listener(
+    env: &Env,
+    value: Option<Unknown>,
+    callback_error: &CallbackError,
+) -> napi::Result<Option<OnRetry>> {
+    given(value, |value| on_retry(function(env, "options.onRetry", value)?, callback_error))
 }
 
 /// What a call has where its caller says nothing, if that is not what a function has by itself.
@@ -31,7 +35,7 @@ pub struct Defaults<'env> {
     /// [`Duration::MAX`]: no limit.
     pub timeout: Option<Duration>,
     pub max_size: Option<u64>,
-    pub way: Way,
+    pub way: ConnectOverrides,
     pub hooks: Option<Unknown<'env>>,
 }
 
@@ -42,13 +46,13 @@ pub fn limited(own: Option<Duration>, plain: Option<Duration>) -> Option<Duratio
 
 /// What callers say about the way to servers; the environment says the rest.
 #[derive(Clone, Debug, Default)]
-pub struct Way {
+pub struct ConnectOverrides {
     pub ca: Option<Vec<String>>,
     pub proxy: Option<Proxy>,
     pub connect_timeout: Option<Duration>,
 }
 
-impl Way {
+impl ConnectOverrides {
     pub fn read(env: &Env, ca: Option<Unknown>, proxy: Option<Unknown>) -> napi::Result<Self> {
         let ca = given(ca, |value| certificates(env, value))?;
         Ok(Self { ca, proxy: given(proxy, |value| proxy_url(env, value))?, connect_timeout: None })
@@ -67,14 +71,14 @@ impl Way {
 pub fn network(
     env: &Env,
     environment: &Environment,
-    default: Way,
+    default: ConnectOverrides,
     ca: Option<Unknown>,
     proxy: Option<Unknown>,
     connect_timeout: Option<Unknown>,
 ) -> napi::Result<Arc<Network>> {
-    let given = Way::read(env, ca, proxy)?;
+    let given = ConnectOverrides::read(env, ca, proxy)?;
     let connect_timeout = limit(env, "options.connectTimeout", connect_timeout, default.connect_timeout)?;
-    let way = Way { ca: given.ca.or(default.ca), proxy: given.proxy.or(default.proxy), connect_timeout };
+    let way = ConnectOverrides { ca: given.ca.or(default.ca), proxy: given.proxy.or(default.proxy), connect_timeout };
     Ok(way.network(environment))
 }
 

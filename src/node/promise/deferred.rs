@@ -25,17 +25,17 @@ unsafe impl Send for Raw {}
 
 impl Deferred {
     pub fn new(env: &Env) -> napi::Result<(Self, Object<'_>)> {
-        let mailbox = &instance(env)?.mailbox;
+        let completions = &instance(env)?.completions;
         let (mut raw, mut promise) = (ptr::null_mut(), ptr::null_mut());
         // SAFETY: on the JavaScript thread, into places of our own.
         check_status!(unsafe { sys::napi_create_promise(env.raw(), &raw mut raw, &raw mut promise) })?;
-        mailbox.expect(env)?;
-        Ok((Self { raw: Some(Raw(raw)), slot: mailbox.slot.clone() }, Object::from_raw(env.raw(), promise)))
+        completions.expect(env)?;
+        Ok((Self { raw: Some(Raw(raw)), slot: completions.slot.clone() }, Object::from_raw(env.raw(), promise)))
     }
 
     /// Settles the promise with what `result` gives on the JavaScript thread.
     pub fn settle(mut self, result: impl FnOnce(Env) -> napi::Result<Handle> + Send + 'static) {
-        self.post(result);
+        self.enqueue(result);
     }
 
     /// The same for what is known already, on the JavaScript thread.
@@ -45,16 +45,16 @@ impl Deferred {
         }
     }
 
-    fn post(&mut self, result: impl FnOnce(Env) -> napi::Result<Handle> + Send + 'static) {
+    fn enqueue(&mut self, result: impl FnOnce(Env) -> napi::Result<Handle> + Send + 'static) {
         if let Some(raw) = self.raw.take() {
-            self.slot.post(Box::new(move |env| settle(&env, raw, result(env))));
+            self.slot.enqueue(Box::new(move |env| settle(&env, raw, result(env))));
         }
     }
 }
 
 impl Drop for Deferred {
     fn drop(&mut self) {
-        self.post(|env| Err(to_js(&env, Error::new(Kind::Internal, "The operation was lost: please report this"))));
+        self.enqueue(|env| Err(to_js(&env, Error::new(Kind::Internal, "The operation was lost: please report this"))));
     }
 }
 
@@ -67,5 +67,5 @@ fn settle(env: &Env, Raw(deferred): Raw, result: napi::Result<Handle>) {
         |error| handle(env, error).map(|error| unsafe { sys::napi_reject_deferred(env.raw(), deferred, error) }),
         |value| Ok(unsafe { sys::napi_resolve_deferred(env.raw(), deferred, value) }),
     );
-    let _ = instance(env).and_then(|instance| instance.mailbox.received(env));
+    let _ = instance(env).and_then(|instance| instance.completions.received(env));
 }

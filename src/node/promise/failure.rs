@@ -10,7 +10,7 @@ use crate::base::error::{Error, Kind, Result};
 pub enum Failure {
     Ours(Box<Error>),
     /// A callback threw this value, which goes back as it came.
-    Thrown(napi::Error),
+    CallbackError(napi::Error),
 }
 
 impl From<Error> for Failure {
@@ -21,13 +21,13 @@ impl From<Error> for Failure {
 
 /// What a callback threw, kept until the operation that it stopped has ended.
 #[derive(Clone, Default)]
-pub struct Thrown(Arc<Mutex<Option<napi::Error>>>);
+pub struct CallbackError(Arc<Mutex<Option<napi::Error>>>);
 
-impl Thrown {
+impl CallbackError {
     /// The failure of the operation: what the callback threw, if it did.
     pub fn or(&self, error: Error) -> Failure {
-        let thrown = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        thrown.map_or_else(|| error.into(), Failure::Thrown)
+        let callback_error = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        callback_error.map_or_else(|| error.into(), Failure::CallbackError)
     }
 
     pub fn set(&self, error: napi::Error) {

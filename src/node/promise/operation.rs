@@ -110,7 +110,7 @@ fn converted<T>(
             abort.release(&env, None)?;
             Err(match failure {
                 Failure::Ours(error) => to_js(&env, *error),
-                Failure::Thrown(error) => error,
+                Failure::CallbackError(error) => error,
             })
         }
     }

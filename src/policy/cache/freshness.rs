@@ -23,7 +23,7 @@ const CONDITIONS: [&str; 6] =
 
 /// An answer that is kept.
 #[derive(Clone, Debug)]
-pub struct Stored {
+pub struct CachedResponse {
     pub status: StatusCode,
     pub status_text: String,
     pub headers: HeaderMap,
@@ -37,14 +37,14 @@ pub struct Stored {
 
 /// What to do for a request to which an answer is kept.
 #[derive(Debug, PartialEq)]
-pub enum Next {
+pub enum CacheDecision {
     /// Give it: it is that old.
     Use { age: Duration },
     /// Ask the server, with these fields.
     Ask { conditions: HeaderMap },
 }
 
-impl Stored {
+impl CachedResponse {
     pub fn new(status: StatusCode, status_text: String, headers: HeaderMap, body: Bytes, time: SystemTime) -> Self {
         let says_something = headers.contains_key(EXPIRES)
             || has_directive(&headers, CACHE_CONTROL, &["max-age", "no-cache"])
@@ -55,20 +55,22 @@ impl Stored {
     }
 
     /// What to do for this request, when the caller does not want answers older than `ttl`.
-    pub fn look(&self, request: &HeaderMap, ttl: Duration, now: SystemTime) -> Next {
+    pub fn look(&self, request: &HeaderMap, ttl: Duration, now: SystemTime) -> CacheDecision {
         let age = now.duration_since(self.time).ok().filter(|age| *age < self.fresh_for(ttl));
         match age {
-            Some(age) if !request.contains_key(CACHE_CONTROL) && !request.contains_key(PRAGMA) => Next::Use { age },
+            Some(age) if !request.contains_key(CACHE_CONTROL) && !request.contains_key(PRAGMA) => {
+                CacheDecision::Use { age }
+            }
             // The request says what it wants of a cache.
             Some(age) => match self.policy(self.agreed(ttl)).before_request(&asking(legible(request)), now) {
-                BeforeRequest::Fresh(_) => Next::Use { age },
+                BeforeRequest::Fresh(_) => CacheDecision::Use { age },
                 BeforeRequest::Stale { .. } => self.ask(request, now),
             },
             None => self.ask(request, now),
         }
     }
 
-    fn ask(&self, request: &HeaderMap, now: SystemTime) -> Next {
+    fn ask(&self, request: &HeaderMap, now: SystemTime) -> CacheDecision {
         let mut request = request.clone();
         request.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         let asked = match self.policy(legible(&self.headers)).before_request(&asking(request), now) {
@@ -79,7 +81,7 @@ impl Stored {
         for name in [IF_NONE_MATCH, IF_MODIFIED_SINCE] {
             conditions.extend(asked.get(&name).map(|value| (name, value.clone())));
         }
-        Next::Ask { conditions }
+        CacheDecision::Ask { conditions }
     }
 
     /// This answer, if a 304 to `request` says that it has not changed.
@@ -277,12 +279,12 @@ mod tests {
         headers
     }
 
-    fn stored(list: &[(&'static str, &'static str)]) -> Stored {
-        Stored::new(StatusCode::OK, "OK".to_owned(), fields(list), Bytes::new(), now())
+    fn stored(list: &[(&'static str, &'static str)]) -> CachedResponse {
+        CachedResponse::new(StatusCode::OK, "OK".to_owned(), fields(list), Bytes::new(), now())
     }
 
     fn is_fresh(list: &[(&'static str, &'static str)], seconds: u64) -> bool {
-        matches!(stored(list).look(&HeaderMap::new(), TTL, later(seconds)), Next::Use { .. })
+        matches!(stored(list).look(&HeaderMap::new(), TTL, later(seconds)), CacheDecision::Use { .. })
     }
 
     #[test]
@@ -325,31 +327,33 @@ mod tests {
         }
         assert_eq!(
             stored(&[]).look(&HeaderMap::new(), Duration::ZERO, now()),
-            Next::Ask { conditions: HeaderMap::new() }
+            CacheDecision::Ask { conditions: HeaderMap::new() }
         );
     }
 
     #[test]
     fn a_clock_set_back_makes_an_answer_stale() {
         let next = stored(&[]).look(&HeaderMap::new(), TTL, now() - Duration::from_secs(1));
-        assert!(matches!(next, Next::Ask { .. }));
+        assert!(matches!(next, CacheDecision::Ask { .. }));
     }
 
     #[test]
     fn the_request_may_ask_for_more() {
         let look = |directive| stored(&[]).look(&fields(&[("cache-control", directive)]), TTL, later(100));
         for directive in ["no-cache", "max-age=99", "min-fresh=201", "MAX-AGE=0"] {
-            assert!(matches!(look(directive), Next::Ask { .. }), "{directive}");
+            assert!(matches!(look(directive), CacheDecision::Ask { .. }), "{directive}");
         }
         for directive in ["max-age=101", "min-fresh=199", "max-stale"] {
-            assert_eq!(look(directive), Next::Use { age: Duration::from_secs(100) }, "{directive}");
+            assert_eq!(look(directive), CacheDecision::Use { age: Duration::from_secs(100) }, "{directive}");
         }
     }
 
     #[test]
     fn validators_become_conditions() {
         let list = [("etag", "\"a\""), ("last-modified", "Wed, 21 Oct 2020 07:28:00 GMT")];
-        let Next::Ask { conditions } = stored(&list).look(&HeaderMap::new(), TTL, later(300)) else { panic!() };
+        let CacheDecision::Ask { conditions } = stored(&list).look(&HeaderMap::new(), TTL, later(300)) else {
+            panic!()
+        };
         assert_eq!(conditions["if-none-match"], "\"a\"");
         assert_eq!(conditions["if-modified-since"], "Wed, 21 Oct 2020 07:28:00 GMT");
     }

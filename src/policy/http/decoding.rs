@@ -79,7 +79,7 @@ fn broken(reason: impl std::fmt::Display) -> Error {
 
 /// The next thing to do with a [`Chain`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Next {
+pub enum NextStep {
     /// [`Chain::step`].
     Step,
     /// [`Chain::feed`].
@@ -130,7 +130,7 @@ impl Chain {
         })
     }
 
-    /// More of the encoded body; `None` is its end. Only when asked for: see [`Next::Feed`].
+    /// More of the encoded body; `None` is its end. Only when asked for: see [`NextStep::Feed`].
     pub fn feed(&mut self, bytes: Option<Bytes>) {
         match bytes {
             Some(bytes) => self.input = bytes,
@@ -149,7 +149,7 @@ impl Chain {
         self.body.into()
     }
 
-    pub fn step(&mut self) -> Result<Next> {
+    pub fn step(&mut self) -> Result<NextStep> {
         let Some(inner) = &mut self.inner else {
             let step = self.outer.step(&self.input, self.is_last, &mut self.body)?;
             self.input.advance(step.read);
@@ -161,7 +161,7 @@ impl Chain {
         self.read += step.read;
         self.work += step.work();
         within(self.body.len(), self.limit)?;
-        if step.next != Next::Feed {
+        if step.next != NextStep::Feed {
             return Ok(step.next);
         }
         self.between.clear();
@@ -173,8 +173,8 @@ impl Chain {
         if self.passed > encoded_max(self.limit) {
             return Err(too_large(self.passed, self.limit));
         }
-        self.outer_is_done = step.next == Next::Done;
-        Ok(if step.next == Next::Feed && self.between.is_empty() { Next::Feed } else { Next::Step })
+        self.outer_is_done = step.next == NextStep::Done;
+        Ok(if step.next == NextStep::Feed && self.between.is_empty() { NextStep::Feed } else { NextStep::Step })
     }
 }
 
@@ -189,7 +189,7 @@ struct Step {
     written: usize,
     /// Whether a member or frame has ended.
     ended: bool,
-    next: Next,
+    next: NextStep,
 }
 
 impl Step {
@@ -240,12 +240,12 @@ impl Layer {
     fn pass(&mut self, input: &[u8], is_last: bool) -> Result<Step> {
         let input = &input[..input.len().min(READ_MAX)];
         let zeros = input.iter().take_while(|byte| **byte == 0).count();
-        let mut step = Step { read: zeros, written: 0, ended: false, next: Next::Step };
+        let mut step = Step { read: zeros, written: 0, ended: false, next: NextStep::Step };
         if zeros == input.len() {
             step.next = match (zeros, is_last) {
-                (0, true) => Next::Done,
-                (0, false) => Next::Feed,
-                _ => Next::Step,
+                (0, true) => NextStep::Done,
+                (0, false) => NextStep::Feed,
+                _ => NextStep::Step,
             };
         } else if matches!(self.coding, Coding::Gzip | Coding::Zstd) {
             self.decoder.restart();
@@ -263,11 +263,11 @@ impl Layer {
         let input = &input[..input.len().min(READ_MAX)];
         if input.is_empty() && !self.is_full {
             if !is_last {
-                return Ok(Step { read: 0, written: 0, ended: false, next: Next::Feed });
+                return Ok(Step { read: 0, written: 0, ended: false, next: NextStep::Feed });
             }
             if self.is_whole && self.decoder.lacks_its_trailer_only() {
                 self.place = Place::Behind;
-                return Ok(Step { read: 0, written: 0, ended: true, next: Next::Step });
+                return Ok(Step { read: 0, written: 0, ended: true, next: NextStep::Step });
             }
             return Err(broken(format_args!("its {} data is cut off", self.coding.name())));
         }
@@ -290,7 +290,7 @@ impl Layer {
         } else if read == 0 && written == 0 && !input.is_empty() {
             return Err(broken(format_args!("its {} data is broken", self.coding.name())));
         }
-        Ok(Step { read, written, ended, next: Next::Step })
+        Ok(Step { read, written, ended, next: NextStep::Step })
     }
 }
 
@@ -592,9 +592,9 @@ pub fn decode_now(body: &[u8], encoding: &str, limit: u64, is_whole: bool) -> Re
     chain.feed(Some(Bytes::copy_from_slice(body)));
     loop {
         match chain.step()? {
-            Next::Step => {}
-            Next::Feed => chain.feed(None),
-            Next::Done => return Ok(chain.into_body()),
+            NextStep::Step => {}
+            NextStep::Feed => chain.feed(None),
+            NextStep::Done => return Ok(chain.into_body()),
         }
     }
 }
@@ -644,9 +644,9 @@ mod tests {
         let mut chunks = body.chunks(chunk);
         loop {
             match chain.step()? {
-                Next::Step => {}
-                Next::Feed => chain.feed(chunks.next().map(Bytes::copy_from_slice)),
-                Next::Done => return Ok(chain.into_body()),
+                NextStep::Step => {}
+                NextStep::Feed => chain.feed(chunks.next().map(Bytes::copy_from_slice)),
+                NextStep::Done => return Ok(chain.into_body()),
             }
         }
     }
@@ -766,7 +766,7 @@ mod tests {
         let mut chain = Chain::new(&[Coding::Gzip, Coding::Brotli], u64::MAX, false).unwrap();
         chain.feed(Some(Bytes::from_static(MANY_MEMBERS)));
         for _ in 0..1000 {
-            assert_eq!(chain.step().unwrap(), Next::Step);
+            assert_eq!(chain.step().unwrap(), NextStep::Step);
         }
         assert!(chain.passed < 8 << 20 && chain.body.is_empty(), "{}", chain.passed);
     }
@@ -776,7 +776,7 @@ mod tests {
         let chain = |body: Vec<u8>, coding| {
             let mut chain = Chain::new(&[coding], u64::MAX, false).unwrap();
             chain.feed(Some(body.into()));
-            while chain.step().unwrap() == Next::Step {}
+            while chain.step().unwrap() == NextStep::Step {}
             chain
         };
         assert!(!chain(encoded("gzip", &mixed(80_000)), Coding::Gzip).is_heavy());

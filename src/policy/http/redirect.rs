@@ -16,7 +16,7 @@ use crate::policy::http::headers::{is_credential_name, text};
 
 /// The part of a request that a redirect changes.
 #[derive(Clone, Debug)]
-pub struct Hop {
+pub struct RequestHead {
     pub method: Method,
     pub url: Url,
     pub headers: HeaderMap,
@@ -26,27 +26,33 @@ pub struct Hop {
 
 /// The next step after an answer.
 #[derive(Debug)]
-pub enum Next {
+pub enum RedirectDecision {
     /// It is the final answer.
     Answer,
-    Follow(Box<Hop>),
+    Follow(Box<RequestHead>),
     Refuse(Error),
 }
 
 /// `followed` is the number of redirects that led to this answer.
-pub fn decide(policy: &Redirects, followed: u32, hop: &Hop, status: StatusCode, headers: &HeaderMap) -> Next {
+pub fn decide(
+    policy: &Redirects,
+    followed: u32,
+    hop: &RequestHead,
+    status: StatusCode,
+    headers: &HeaderMap,
+) -> RedirectDecision {
     if !policy.follow || !matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308) {
-        return Next::Answer;
+        return RedirectDecision::Answer;
     }
     // RFC 9110, 15.4: a redirect without Location is an answer for the user to look at.
     let Some(location) = headers.get(header::LOCATION) else {
-        return Next::Answer;
+        return RedirectDecision::Answer;
     };
     if followed >= policy.maximum {
         let message = format!("Too many redirects (exceeded maximum: {})", policy.maximum);
-        return Next::Refuse(Error::new(Kind::TooManyRedirects, message).with_url(&hop.url));
+        return RedirectDecision::Refuse(Error::new(Kind::TooManyRedirects, message).with_url(&hop.url));
     }
-    let refuse = |message| Next::Refuse(Error::new(Kind::RedirectRefused, message).with_url(&hop.url));
+    let refuse = |message| RedirectDecision::Refuse(Error::new(Kind::RedirectRefused, message).with_url(&hop.url));
     let mut url = match hop.url.join(&location_text(location)) {
         Ok(url) => url,
         Err(error) => return refuse(format!("Redirect Location cannot be parsed: {error}")),
@@ -62,11 +68,11 @@ pub fn decide(policy: &Redirects, followed: u32, hop: &Hop, status: StatusCode, 
     if url.fragment().is_none() {
         url.set_fragment(hop.url.fragment());
     }
-    Next::Follow(Box::new(next_hop(hop, status, url)))
+    RedirectDecision::Follow(Box::new(next_hop(hop, status, url)))
 }
 
-fn next_hop(hop: &Hop, status: StatusCode, url: Url) -> Hop {
-    let mut next = Hop { url, ..hop.clone() };
+fn next_hop(hop: &RequestHead, status: StatusCode, url: Url) -> RequestHead {
+    let mut next = RequestHead { url, ..hop.clone() };
     if status == StatusCode::SEE_OTHER {
         if next.method != Method::HEAD {
             next.method = Method::GET;
@@ -97,30 +103,30 @@ mod tests {
     use super::*;
     use http::HeaderValue;
 
-    fn hop(url: &str) -> Hop {
+    fn hop(url: &str) -> RequestHead {
         let mut headers = HeaderMap::new();
         for name in ["authorization", "cookie", "x-api-key", "accept", "content-type", "host"] {
             headers.insert(name, HeaderValue::from_static("v"));
         }
-        Hop { method: Method::POST, url: Url::parse(url).unwrap(), headers, with_body: true }
+        RequestHead { method: Method::POST, url: Url::parse(url).unwrap(), headers, with_body: true }
     }
 
-    fn answer(from: &Hop, status: u16, location: &str) -> Next {
+    fn answer(from: &RequestHead, status: u16, location: &str) -> RedirectDecision {
         let mut headers = HeaderMap::new();
         headers.insert(header::LOCATION, HeaderValue::from_str(location).unwrap());
         decide(&Redirects::default(), 0, from, StatusCode::from_u16(status).unwrap(), &headers)
     }
 
-    fn follow(from: &Hop, status: u16, location: &str) -> Hop {
+    fn follow(from: &RequestHead, status: u16, location: &str) -> RequestHead {
         match answer(from, status, location) {
-            Next::Follow(hop) => *hop,
+            RedirectDecision::Follow(hop) => *hop,
             other => panic!("{other:?}"),
         }
     }
 
-    fn refusal(next: Next) -> String {
+    fn refusal(next: RedirectDecision) -> String {
         match next {
-            Next::Refuse(error) => error.to_string(),
+            RedirectDecision::Refuse(error) => error.to_string(),
             other => panic!("{other:?}"),
         }
     }
@@ -134,7 +140,7 @@ mod tests {
         let next = follow(&hop("http://a/x"), 303, "y?z");
         assert_eq!((next.method, next.with_body, next.url.as_str()), (Method::GET, false, "http://a/y?z"));
         assert!(next.headers.get("content-type").is_none() && next.headers.get("accept").is_some());
-        let head = Hop { method: Method::HEAD, ..hop("http://a/x") };
+        let head = RequestHead { method: Method::HEAD, ..hop("http://a/x") };
         assert_eq!(follow(&head, 303, "/y").method, Method::HEAD);
     }
 
@@ -156,7 +162,7 @@ mod tests {
         let decide = |maximum, followed| {
             decide(&Redirects { follow: true, maximum }, followed, &hop("http://a/x"), StatusCode::FOUND, &headers)
         };
-        assert!(matches!(decide(5, 4), Next::Follow(_)));
+        assert!(matches!(decide(5, 4), RedirectDecision::Follow(_)));
         assert_eq!(refusal(decide(5, 5)), "Too many redirects (exceeded maximum: 5)");
         assert_eq!(refusal(decide(0, 0)), "Too many redirects (exceeded maximum: 0)");
     }
@@ -176,13 +182,13 @@ mod tests {
 
     #[test]
     fn answers_that_are_no_redirects_are_answers() {
-        assert!(matches!(answer(&hop("http://a/x"), 304, "/y"), Next::Answer));
-        assert!(matches!(answer(&hop("http://a/x"), 300, "/y"), Next::Answer));
+        assert!(matches!(answer(&hop("http://a/x"), 304, "/y"), RedirectDecision::Answer));
+        assert!(matches!(answer(&hop("http://a/x"), 300, "/y"), RedirectDecision::Answer));
         let none = decide(&Redirects::default(), 0, &hop("http://a/x"), StatusCode::FOUND, &HeaderMap::new());
-        assert!(matches!(none, Next::Answer));
+        assert!(matches!(none, RedirectDecision::Answer));
         let mut headers = HeaderMap::new();
         headers.insert(header::LOCATION, HeaderValue::from_static("/y"));
         let off = Redirects { follow: false, maximum: 5 };
-        assert!(matches!(decide(&off, 0, &hop("http://a/x"), StatusCode::FOUND, &headers), Next::Answer));
+        assert!(matches!(decide(&off, 0, &hop("http://a/x"), StatusCode::FOUND, &headers), RedirectDecision::Answer));
     }
 }

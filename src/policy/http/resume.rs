@@ -84,7 +84,7 @@ pub fn ask(record: Option<&Record>, length: u64, source: &str) -> Option<Ask> {
 
 /// What an answer means to the part file.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Next {
+pub enum ResumeDecision {
     /// The whole body, from its first byte.
     Whole { total: Option<u64> },
     /// The rest, from the byte that was asked for.
@@ -98,25 +98,27 @@ pub enum Next {
 }
 
 /// `length` is the announced length of this body.
-pub fn decide(asked: Option<&Ask>, status: StatusCode, headers: &HeaderMap, length: Option<u64>) -> Next {
+pub fn decide(asked: Option<&Ask>, status: StatusCode, headers: &HeaderMap, length: Option<u64>) -> ResumeDecision {
     let sent = headers.get(header::CONTENT_RANGE).map(|value| content_range(&text(value)));
-    let again = if asked.is_some() { Next::AskForAll } else { Next::Refuse };
+    let again = if asked.is_some() { ResumeDecision::AskForAll } else { ResumeDecision::Refuse };
     match (status, asked) {
-        (StatusCode::RANGE_NOT_SATISFIABLE, Some(_)) => Next::AskForAll,
+        (StatusCode::RANGE_NOT_SATISFIABLE, Some(_)) => ResumeDecision::AskForAll,
         (StatusCode::PARTIAL_CONTENT, Some(asked)) => match sent.flatten() {
             Some(sent) if continues(asked, headers, sent, length) => {
-                Next::Append { from: sent.first, total: sent.total }
+                ResumeDecision::Append { from: sent.first, total: sent.total }
             }
-            _ => Next::AskForAll,
+            _ => ResumeDecision::AskForAll,
         },
-        (StatusCode::PARTIAL_CONTENT, None) => Next::Refuse,
+        (StatusCode::PARTIAL_CONTENT, None) => ResumeDecision::Refuse,
         (status, _) if status.is_success() => match sent {
-            None => Next::Whole { total: length },
+            None => ResumeDecision::Whole { total: length },
             // Without meaning here (RFC 9110, 14.4), but some servers send a slice under 200.
-            Some(Some(sent)) if sent.first == 0 && sent.last + 1 == sent.total => Next::Whole { total: length },
+            Some(Some(sent)) if sent.first == 0 && sent.last + 1 == sent.total => {
+                ResumeDecision::Whole { total: length }
+            }
             Some(_) => again,
         },
-        _ => Next::Failed,
+        _ => ResumeDecision::Failed,
     }
 }
 
@@ -185,7 +187,7 @@ mod tests {
         ask(Some(&record()), 100, "s").unwrap()
     }
 
-    fn answer(status: u16, fields: &[(&'static str, &str)], length: Option<u64>) -> Next {
+    fn answer(status: u16, fields: &[(&'static str, &str)], length: Option<u64>) -> ResumeDecision {
         decide(Some(&asked()), StatusCode::from_u16(status).unwrap(), &headers(fields), length)
     }
 
@@ -211,8 +213,8 @@ mod tests {
     #[test]
     fn the_right_206_is_appended() {
         let right = [("content-range", "bytes 100-199/200"), ("etag", "\"v1\"")];
-        assert_eq!(answer(206, &right, Some(100)), Next::Append { from: 100, total: 200 });
-        assert_eq!(answer(206, &right[..1], None), Next::Append { from: 100, total: 200 });
+        assert_eq!(answer(206, &right, Some(100)), ResumeDecision::Append { from: 100, total: 200 });
+        assert_eq!(answer(206, &right[..1], None), ResumeDecision::Append { from: 100, total: 200 });
     }
 
     #[test]
@@ -231,20 +233,20 @@ mod tests {
             ("nonsense", "\"v1\"", None),
         ] {
             let fields = [("content-range", range), ("etag", etag)];
-            assert_eq!(answer(206, &fields, length), Next::AskForAll, "{range} {etag} {length:?}");
+            assert_eq!(answer(206, &fields, length), ResumeDecision::AskForAll, "{range} {etag} {length:?}");
         }
         let multipart = [("content-type", "multipart/byteranges; boundary=x")];
-        assert_eq!(answer(206, &multipart, Some(500)), Next::AskForAll);
+        assert_eq!(answer(206, &multipart, Some(500)), ResumeDecision::AskForAll);
         let disguised = [("content-type", "Multipart/byteranges; boundary=x"), ("content-range", "bytes 100-199/200")];
-        assert_eq!(answer(206, &disguised, Some(100)), Next::AskForAll);
+        assert_eq!(answer(206, &disguised, Some(100)), ResumeDecision::AskForAll);
     }
 
     #[test]
     fn other_answers_to_a_range() {
-        assert_eq!(answer(200, &[("etag", "\"v2\"")], Some(300)), Next::Whole { total: Some(300) });
-        assert_eq!(answer(200, &[("content-range", "bytes 100-199/200")], Some(100)), Next::AskForAll);
-        assert_eq!(answer(416, &[("content-range", "bytes */200")], Some(0)), Next::AskForAll);
-        assert_eq!(answer(404, &[], None), Next::Failed);
+        assert_eq!(answer(200, &[("etag", "\"v2\"")], Some(300)), ResumeDecision::Whole { total: Some(300) });
+        assert_eq!(answer(200, &[("content-range", "bytes 100-199/200")], Some(100)), ResumeDecision::AskForAll);
+        assert_eq!(answer(416, &[("content-range", "bytes */200")], Some(0)), ResumeDecision::AskForAll);
+        assert_eq!(answer(404, &[], None), ResumeDecision::Failed);
     }
 
     #[test]
@@ -253,10 +255,13 @@ mod tests {
             let fields = headers(&[("content-range", range)]);
             decide(None, StatusCode::from_u16(status).unwrap(), &fields, Some(100))
         };
-        assert_eq!(decide(206, "bytes 0-99/100"), Next::Refuse);
-        assert_eq!(decide(200, "bytes 100-199/200"), Next::Refuse);
-        assert_eq!(decide(200, "bytes 0-99/100"), Next::Whole { total: Some(100) });
-        assert_eq!(super::decide(None, StatusCode::RANGE_NOT_SATISFIABLE, &HeaderMap::new(), None), Next::Failed);
+        assert_eq!(decide(206, "bytes 0-99/100"), ResumeDecision::Refuse);
+        assert_eq!(decide(200, "bytes 100-199/200"), ResumeDecision::Refuse);
+        assert_eq!(decide(200, "bytes 0-99/100"), ResumeDecision::Whole { total: Some(100) });
+        assert_eq!(
+            super::decide(None, StatusCode::RANGE_NOT_SATISFIABLE, &HeaderMap::new(), None),
+            ResumeDecision::Failed
+        );
     }
 
     #[test]

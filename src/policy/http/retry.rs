@@ -17,7 +17,7 @@ use crate::base::status::is_transient;
 
 /// The next step after an attempt that did not succeed.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Next {
+pub enum RetryDecision {
     /// The attempts are used up, or another one would be pointless or harmful.
     Stop,
     Wait(Duration),
@@ -29,32 +29,32 @@ pub enum Failure {
     /// The server answered with this status.
     Status { status: u16, retry_after: Option<Duration> },
     /// The server was not reached, for a reason that may pass.
-    Unsent,
+    NotSent,
     /// There was no complete answer, for a reason that may pass.
-    Passing,
+    Transient,
     /// There was no complete answer, for a reason that stays.
-    Lasting,
+    Permanent,
 }
 
 /// `attempt` counts from 0; `jitter` is a random number in `0.0..1.0`.
-pub fn decide(policy: &Retry, method: &Method, attempt: u32, failure: Failure, jitter: f64) -> Next {
+pub fn decide(policy: &Retry, method: &Method, attempt: u32, failure: Failure, jitter: f64) -> RetryDecision {
     if attempt >= policy.retries {
-        return Next::Stop;
+        return RetryDecision::Stop;
     }
     let is_idempotent = policy.idempotent || method.is_idempotent();
     let asked = match failure {
-        Failure::Lasting => return Next::Stop,
-        Failure::Passing if policy.careful && !is_idempotent => return Next::Stop,
-        Failure::Passing | Failure::Unsent => None,
+        Failure::Permanent => return RetryDecision::Stop,
+        Failure::Transient if policy.retry_idempotent_only && !is_idempotent => return RetryDecision::Stop,
+        Failure::Transient | Failure::NotSent => None,
         Failure::Status { status, retry_after } => {
             let safe = matches!(status, 429 | 503) || is_idempotent;
             if !safe || !is_transient(status) {
-                return Next::Stop;
+                return RetryDecision::Stop;
             }
             retry_after
         }
     };
-    Next::Wait(asked.unwrap_or_else(|| backoff(policy.delay, attempt, jitter)).min(policy.delay_max))
+    RetryDecision::Wait(asked.unwrap_or_else(|| backoff(policy.delay, attempt, jitter)).min(policy.delay_max))
 }
 
 fn backoff(delay: Duration, attempt: u32, jitter: f64) -> Duration {
@@ -80,8 +80,8 @@ mod tests {
         Retry { retries, ..Retry::default() }
     }
 
-    fn wait(seconds: f64) -> Next {
-        Next::Wait(Duration::from_secs_f64(seconds))
+    fn wait(seconds: f64) -> RetryDecision {
+        RetryDecision::Wait(Duration::from_secs_f64(seconds))
     }
 
     fn status(status: u16) -> Failure {
@@ -90,35 +90,35 @@ mod tests {
 
     #[test]
     fn without_retries_nothing_is_repeated() {
-        assert_eq!(decide(&policy(0), &Method::GET, 0, Failure::Passing, 0.0), Next::Stop);
+        assert_eq!(decide(&policy(0), &Method::GET, 0, Failure::Transient, 0.0), RetryDecision::Stop);
     }
 
     #[test]
     fn the_delay_doubles_and_stays_under_the_cap() {
         let delays: Vec<_> =
-            (0..7).map(|attempt| decide(&policy(7), &Method::GET, attempt, Failure::Passing, 0.0)).collect();
+            (0..7).map(|attempt| decide(&policy(7), &Method::GET, attempt, Failure::Transient, 0.0)).collect();
         assert_eq!(delays, [wait(1.0), wait(2.0), wait(4.0), wait(8.0), wait(16.0), wait(30.0), wait(30.0)]);
-        assert_eq!(decide(&policy(7), &Method::GET, 7, Failure::Passing, 0.0), Next::Stop);
+        assert_eq!(decide(&policy(7), &Method::GET, 7, Failure::Transient, 0.0), RetryDecision::Stop);
     }
 
     #[test]
     fn jitter_adds_a_tenth_at_most_and_never_subtracts() {
-        assert_eq!(decide(&policy(3), &Method::GET, 1, Failure::Passing, 0.0), wait(2.0));
-        assert_eq!(decide(&policy(3), &Method::GET, 1, Failure::Passing, 1.0), wait(2.2));
+        assert_eq!(decide(&policy(3), &Method::GET, 1, Failure::Transient, 0.0), wait(2.0));
+        assert_eq!(decide(&policy(3), &Method::GET, 1, Failure::Transient, 1.0), wait(2.2));
     }
 
     #[test]
     fn absurd_counts_and_delays_do_not_overflow() {
         let delay_max = Duration::from_secs(5);
         let policy = Retry { retries: u32::MAX, delay: Duration::MAX, delay_max, ..Retry::default() };
-        assert_eq!(decide(&policy, &Method::GET, u32::MAX - 1, Failure::Passing, 1.0), wait(5.0));
+        assert_eq!(decide(&policy, &Method::GET, u32::MAX - 1, Failure::Transient, 1.0), wait(5.0));
     }
 
     #[test]
     fn uncertain_statuses_are_repeated_for_idempotent_methods_only() {
         for code in [408, 425, 500, 502, 504] {
             assert_eq!(decide(&policy(1), &Method::PUT, 0, status(code), 0.0), wait(1.0), "{code}");
-            assert_eq!(decide(&policy(1), &Method::POST, 0, status(code), 0.0), Next::Stop, "{code}");
+            assert_eq!(decide(&policy(1), &Method::POST, 0, status(code), 0.0), RetryDecision::Stop, "{code}");
         }
         for code in [429, 503] {
             assert_eq!(decide(&policy(1), &Method::POST, 0, status(code), 0.0), wait(1.0), "{code}");
@@ -127,22 +127,22 @@ mod tests {
 
     #[test]
     fn who_is_careful_repeats_nothing_that_may_have_been_carried_out() {
-        let careful = Retry { careful: true, ..policy(1) };
-        assert_eq!(decide(&careful, &Method::POST, 0, Failure::Passing, 0.0), Next::Stop);
-        assert_eq!(decide(&careful, &Method::POST, 0, Failure::Unsent, 0.0), wait(1.0));
-        assert_eq!(decide(&careful, &Method::POST, 0, status(503), 0.0), wait(1.0));
-        assert_eq!(decide(&careful, &Method::DELETE, 0, Failure::Passing, 0.0), wait(1.0));
-        let trusting = Retry { idempotent: true, ..careful };
-        assert_eq!(decide(&trusting, &Method::POST, 0, Failure::Passing, 0.0), wait(1.0));
+        let retry_idempotent_only = Retry { retry_idempotent_only: true, ..policy(1) };
+        assert_eq!(decide(&retry_idempotent_only, &Method::POST, 0, Failure::Transient, 0.0), RetryDecision::Stop);
+        assert_eq!(decide(&retry_idempotent_only, &Method::POST, 0, Failure::NotSent, 0.0), wait(1.0));
+        assert_eq!(decide(&retry_idempotent_only, &Method::POST, 0, status(503), 0.0), wait(1.0));
+        assert_eq!(decide(&retry_idempotent_only, &Method::DELETE, 0, Failure::Transient, 0.0), wait(1.0));
+        let trusting = Retry { idempotent: true, ..retry_idempotent_only };
+        assert_eq!(decide(&trusting, &Method::POST, 0, Failure::Transient, 0.0), wait(1.0));
         assert_eq!(decide(&trusting, &Method::POST, 0, status(500), 0.0), wait(1.0));
     }
 
     #[test]
     fn other_statuses_and_lasting_failures_stop() {
         for code in [200, 304, 400, 401, 403, 404, 409, 501, 505] {
-            assert_eq!(decide(&policy(1), &Method::GET, 0, status(code), 0.0), Next::Stop, "{code}");
+            assert_eq!(decide(&policy(1), &Method::GET, 0, status(code), 0.0), RetryDecision::Stop, "{code}");
         }
-        assert_eq!(decide(&policy(1), &Method::GET, 0, Failure::Lasting, 0.0), Next::Stop);
+        assert_eq!(decide(&policy(1), &Method::GET, 0, Failure::Permanent, 0.0), RetryDecision::Stop);
     }
 
     #[test]

@@ -20,7 +20,7 @@ const LONGEST: Duration = Duration::from_millis(100);
 
 /// What to do about a call that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Next {
+pub enum RetryDecision {
     /// Try again after this time.
     Wait(Duration),
     /// It is permanent, or has lasted too long.
@@ -28,14 +28,18 @@ pub enum Next {
 }
 
 /// `failures`: how many there were before this one; `waited`: for how long, in all.
-pub fn decide(code: Option<i32>, failures: u32, waited: Duration) -> Next {
+pub fn decide(code: Option<i32>, failures: u32, waited: Duration) -> RetryDecision {
     let wait = FIRST.saturating_mul(2_u32.saturating_pow(failures)).min(LONGEST).min(LIMIT.saturating_sub(waited));
-    if code.is_some_and(may_pass) && !wait.is_zero() { Next::Wait(wait) } else { Next::GiveUp }
+    if code.is_some_and(is_transient_os_code) && !wait.is_zero() {
+        RetryDecision::Wait(wait)
+    } else {
+        RetryDecision::GiveUp
+    }
 }
 
 /// Whether this Windows error may be gone in a moment. "Access denied" is also what a name that is about to vanish
 /// gives, and a missing permission: nothing tells them apart but time.
-pub fn may_pass(code: i32) -> bool {
+pub fn is_transient_os_code(code: i32) -> bool {
     matches!(code, ACCESS_DENIED | SHARING_VIOLATION | LOCK_VIOLATION | DELETE_PENDING)
 }
 
@@ -51,21 +55,21 @@ mod tests {
     #[test]
     fn waits_double_up_to_the_longest_and_end_at_the_limit() {
         let wait = |failures, waited| decide(Some(SHARING_VIOLATION), failures, Duration::from_millis(waited));
-        assert_eq!(wait(0, 0), Next::Wait(Duration::from_millis(1)));
-        assert_eq!(wait(6, 63), Next::Wait(Duration::from_millis(64)));
-        assert_eq!(wait(7, 127), Next::Wait(Duration::from_millis(100)));
-        assert_eq!(wait(u32::MAX, 1990), Next::Wait(Duration::from_millis(10)));
-        assert_eq!(wait(25, 2000), Next::GiveUp);
+        assert_eq!(wait(0, 0), RetryDecision::Wait(Duration::from_millis(1)));
+        assert_eq!(wait(6, 63), RetryDecision::Wait(Duration::from_millis(64)));
+        assert_eq!(wait(7, 127), RetryDecision::Wait(Duration::from_millis(100)));
+        assert_eq!(wait(u32::MAX, 1990), RetryDecision::Wait(Duration::from_millis(10)));
+        assert_eq!(wait(25, 2000), RetryDecision::GiveUp);
     }
 
     #[test]
     fn only_what_may_pass_is_waited_for() {
         for code in [5, 32, 33, 303] {
-            assert_ne!(decide(Some(code), 0, Duration::ZERO), Next::GiveUp, "{code}");
+            assert_ne!(decide(Some(code), 0, Duration::ZERO), RetryDecision::GiveUp, "{code}");
         }
         // Not found, path not found, disk full, exists; an error that is not the system's.
         for code in [Some(2), Some(3), Some(112), Some(183), None] {
-            assert_eq!(decide(code, 0, Duration::ZERO), Next::GiveUp, "{code:?}");
+            assert_eq!(decide(code, 0, Duration::ZERO), RetryDecision::GiveUp, "{code:?}");
         }
     }
 

@@ -18,7 +18,7 @@ use crate::io::cache::store::record::{Limits, Record, is_due};
 use crate::io::file::directory::{Directory, Temporary};
 use crate::io::file::trusted::Access;
 use crate::io::threads::spawn_blocking;
-use crate::policy::cache::freshness::Stored;
+use crate::policy::cache::freshness::CachedResponse;
 use crate::policy::cache::index::Entry;
 use crate::policy::cache::key::{OUTDATED, PREFIX, Secret};
 use crate::policy::cache::sealed;
@@ -190,19 +190,19 @@ impl Disk {
 
     /// Enforces the limits.
     fn sweep(&self, now: SystemTime) {
-        let (mut ours, mut doomed) = (Vec::new(), HashSet::new());
+        let (mut ours, mut evicted) = (Vec::new(), HashSet::new());
         let listed = cacache::each(&self.directory, |Entry { key, time, size, .. }| {
             if key.starts_with(PREFIX) {
                 ours.push((key, time, size.unwrap_or(0)));
             } else if key.starts_with(OUTDATED) {
-                doomed.insert(key);
+                evicted.insert(key);
             }
         });
-        doomed.extend(self::doomed(ours.into_iter(), self.limits, now));
+        evicted.extend(self::evicted(ours.into_iter(), self.limits, now));
         // Parts that are not this user's are left alone.
         drop(listed);
-        if !doomed.is_empty() {
-            let _ = cacache::clear(&self.directory, |entry| !doomed.contains(&entry.key));
+        if !evicted.is_empty() {
+            let _ = cacache::clear(&self.directory, |entry| !evicted.contains(&entry.key));
         }
         // Answers that were replaced, for instance.
         cacache::sweep(&self.directory, now);
@@ -228,7 +228,7 @@ impl Disk {
 }
 
 /// The keys that the limits leave no room for: what is too old, then what is oldest.
-fn doomed(entries: impl Iterator<Item = (String, u64, u64)>, limits: Limits, now: SystemTime) -> HashSet<String> {
+fn evicted(entries: impl Iterator<Item = (String, u64, u64)>, limits: Limits, now: SystemTime) -> HashSet<String> {
     let oldest = milliseconds(now.checked_sub(limits.age).unwrap_or(SystemTime::UNIX_EPOCH));
     let mut entries: Vec<_> = entries.collect();
     entries.sort_unstable_by_key(|(_, time, _)| std::cmp::Reverse(*time));
@@ -237,8 +237,8 @@ fn doomed(entries: impl Iterator<Item = (String, u64, u64)>, limits: Limits, now
         bytes = bytes.saturating_add(*size);
         *time >= oldest && bytes <= limits.disk
     };
-    let (_, doomed): (Vec<_>, Vec<_>) = entries.into_iter().partition(is_kept);
-    doomed.into_iter().map(|(key, ..)| key).collect()
+    let (_, evicted): (Vec<_>, Vec<_>) = entries.into_iter().partition(is_kept);
+    evicted.into_iter().map(|(key, ..)| key).collect()
 }
 
 pub fn random() -> Secret {
@@ -292,7 +292,7 @@ fn record(secret: &Secret, key: &str, metadata: &RawValue, content: Vec<u8>) -> 
         headers.append(HeaderName::from_bytes(name.as_bytes()).ok()?, HeaderValue::from_bytes(&bytes?).ok()?);
     }
     let time = SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(metadata.time))?;
-    Some(Record::Answer(Arc::new(Stored::new(status, metadata.status_text, headers, content.into(), time))))
+    Some(Record::Answer(Arc::new(CachedResponse::new(status, metadata.status_text, headers, content.into(), time))))
 }
 
 #[cfg(test)]
@@ -306,7 +306,7 @@ mod tests {
         headers.append("link", HeaderValue::from_static("b"));
         let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1);
         let body = Bytes::from(body.to_owned());
-        Record::Answer(Arc::new(Stored::new(StatusCode::OK, "Fine".to_owned(), headers, body, time)))
+        Record::Answer(Arc::new(CachedResponse::new(StatusCode::OK, "Fine".to_owned(), headers, body, time)))
     }
 
     const SECRET_OF_ALL: Secret = Secret([7; 32]);
@@ -369,8 +369,8 @@ mod tests {
         let limits = Limits { disk: 10, age: Duration::from_secs(900), memory: 0 };
         let entry = |key: &str, seconds: u64, size| (key.to_owned(), seconds * 1000, size);
         let entries = [entry("old", 99, 1), entry("c", 500, 4), entry("b", 600, 4), entry("a", 700, 4)];
-        let doomed = doomed(entries.into_iter(), limits, now);
-        assert_eq!(doomed, HashSet::from(["old".to_owned(), "c".to_owned()]));
+        let evicted = evicted(entries.into_iter(), limits, now);
+        assert_eq!(evicted, HashSet::from(["old".to_owned(), "c".to_owned()]));
     }
 
     #[test]

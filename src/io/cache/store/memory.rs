@@ -77,11 +77,17 @@ mod tests {
     use http::{HeaderMap, StatusCode};
 
     use super::*;
-    use crate::policy::cache::freshness::Stored;
+    use crate::policy::cache::freshness::CachedResponse;
 
     fn answer(size: usize) -> Record {
         let body = Bytes::from(vec![0; size]);
-        Record::Answer(Arc::new(Stored::new(StatusCode::OK, String::new(), HeaderMap::new(), body, SystemTime::now())))
+        Record::Answer(Arc::new(CachedResponse::new(
+            StatusCode::OK,
+            String::new(),
+            HeaderMap::new(),
+            body,
+            SystemTime::now(),
+        )))
     }
 
     #[test]

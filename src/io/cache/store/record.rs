@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use http::HeaderName;
 
-use crate::policy::cache::freshness::Stored;
+use crate::policy::cache::freshness::CachedResponse;
 
 /// How much is kept.
 #[derive(Clone, Copy, Debug)]
@@ -27,7 +27,7 @@ impl Default for Limits {
 /// What a key leads to.
 #[derive(Clone, Debug)]
 pub enum Record {
-    Answer(Arc<Stored>),
+    Answer(Arc<CachedResponse>),
     /// There is an answer for each combination of these fields of requests.
     Varies(Arc<[HeaderName]>),
 }

@@ -101,10 +101,15 @@ pub fn share(file: &File, Readers(readers): Readers) -> io::Result<()> {
     use crate::io::file::umask;
     use std::os::unix::fs::PermissionsExt;
     let mode = fs::Permissions::from_mode(0o600 | (0o044 & !umask::current()) | readers);
-    match file.set_permissions(mode) {
-        // A mount that gives all files one owner and one mode.
+    ignoring_refusal(file.set_permissions(mode))
+}
+
+/// A mount that gives all files one owner and one mode refuses to change them.
+#[cfg(unix)]
+fn ignoring_refusal(changed: io::Result<()>) -> io::Result<()> {
+    match changed {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
-        set => set,
+        changed => changed,
     }
 }
 
@@ -181,14 +186,16 @@ fn create_shared_directory(directory: &Path, writers: u32) -> io::Result<()> {
         let within = open_itself(&own)?;
         let found = within.metadata()?;
         if !trusted::is_mine(&found) || found.mode() & 0o077 != 0 {
-            return Err(io::Error::from(io::ErrorKind::PermissionDenied));
+            // A mount that gives all files one owner and one mode, or somebody else's directory in the place of ours:
+            // permissions are not changed in either case.
+            return fs::create_dir(directory);
         }
         let made = base(&within, &own).join("locks");
         fs::create_dir(&made)?;
         let created = opened(&made, OFlags::NOFOLLOW)?;
         let sticky = if writers & 0o002 == 0 { 0 } else { 0o1000 };
         let bits = created.metadata()?.mode() & 0o7777 | writers | writers << 1 | writers >> 1 | sticky;
-        created.set_permissions(fs::Permissions::from_mode(bits))?;
+        ignoring_refusal(created.set_permissions(fs::Permissions::from_mode(bits)))?;
         let moved = rename_new(&made, directory);
         if moved.is_err() {
             let _ = fs::remove_dir(&made);

@@ -12,7 +12,7 @@ use super::windows::{self, is_alive, remove};
 #[cfg(windows)]
 pub use super::windows::{is_at, unlink};
 use crate::io::file::trusted::{self, Access};
-use crate::io::file::windows_retry::passes;
+use crate::io::file::windows_retry::is_transient_os_error;
 use crate::policy::lock::staleness::KernelLock;
 
 /// What differs between file systems, as a table: tests put others in its place.
@@ -21,7 +21,7 @@ pub struct System {
     /// Opens a lock file that is there.
     pub open: fn(&Path) -> io::Result<File>,
     /// Whether a failure to open may be gone in a moment.
-    pub passes: fn(&io::Error) -> bool,
+    pub is_transient_os_error: fn(&io::Error) -> bool,
     pub try_lock: fn(&File) -> KernelLock,
     pub hard_link: fn(&Path, &Path) -> io::Result<()>,
     /// Removes the path, which was this file a moment ago. `false`: it no longer is.
@@ -34,7 +34,7 @@ pub struct System {
 impl System {
     pub const REAL: Self = Self {
         open: open_existing,
-        passes,
+        is_transient_os_error,
         try_lock: try_kernel_lock,
         hard_link: |from, to| fs::hard_link(from, to),
         remove,

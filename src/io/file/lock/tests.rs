@@ -23,8 +23,8 @@ impl Place {
         Self { _directory: directory, path }
     }
 
-    fn contender(&self, system: System) -> Contender {
-        Contender { system, ..Contender::new(self.path.clone(), "http://a/".into(), STALE, TICK) }
+    fn acquirer(&self, system: System) -> LockAcquirer {
+        LockAcquirer { system, ..LockAcquirer::new(self.path.clone(), "http://a/".into(), STALE, TICK) }
     }
 
     fn write(&self, content: impl AsRef<[u8]>, age: Duration) {
@@ -80,7 +80,7 @@ const ALL: [System; 6] = [System::REAL, NO_LINKS, NO_LOCKS, NEITHER, LYING, LYIN
 fn one_holds_the_others_wait_and_nothing_is_left() {
     for system in ALL {
         let place = Place::new();
-        let (mut first, mut second) = (place.contender(system), place.contender(system));
+        let (mut first, mut second) = (place.acquirer(system), place.acquirer(system));
         let guard = acquired(first.attempt());
         assert_eq!(blocked(second.attempt()).unwrap().pid, std::process::id());
         assert!(guard.is_current());
@@ -94,9 +94,9 @@ fn one_holds_the_others_wait_and_nothing_is_left() {
 fn a_dead_holder_of_ours_is_replaced_at_once_whoever_has_its_pid() {
     for system in [System::REAL, NO_LINKS] {
         let place = Place::new();
-        crash(acquired(place.contender(system).attempt()));
+        crash(acquired(place.acquirer(system).attempt()));
         assert_eq!(place.names().len(), 1);
-        drop(acquired(place.contender(system).attempt()));
+        drop(acquired(place.acquirer(system).attempt()));
         assert_eq!(place.names(), [""; 0]);
     }
 }
@@ -106,12 +106,12 @@ fn older_holders_are_respected_while_they_live_and_are_young() {
     for system in ALL {
         let place = Place::new();
         place.write(older(std::process::id()), Duration::ZERO);
-        assert_eq!(blocked(place.contender(system).attempt()).unwrap().pid, std::process::id());
+        assert_eq!(blocked(place.acquirer(system).attempt()).unwrap().pid, std::process::id());
         place.write(older(std::process::id()), STALE);
-        acquired(place.contender(system).attempt());
+        acquired(place.acquirer(system).attempt());
         let dead = System { is_alive: |_| false, ..system };
         place.write(older(12345), Duration::ZERO);
-        acquired(place.contender(dead).attempt());
+        acquired(place.acquirer(dead).attempt());
     }
 }
 
@@ -121,9 +121,9 @@ fn unreadable_files_get_two_seconds() {
         for system in ALL {
             let place = Place::new();
             place.write(content, Duration::ZERO);
-            assert_eq!(blocked(place.contender(system).attempt()), None);
+            assert_eq!(blocked(place.acquirer(system).attempt()), None);
             place.write(content, Duration::from_secs(3));
-            acquired(place.contender(system).attempt());
+            acquired(place.acquirer(system).attempt());
         }
     }
 }
@@ -139,18 +139,18 @@ fn refused_at_first(path: &Path) -> io::Result<File> {
     }
 }
 
-fn passes(error: &io::Error) -> bool {
-    error.raw_os_error().is_some_and(windows_retry::may_pass)
+fn is_transient_os_error(error: &io::Error) -> bool {
+    error.raw_os_error().is_some_and(windows_retry::is_transient_os_code)
 }
 
 #[test]
 fn a_name_that_is_about_to_vanish_is_waited_for() {
     let place = Place::new();
-    let mut contender = place.contender(System { open: refused_at_first, passes, ..System::REAL });
+    let mut acquirer = place.acquirer(System { open: refused_at_first, is_transient_os_error, ..System::REAL });
     for _ in 0..4 {
-        assert_eq!(blocked(contender.attempt()), None);
+        assert_eq!(blocked(acquirer.attempt()), None);
     }
-    drop(acquired(contender.attempt()));
+    drop(acquired(acquirer.attempt()));
     assert_eq!(place.names(), [""; 0]);
 }
 
@@ -158,21 +158,21 @@ fn a_name_that_is_about_to_vanish_is_waited_for() {
 fn a_refusal_that_lasts_is_an_error() {
     let place = Place::new();
     let refused = |_: &Path| Err(io::Error::from_raw_os_error(5));
-    let mut contender = place.contender(System { open: refused, passes, ..System::REAL });
-    assert_eq!(blocked(contender.attempt()), None);
-    contender.refused = Instant::now().checked_sub(windows_retry::LIMIT);
-    let error = contender.attempt().unwrap_err();
+    let mut acquirer = place.acquirer(System { open: refused, is_transient_os_error, ..System::REAL });
+    assert_eq!(blocked(acquirer.attempt()), None);
+    acquirer.refused = Instant::now().checked_sub(windows_retry::LIMIT);
+    let error = acquirer.attempt().unwrap_err();
     assert_eq!(error.details().lock_path.as_deref(), Some(&*place.path));
     // Without such errors, at once.
-    let mut contender = place.contender(System { open: refused, passes: |_| false, ..System::REAL });
-    contender.attempt().unwrap_err();
+    let mut acquirer = place.acquirer(System { open: refused, is_transient_os_error: |_| false, ..System::REAL });
+    acquirer.attempt().unwrap_err();
 }
 
 #[test]
 fn the_content_can_be_read_while_the_lock_is_held() {
     for system in ALL {
         let place = Place::new();
-        let guard = acquired(place.contender(system).attempt());
+        let guard = acquired(place.acquirer(system).attempt());
         let content = fs::read(&place.path).unwrap();
         assert_eq!(Holder::parse(&content).unwrap().pid, std::process::id());
         // An older holder's way to write and to remove it.
@@ -245,7 +245,7 @@ fn a_removal_never_takes_another_file() {
 fn a_lock_that_is_granted_twice_is_not_taken_for_one() {
     let place = Place::new();
     for (system, expected) in [(System::REAL, true), (NO_LOCKS, false), (LYING, false), (LYING_NO_LINKS, false)] {
-        let guard = acquired(place.contender(system).attempt());
+        let guard = acquired(place.acquirer(system).attempt());
         assert_eq!(read_holder(&guard.file).unwrap().kernel_lock, expected);
     }
 }
@@ -264,7 +264,7 @@ fn weaker_locks_are_announced_once() {
 fn a_directory_in_the_way_is_an_error_that_names_it() {
     let place = Place::new();
     fs::create_dir_all(&place.path).unwrap();
-    let error = place.contender(System::REAL).attempt().unwrap_err();
+    let error = place.acquirer(System::REAL).attempt().unwrap_err();
     assert_eq!(error.details().lock_path.as_deref(), Some(&*place.path));
     assert!(error.to_string().contains("file.lock"), "{error}");
 }
@@ -272,9 +272,9 @@ fn a_directory_in_the_way_is_an_error_that_names_it() {
 #[test]
 fn a_holder_that_lost_its_lock_leaves_the_new_one_alone() {
     let place = Place::new();
-    let stopped = acquired(place.contender(System::REAL).attempt());
+    let stopped = acquired(place.acquirer(System::REAL).attempt());
     unlink(&place.path).unwrap();
-    let current = acquired(place.contender(System::REAL).attempt());
+    let current = acquired(place.acquirer(System::REAL).attempt());
     assert!(!stopped.is_current() && current.is_current());
     stopped.renew();
     drop(stopped);
@@ -373,9 +373,9 @@ fn explore(seed: u64, system: System, stale: Duration) -> Seen {
             turns.pass(id, false);
             let mut random = fastrand::Rng::with_seed(seed ^ id as u64);
             for _ in 0..2 {
-                let mut contender = Contender { stale, ..place.contender(system) };
+                let mut acquirer = LockAcquirer { stale, ..place.acquirer(system) };
                 for _ in 0..200 {
-                    let Attempt::Acquired(guard) = contender.attempt().unwrap() else {
+                    let Attempt::Acquired(guard) = acquirer.attempt().unwrap() else {
                         step();
                         continue;
                     };

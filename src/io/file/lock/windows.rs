@@ -18,7 +18,7 @@ use windows_sys::Win32::Storage::FileSystem::{
 use windows_sys::Win32::System::IO::{OVERLAPPED, OVERLAPPED_0, OVERLAPPED_0_0};
 use windows_sys::Win32::System::Threading::{OpenProcess, PROCESS_SYNCHRONIZE, WaitForSingleObject};
 
-use crate::io::file::windows_retry::patiently;
+use crate::io::file::windows_retry::retrying;
 
 /// The byte that stands for the file: number 2^62. Locks are mandatory here, so a locked byte of the content could be
 /// read by nobody else; far behind the end they keep only each other out.
@@ -57,35 +57,35 @@ pub fn is_at(file: &File, path: &Path) -> bool {
 /// By the handle that was compared, not by the path: whatever another process puts there in between stays. So removers
 /// need not be kept apart.
 pub fn remove(path: &Path, judged: &File) -> io::Result<bool> {
-    patiently(|| {
+    retrying(|| {
         // At each try: the name of a file that somebody else has just removed refuses to be opened.
         if !is_at(judged, path) {
             return Ok(false);
         }
-        let doomed = open_itself(path, DELETE | FILE_READ_ATTRIBUTES)?;
-        if !is_same(judged, &doomed) {
+        let evicted = open_itself(path, DELETE | FILE_READ_ATTRIBUTES)?;
+        if !is_same(judged, &evicted) {
             return Ok(false);
         }
-        delete(doomed)?;
+        delete(evicted)?;
         Ok(true)
     })
 }
 
 /// Removes a name that is ours alone.
 pub fn unlink(path: &Path) -> io::Result<()> {
-    patiently(|| delete(open_itself(path, DELETE)?))
+    retrying(|| delete(open_itself(path, DELETE)?))
 }
 
 /// With POSIX semantics, where the system has them, the name is free at once even while others have the file open; else
 /// when the last of them closes it. `DeleteFile`, which std uses, asks for them in newer systems only.
-fn delete(doomed: File) -> io::Result<()> {
+fn delete(evicted: File) -> io::Result<()> {
     let flags = FILE_DISPOSITION_FLAG_DELETE
         | FILE_DISPOSITION_FLAG_POSIX_SEMANTICS
         | FILE_DISPOSITION_FLAG_IGNORE_READONLY_ATTRIBUTE;
     let at_once = FILE_DISPOSITION_INFO_EX { Flags: flags };
     let when_closed = FILE_DISPOSITION_INFO { DeleteFile: true };
-    set_information(&doomed, FileDispositionInfoEx, &at_once)
-        .or_else(|_| set_information(&doomed, FileDispositionInfo, &when_closed))
+    set_information(&evicted, FileDispositionInfoEx, &at_once)
+        .or_else(|_| set_information(&evicted, FileDispositionInfo, &when_closed))
 }
 
 /// Whether a process with this id runs, as far as can be known: who may not ask is told that it does.

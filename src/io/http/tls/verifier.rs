@@ -25,12 +25,12 @@ use crate::policy::tls::host_name::{Host, Match};
 
 /// Why a server is not trusted, in words, with Node's code.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Distrust {
+pub struct UntrustedReason {
     pub reason: Reason,
     text: String,
 }
 
-impl Distrust {
+impl UntrustedReason {
     fn new(problem: Problem, chain: &[&Certificate]) -> Self {
         const ADVICE: &str = "; to trust it, pass its CA as `ca`, or name a PEM file in NODE_EXTRA_CA_CERTS";
         let Problem { reason, at } = problem;
@@ -91,13 +91,13 @@ impl Distrust {
     }
 }
 
-impl fmt::Display for Distrust {
+impl fmt::Display for UntrustedReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
     }
 }
 
-impl std::error::Error for Distrust {}
+impl std::error::Error for UntrustedReason {}
 
 #[derive(Debug)]
 pub struct Verifier {
@@ -125,19 +125,19 @@ impl Verifier {
         Self { own, with_bundle: OnceLock::new(), with_all: OnceLock::new(), algorithms }
     }
 
-    fn verify(&self, server: &Server<'_>) -> Result<(), Distrust> {
-        if self.judge(server, &self.own).is_ok() {
+    fn verify(&self, server: &Server<'_>) -> Result<(), UntrustedReason> {
+        if self.evaluate(server, &self.own).is_ok() {
             return Ok(());
         }
         // Blocks: once for the process while files are read, and only for a server that would be refused otherwise.
-        if self.judge(server, self.with_bundle.get_or_init(|| self.own.with_system(false))).is_ok() {
+        if self.evaluate(server, self.with_bundle.get_or_init(|| self.own.with_system(false))).is_ok() {
             return Ok(());
         }
         let all = self.with_all.get_or_init(|| self.own.with_system(true));
-        self.judge(server, all).map_err(|distrust| distrust.with_complaints(&all.complaints))
+        self.evaluate(server, all).map_err(|distrust| distrust.with_complaints(&all.complaints))
     }
 
-    fn judge(&self, server: &Server<'_>, roots: &Roots) -> Result<(), Distrust> {
+    fn evaluate(&self, server: &Server<'_>, roots: &Roots) -> Result<(), UntrustedReason> {
         let refused = match self.by_webpki(server, roots) {
             Ok(()) => return server.check_name(),
             Err(refused) => refused,
@@ -146,14 +146,14 @@ impl Verifier {
         let sent: Vec<_> = server.sent.iter().filter_map(|der| Certificate::parse(der)).collect();
         let chain = Chain::build(&server.leaf, &sent, roots, self.algorithms.all, now);
         match chain.problem(&server.host, self.algorithms.all, now) {
-            Some(problem) => Err(Distrust::new(problem, &chain.certificates)),
+            Some(problem) => Err(UntrustedReason::new(problem, &chain.certificates)),
             // Nothing but that webpki does not take such certificates of servers.
             None if chain.is_trusted() && (server.leaf.is_unusual() || chain.is_leaf_trusted) => server.check_name(),
             None => Err(refused),
         }
     }
 
-    fn by_webpki(&self, server: &Server<'_>, roots: &Roots) -> Result<(), Distrust> {
+    fn by_webpki(&self, server: &Server<'_>, roots: &Roots) -> Result<(), UntrustedReason> {
         let refused = Cell::new(None);
         let verify_path = |path: &VerifiedPath<'_>| {
             Self::check_path(server, roots, path).map_err(|distrust| {
@@ -175,14 +175,14 @@ impl Verifier {
                 .map(|_| ())
         });
         verified.map_err(|error| {
-            let refusal = || Distrust::new(Problem { reason: reason_of(&error), at: 0 }, &[&server.leaf]);
+            let refusal = || UntrustedReason::new(Problem { reason: reason_of(&error), at: 0 }, &[&server.leaf]);
             refused.take().unwrap_or_else(refusal)
         })
     }
 
     /// What webpki does not ask of a path that it has verified.
-    fn check_path(server: &Server<'_>, roots: &Roots, path: &VerifiedPath<'_>) -> Result<(), Distrust> {
-        let refusal = |reason| Distrust::new(Problem { reason, at: 0 }, &[&server.leaf]);
+    fn check_path(server: &Server<'_>, roots: &Roots, path: &VerifiedPath<'_>) -> Result<(), UntrustedReason> {
+        let refusal = |reason| UntrustedReason::new(Problem { reason, at: 0 }, &[&server.leaf]);
         let anchor = roots.certificate_of(path.anchor());
         let intermediates: Option<Vec<_>> =
             path.intermediate_certificates().map(|each| Certificate::parse(&each.der())).collect();
@@ -190,10 +190,10 @@ impl Verifier {
         let chain: Vec<_> = [&server.leaf].into_iter().chain(&intermediates).chain(anchor).collect();
         // OpenSSL looks at key identifiers when it looks for issuers, webpki does not.
         if let Some(at) = chain.windows(2).position(|pair| !pair[0].may_be_issued_by(pair[1])) {
-            return Err(Distrust::new(Problem { reason: Reason::UnknownIssuerOfChain, at }, &chain));
+            return Err(UntrustedReason::new(Problem { reason: Reason::UnknownIssuerOfChain, at }, &chain));
         }
         if let Some(problem) = problem_of_chain(&chain, server.now.as_secs(), anchor.is_none()) {
-            return Err(Distrust::new(problem, &chain));
+            return Err(UntrustedReason::new(problem, &chain));
         }
         // Public authorities issue no certificates without alternative names.
         let is_by_common_name = server.found == Some(Match::CommonName);
@@ -214,8 +214,9 @@ impl<'a> Server<'a> {
         sent: &'a [CertificateDer<'a>],
         name: &ServerName<'_>,
         now: UnixTime,
-    ) -> Result<Self, Distrust> {
-        let unreadable = || Distrust { reason: Reason::Malformed, text: "the certificate cannot be read".to_owned() };
+    ) -> Result<Self, UntrustedReason> {
+        let unreadable =
+            || UntrustedReason { reason: Reason::Malformed, text: "the certificate cannot be read".to_owned() };
         let leaf = Certificate::parse(der).ok_or_else(unreadable)?;
         let host = match name {
             ServerName::IpAddress(address) => Host::Address((*address).into()),
@@ -230,13 +231,13 @@ impl<'a> Server<'a> {
     }
 
     /// What is asked of a certificate whose chain is good.
-    fn check_name(&self) -> Result<(), Distrust> {
+    fn check_name(&self) -> Result<(), UntrustedReason> {
         let reason = match self.found {
             None => Reason::OtherHost,
             Some(_) if self.leaf.has_weak_key() => Reason::WeakKey,
             Some(_) => return Ok(()),
         };
-        Err(Distrust::new(Problem { reason, at: 0 }, &[&self.leaf]))
+        Err(UntrustedReason::new(Problem { reason, at: 0 }, &[&self.leaf]))
     }
 }
 
