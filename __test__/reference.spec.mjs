@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { test } from 'node:test'
-import { optionsIn, tablesIn, withTables } from '../scripts/option-tables.mjs'
+import { membersIn, optionsIn, tablesIn, withTables } from '../scripts/option-tables.mjs'
 
 const PAGES = new URL('../docs/reference/', import.meta.url)
 const read = (name, base = PAGES) => readFileSync(new URL(name, base), 'utf8')
@@ -88,6 +88,21 @@ test('each function and class is on a page', () => {
   const missing = Object.keys(require('../lib/index.js')).filter(
     (name) => !new RegExp(`(?:\`|function |^#+ )${name}\\b`, 'm').test(pages),
   )
+  assert.deepEqual(missing, [])
+})
+
+test('each member of a result and of a class is in a table', () => {
+  const rows = readdirSync(PAGES).flatMap((name) => read(name).match(/^\|.*$/gm) ?? [])
+  const words = new Set(
+    rows
+      .flatMap((row) => row.match(/`[^`]*`/g) ?? [])
+      .join(' ')
+      .match(/\w+/g),
+  )
+  const missing = [...membersIn(types)].flatMap(([owner, members]) =>
+    members.filter((name) => !words.has(name)).map((name) => `${owner}.${name}`),
+  )
+  assert.ok(membersIn(types).size > 12, 'members are found')
   assert.deepEqual(missing, [])
 })
 

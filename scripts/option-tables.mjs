@@ -24,11 +24,18 @@ export function optionsIn(types) {
   return [...interfacesOf(types).keys()].filter((name) => name.endsWith('Options'))
 }
 
-function interfacesOf(types) {
+/** The names of the members of each interface and class. */
+export function membersIn(types) {
+  const declared = [...interfacesOf(types, ts.isClassDeclaration), ...interfacesOf(types)]
+  const named = (members) => members.filter(({ name }) => name).map(({ name }) => name.getText())
+  return new Map(declared.map(([name, members]) => [name, named(members)]))
+}
+
+function interfacesOf(types, isWanted = ts.isInterfaceDeclaration) {
   const source = ts.createSourceFile('index.d.ts', types, ts.ScriptTarget.Latest, true)
   const interfaces = new Map()
   for (const statement of source.statements) {
-    if (!ts.isInterfaceDeclaration(statement)) continue
+    if (!isWanted(statement)) continue
     // An interface may be declared in parts: one says what it extends, another what it adds.
     const earlier = interfaces.get(statement.name.text) ?? []
     interfaces.set(statement.name.text, [...earlier, ...statement.members])
