@@ -196,13 +196,14 @@ export declare function decodeBody(buffer: Uint8Array, encoding?: string | reado
 /** Options of `decodeBody` and `readIncomingResponse`. */
 export interface DecodeOptions {
   /**
-   * Limit of the decoded body, in bytes; more rejects with `ERR_BODY_TOO_LARGE`. `0`: no limit.
+   * Size limit of the decoded body, in bytes. A larger body rejects with `ERR_BODY_TOO_LARGE`.
+   * `0`: no limit.
    *
-   * @default 536870912
+   * @default 536870912 (512 MiB)
    */
   maxResponseSize?: number | undefined
   /**
-   * Ends the call: reading and decoding. Rejects with an `AbortError`.
+   * Aborts the call, while reading and while decoding. The call rejects with an `AbortError`.
    *
    * @default none
    */
@@ -221,40 +222,47 @@ export interface DecodeOptions {
  */
 export declare function downloadWithLock(url: string | URL, destPath: string, options?: DownloadWithLockOptions | null | undefined): Promise<HttpDownloadResult>
 
-/** Options of `downloadWithLock`, besides those of `httpDownload`. Durations are milliseconds. */
+/**
+ * Options of `downloadWithLock`, in addition to those of `httpDownload`. Durations are
+ * milliseconds.
+ */
 export interface DownloadWithLockOptions {
   /**
-   * How long to wait for another process that has the lock; then `ERR_LOCK_TIMEOUT`.
+   * Longest wait, in ms, while another process holds the lock. Rejects with `ERR_LOCK_TIMEOUT`.
+   * The time of the caller's own download does not count. `0`: no wait. `Infinity`: no limit.
    *
    * @default 60000
    */
   lockTimeout?: number | undefined
   /**
-   * A holder that has shown no sign of life for this long is passed over.
+   * Time, in ms, after which a lock is broken whose holder has not renewed its lock file.
    *
    * @default 300000
    */
   staleTimeout?: number | undefined
   /**
-   * How often to look where the operating system cannot wake a waiter.
+   * Interval, in ms, between two looks at a lock that does not wake its waiters, as that of an
+   * older JavaScript holder. 25 ms at most where the system cannot wake waiters.
    *
    * @default 1000
    */
   pollInterval?: number | undefined
   /**
-   * Directory of lock files.
+   * Directory of lock files. Created if missing.
    *
    * @default `.locks` beside the destination
    */
   locksDir?: string | undefined
   /**
-   * How long a file that another process published must stay in place before it is returned.
+   * Time, in ms, for which a file that another process published must stay in place, unchanged,
+   * before it is returned. `0`: returned at once.
    *
    * @default the smaller of 250 and a quarter of `pollInterval`
    */
   settleDelay?: number | undefined
   /**
-   * Called once, when the wait for another process begins. If it throws, the call rejects with that.
+   * Called once, when the wait for another process begins and its lock file can be read. If it
+   * throws, the call rejects with the same error.
    *
    * @default none
    */
@@ -320,50 +328,55 @@ export interface HttpClientMetrics {
 /** Options of `HttpClient`. Durations are milliseconds, sizes bytes. */
 export interface HttpClientOptions {
   /**
-   * Where paths begin, for instance `https://api.example.com/v0`. `/items` is then `https://api.example.com/v0/items`.
+   * URL to which paths are appended, without a query. With `https://api.example.com/v0`,
+   * `/items` is `https://api.example.com/v0/items`.
    *
    * @default none: calls name whole URLs
    */
   baseUrl?: string | URL | undefined
   /**
-   * Header fields of every call. Credentials among them are sent to the origin of `baseUrl` only.
+   * Header fields of every call. Credentials among them are sent to the origin of `baseUrl`
+   * only.
    *
    * @default {}
    */
   headers?: Record<string, string> | undefined
   /**
-   * Total time of one attempt, redirects and body included. `0` or `Infinity`: no limit.
+   * Time limit of one attempt, in ms, redirects and body included. `0` or `Infinity`: no limit.
    *
-   * @default 30000, and 120000 for downloads
+   * @default 30000; 120000 for downloads
    */
   timeout?: number | undefined
   /**
-   * Further attempts after one that failed for a reason that may pass.
+   * Attempts after the first. Only transient failures are retried.
    *
    * @default 3
    */
   retries?: number | undefined
   /**
-   * Delay before the first further attempt; doubles with each, with up to 10 % added at random.
+   * Delay before the first retry, in ms. Doubles with each retry, and up to 10 % is added at
+   * random.
    *
    * @default 1000
    */
   retryDelay?: number | undefined
   /**
-   * Upper bound of one delay between attempts, a `Retry-After` of the server included.
+   * Longest delay between two attempts, in ms, even if `Retry-After` asks for more.
    *
    * @default 30000
    */
   retryDelayMax?: number | undefined
   /**
-   * Where answers to GET are kept: in memory, on disk for all processes, or (`true`) in both.
+   * Where responses to GET are cached: in memory, on disk for all processes, or (`true`) in
+   * both.
    *
    * @default false
    */
   cache?: boolean | 'memory' | 'disk' | undefined
   /**
-   * How long an answer is used without asking the server, as far as the server allows; for all paths, or by the longest beginning of the
-   * path. `0`: the server is always asked whether it has changed.
+   * Time, in ms, for which a response is used without revalidation, as far as the server allows.
+   * An object names it by path prefix: the longest prefix of the path counts, and `default` is
+   * for all others. `0`: always revalidated.
    *
    * @default 300000
    */
@@ -375,78 +388,90 @@ export interface HttpClientOptions {
    */
   cacheDir?: string | undefined
   /**
-   * Bytes of answers in memory; those that were used longest ago give way.
+   * Size limit of the responses in memory, in bytes. The least recently used are evicted. `0`:
+   * no limit.
    *
-   * @default 67108864
+   * @default 67108864 (64 MiB)
    */
   cacheMemoryMax?: number | undefined
   /**
-   * Bytes of answers on disk; the oldest give way. Other entries of the directory do not count.
+   * Size limit of the responses on disk, in bytes. The oldest are evicted. Other entries of the
+   * directory do not count. `0`: no limit.
    *
-   * @default 536870912
+   * @default 536870912 (512 MiB)
    */
   cacheDiskMax?: number | undefined
   /**
-   * How long an answer stays on disk without being fetched again or found unchanged.
+   * Time, in ms, for which a response stays on disk without being fetched again or revalidated.
    *
-   * @default 2592000000, 30 days
+   * @default 2592000000 (30 days)
    */
   cacheAgeMax?: number | undefined
   /**
-   * How long after it has expired an answer is given when the server cannot be reached, or answers 500, 502, 503 or 504.
+   * Time, in ms, for which an expired response is still used if the server cannot be reached, or
+   * responds with 500, 502, 503 or 504.
    *
    * @default 0
    */
   staleIfError?: number | undefined
   /**
-   * Limit of the decoded body, in bytes; more rejects with `ERR_BODY_TOO_LARGE`. `0`: no limit.
+   * Size limit of the decoded body, in bytes. A larger body rejects with `ERR_BODY_TOO_LARGE`,
+   * and its connection is closed at once. `0`: no limit. Without effect on `stream` and on
+   * downloads.
    *
-   * @default none, and 536870912 for text and JSON
+   * @default none; 536870912 (512 MiB) for text and JSON
    */
   maxResponseSize?: number | undefined
   /**
-   * Certificates in PEM that are trusted besides the system's, the bundled ones, and those of `NODE_EXTRA_CA_CERTS`,
-   * `SSL_CERT_FILE` and `SSL_CERT_DIR`.
+   * Certificates in PEM. They are trusted in addition to the bundled roots, those of the system,
+   * and those of `NODE_EXTRA_CA_CERTS`, `SSL_CERT_FILE` and `SSL_CERT_DIR`.
    *
    * @default none
    */
   ca?: string | Uint8Array | readonly (string | Uint8Array)[] | undefined
   /**
-   * URL of a proxy, with user and password if it needs them (`http`, `https`, `socks4`, `socks5`); `false`: none.
+   * URL of a proxy (`http`, `https`, `socks4`, `socks4a`, `socks5`, `socks5h`), with user and
+   * password if it asks for them. `false`: no proxy.
    *
-   * @default `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`, in lower case or upper case
+   * @default `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`, in lower case or upper
+   * case
    */
   proxy?: string | URL | false | undefined
   /**
-   * Called for each attempt and each redirect. What they throw is ignored.
+   * Functions that are notified of each attempt and each redirect. Errors that they throw are
+   * ignored. Not for downloads.
    *
    * @default none
    */
   hooks?: HttpHooks | undefined
 }
 
-/** Options of one call of an `HttpClient`, besides those of `httpRequest`, which override the client's. Durations are milliseconds. */
+/**
+ * Options of one call of an `HttpClient`, in addition to those of `httpRequest`. They override
+ * those of the client. Durations are milliseconds.
+ */
 export interface HttpClientRequestOptions {
   /**
-   * Whether the server may carry the request out twice: then it is repeated after every failure that may pass, whatever its method.
+   * Whether the server may process the request twice. If so, it is retried after every transient
+   * failure, whatever its method.
    *
-   * @default true for GET, HEAD, OPTIONS, PUT, DELETE, TRACE, and with an `Idempotency-Key`
+   * @default `true` for GET, HEAD, OPTIONS, PUT, DELETE, TRACE, and with an `Idempotency-Key`
    */
   idempotent?: boolean | undefined
   /**
-   * `false`: neither answered from the cache nor kept.
+   * `false`: the cache is neither read nor written.
    *
    * @default that of the client
    */
   cache?: boolean | undefined
   /**
-   * As that of the client, for this call.
+   * Time, in ms, for which a cached response is used without revalidation.
    *
    * @default that of the client
    */
   cacheTtl?: number | undefined
   /**
-   * As that of the client, for this call.
+   * Time, in ms, for which an expired response is still used in an outage.
    *
    * @default that of the client
    */
@@ -465,144 +490,161 @@ export declare function httpDownload(url: string | URL, destPath: string, option
 /** Options of `httpDownload`. Durations are milliseconds, sizes bytes. */
 export interface HttpDownloadOptions {
   /**
-   * Header fields. An invalid name or value is refused before connecting.
+   * Header fields. An invalid name, or a value with a control character or one outside Latin-1,
+   * rejects before anything is sent. `Accept-Encoding` is always `identity`: the bytes received
+   * are those of the file.
    *
    * @default {}
    */
   headers?: Record<string, string> | undefined
   /**
-   * Called when the size of the file is known, at most once per 50 ms, never with less than before, and with
-   * `downloaded === total` before the promise resolves. If it throws, the download stops and rejects with that.
+   * Called with the bytes received so far and the total, if the server announces the total: at
+   * most once per 50 ms, never with fewer bytes than before, and with `downloaded === total`
+   * before the promise resolves. If it throws, the download stops and rejects with the same
+   * error.
    *
    * @default none
    */
   onProgress?: ((downloaded: number, total: number) => void) | undefined
   /**
-   * Further attempts after one that failed for a reason that may pass.
+   * Attempts after the first. Only transient failures are retried.
    *
    * @default 0
    */
   retries?: number | undefined
   /**
-   * Delay before the first further attempt; doubles with each, with up to 10 % added at random.
+   * Delay before the first retry, in ms. Doubles with each retry, and up to 10 % is added at
+   * random.
    *
    * @default 1000
    */
   retryDelay?: number | undefined
   /**
-   * Total time of one attempt, redirects and body included. `0` or `Infinity`: no limit.
+   * Time limit of one attempt, in ms, redirects and body included. `0` or `Infinity`: no limit.
    *
    * @default 120000
    */
   timeout?: number | undefined
   /**
-   * Upper bound of one delay between attempts, a `Retry-After` of the server included.
+   * Longest delay between two attempts, in ms, even if `Retry-After` asks for more.
    *
    * @default 30000
    */
   retryDelayMax?: number | undefined
   /**
-   * Whether redirects are followed. If not, a redirect is a failure.
+   * Whether redirects are followed. If not, a redirect rejects with `Download failed: HTTP 302
+   * Found`.
    *
    * @default true
    */
   followRedirects?: boolean | undefined
   /**
-   * Redirects to follow; one more rejects with `ERR_TOO_MANY_REDIRECTS`.
+   * Redirects followed within one attempt. One more rejects with `ERR_TOO_MANY_REDIRECTS`.
    *
    * @default 5
    */
   maxRedirects?: number | undefined
   /**
-   * Expected SHA-256, in hexadecimal. Anything else rejects with `ERR_INTEGRITY` and is not published.
+   * Expected SHA-256: 64 hexadecimal digits, in any case. A file that differs rejects with
+   * `ERR_INTEGRITY` and is not published.
    *
    * @default none
    */
   sha256?: string | undefined
   /**
-   * Expected Subresource Integrity: `sha512-…` and others, separated by spaces. Anything else rejects with
-   * `ERR_INTEGRITY` and is not published.
+   * Expected Subresource Integrity: `sha256-…`, `sha384-…` or `sha512-…`, or several separated
+   * by spaces. A file that differs rejects with `ERR_INTEGRITY` and is not published.
    *
    * @default none
    */
   integrity?: string | undefined
   /**
-   * Whether `sha256` and `integrity` of the result are computed while downloading, though nothing is expected.
+   * Whether `sha256` and `integrity` of the result are computed during the download, even if
+   * neither is expected.
    *
    * @default false
    */
   digests?: boolean | undefined
   /**
-   * Permission bits, for instance `0o755`, set before the file appears. Without effect on Windows.
+   * Permission bits, `0o7777` at most, for instance `0o755`. Set before the file appears,
+   * regardless of the umask. Without effect on Windows.
    *
-   * @default those of a new file
+   * @default `0o666` less the umask; writable by the owner only if a digest is computed
    */
   mode?: number | undefined
   /**
-   * Whether an interrupted transfer goes on where it stopped, in this call or a later one, if the server proves that
-   * the file is the same.
+   * Whether an interrupted transfer resumes where it stopped, in this call or a later one, if
+   * the server proves that the file has not changed.
    *
    * @default true
    */
   resume?: boolean | undefined
   /**
-   * Whether the file is on the disk, not only in the system's cache, before it appears.
+   * Whether the file is flushed to disk before it is renamed, and its directory afterwards,
+   * where the system can.
    *
    * @default false
    */
   fsync?: boolean | undefined
   /**
-   * Time to connect, TLS handshake included; then `ERR_TIMEOUT`. `0` or `Infinity`: no limit.
+   * Time limit of connecting, in ms: name lookup, proxy and TLS handshake included. Rejects with
+   * `ERR_TIMEOUT`. `0` or `Infinity`: no limit.
    *
    * @default none
    */
   connectTimeout?: number | undefined
   /**
-   * Time without a byte from the server, once the request has been sent; then `ERR_TIMEOUT`. `0` or `Infinity`: no limit.
+   * Longest time without a byte from the server, in ms, once the request has been sent. Rejects
+   * with `ERR_TIMEOUT`. `0` or `Infinity`: no limit.
    *
    * @default none
    */
   idleTimeout?: number | undefined
   /**
-   * Certificates in PEM that are trusted besides the system's, the bundled ones, and those of `NODE_EXTRA_CA_CERTS`,
-   * `SSL_CERT_FILE` and `SSL_CERT_DIR`.
+   * Certificates in PEM. They are trusted in addition to the bundled roots, those of the system,
+   * and those of `NODE_EXTRA_CA_CERTS`, `SSL_CERT_FILE` and `SSL_CERT_DIR`.
    *
    * @default none
    */
   ca?: string | Uint8Array | readonly (string | Uint8Array)[] | undefined
   /**
-   * URL of a proxy, with user and password if it needs them (`http`, `https`, `socks4`, `socks5`); `false`: none.
+   * URL of a proxy (`http`, `https`, `socks4`, `socks4a`, `socks5`, `socks5h`), with user and
+   * password if it asks for them. `false`: no proxy.
    *
-   * @default `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`, in lower case or upper case
+   * @default `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`, in lower case or upper
+   * case
    */
   proxy?: string | URL | false | undefined
   /**
-   * Called before each further attempt, with the number of the one that failed (from 1), its error, and the delay. Returns
-   * `false` to give up, or other milliseconds to wait. If it throws, the call rejects with that.
+   * Called before each retry, with the number of the attempt that failed (from 1), its error,
+   * and the delay in ms. Returns `false` to give up, another delay, or nothing. If it throws,
+   * the call rejects with the same error.
    *
    * @default none
    */
   onRetry?: ((attempt: number, error: Error, delay: number) => boolean | number | void | undefined) | undefined
   /**
-   * Gets a line with `log` each `progressInterval` per cent, unless there is `onProgress`.
+   * Receives a line such as `Progress: 40% (2.0 MB / 5.0 MB)` every `progressInterval` per cent.
+   * Unused if `onProgress` is set.
    *
    * @default none
    */
   logger?: { log(message: string): unknown } | undefined
   /**
-   * Per cent between two lines of `logger`, 1 to 100.
+   * Per cent between two lines of `logger`, from 1 to 100.
    *
    * @default 10
    */
   progressInterval?: number | undefined
   /**
-   * Ends the call: while connecting, waiting, reading and between attempts. Rejects with an `AbortError`.
+   * Aborts the call: while connecting, waiting, reading, or between attempts. The call rejects
+   * with an `AbortError`.
    *
    * @default none
    */
   signal?: AbortSignal | undefined
   /**
-   * Not supported: files are written natively. Anything but `undefined` is a `TypeError`.
+   * Not supported: files are written natively. Any value but `undefined` is a `TypeError`.
    *
    * @default none
    */
@@ -672,121 +714,140 @@ export declare function httpJson<T = unknown>(url: string | URL, options?: HttpR
  */
 export declare function httpRequest(url: string | URL, options?: HttpRequestOptions | null | undefined): Promise<HttpResponse>
 
-/** Options of `httpRequest`, `httpGetJson` and `httpGetText`. Durations are milliseconds. */
+/**
+ * Options of `httpRequest`, `httpJson`, `httpText`, `httpGetJson` and `httpGetText`. Durations are
+ * milliseconds.
+ */
 export interface HttpRequestOptions {
   /**
-   * Request method, in any case.
+   * HTTP method, in any case. `CONNECT` is refused.
    *
    * @default 'GET'
    */
   method?: string | undefined
   /**
-   * Header fields. An invalid name or value is refused before connecting.
+   * Header fields. An invalid name, or a value with a control character or one outside Latin-1,
+   * rejects before anything is sent.
    *
    * @default {}
    */
   headers?: Record<string, string> | undefined
   /**
-   * Body, sent with `Content-Length`; a string as UTF-8. A `Readable` is streamed: without `retries`, and without following
-   * redirects; fields of its `getHeaders()` are added.
+   * Request body. A string is sent as UTF-8. `Content-Length` is computed; no `Content-Type` is
+   * added. A `Readable` is streamed: it cannot be combined with `retries`, and redirects are not
+   * followed.
+   *
+   * Header fields of its `getHeaders()`, as of `form-data`, are sent unless the caller sets
+   * them.
    *
    * @default none
    */
   body?: string | Uint8Array | import('node:stream').Readable | null | undefined
   /**
-   * Whether redirects are followed. If not, a redirect is an answer like any other.
+   * Whether redirects are followed. If not, a redirect is a response like any other.
    *
    * @default true
    */
   followRedirects?: boolean | undefined
   /**
-   * Redirects to follow; one more rejects with `ERR_TOO_MANY_REDIRECTS`.
+   * Redirects followed within one attempt. One more rejects with `ERR_TOO_MANY_REDIRECTS`.
    *
    * @default 5
    */
   maxRedirects?: number | undefined
   /**
-   * Further attempts after one that failed for a reason that may pass.
+   * Attempts after the first. Only transient failures are retried.
    *
    * @default 0
    */
   retries?: number | undefined
   /**
-   * Delay before the first further attempt; doubles with each, with up to 10 % added at random.
+   * Delay before the first retry, in ms. Doubles with each retry, and up to 10 % is added at
+   * random.
    *
    * @default 1000
    */
   retryDelay?: number | undefined
   /**
-   * Total time of one attempt, redirects and body included. `0` or `Infinity`: no limit.
+   * Time limit of one attempt, in ms, redirects and body included. `0` or `Infinity`: no limit.
    *
    * @default 30000
    */
   timeout?: number | undefined
   /**
-   * Upper bound of one delay between attempts, a `Retry-After` of the server included.
+   * Longest delay between two attempts, in ms, even if `Retry-After` asks for more.
    *
    * @default 30000
    */
   retryDelayMax?: number | undefined
   /**
-   * Time to connect, TLS handshake included; then `ERR_TIMEOUT`. `0` or `Infinity`: no limit.
+   * Time limit of connecting, in ms: name lookup, proxy and TLS handshake included. Rejects with
+   * `ERR_TIMEOUT`. `0` or `Infinity`: no limit.
    *
    * @default none
    */
   connectTimeout?: number | undefined
   /**
-   * Time without a byte from the server, once the request has been sent; then `ERR_TIMEOUT`. `0` or `Infinity`: no limit.
+   * Longest time without a byte from the server, in ms, once the request has been sent. The wait for
+   * the response to a request with a `body` is not bounded. Rejects with `ERR_TIMEOUT`. `0` or
+   * `Infinity`: no limit.
    *
    * @default none
    */
   idleTimeout?: number | undefined
   /**
-   * Certificates in PEM that are trusted besides the system's, the bundled ones, and those of `NODE_EXTRA_CA_CERTS`,
-   * `SSL_CERT_FILE` and `SSL_CERT_DIR`.
+   * Certificates in PEM. They are trusted in addition to the bundled roots, those of the system,
+   * and those of `NODE_EXTRA_CA_CERTS`, `SSL_CERT_FILE` and `SSL_CERT_DIR`.
    *
    * @default none
    */
   ca?: string | Uint8Array | readonly (string | Uint8Array)[] | undefined
   /**
-   * URL of a proxy, with user and password if it needs them (`http`, `https`, `socks4`, `socks5`); `false`: none.
+   * URL of a proxy (`http`, `https`, `socks4`, `socks4a`, `socks5`, `socks5h`), with user and
+   * password if it asks for them. `false`: no proxy.
    *
-   * @default `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`, in lower case or upper case
+   * @default `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`, in lower case or upper
+   * case
    */
   proxy?: string | URL | false | undefined
   /**
-   * Called before each further attempt, with the number of the one that failed (from 1), its error, and the delay. Returns
-   * `false` to give up, or other milliseconds to wait. If it throws, the call rejects with that.
+   * Called before each retry, with the number of the attempt that failed (from 1), its error,
+   * and the delay in ms. Returns `false` to give up, another delay, or nothing. If it throws,
+   * the call rejects with the same error.
    *
    * @default none
    */
   onRetry?: ((attempt: number, error: Error, delay: number) => boolean | number | void | undefined) | undefined
   /**
-   * Limit of the decoded body, in bytes; more rejects with `ERR_BODY_TOO_LARGE`. `0`: no limit. Not for `stream`.
+   * Size limit of the decoded body, in bytes. A larger body rejects with `ERR_BODY_TOO_LARGE`,
+   * and its connection is closed at once. `0`: no limit. Without effect on `stream`.
    *
-   * @default none, and 536870912 for text and JSON
+   * @default none; 536870912 (512 MiB) for text and JSON
    */
   maxResponseSize?: number | undefined
   /**
-   * Called for each attempt and each redirect. What they throw is ignored.
+   * Functions that are notified of each attempt and each redirect. Errors that they throw are
+   * ignored.
    *
    * @default none
    */
   hooks?: HttpHooks | undefined
   /**
-   * Whether a status other than 200 to 299 rejects with `HttpResponseError`.
+   * Whether a status outside 200 to 299 rejects with `HttpResponseError`.
    *
    * @default false
    */
   throwOnError?: boolean | undefined
   /**
-   * Whether to resolve at the headers, with the body as the stream `rawResponse`: as it was sent, not decoded.
+   * Whether the promise resolves at the headers, with the body as the stream `rawResponse`. The
+   * body is not decoded.
    *
    * @default false
    */
   stream?: boolean | undefined
   /**
-   * Ends the call: while connecting, waiting, reading and between attempts. Rejects with an `AbortError`.
+   * Aborts the call: while connecting, waiting, reading, or between attempts. The call rejects
+   * with an `AbortError`.
    *
    * @default none
    */

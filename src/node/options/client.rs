@@ -28,43 +28,48 @@ const RETRIES: u32 = 3;
 /// Options of `HttpClient`. Durations are milliseconds, sizes bytes.
 #[napi(object, object_to_js = false)]
 pub struct HttpClientOptions<'env> {
-    /// Where paths begin, for instance `https://api.example.com/v0`. `/items` is then `https://api.example.com/v0/items`.
+    /// URL to which paths are appended, without a query. With `https://api.example.com/v0`,
+    /// `/items` is `https://api.example.com/v0/items`.
     ///
     /// @default none: calls name whole URLs
     #[napi(ts_type = "string | URL | undefined")]
     pub base_url: Option<Unknown<'env>>,
-    /// Header fields of every call. Credentials among them are sent to the origin of `baseUrl` only.
+    /// Header fields of every call. Credentials among them are sent to the origin of `baseUrl`
+    /// only.
     ///
     /// @default {}
     #[napi(ts_type = "Record<string, string> | undefined")]
     pub headers: Option<Unknown<'env>>,
-    /// Total time of one attempt, redirects and body included. `0` or `Infinity`: no limit.
+    /// Time limit of one attempt, in ms, redirects and body included. `0` or `Infinity`: no limit.
     ///
-    /// @default 30000, and 120000 for downloads
+    /// @default 30000; 120000 for downloads
     #[napi(ts_type = "number | undefined")]
     pub timeout: Option<Unknown<'env>>,
-    /// Further attempts after one that failed for a reason that may pass.
+    /// Attempts after the first. Only transient failures are retried.
     ///
     /// @default 3
     #[napi(ts_type = "number | undefined")]
     pub retries: Option<Unknown<'env>>,
-    /// Delay before the first further attempt; doubles with each, with up to 10 % added at random.
+    /// Delay before the first retry, in ms. Doubles with each retry, and up to 10 % is added at
+    /// random.
     ///
     /// @default 1000
     #[napi(ts_type = "number | undefined")]
     pub retry_delay: Option<Unknown<'env>>,
-    /// Upper bound of one delay between attempts, a `Retry-After` of the server included.
+    /// Longest delay between two attempts, in ms, even if `Retry-After` asks for more.
     ///
     /// @default 30000
     #[napi(ts_type = "number | undefined")]
     pub retry_delay_max: Option<Unknown<'env>>,
-    /// Where answers to GET are kept: in memory, on disk for all processes, or (`true`) in both.
+    /// Where responses to GET are cached: in memory, on disk for all processes, or (`true`) in
+    /// both.
     ///
     /// @default false
     #[napi(ts_type = "boolean | 'memory' | 'disk' | undefined")]
     pub cache: Option<Unknown<'env>>,
-    /// How long an answer is used without asking the server, as far as the server allows; for all paths, or by the longest beginning of the
-    /// path. `0`: the server is always asked whether it has changed.
+    /// Time, in ms, for which a response is used without revalidation, as far as the server allows.
+    /// An object names it by path prefix: the longest prefix of the path counts, and `default` is
+    /// for all others. `0`: always revalidated.
     ///
     /// @default 300000
     #[napi(
@@ -76,68 +81,78 @@ pub struct HttpClientOptions<'env> {
     /// @default `SOCKET_CACACHE_DIR`, or `~/.socket/_cacache`
     #[napi(ts_type = "string | undefined")]
     pub cache_dir: Option<Unknown<'env>>,
-    /// Bytes of answers in memory; those that were used longest ago give way.
+    /// Size limit of the responses in memory, in bytes. The least recently used are evicted. `0`:
+    /// no limit.
     ///
-    /// @default 67108864
+    /// @default 67108864 (64 MiB)
     #[napi(ts_type = "number | undefined")]
     pub cache_memory_max: Option<Unknown<'env>>,
-    /// Bytes of answers on disk; the oldest give way. Other entries of the directory do not count.
+    /// Size limit of the responses on disk, in bytes. The oldest are evicted. Other entries of the
+    /// directory do not count. `0`: no limit.
     ///
-    /// @default 536870912
+    /// @default 536870912 (512 MiB)
     #[napi(ts_type = "number | undefined")]
     pub cache_disk_max: Option<Unknown<'env>>,
-    /// How long an answer stays on disk without being fetched again or found unchanged.
+    /// Time, in ms, for which a response stays on disk without being fetched again or revalidated.
     ///
-    /// @default 2592000000, 30 days
+    /// @default 2592000000 (30 days)
     #[napi(ts_type = "number | undefined")]
     pub cache_age_max: Option<Unknown<'env>>,
-    /// How long after it has expired an answer is given when the server cannot be reached, or answers 500, 502, 503 or 504.
+    /// Time, in ms, for which an expired response is still used if the server cannot be reached, or
+    /// responds with 500, 502, 503 or 504.
     ///
     /// @default 0
     #[napi(ts_type = "number | undefined")]
     pub stale_if_error: Option<Unknown<'env>>,
-    /// Limit of the decoded body, in bytes; more rejects with `ERR_BODY_TOO_LARGE`. `0`: no limit.
+    /// Size limit of the decoded body, in bytes. A larger body rejects with `ERR_BODY_TOO_LARGE`,
+    /// and its connection is closed at once. `0`: no limit. Without effect on `stream` and on
+    /// downloads.
     ///
-    /// @default none, and 536870912 for text and JSON
+    /// @default none; 536870912 (512 MiB) for text and JSON
     #[napi(ts_type = "number | undefined")]
     pub max_response_size: Option<Unknown<'env>>,
-    /// Certificates in PEM that are trusted besides the system's, the bundled ones, and those of `NODE_EXTRA_CA_CERTS`,
-    /// `SSL_CERT_FILE` and `SSL_CERT_DIR`.
+    /// Certificates in PEM. They are trusted in addition to the bundled roots, those of the system,
+    /// and those of `NODE_EXTRA_CA_CERTS`, `SSL_CERT_FILE` and `SSL_CERT_DIR`.
     ///
     /// @default none
     #[napi(ts_type = "string | Uint8Array | readonly (string | Uint8Array)[] | undefined")]
     pub ca: Option<Unknown<'env>>,
-    /// URL of a proxy, with user and password if it needs them (`http`, `https`, `socks4`, `socks5`); `false`: none.
+    /// URL of a proxy (`http`, `https`, `socks4`, `socks4a`, `socks5`, `socks5h`), with user and
+    /// password if it asks for them. `false`: no proxy.
     ///
-    /// @default `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`, in lower case or upper case
+    /// @default `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`, in lower case or upper
+    /// case
     #[napi(ts_type = "string | URL | false | undefined")]
     pub proxy: Option<Unknown<'env>>,
-    /// Called for each attempt and each redirect. What they throw is ignored.
+    /// Functions that are notified of each attempt and each redirect. Errors that they throw are
+    /// ignored. Not for downloads.
     ///
     /// @default none
     #[napi(ts_type = "HttpHooks | undefined")]
     pub hooks: Option<Unknown<'env>>,
 }
 
-/// Options of one call of an `HttpClient`, besides those of `httpRequest`, which override the client's. Durations are milliseconds.
+/// Options of one call of an `HttpClient`, in addition to those of `httpRequest`. They override
+/// those of the client. Durations are milliseconds.
 #[napi(object, object_to_js = false)]
 pub struct HttpClientRequestOptions<'env> {
-    /// Whether the server may carry the request out twice: then it is repeated after every failure that may pass, whatever its method.
+    /// Whether the server may process the request twice. If so, it is retried after every transient
+    /// failure, whatever its method.
     ///
-    /// @default true for GET, HEAD, OPTIONS, PUT, DELETE, TRACE, and with an `Idempotency-Key`
+    /// @default `true` for GET, HEAD, OPTIONS, PUT, DELETE, TRACE, and with an `Idempotency-Key`
     #[napi(ts_type = "boolean | undefined")]
     pub idempotent: Option<Unknown<'env>>,
-    /// `false`: neither answered from the cache nor kept.
+    /// `false`: the cache is neither read nor written.
     ///
     /// @default that of the client
     #[napi(ts_type = "boolean | undefined")]
     pub cache: Option<Unknown<'env>>,
-    /// As that of the client, for this call.
+    /// Time, in ms, for which a cached response is used without revalidation.
     ///
     /// @default that of the client
     #[napi(ts_type = "number | undefined")]
     pub cache_ttl: Option<Unknown<'env>>,
-    /// As that of the client, for this call.
+    /// Time, in ms, for which an expired response is still used in an outage.
     ///
     /// @default that of the client
     #[napi(ts_type = "number | undefined")]

@@ -12,12 +12,13 @@ use crate::node::promise::abort::Abort;
 /// Options of `decodeBody` and `readIncomingResponse`.
 #[napi(object, object_to_js = false)]
 pub struct DecodeOptions<'env> {
-    /// Limit of the decoded body, in bytes; more rejects with `ERR_BODY_TOO_LARGE`. `0`: no limit.
+    /// Size limit of the decoded body, in bytes. A larger body rejects with `ERR_BODY_TOO_LARGE`.
+    /// `0`: no limit.
     ///
-    /// @default 536870912
+    /// @default 536870912 (512 MiB)
     #[napi(ts_type = "number | undefined")]
     pub max_response_size: Option<Unknown<'env>>,
-    /// Ends the call: reading and decoding. Rejects with an `AbortError`.
+    /// Aborts the call, while reading and while decoding. The call rejects with an `AbortError`.
     ///
     /// @default none
     #[napi(ts_type = "AbortSignal | undefined")]

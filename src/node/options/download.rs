@@ -22,124 +22,141 @@ use crate::operation::progress::Report;
 /// Options of `httpDownload`. Durations are milliseconds, sizes bytes.
 #[napi(object, object_to_js = false)]
 pub struct HttpDownloadOptions<'env> {
-    /// Header fields. An invalid name or value is refused before connecting.
+    /// Header fields. An invalid name, or a value with a control character or one outside Latin-1,
+    /// rejects before anything is sent. `Accept-Encoding` is always `identity`: the bytes received
+    /// are those of the file.
     ///
     /// @default {}
     #[napi(ts_type = "Record<string, string> | undefined")]
     pub headers: Option<Unknown<'env>>,
-    /// Called when the size of the file is known, at most once per 50 ms, never with less than before, and with
-    /// `downloaded === total` before the promise resolves. If it throws, the download stops and rejects with that.
+    /// Called with the bytes received so far and the total, if the server announces the total: at
+    /// most once per 50 ms, never with fewer bytes than before, and with `downloaded === total`
+    /// before the promise resolves. If it throws, the download stops and rejects with the same
+    /// error.
     ///
     /// @default none
     #[napi(ts_type = "((downloaded: number, total: number) => void) | undefined")]
     pub on_progress: Option<Unknown<'env>>,
-    /// Further attempts after one that failed for a reason that may pass.
+    /// Attempts after the first. Only transient failures are retried.
     ///
     /// @default 0
     #[napi(ts_type = "number | undefined")]
     pub retries: Option<Unknown<'env>>,
-    /// Delay before the first further attempt; doubles with each, with up to 10 % added at random.
+    /// Delay before the first retry, in ms. Doubles with each retry, and up to 10 % is added at
+    /// random.
     ///
     /// @default 1000
     #[napi(ts_type = "number | undefined")]
     pub retry_delay: Option<Unknown<'env>>,
-    /// Total time of one attempt, redirects and body included. `0` or `Infinity`: no limit.
+    /// Time limit of one attempt, in ms, redirects and body included. `0` or `Infinity`: no limit.
     ///
     /// @default 120000
     #[napi(ts_type = "number | undefined")]
     pub timeout: Option<Unknown<'env>>,
-    /// Upper bound of one delay between attempts, a `Retry-After` of the server included.
+    /// Longest delay between two attempts, in ms, even if `Retry-After` asks for more.
     ///
     /// @default 30000
     #[napi(ts_type = "number | undefined")]
     pub retry_delay_max: Option<Unknown<'env>>,
-    /// Whether redirects are followed. If not, a redirect is a failure.
+    /// Whether redirects are followed. If not, a redirect rejects with `Download failed: HTTP 302
+    /// Found`.
     ///
     /// @default true
     #[napi(ts_type = "boolean | undefined")]
     pub follow_redirects: Option<Unknown<'env>>,
-    /// Redirects to follow; one more rejects with `ERR_TOO_MANY_REDIRECTS`.
+    /// Redirects followed within one attempt. One more rejects with `ERR_TOO_MANY_REDIRECTS`.
     ///
     /// @default 5
     #[napi(ts_type = "number | undefined")]
     pub max_redirects: Option<Unknown<'env>>,
-    /// Expected SHA-256, in hexadecimal. Anything else rejects with `ERR_INTEGRITY` and is not published.
-    ///
-    /// @default none
-    #[napi(ts_type = "string | undefined")]
-    pub sha256: Option<Unknown<'env>>,
-    /// Expected Subresource Integrity: `sha512-…` and others, separated by spaces. Anything else rejects with
+    /// Expected SHA-256: 64 hexadecimal digits, in any case. A file that differs rejects with
     /// `ERR_INTEGRITY` and is not published.
     ///
     /// @default none
     #[napi(ts_type = "string | undefined")]
+    pub sha256: Option<Unknown<'env>>,
+    /// Expected Subresource Integrity: `sha256-…`, `sha384-…` or `sha512-…`, or several separated
+    /// by spaces. A file that differs rejects with `ERR_INTEGRITY` and is not published.
+    ///
+    /// @default none
+    #[napi(ts_type = "string | undefined")]
     pub integrity: Option<Unknown<'env>>,
-    /// Whether `sha256` and `integrity` of the result are computed while downloading, though nothing is expected.
+    /// Whether `sha256` and `integrity` of the result are computed during the download, even if
+    /// neither is expected.
     ///
     /// @default false
     #[napi(ts_type = "boolean | undefined")]
     pub digests: Option<Unknown<'env>>,
-    /// Permission bits, for instance `0o755`, set before the file appears. Without effect on Windows.
+    /// Permission bits, `0o7777` at most, for instance `0o755`. Set before the file appears,
+    /// regardless of the umask. Without effect on Windows.
     ///
-    /// @default those of a new file
+    /// @default `0o666` less the umask; writable by the owner only if a digest is computed
     #[napi(ts_type = "number | undefined")]
     pub mode: Option<Unknown<'env>>,
-    /// Whether an interrupted transfer goes on where it stopped, in this call or a later one, if the server proves that
-    /// the file is the same.
+    /// Whether an interrupted transfer resumes where it stopped, in this call or a later one, if
+    /// the server proves that the file has not changed.
     ///
     /// @default true
     #[napi(ts_type = "boolean | undefined")]
     pub resume: Option<Unknown<'env>>,
-    /// Whether the file is on the disk, not only in the system's cache, before it appears.
+    /// Whether the file is flushed to disk before it is renamed, and its directory afterwards,
+    /// where the system can.
     ///
     /// @default false
     #[napi(ts_type = "boolean | undefined")]
     pub fsync: Option<Unknown<'env>>,
-    /// Time to connect, TLS handshake included; then `ERR_TIMEOUT`. `0` or `Infinity`: no limit.
+    /// Time limit of connecting, in ms: name lookup, proxy and TLS handshake included. Rejects with
+    /// `ERR_TIMEOUT`. `0` or `Infinity`: no limit.
     ///
     /// @default none
     #[napi(ts_type = "number | undefined")]
     pub connect_timeout: Option<Unknown<'env>>,
-    /// Time without a byte from the server, once the request has been sent; then `ERR_TIMEOUT`. `0` or `Infinity`: no limit.
+    /// Longest time without a byte from the server, in ms, once the request has been sent. Rejects
+    /// with `ERR_TIMEOUT`. `0` or `Infinity`: no limit.
     ///
     /// @default none
     #[napi(ts_type = "number | undefined")]
     pub idle_timeout: Option<Unknown<'env>>,
-    /// Certificates in PEM that are trusted besides the system's, the bundled ones, and those of `NODE_EXTRA_CA_CERTS`,
-    /// `SSL_CERT_FILE` and `SSL_CERT_DIR`.
+    /// Certificates in PEM. They are trusted in addition to the bundled roots, those of the system,
+    /// and those of `NODE_EXTRA_CA_CERTS`, `SSL_CERT_FILE` and `SSL_CERT_DIR`.
     ///
     /// @default none
     #[napi(ts_type = "string | Uint8Array | readonly (string | Uint8Array)[] | undefined")]
     pub ca: Option<Unknown<'env>>,
-    /// URL of a proxy, with user and password if it needs them (`http`, `https`, `socks4`, `socks5`); `false`: none.
+    /// URL of a proxy (`http`, `https`, `socks4`, `socks4a`, `socks5`, `socks5h`), with user and
+    /// password if it asks for them. `false`: no proxy.
     ///
-    /// @default `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`, in lower case or upper case
+    /// @default `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`, in lower case or upper
+    /// case
     #[napi(ts_type = "string | URL | false | undefined")]
     pub proxy: Option<Unknown<'env>>,
-    /// Called before each further attempt, with the number of the one that failed (from 1), its error, and the delay. Returns
-    /// `false` to give up, or other milliseconds to wait. If it throws, the call rejects with that.
+    /// Called before each retry, with the number of the attempt that failed (from 1), its error,
+    /// and the delay in ms. Returns `false` to give up, another delay, or nothing. If it throws,
+    /// the call rejects with the same error.
     ///
     /// @default none
     #[napi(
         ts_type = "((attempt: number, error: Error, delay: number) => boolean | number | void | undefined) | undefined"
     )]
     pub on_retry: Option<Unknown<'env>>,
-    /// Gets a line with `log` each `progressInterval` per cent, unless there is `onProgress`.
+    /// Receives a line such as `Progress: 40% (2.0 MB / 5.0 MB)` every `progressInterval` per cent.
+    /// Unused if `onProgress` is set.
     ///
     /// @default none
     #[napi(ts_type = "{ log(message: string): unknown } | undefined")]
     pub logger: Option<Unknown<'env>>,
-    /// Per cent between two lines of `logger`, 1 to 100.
+    /// Per cent between two lines of `logger`, from 1 to 100.
     ///
     /// @default 10
     #[napi(ts_type = "number | undefined")]
     pub progress_interval: Option<Unknown<'env>>,
-    /// Ends the call: while connecting, waiting, reading and between attempts. Rejects with an `AbortError`.
+    /// Aborts the call: while connecting, waiting, reading, or between attempts. The call rejects
+    /// with an `AbortError`.
     ///
     /// @default none
     #[napi(ts_type = "AbortSignal | undefined")]
     pub signal: Option<Unknown<'env>>,
-    /// Not supported: files are written natively. Anything but `undefined` is a `TypeError`.
+    /// Not supported: files are written natively. Any value but `undefined` is a `TypeError`.
     ///
     /// @default none
     #[napi(ts_type = "undefined")]

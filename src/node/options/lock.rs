@@ -13,35 +13,40 @@ use crate::node::environment::objects::read;
 use crate::node::js::arguments::{duration, function, given, path, span};
 use crate::node::js::error::to_js;
 
-/// Options of `downloadWithLock`, besides those of `httpDownload`. Durations are milliseconds.
+/// Options of `downloadWithLock`, in addition to those of `httpDownload`. Durations are
+/// milliseconds.
 #[napi(object, object_to_js = false)]
 pub struct DownloadWithLockOptions<'env> {
-    /// How long to wait for another process that has the lock; then `ERR_LOCK_TIMEOUT`.
+    /// Longest wait, in ms, while another process holds the lock. Rejects with `ERR_LOCK_TIMEOUT`.
+    /// The time of the caller's own download does not count. `0`: no wait. `Infinity`: no limit.
     ///
     /// @default 60000
     #[napi(ts_type = "number | undefined")]
     pub lock_timeout: Option<Unknown<'env>>,
-    /// A holder that has shown no sign of life for this long is passed over.
+    /// Time, in ms, after which a lock is broken whose holder has not renewed its lock file.
     ///
     /// @default 300000
     #[napi(ts_type = "number | undefined")]
     pub stale_timeout: Option<Unknown<'env>>,
-    /// How often to look where the operating system cannot wake a waiter.
+    /// Interval, in ms, between two looks at a lock that does not wake its waiters, as that of an
+    /// older JavaScript holder. 25 ms at most where the system cannot wake waiters.
     ///
     /// @default 1000
     #[napi(ts_type = "number | undefined")]
     pub poll_interval: Option<Unknown<'env>>,
-    /// Directory of lock files.
+    /// Directory of lock files. Created if missing.
     ///
     /// @default `.locks` beside the destination
     #[napi(ts_type = "string | undefined")]
     pub locks_dir: Option<Unknown<'env>>,
-    /// How long a file that another process published must stay in place before it is returned.
+    /// Time, in ms, for which a file that another process published must stay in place, unchanged,
+    /// before it is returned. `0`: returned at once.
     ///
     /// @default the smaller of 250 and a quarter of `pollInterval`
     #[napi(ts_type = "number | undefined")]
     pub settle_delay: Option<Unknown<'env>>,
-    /// Called once, when the wait for another process begins. If it throws, the call rejects with that.
+    /// Called once, when the wait for another process begins and its lock file can be read. If it
+    /// throws, the call rejects with the same error.
     ///
     /// @default none
     #[napi(ts_type = "((holder: LockHolder) => void) | undefined")]

@@ -16,105 +16,122 @@ use crate::node::js::error::to_js;
 use crate::node::options::shared::{Defaults, limited, network, redirects, retry, retry_listener};
 use crate::node::promise::failure::CallbackError;
 
-/// Options of `httpRequest`, `httpGetJson` and `httpGetText`. Durations are milliseconds.
+/// Options of `httpRequest`, `httpJson`, `httpText`, `httpGetJson` and `httpGetText`. Durations are
+/// milliseconds.
 #[napi(object, object_to_js = false)]
 pub struct HttpRequestOptions<'env> {
-    /// Request method, in any case.
+    /// HTTP method, in any case. `CONNECT` is refused.
     ///
     /// @default 'GET'
     #[napi(ts_type = "string | undefined")]
     pub method: Option<Unknown<'env>>,
-    /// Header fields. An invalid name or value is refused before connecting.
+    /// Header fields. An invalid name, or a value with a control character or one outside Latin-1,
+    /// rejects before anything is sent.
     ///
     /// @default {}
     #[napi(ts_type = "Record<string, string> | undefined")]
     pub headers: Option<Unknown<'env>>,
-    /// Body, sent with `Content-Length`; a string as UTF-8. A `Readable` is streamed: without `retries`, and without following
-    /// redirects; fields of its `getHeaders()` are added.
+    /// Request body. A string is sent as UTF-8. `Content-Length` is computed; no `Content-Type` is
+    /// added. A `Readable` is streamed: it cannot be combined with `retries`, and redirects are not
+    /// followed.
+    ///
+    /// Header fields of its `getHeaders()`, as of `form-data`, are sent unless the caller sets
+    /// them.
     ///
     /// @default none
     #[napi(ts_type = "string | Uint8Array | import('node:stream').Readable | null | undefined")]
     pub body: Option<Unknown<'env>>,
-    /// Whether redirects are followed. If not, a redirect is an answer like any other.
+    /// Whether redirects are followed. If not, a redirect is a response like any other.
     ///
     /// @default true
     #[napi(ts_type = "boolean | undefined")]
     pub follow_redirects: Option<Unknown<'env>>,
-    /// Redirects to follow; one more rejects with `ERR_TOO_MANY_REDIRECTS`.
+    /// Redirects followed within one attempt. One more rejects with `ERR_TOO_MANY_REDIRECTS`.
     ///
     /// @default 5
     #[napi(ts_type = "number | undefined")]
     pub max_redirects: Option<Unknown<'env>>,
-    /// Further attempts after one that failed for a reason that may pass.
+    /// Attempts after the first. Only transient failures are retried.
     ///
     /// @default 0
     #[napi(ts_type = "number | undefined")]
     pub retries: Option<Unknown<'env>>,
-    /// Delay before the first further attempt; doubles with each, with up to 10 % added at random.
+    /// Delay before the first retry, in ms. Doubles with each retry, and up to 10 % is added at
+    /// random.
     ///
     /// @default 1000
     #[napi(ts_type = "number | undefined")]
     pub retry_delay: Option<Unknown<'env>>,
-    /// Total time of one attempt, redirects and body included. `0` or `Infinity`: no limit.
+    /// Time limit of one attempt, in ms, redirects and body included. `0` or `Infinity`: no limit.
     ///
     /// @default 30000
     #[napi(ts_type = "number | undefined")]
     pub timeout: Option<Unknown<'env>>,
-    /// Upper bound of one delay between attempts, a `Retry-After` of the server included.
+    /// Longest delay between two attempts, in ms, even if `Retry-After` asks for more.
     ///
     /// @default 30000
     #[napi(ts_type = "number | undefined")]
     pub retry_delay_max: Option<Unknown<'env>>,
-    /// Time to connect, TLS handshake included; then `ERR_TIMEOUT`. `0` or `Infinity`: no limit.
+    /// Time limit of connecting, in ms: name lookup, proxy and TLS handshake included. Rejects with
+    /// `ERR_TIMEOUT`. `0` or `Infinity`: no limit.
     ///
     /// @default none
     #[napi(ts_type = "number | undefined")]
     pub connect_timeout: Option<Unknown<'env>>,
-    /// Time without a byte from the server, once the request has been sent; then `ERR_TIMEOUT`. `0` or `Infinity`: no limit.
+    /// Longest time without a byte from the server, in ms, once the request has been sent. The wait for
+    /// the response to a request with a `body` is not bounded. Rejects with `ERR_TIMEOUT`. `0` or
+    /// `Infinity`: no limit.
     ///
     /// @default none
     #[napi(ts_type = "number | undefined")]
     pub idle_timeout: Option<Unknown<'env>>,
-    /// Certificates in PEM that are trusted besides the system's, the bundled ones, and those of `NODE_EXTRA_CA_CERTS`,
-    /// `SSL_CERT_FILE` and `SSL_CERT_DIR`.
+    /// Certificates in PEM. They are trusted in addition to the bundled roots, those of the system,
+    /// and those of `NODE_EXTRA_CA_CERTS`, `SSL_CERT_FILE` and `SSL_CERT_DIR`.
     ///
     /// @default none
     #[napi(ts_type = "string | Uint8Array | readonly (string | Uint8Array)[] | undefined")]
     pub ca: Option<Unknown<'env>>,
-    /// URL of a proxy, with user and password if it needs them (`http`, `https`, `socks4`, `socks5`); `false`: none.
+    /// URL of a proxy (`http`, `https`, `socks4`, `socks4a`, `socks5`, `socks5h`), with user and
+    /// password if it asks for them. `false`: no proxy.
     ///
-    /// @default `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`, in lower case or upper case
+    /// @default `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`, in lower case or upper
+    /// case
     #[napi(ts_type = "string | URL | false | undefined")]
     pub proxy: Option<Unknown<'env>>,
-    /// Called before each further attempt, with the number of the one that failed (from 1), its error, and the delay. Returns
-    /// `false` to give up, or other milliseconds to wait. If it throws, the call rejects with that.
+    /// Called before each retry, with the number of the attempt that failed (from 1), its error,
+    /// and the delay in ms. Returns `false` to give up, another delay, or nothing. If it throws,
+    /// the call rejects with the same error.
     ///
     /// @default none
     #[napi(
         ts_type = "((attempt: number, error: Error, delay: number) => boolean | number | void | undefined) | undefined"
     )]
     pub on_retry: Option<Unknown<'env>>,
-    /// Limit of the decoded body, in bytes; more rejects with `ERR_BODY_TOO_LARGE`. `0`: no limit. Not for `stream`.
+    /// Size limit of the decoded body, in bytes. A larger body rejects with `ERR_BODY_TOO_LARGE`,
+    /// and its connection is closed at once. `0`: no limit. Without effect on `stream`.
     ///
-    /// @default none, and 536870912 for text and JSON
+    /// @default none; 536870912 (512 MiB) for text and JSON
     #[napi(ts_type = "number | undefined")]
     pub max_response_size: Option<Unknown<'env>>,
-    /// Called for each attempt and each redirect. What they throw is ignored.
+    /// Functions that are notified of each attempt and each redirect. Errors that they throw are
+    /// ignored.
     ///
     /// @default none
     #[napi(ts_type = "HttpHooks | undefined")]
     pub hooks: Option<Unknown<'env>>,
-    /// Whether a status other than 200 to 299 rejects with `HttpResponseError`.
+    /// Whether a status outside 200 to 299 rejects with `HttpResponseError`.
     ///
     /// @default false
     #[napi(ts_type = "boolean | undefined")]
     pub throw_on_error: Option<Unknown<'env>>,
-    /// Whether to resolve at the headers, with the body as the stream `rawResponse`: as it was sent, not decoded.
+    /// Whether the promise resolves at the headers, with the body as the stream `rawResponse`. The
+    /// body is not decoded.
     ///
     /// @default false
     #[napi(ts_type = "boolean | undefined")]
     pub stream: Option<Unknown<'env>>,
-    /// Ends the call: while connecting, waiting, reading and between attempts. Rejects with an `AbortError`.
+    /// Aborts the call: while connecting, waiting, reading, or between attempts. The call rejects
+    /// with an `AbortError`.
     ///
     /// @default none
     #[napi(ts_type = "AbortSignal | undefined")]
