@@ -41,7 +41,10 @@ const encodedMax = (limit) => limit + limit / 256 + 2 ** 16
 /** The chunks of a stream as bytes; nothing of what is no stream. Ends early when the addon will refuse them for their size. */
 async function collect(source, options) {
   if (typeof source?.[Symbol.asyncIterator] !== 'function') return undefined
-  const { maxResponseSize = TEXT_MAX, signal } = options ?? {}
+  // What is no object is refused by the addon.
+  const isObject = typeof options === 'object' && options !== null
+  const given = isObject ? (withoutPlain(options) ?? options) : Object.create(null)
+  const { maxResponseSize = TEXT_MAX, signal } = given
   const most = maxResponseSize === 0 ? Number.POSITIVE_INFINITY : encodedMax(maxResponseSize)
   // Without an error: it would become that of the request, which ends the process if nobody listens.
   const stop = () => source.destroy()

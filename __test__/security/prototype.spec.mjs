@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
+import { request } from 'node:http'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { runInNewContext } from 'node:vm'
@@ -11,6 +12,7 @@ import {
   HttpClient,
   httpDownload,
   httpRequest,
+  readIncomingResponse,
 } from '@socketsecurity/registry'
 import { clear, get, put } from '@socketsecurity/registry/lib/cacache'
 import { downloadWithLock } from '@socketsecurity/registry/lib/download-lock'
@@ -179,6 +181,18 @@ test('hooks, loggers, URLs and other objects have nothing from Object.prototype'
   assert.match((await rejection(proxied)).message, /"options.proxy"/)
   assert.throws(() => polluted(evil, () => buildUserAgent({})), /"application.name"/)
   assert.throws(() => polluted(evil, () => enrichErrorMessage({}, 'GET')), /"url"/)
+})
+
+test('a reader of messages has no limit from Object.prototype', async (t) => {
+  const origin = await startOrigin(t, { body: 'whole' })
+  for (const options of [undefined, {}]) {
+    const message = await new Promise((resolve) => request(origin.url, resolve).end())
+    // Not of a signal: Node's own streams would take it.
+    const response = await polluted({ maxResponseSize: 1 }, () =>
+      readIncomingResponse(message, options),
+    )
+    assert.equal(response.text(), 'whole')
+  }
 })
 
 test('options of the cache have nothing from Object.prototype', async (t) => {
