@@ -788,8 +788,8 @@ export interface HttpRequestOptions {
    */
   connectTimeout?: number | undefined
   /**
-   * Longest time without a byte from the server, in ms, once the request has been sent. The wait for
-   * the response to a request with a `body` is not bounded. Rejects with `ERR_TIMEOUT`. `0` or
+   * Longest time without a byte in either direction, in ms, once the connection is open. While a
+   * `body` that is a stream has nothing to send, no time counts. Rejects with `ERR_TIMEOUT`. `0` or
    * `Infinity`: no limit.
    *
    * @default none

@@ -6,6 +6,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { createSecureServer as createHttp2Server } from 'node:http2'
 import { createServer as createSecureServer } from 'node:https'
+import { Readable } from 'node:stream'
 import { describe, test } from 'node:test'
 import { httpRequest } from '@socketsecurity/registry/lib/http-request'
 import { cert, key } from './origins/localhost-certificate.mjs'
@@ -79,4 +80,41 @@ describe('a server that never reads', () => {
       assert.equal((await rejection(upload(url(port), { signal }))).name, 'AbortError')
     })
   }
+})
+
+describe('idleTimeout ends an upload', () => {
+  for (const [what, make, scheme] of [
+    ['HTTP/1.1', plain, 'http'],
+    ['TLS', secure, 'https'],
+    ['HTTP/2', http2, 'https'],
+  ]) {
+    test(`whose server reads nothing, over ${what}`, async (t) => {
+      const port = await startLateOrigin(t, make, Number.POSITIVE_INFINITY)
+      const error = await rejection(
+        upload(`${scheme}://localhost:${port}/`, { idleTimeout: 500, timeout: 20_000 }),
+      )
+      assert.equal(error.code, 'ERR_TIMEOUT')
+      assert.match(error.message, /No data received for 500ms/)
+    })
+  }
+
+  test('that has been sent whole and is not answered', async (t) => {
+    const port = await startLateOrigin(t, plain, Number.POSITIVE_INFINITY)
+    const options = { body: 'small', idleTimeout: 300, timeout: 20_000 }
+    const error = await rejection(upload(`http://127.0.0.1:${port}/`, options))
+    assert.match(error.message, /No data received for 300ms/)
+  })
+
+  test('but not while its source has nothing to send', async (t) => {
+    const port = await startLateOrigin(t, plain, 0)
+    async function* slowly() {
+      for (let count = 0; count < 3; count += 1) {
+        await sleep(400)
+        yield Buffer.from('piece')
+      }
+    }
+    const options = { body: Readable.from(slowly()), idleTimeout: 250, timeout: 20_000 }
+    const response = await upload(`http://127.0.0.1:${port}/`, options)
+    assert.equal(response.text(), '15')
+  })
 })

@@ -22,7 +22,7 @@ use crate::io::http::tls::UntrustedReason;
 
 /// The largest head of a response, in bytes: that of hyper for HTTP/1.1, which cannot be set.
 pub const HEAD_MAX: u32 = 408 << 10;
-/// As many fields as Node takes.
+/// Fields of a head. More than servers send; hyper makes room for all of them with each head.
 pub const HEAD_FIELDS_MAX: usize = 1024;
 
 /// What the client's connectors fail with. hyper-util exports the connectors, but not the names of

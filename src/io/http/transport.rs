@@ -21,7 +21,7 @@ use tokio::time::timeout;
 use url::{Host, Origin, Position, Url};
 
 use self::connect::{Connecting, Protocols};
-use crate::base::body::Body;
+use crate::base::body::{Activity, Body};
 use crate::base::error::{Error, Kind, Result};
 use crate::base::options::Network;
 use crate::base::proxy::{Proxy, forwards, shown};
@@ -134,11 +134,14 @@ impl Transport {
             return Err(no_ipv6_behind(proxy, &hop.url));
         }
         let body = body.filter(|_| hop.with_body);
-        // While a body is sent, silence of the server is no sign of anything.
-        let limit = idle_timeout.filter(|_| body.is_none());
+        let activity = body.and(idle_timeout).map(|_| Activity::default());
         // Pinned here: it is large, and would be copied.
-        let sending = pin!(self.send_fresh(hop, body, proxy.as_ref()));
-        let mut answer = match within_idle(limit, sending).await {
+        let sending = pin!(self.send_fresh(hop, body, proxy.as_ref(), activity.as_ref()));
+        let sent = match (idle_timeout, &activity) {
+            (Some(limit), Some(activity)) => within_idle_of(activity, limit, sending).await,
+            (limit, _) => within_idle(limit, sending).await,
+        };
+        let mut answer = match sent {
             Ok(answer) => answer?,
             Err(limit) => return Err(through(proxy.as_ref(), no_data(limit, &hop.url))),
         };
@@ -153,7 +156,13 @@ impl Transport {
         }
     }
 
-    async fn send_fresh(&self, hop: &RequestHead, body: Option<&Body>, proxy: Option<&Url>) -> Result<Answer> {
+    async fn send_fresh(
+        &self,
+        hop: &RequestHead,
+        body: Option<&Body>,
+        proxy: Option<&Url>,
+        activity: Option<&Activity>,
+    ) -> Result<Answer> {
         let is_whole = body.is_none_or(Body::is_whole);
         let can_repeat = is_whole && hop.method.is_idempotent();
         let mut unprocessed = 0;
@@ -165,7 +174,7 @@ impl Transport {
         let credentials = proxy.filter(|proxy| forwards(proxy, &hop.url)).and_then(connect::basic);
         loop {
             let client = self.client(route)?;
-            let answer = send_once(client, hop, body, credentials.as_ref()).await;
+            let answer = send_once(client, hop, body, activity, credentials.as_ref()).await;
             let wants_http1 = route.protocols == Protocols::Any
                 && match &answer {
                     Ok(answer) => answer.is_http2() && answer.status == StatusCode::UPGRADE_REQUIRED,
@@ -362,6 +371,7 @@ async fn send_once(
     client: &Client,
     hop: &RequestHead,
     body: Option<&Body>,
+    activity: Option<&Activity>,
     credentials: Option<&HeaderValue>,
 ) -> reqwest::Result<Answer> {
     let mut request = Request::new(hop.method.clone(), hop.url.clone());
@@ -380,6 +390,7 @@ async fn send_once(
         _ => {}
     }
     *request.body_mut() = match body {
+        Some(body) if let Some(activity) = activity => Some(reqwest::Body::wrap(body.watched(activity))),
         Some(Body::Whole(bytes)) => Some(bytes.clone().into()),
         Some(Body::Stream(stream)) => Some(reqwest::Body::wrap(stream.take())),
         None if is_length_added(&hop.method) => Some(reqwest::Body::wrap(Nothing)),
@@ -458,5 +469,22 @@ async fn within_idle<T>(limit: Option<Duration>, waiting: impl Future<Output = T
     match limit {
         Some(limit) => tokio::time::timeout(limit, waiting).await.map_err(|_| limit),
         None => Ok(waiting.await),
+    }
+}
+
+/// The same while a body is sent: as long as the connection takes more of it, or its source has nothing to send, nobody is
+/// silent.
+async fn within_idle_of<T>(
+    activity: &Activity,
+    limit: Duration,
+    mut waiting: Pin<&mut impl Future<Output = T>>,
+) -> Result<T, Duration> {
+    loop {
+        let until = activity.since().map_or_else(|| Instant::now() + limit, |since| since + limit);
+        match tokio::time::timeout_at(until.into(), waiting.as_mut()).await {
+            Ok(done) => return Ok(done),
+            Err(_) if activity.since().is_some_and(|since| since + limit <= Instant::now()) => return Err(limit),
+            Err(_) => {}
+        }
     }
 }
