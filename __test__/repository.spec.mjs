@@ -123,4 +123,14 @@ describe('Markdown', () => {
     assert.ok(count > 50)
     assert.deepEqual(broken, [])
   })
+
+  test('lists no error twice', () => {
+    const rows = [...read('docs/errors.md').matchAll(/^\| (?!---)([^|]+\|[^|]+)\|/gm)]
+    const errors = rows.map(([, row]) => row.trim()).filter((row) => row.startsWith('`'))
+    assert.ok(errors.length > 60)
+    assert.deepEqual(
+      errors.filter((row, index) => errors.indexOf(row) !== index),
+      [],
+    )
+  })
 })
