@@ -65,11 +65,9 @@ describe('versions', () => {
     const [, rust] = read('Cargo.toml').match(/^rust-version = "(.*)"$/m)
     const node = semver.minVersion(JSON.parse(read('package.json')).engines.node).major
     const named = ['README.md', 'CONTRIBUTING.md', 'docs/building.md'].flatMap((path) =>
-      [...read(path).matchAll(/(Node\.js|Rust) ([\d.]+) or later/g)].map(([, name, version]) => [
-        path,
-        name,
-        version,
-      ]),
+      [...read(path).matchAll(/(Node\.js|Rust)\s+([\d.]+)\s+or\s+later/g)].map(
+        ([, name, version]) => [path, name, version],
+      ),
     )
     assert.ok(named.length >= 6)
     for (const [path, name, version] of named) {
