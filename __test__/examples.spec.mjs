@@ -1,10 +1,10 @@
-// The programs under examples/, run as a user runs them, against servers on the loopback.
+// The programs under examples/ and in README.md, run as a user runs them, against servers on the loopback.
 
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
@@ -266,6 +266,74 @@ describe('examples/github-release.mjs', () => {
       }
       const location = request.url.replace('/download/', `${storage.url}/storage/`)
       response.writeHead(302, { Location: location }).end()
+    })
+  }
+})
+
+describe('README.md', () => {
+  const PACKAGE = '@socketsecurity/registry'
+  const text = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
+  const examples = [...text.matchAll(/```js\n(.*?)```/gs)].map(([, code]) => code)
+
+  it('has examples that run', async () => {
+    const body = Buffer.from('tool')
+    const origin = await serve((request, response) => {
+      const release = { url: `${origin.url}/tool`, version: '1.2.3', sha256: sha256(body) }
+      if (request.url === '/missing') response.writeHead(404).end()
+      else if (/^\/(tool|data\.tar\.gz)$/.test(request.url))
+        response.writeHead(200, { 'Content-Length': body.length }).end(body)
+      else response.end(JSON.stringify(release))
+    })
+    const programs = examples.map((example) => program(example, origin.url))
+    assert.ok(programs.length >= 4)
+    for (const code of programs) {
+      const ended = await runModule(code)
+      assert.deepEqual(ended, { code: 0, stdout: ended.stdout, stderr: '' }, code)
+    }
+
+    const tool = join(directory, 'tool', '1.2.3')
+    assert.deepEqual(await readFile(tool), body)
+    if (!IS_WINDOWS) assert.equal(statSync(tool).mode & 0o777, 0o755)
+    assert.deepEqual(await readFile(join(directory, 'data.tar.gz')), body)
+    assert.deepEqual(
+      origin.requests.map(({ url, headers }) => [url, headers.authorization]),
+      [
+        ['/tool/latest', undefined],
+        ['/tool', undefined],
+        ['/users', undefined],
+        ['/data.tar.gz', undefined],
+        ['/v0/quota', 'Bearer abc'],
+        ['/v0/scans', 'Bearer abc'],
+        ['/missing', undefined],
+      ],
+    )
+  })
+
+  /** An example as a program: against a server of ours, and with what it takes from around it. */
+  function program(example, url) {
+    const path = (name) => JSON.stringify(join(directory, name)).slice(1, -1)
+    const code = example
+      .replaceAll(/https:\/\/(api\.)?example\.com/g, url)
+      .replaceAll('/var/cache/', `${path('.')}/`)
+      .replaceAll("'data.tar.gz'", `'${path('data.tar.gz')}'`)
+    const imports = code.match(/^import .*$/gm) ?? [`import { httpGetJson } from '${PACKAGE}'`]
+    return `${imports.join('\n')}
+      const [token, url] = ['abc', '${url}/missing']
+      async function example() {
+        ${code.replaceAll(/^import .*$/gm, '')}
+      }
+      await example()`
+  }
+
+  /** In the package itself, so that it can be imported by its name. */
+  function runModule(code) {
+    const cwd = fileURLToPath(new URL('..', import.meta.url))
+    const env = { ...process.env, SOCKET_CACACHE_DIR: join(directory, 'cache') }
+    const args = ['--input-type=module', '--eval', code]
+    return new Promise((resolve) => {
+      execFile(process.execPath, args, { cwd, env, timeout: 60_000 }, (error, stdout, stderr) => {
+        resolve({ code: error ? (error.code ?? error.signal) : 0, stdout, stderr })
+      })
     })
   }
 })

@@ -8,13 +8,17 @@ import { install, prepare } from './prepare.mjs'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const CONSUMERS = '__test__/consumers'
+// Private items as well: those who read them are the ones who change them.
+const RUSTDOC = '--locked --lib --quiet -- --deny warnings --document-private-items'
 const isNodeOnly = process.argv.includes('--node')
 
 /** Each step: what it proves, and the command. The cheap ones come first. */
 const steps = [
+  ...(isInstalled('typos') ? [['no common misspellings', 'typos']] : []),
   ['JavaScript is formatted and lint-free', 'npx biome check --error-on-warnings .'],
   ['Rust is formatted', 'cargo fmt --check'],
   ['Rust is lint-free', 'cargo clippy --locked --all-targets --quiet -- -D warnings'],
+  ['comments link to what exists', `cargo rustdoc ${RUSTDOC}`],
   ['the core needs no Node', 'cargo test --locked --no-default-features --quiet'],
   ['Rust tests with the binding', 'cargo test --locked --quiet'],
   ['generated types are those of the build', 'git diff --exit-code --stat -- index.d.ts'],
@@ -22,6 +26,14 @@ const steps = [
   ['types compile for bundlers', 'npx tsc -p __test__/types/bundler.json'],
   ['Node tests', `node --test --test-reporter=spec ${specs().join(' ')}`],
 ]
+
+/** For what only some machines have; CI has it. */
+function isInstalled(program) {
+  if (isNodeOnly) return false
+  const { status } = spawnSync(`${program} --version`, { shell: true, stdio: 'ignore' })
+  if (status !== 0) console.warn(`> without ${program}, which is not installed`)
+  return status === 0
+}
 
 function specs() {
   const inFolder = (folder) => readdirSync(`${ROOT}${folder}`).map((name) => `${folder}/${name}`)

@@ -10,7 +10,7 @@
 //! much is expected. It never describes bytes that it was not written for: it is replaced while the part file is empty.
 //!
 //! The directory may belong to everybody. A part file or a record that is not this user's alone (see
-//! [`trusted`](crate::io::file::trusted)) is left where it is, unread, and costs this download nothing but a unique name. Until
+//! [`trusted`]) is left where it is, unread, and costs this download nothing but a unique name. Until
 //! it is published a file is readable by its owner only; then it is changed by its descriptor, renamed, and compared once
 //! more.
 //!

@@ -35,7 +35,7 @@ pub fn token(text: &str) -> Option<String> {
     Some(words.join("-")).filter(|token| !token.is_empty())
 }
 
-/// Fit to be a field: visible ASCII and single spaces, [`LENGTH_MAX`] at most.
+/// Fit to be a field: visible ASCII and single spaces, `LENGTH_MAX` at most.
 pub fn sanitized(text: &str) -> String {
     let mut sanitized = String::new();
     for word in text.split(|character: char| !character.is_ascii_graphic()).filter(|word| !word.is_empty()) {

@@ -2,7 +2,7 @@
 //!
 //! webpki finds the path of an ordinary certificate and verifies it; every path that it finds is judged again by the rules of
 //! [`crate::policy::tls::certificate`], with the certificate of its anchor. What webpki cannot read or take goes through
-//! [`Chain`](crate::io::http::tls::path::Chain), which also says what is wrong with the others.
+//! [`Chain`], which also says what is wrong with the others.
 
 use std::cell::Cell;
 use std::fmt;
