@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::base::error::{Error, Kind, Result};
 use crate::io::file::destination::owner;
 use crate::io::file::trusted;
+#[cfg(unix)]
 use crate::io::file::windows_retry::rename_new;
 
 /// Who must be able to read the lock files of a directory, whatever the umask: without reading one, nobody can wait for it.
