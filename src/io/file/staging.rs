@@ -34,7 +34,9 @@ use crate::io::file::digest::Hashers;
 use crate::io::file::lock::{is_at, shortened, take_kernel_lock, try_kernel_lock};
 use crate::io::file::sweeps::Sweeps;
 use crate::io::file::trusted::{self, Access};
-use crate::io::file::{umask, windows_retry};
+#[cfg(unix)]
+use crate::io::file::umask;
+use crate::io::file::windows_retry;
 use crate::policy::http::resume::Record;
 use crate::policy::lock::staleness::KernelLock;
 

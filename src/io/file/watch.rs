@@ -86,7 +86,7 @@ impl Watch {
     }
 
     pub async fn changed(&mut self) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

@@ -78,6 +78,7 @@ struct State {
 
 /// Where the part file is.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "there is one for each writer; paths are larger on Windows")]
 enum At {
     /// Nobody works on it.
     Rest(Open),

@@ -9,6 +9,7 @@ use crate::io::file::destination::owner;
 #[cfg(target_os = "linux")]
 use crate::io::file::lock::system::is_at;
 use crate::io::file::trusted;
+#[cfg(unix)]
 use crate::io::file::windows_retry::rename_new;
 
 /// Who must be able to read the lock files of a directory, whatever the umask: without reading one, nobody can wait for it.

@@ -78,6 +78,7 @@ pub fn unlink(path: &Path) -> io::Result<()> {
 
 /// With POSIX semantics, where the system has them, the name is free at once even while others have the file open; else
 /// when the last of them closes it. `DeleteFile`, which std uses, asks for them in newer systems only.
+#[allow(clippy::needless_pass_by_value, reason = "in older systems the name vanishes when it is closed")]
 fn delete(evicted: File) -> io::Result<()> {
     let flags = FILE_DISPOSITION_FLAG_DELETE
         | FILE_DISPOSITION_FLAG_POSIX_SEMANTICS

@@ -159,10 +159,6 @@ fn can_map() -> bool {
 
 #[cfg(test)]
 mod tests {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::{TcpListener, TcpSocket, TcpStream};
-    use tokio::time::timeout;
-
     use super::*;
 
     fn url(text: &str) -> Url {
@@ -191,59 +187,68 @@ mod tests {
         assert!(!found.is_empty() && found.iter().all(SocketAddr::is_ipv4), "{found:?}");
     }
 
-    /// Names with these addresses.
-    struct Known(Vec<SocketAddr>);
-
-    impl Resolve for Known {
-        fn resolve(&self, _: Name) -> Resolving {
-            let addresses = side_by_side(self.0.clone());
-            Box::pin(async move { Ok(Box::new(addresses.into_iter()) as Addrs) })
-        }
-    }
-
-    /// A listener at this address that nobody gets through to: its queue is full, and stays so.
-    async fn black_hole(address: SocketAddr) -> (TcpListener, Vec<TcpStream>) {
-        let socket = TcpSocket::new_v4().unwrap();
-        socket.bind(address).unwrap();
-        let listener = socket.listen(1).unwrap();
-        let address = listener.local_addr().unwrap();
-        let mut queued = Vec::new();
-        while let Ok(stream) = timeout(Duration::from_millis(300), TcpStream::connect(address)).await {
-            queued.push(stream.unwrap());
-        }
-        (listener, queued)
-    }
-
-    #[cfg(target_os = "linux")]
-    #[tokio::test]
-    async fn the_second_address_is_tried_beside_a_first_one_that_is_silent() {
-        if !can_map() {
-            return;
-        }
-        let (hole, _queued) = black_hole("127.0.0.1:0".parse().unwrap()).await;
-        let port = hole.local_addr().unwrap().port();
-        let server = TcpListener::bind(("127.0.0.2", port)).await.unwrap();
-        let serving = tokio::spawn(async move {
-            let (mut connection, _) = server.accept().await.unwrap();
-            assert!(connection.read(&mut [0; 4096]).await.unwrap() > 0);
-            connection.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await.unwrap();
-        });
-        let tls = crate::io::http::tls::client_config(&crate::base::options::Tls::default()).unwrap();
-        // Half of this limit is the share of the first address.
-        let connecting = Connecting { tls, timeout: Some(Duration::from_secs(60)) };
-        let addresses = ["127.0.0.1", "127.0.0.2"].map(|ip| SocketAddr::new(ip.parse().unwrap(), 0)).to_vec();
-        let client = connecting.builder(Protocols::Any).no_proxy().dns_resolver(Known(addresses)).build().unwrap();
-        let sending = client.get(format!("http://several.test:{port}/")).send();
-        let response = timeout(Duration::from_secs(20), sending).await.expect("in time").unwrap();
-        assert_eq!(response.status(), 204);
-        serving.await.unwrap();
-    }
-
     #[test]
     fn user_and_password_of_a_proxy_are_decoded() {
         let value = basic(&url("http://us%40er:p%3Aw@host")).unwrap();
         assert!(value.is_sensitive());
         assert_eq!(value, "Basic dXNAZXI6cDp3");
         assert!(basic(&url("http://host")).is_none());
+    }
+
+    /// Linux is silent for a listener whose queue is full, and has all of 127.0.0.0/8.
+    #[cfg(target_os = "linux")]
+    mod several_addresses {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        use tokio::net::{TcpListener, TcpSocket, TcpStream};
+        use tokio::time::timeout;
+
+        use super::*;
+
+        /// Names with these addresses.
+        struct Known(Vec<SocketAddr>);
+
+        impl Resolve for Known {
+            fn resolve(&self, _: Name) -> Resolving {
+                let addresses = side_by_side(self.0.clone());
+                Box::pin(async move { Ok(Box::new(addresses.into_iter()) as Addrs) })
+            }
+        }
+
+        /// A listener at this address that nobody gets through to: its queue is full, and stays so.
+        async fn black_hole(address: SocketAddr) -> (TcpListener, Vec<TcpStream>) {
+            let socket = TcpSocket::new_v4().unwrap();
+            socket.bind(address).unwrap();
+            let listener = socket.listen(1).unwrap();
+            let address = listener.local_addr().unwrap();
+            let mut queued = Vec::new();
+            while let Ok(stream) = timeout(Duration::from_millis(300), TcpStream::connect(address)).await {
+                queued.push(stream.unwrap());
+            }
+            (listener, queued)
+        }
+
+        #[tokio::test]
+        async fn the_second_address_is_tried_beside_a_first_one_that_is_silent() {
+            if !can_map() {
+                return;
+            }
+            let (hole, _queued) = black_hole("127.0.0.1:0".parse().unwrap()).await;
+            let port = hole.local_addr().unwrap().port();
+            let server = TcpListener::bind(("127.0.0.2", port)).await.unwrap();
+            let serving = tokio::spawn(async move {
+                let (mut connection, _) = server.accept().await.unwrap();
+                assert!(connection.read(&mut [0; 4096]).await.unwrap() > 0);
+                connection.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await.unwrap();
+            });
+            let tls = crate::io::http::tls::client_config(&crate::base::options::Tls::default()).unwrap();
+            // Half of this limit is the share of the first address.
+            let connecting = Connecting { tls, timeout: Some(Duration::from_secs(60)) };
+            let addresses = ["127.0.0.1", "127.0.0.2"].map(|ip| SocketAddr::new(ip.parse().unwrap(), 0)).to_vec();
+            let client = connecting.builder(Protocols::Any).no_proxy().dns_resolver(Known(addresses)).build().unwrap();
+            let sending = client.get(format!("http://several.test:{port}/")).send();
+            let response = timeout(Duration::from_secs(20), sending).await.expect("in time").unwrap();
+            assert_eq!(response.status(), 204);
+            serving.await.unwrap();
+        }
     }
 }
