@@ -19,10 +19,10 @@ class HttpResponseError extends Error {
 /** Reads a stream into a request. `write` resolves with whether more is wanted; `end` takes the error of the stream. */
 async function send(source, write, end) {
   const { PassThrough, pipeline } = streams()
-  // Streams of the old kind, as form-data's, cannot be iterated.
-  const pieces =
-    Symbol.asyncIterator in source ? source : pipeline(source, new PassThrough(), () => {})
   try {
+    // Streams of the old kind, as form-data's, cannot be iterated.
+    const pieces =
+      Symbol.asyncIterator in source ? source : pipeline(source, new PassThrough(), () => {})
     for await (const chunk of pieces) {
       if (!(await write(chunk))) return
     }
