@@ -9,7 +9,7 @@ use napi::bindgen_prelude::{
     ArrayBuffer, BufferSlice, FromNapiValue, Function, FunctionCallContext, FunctionRef, JsObjectValue, Object, This,
     Uint8ArraySlice, Undefined, Unknown,
 };
-use napi::{Env, JsString, Property, PropertyAttributes, ValueType};
+use napi::{Env, JsString, JsValue, Property, PropertyAttributes, ValueType};
 use napi_derive::napi;
 
 use crate::base::error::Error;
@@ -147,6 +147,8 @@ impl Digests {
 
 /// The functions of all responses of one environment: made once, they work on the object that they are called on.
 pub struct Methods {
+    /// `JSON.parse`, which most responses need: looking it up costs as much as parsing a short text.
+    parse: FunctionRef<Unknown<'static>, Unknown<'static>>,
     text: FunctionRef<(), Handle>,
     json: FunctionRef<(), Handle>,
     array_buffer: FunctionRef<(), Handle>,
@@ -239,9 +241,9 @@ pub fn parse_json<'env>(env: &'env Env, bytes: &[u8]) -> napi::Result<Unknown<'e
 }
 
 pub fn parse_text<'env>(env: &'env Env, text: JsString<'env>) -> napi::Result<Unknown<'env>> {
-    let json: Object = env.get_global()?.get_named_property_unchecked("JSON")?;
-    let parse: Function<JsString, Unknown> = json.get_named_property_unchecked("parse")?;
-    parse.call(text)
+    let parse = instance(env)?.methods.parse.borrow_back(env)?;
+    // SAFETY: a value of this callback, given to a function that returns before it ends.
+    parse.call(unsafe { Unknown::from_raw_unchecked(env.raw(), text.raw()) })
 }
 
 /// What `JSON.stringify` makes of a value; `None` of what JSON cannot say, `undefined` above all.
@@ -253,7 +255,10 @@ pub fn stringified(env: &Env, value: Unknown) -> napi::Result<Option<String>> {
 }
 
 pub fn methods(env: &Env) -> napi::Result<Methods> {
+    let json: Object = env.get_global()?.get_named_property_unchecked("JSON")?;
+    let parse: Function<Unknown<'static>, Unknown<'static>> = json.get_named_property_unchecked("parse")?;
     Ok(Methods {
+        parse: parse.create_ref()?,
         text: env
             .create_function_from_closure("text", |call| {
                 let body = body_of(&call)?;

@@ -173,9 +173,10 @@ pub fn answered_by<'env, R: Requester>(
         let cancel = abort.token.clone();
         let life = instance(env)?.life.clone();
         let operation = async move {
-            match requester.request(url, options, &cancel).await {
+            // On the heap of the thread that runs it: it is large, and would be copied on its way there.
+            match Box::pin(requester.request(url, options, &cancel)).await {
                 Ok(mut answer) => {
-                    let wire = answer.stream.take().map(|incoming| Wire::new(incoming, &life));
+                    let wire = answer.stream.take().map(|incoming| Wire::new(*incoming, &life));
                     Ok((answer, Kept { throw_on_error, signal, wire }))
                 }
                 Err(error) => Err(thrown.or(error)),
