@@ -1,6 +1,7 @@
 // Measurements run in processes of their own: nothing that one contender leaves in memory meets another.
 
 import { fork, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { atExit } from './cleanup.mjs'
@@ -36,6 +37,22 @@ export async function measure(name, spec, ca) {
   } catch {
     throw new Error(lastLines(errors) || `ended by ${child.signalCode ?? child.exitCode}`)
   }
+}
+
+/** Runs `measure/<name>` with `spec`; resolves with the JSON that it prints, and how long it lived. */
+export async function wholeProcess(name, spec, ca) {
+  const args = [script(name), JSON.stringify(spec)]
+  const started = performance.now()
+  const child = spawn(process.execPath, args, { env: environment(spec.id, ca), timeout: LONGEST })
+  endWithUs(child)
+  const ended = once(child, 'exit').then(([status]) => [status, performance.now() - started])
+  const [output, errors, [status, wall]] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    ended,
+  ])
+  if (status !== 0) throw new Error(lastLines(errors) || `ended by ${child.signalCode ?? status}`)
+  return { wall, result: JSON.parse(output) }
 }
 
 /** A process that takes part in a scene: it is told what to do, and tells what happened. */

@@ -51,6 +51,9 @@ export const GOALS = [
   },
   { workload: 'require', metric: 'load', atMost: 6 },
   { workload: 'require', metric: 'load', against: 'undici', atMost: 0.06 },
+  { workload: 'first-request', metric: 'wall', against: NODE_HTTP, atMost: 0.9 },
+  { workload: 'first-request', metric: 'wall', against: 'fetch', atMost: 1 },
+  { workload: 'first-request', metric: 'wall', against: 'npm', atMost: 1 },
   { workload: 'size', metric: 'size', atMost: 7e6 },
 ]
 

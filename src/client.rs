@@ -3,6 +3,7 @@
 use std::io;
 use std::panic::catch_unwind;
 use std::path::Path;
+use std::pin::pin;
 use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -51,9 +52,13 @@ impl Client {
     pub async fn request(&self, url: Url, options: RequestOptions, cancel: &CancellationToken) -> Result<Response> {
         let transport = self.transport(&options.network).await?;
         let asked = url.clone();
+        // Pinned here: it is large, and would be copied.
+        let answering = pin!(request(&transport, url, options));
+        // In order: to choose at random costs time, and who aborted wants no answer.
         select! {
-            answer = request(&transport, url, options) => answer,
+            biased;
             () = cancel.cancelled() => Err(Error::aborted().with_url(&asked)),
+            answer = answering => answer,
         }
     }
 

@@ -18,6 +18,7 @@ export const NAMES = [
   'cold-start',
   'lock-handoff',
   'require',
+  'first-request',
   'size',
   'rate-limited',
   'growth-size',

@@ -38,14 +38,14 @@ impl<'a> HookDispatcher<'a> {
 
     pub async fn receives(&self, answer: &Answer) {
         if self.hooks.on_response.is_some() {
-            self.tell(Ok((answer.status, answer.status_text.clone(), answer.headers.clone()))).await;
+            Box::pin(self.tell(Ok((answer.status, answer.status_text.clone(), answer.headers.clone())))).await;
         }
     }
 
     /// Of a failure that came before any answer, cancelled attempts included.
     pub async fn fails(&self, error: &Error) {
         if self.hooks.on_response.is_some() {
-            self.tell(Err(error.clone())).await;
+            Box::pin(self.tell(Err(error.clone()))).await;
         }
     }
 

@@ -27,8 +27,8 @@ pub struct Response {
     pub headers: HeaderMap,
     /// Decoded; empty when it is streamed.
     pub body: Bytes,
-    /// The body, if it was left on the wire.
-    pub stream: Option<Incoming>,
+    /// The body, if it was left on the wire. On the heap: it is large, and seldom there.
+    pub stream: Option<Box<Incoming>>,
     /// Where the answer came from, after redirects.
     pub url: Url,
     /// Whether redirects led there.
@@ -143,7 +143,7 @@ fn streamed(answer: Answer, url: Url, deadline: Option<(Instant, Duration)>) -> 
         status_text: answer.status_text.clone(),
         headers: answer.headers.clone(),
         body: Bytes::new(),
-        stream: Some(Incoming { answer, url: url.clone(), deadline }),
+        stream: Some(Box::new(Incoming { answer, url: url.clone(), deadline })),
         url,
         redirected: false,
         attempts: 0,

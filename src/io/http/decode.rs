@@ -46,7 +46,11 @@ pub async fn collect(answer: &mut Answer, limit: Option<u64>) -> Result<Bytes> {
         // No body, as after HEAD or with 204 and 304, is no broken gzip.
         return Ok(Bytes::new());
     };
-    if codings.is_empty() { plain(answer, first, limit).await } else { decoded(answer, first, &codings, limit).await }
+    if codings.is_empty() {
+        return plain(answer, first, limit).await;
+    }
+    // On the heap: where nothing is to be decoded it takes no room.
+    Box::pin(decoded(answer, first, &codings, limit)).await
 }
 
 async fn plain(answer: &mut Answer, first: Bytes, limit: u64) -> Result<Bytes> {

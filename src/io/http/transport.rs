@@ -205,7 +205,7 @@ impl Transport {
                     // A server that speaks HTTP/2 only has no other answer than the first.
                     return Err(match ended {
                         Some(ended) if error.is_connect() => ended,
-                        _ => self.failed(&error, hop, proxy).await,
+                        _ => Box::pin(self.failed(&error, hop, proxy)).await,
                     });
                 }
                 Ok(answer) => {

@@ -1,20 +1,46 @@
 //! The methods of all responses of one environment.
 
-use napi::bindgen_prelude::{ArrayBuffer, FromNapiValue, FunctionCallContext, FunctionRef, Object, Uint8ArraySlice};
-use napi::{Env, ValueType};
+use std::rc::Rc;
 
-use crate::node::js::json::{parse_json, text};
+use napi::bindgen_prelude::{
+    ArrayBuffer, FromNapiValue, Function, FunctionCallContext, FunctionRef, JsObjectValue, Object, Uint8ArraySlice,
+    Unknown,
+};
+use napi::{Env, JsString, JsValue, ValueType};
+
+use crate::node::js::json::text;
 use crate::node::js::value::{Handle, handle, property};
+
+/// `JSON.parse`, which most responses need: looking it up costs as much as parsing a short text.
+#[derive(Clone)]
+pub struct Parser(Rc<FunctionRef<Unknown<'static>, Unknown<'static>>>);
+
+impl Parser {
+    fn new(env: &Env) -> napi::Result<Self> {
+        let json: Object = env.get_global()?.get_named_property_unchecked("JSON")?;
+        let parse: Function<Unknown<'static>, Unknown<'static>> = json.get_named_property_unchecked("parse")?;
+        Ok(Self(Rc::new(parse.create_ref()?)))
+    }
+
+    pub fn parse<'env>(&self, env: &'env Env, text: JsString<'env>) -> napi::Result<Unknown<'env>> {
+        // SAFETY: a value of this callback, given to a function that returns before it ends.
+        self.0.borrow_back(env)?.call(unsafe { Unknown::from_raw_unchecked(env.raw(), text.raw()) })
+    }
+}
 
 /// The functions of all responses of one environment: made once, they work on the object that they are called on.
 pub struct Methods {
+    pub parser: Parser,
     pub text: FunctionRef<(), Handle>,
     pub json: FunctionRef<(), Handle>,
     pub array_buffer: FunctionRef<(), Handle>,
 }
 
 pub fn methods(env: &Env) -> napi::Result<Methods> {
+    let parser = Parser::new(env)?;
+    let parser_of_json = parser.clone();
     Ok(Methods {
+        parser,
         text: env
             .create_function_from_closure("text", |call| {
                 let body = body_of(&call)?;
@@ -22,12 +48,12 @@ pub fn methods(env: &Env) -> napi::Result<Methods> {
             })?
             .create_ref()?,
         json: env
-            .create_function_from_closure("json", |call| {
+            .create_function_from_closure("json", move |call| {
                 if is_streamed(&call)? {
                     return Err(napi::Error::from_reason("Cannot parse JSON from a streaming response"));
                 }
                 let body = body_of(&call)?;
-                handle(call.env, parse_json(call.env, &body)?)
+                handle(call.env, parser_of_json.parse(call.env, text(call.env, &body)?)?)
             })?
             .create_ref()?,
         array_buffer: env

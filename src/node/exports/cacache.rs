@@ -10,11 +10,12 @@ use serde_json::value::RawValue;
 use crate::base::error::{Error, Kind, Result};
 use crate::base::integrity::Expected;
 use crate::io::cache::cacache::{self, Item};
+use crate::node::environment::instance::instance;
 use crate::node::environment::objects::read;
 use crate::node::js::arguments::{body, given, integrity, string, wrong_type};
 use crate::node::js::buffer::buffer;
 use crate::node::js::error::to_js;
-use crate::node::js::json::{parse_json, stringified};
+use crate::node::js::json::{stringified, text};
 use crate::node::js::value::{Handle, handle};
 use crate::node::options::cache_directory;
 use crate::node::promise::abort::Abort;
@@ -208,7 +209,10 @@ fn place(env: &Env, key: Unknown) -> napi::Result<(PathBuf, String)> {
 
 fn entry(env: &Env, item: Item) -> napi::Result<Handle> {
     let Item { entry, path, content } = item;
-    let metadata = entry.metadata.map(|metadata| parse_json(env, metadata.get().as_bytes())).transpose()?;
+    let metadata = entry
+        .metadata
+        .map(|metadata| instance(env)?.methods.parser.parse(env, text(env, metadata.get().as_bytes())?))
+        .transpose()?;
     // Exact up to 2^53, as every number in JavaScript.
     #[allow(clippy::cast_precision_loss)]
     let (size, time) = (content.len() as f64, entry.time as f64);

@@ -19,7 +19,7 @@ use crate::node::environment::objects::url;
 use crate::node::environment::warning::warn_if_unverified;
 use crate::node::js::arguments::path;
 use crate::node::js::error::{set_cause, to_js, to_js_with};
-use crate::node::js::json::{parse_text, text};
+use crate::node::js::json::text;
 use crate::node::js::value::{Handle, handle};
 use crate::node::options::{Call, Defaults, DownloadHandlers, download_options, lock_options, request_options};
 use crate::node::promise::abort::{Abort, destroy};
@@ -178,9 +178,10 @@ pub fn answered_by<'env, R: Dispatch>(
         let cancel = abort.token.clone();
         let life = instance(env)?.life.clone();
         let operation = async move {
-            match requester.request(url, options, &cancel).await {
+            // On the heap of the thread that runs it: it is large, and would be copied on its way there.
+            match Box::pin(requester.request(url, options, &cancel)).await {
                 Ok(mut answer) => {
-                    let wire = answer.stream.take().map(|incoming| ResponseStream::new(incoming, &life));
+                    let wire = answer.stream.take().map(|incoming| ResponseStream::new(*incoming, &life));
                     Ok((answer, PendingCall { throw_on_error, signal, wire }))
                 }
                 Err(error) => Err(callback_error.or(error)),
@@ -210,7 +211,7 @@ pub fn json_of(env: &Env, answer: Response) -> napi::Result<Handle> {
 pub fn parsed(env: &Env, response: &Response) -> napi::Result<Handle> {
     // That it is too long for a string says nothing about JSON.
     let text = text(env, &response.body)?;
-    let value = parse_text(env, text).map_err(|cause| not_json(env, response, cause))?;
+    let value = instance(env)?.methods.parser.parse(env, text).map_err(|cause| not_json(env, response, cause))?;
     handle(env, value)
 }
 

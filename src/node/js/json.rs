@@ -32,21 +32,10 @@ fn too_long(length: usize) -> Error {
     Error::new(Kind::TextTooLong, message)
 }
 
-/// The body as JSON, by V8's own parser.
-pub fn parse_json<'env>(env: &'env Env, bytes: &[u8]) -> napi::Result<Unknown<'env>> {
-    parse_text(env, text(env, bytes)?)
-}
-
 /// What `JSON.stringify` makes of a value; `None` of what JSON cannot say, `undefined` above all.
 pub fn stringified(env: &Env, value: Unknown) -> napi::Result<Option<String>> {
     let json: Object = env.get_global()?.get_named_property_unchecked("JSON")?;
     let stringify: Function<Unknown, Unknown> = json.get_named_property_unchecked("stringify")?;
     let text = stringify.call(value)?;
     if text.get_type()? == ValueType::String { string(env, "value", text).map(Some) } else { Ok(None) }
-}
-
-pub fn parse_text<'env>(env: &'env Env, text: JsString<'env>) -> napi::Result<Unknown<'env>> {
-    let json: Object = env.get_global()?.get_named_property_unchecked("JSON")?;
-    let parse: Function<JsString, Unknown> = json.get_named_property_unchecked("parse")?;
-    parse.call(text)
 }

@@ -16,6 +16,7 @@ type Listener<'env> = Function<'env, (), ()>;
 /// One operation's interest in a signal. Ended by [`Abort::release`], so that a signal that lives long gathers nothing.
 #[derive(Default)]
 pub struct Abort {
+    /// That of the environment where nothing else can end the operation.
     pub token: CancellationToken,
     listening: Option<(ObjectRef<false>, FunctionRef<(), ()>)>,
     /// A stream of the caller that is of no use when the operation fails.
@@ -25,14 +26,16 @@ pub struct Abort {
 impl Abort {
     /// Listens to the signal of the options. Rejects at once if it has already fired.
     pub fn listen(env: &Env, signal: Option<Unknown>) -> napi::Result<Self> {
-        let token = instance(env)?.life.child_token();
-        let Some(value) = signal else {
-            return Ok(Self { token, ..Self::default() });
+        let life = &instance(env)?.life;
+        // `null` as `fetch` takes it.
+        let given = match signal {
+            Some(value) if value.get_type()? != ValueType::Null => Some(value),
+            _ => None,
         };
-        // As `fetch` takes it.
-        if value.get_type()? == ValueType::Null {
-            return Ok(Self { token, ..Self::default() });
-        }
+        let Some(value) = given else {
+            return Ok(Self { token: life.clone(), ..Self::default() });
+        };
+        let token = life.child_token();
         let not_a_signal = || wrong_type(env, "options.signal", "an AbortSignal", value);
         if value.get_type()? != ValueType::Object {
             return Err(not_a_signal());
@@ -59,8 +62,9 @@ impl Abort {
         self.listening.is_some()
     }
 
-    /// Takes charge of a stream that the operation reads.
+    /// Takes charge of a stream that the operation reads, and that ends it when it fails.
     pub fn owns(&mut self, source: Object) -> napi::Result<()> {
+        self.token = self.token.child_token();
         self.source = Some(source.create_ref()?);
         Ok(())
     }

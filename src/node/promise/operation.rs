@@ -25,7 +25,8 @@ where
     O: Future<Output = Result<T, Failure>> + Send + 'static,
     T: Send + 'static,
 {
-    promise_or(env, || start().map(|(operation, abort)| (Start::Later(operation), abort)), convert)
+    // On the heap: it is large, and would be copied on its way to the thread that runs it.
+    promise_or(env, || start().map(|(operation, abort)| (Start::Later(Box::pin(operation)), abort)), convert)
 }
 
 /// What an operation begins as.
@@ -35,7 +36,7 @@ pub enum Start<O, T> {
     Later(O),
 }
 
-/// [`promise`] of what may be done at once.
+/// [`promise`] of what may be done at once. It is moved several times, and so should be small.
 pub fn promise_or<O, T>(
     env: &Env,
     start: impl FnOnce() -> napi::Result<(Start<O, T>, Abort)>,
@@ -69,8 +70,7 @@ where
             return Ok(promise);
         }
     };
-    // On the heap: it is large, and would be copied on its way to the thread that runs it.
-    let operation = Box::pin(AssertUnwindSafe(operation).catch_unwind());
+    let operation = AssertUnwindSafe(operation).catch_unwind();
     let settle = async move {
         let outcome = operation.await.unwrap_or_else(|_| Err(panicked().into()));
         deferred.settle(move |env| settled(env, outcome, abort, convert));

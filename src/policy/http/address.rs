@@ -7,6 +7,9 @@ use url::Url;
 
 use crate::base::error::{Error, Kind, Result, redacted, redacted_text};
 
+/// Characters of a URL: the most that `http::Uri` takes.
+const URL_MAX: usize = 65_534;
+
 /// Reads a URL, and refuses what cannot be asked for.
 pub fn parse_url(url: &str) -> Result<Url> {
     let invalid = |why: String| Error::new(Kind::InvalidUrl, why);
@@ -15,6 +18,11 @@ pub fn parse_url(url: &str) -> Result<Url> {
         return Err(invalid("Invalid URL: it contains a line break or a null character".to_owned()));
     }
     let parsed = Url::parse(url).map_err(|error| invalid(format!("Invalid URL: {error}: {:?}", redacted_text(url))))?;
+    // Longer ones fit into no request of the HTTP client.
+    let length = parsed.as_str().len();
+    if length > URL_MAX {
+        return Err(invalid(format!("Invalid URL: it has {length} characters, and can have {URL_MAX}")));
+    }
     match parsed.scheme() {
         "http" | "https" => Ok(parsed),
         scheme => Err(invalid(format!("Invalid URL: protocol \"{scheme}:\" is not supported, only http: and https:"))),
@@ -100,6 +108,13 @@ pub fn is_absolute(target: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_url_that_fits_into_no_request_is_refused() {
+        let of = |length: usize| parse_url(&format!("http://a/{}", "x".repeat(length - 9)));
+        assert!(of(URL_MAX).is_ok());
+        assert_eq!(of(URL_MAX + 1).unwrap_err().kind(), Kind::InvalidUrl);
+    }
 
     #[test]
     fn urls_that_cannot_be_asked_for_are_refused_without_their_password() {
