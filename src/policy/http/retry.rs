@@ -1,11 +1,12 @@
-//! Whether and when a failed attempt is repeated.
+//! Whether and when a failed attempt is retried.
 //!
-//! - Network failures and timeouts are repeated, whatever the method: who asks for retries asks for that. For who is [careful](Retry::careful),
-//!   a request that is not idempotent is repeated only when it never reached the server.
-//! - 429 and 503 say "not now": repeated for every method. 408, 425, 500, 502 and 504 leave open whether the request
-//!   was carried out: repeated for idempotent methods only (RFC 9110, 9.2.2).
-//! - Attempt *k* (from 0) waits `delay * 2^k` plus up to 10 % jitter, so that many clients that failed together do not
-//!   return together; never less than that, never more than `delay_max`.
+//! - Network failures and timeouts are retried, whatever the method: who asks for retries asks for that.
+//!   With [`Retry::retry_idempotent_only`], a request that is not idempotent is retried only if it never
+//!   reached the server.
+//! - 429 and 503 say "not now": retried for every method. 408, 425, 500, 502 and 504 leave open whether
+//!   the request was carried out: retried for idempotent methods only (RFC 9110, 9.2.2).
+//! - Attempt *k* (from 0) waits `delay * 2^k` plus up to 10 % jitter, so that many clients that failed
+//!   together do not return together; never less than that, never more than `delay_max`.
 //! - `Retry-After` replaces that delay, within `delay_max`.
 
 use std::time::{Duration, SystemTime};
