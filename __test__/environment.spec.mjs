@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { afterEach, describe, test } from 'node:test'
-import scripts from '../lib/scripts.js'
+import support from '../lib/js-support.js'
 
 /** The names that the addon asks for. */
 const source = readFileSync(
@@ -24,7 +24,7 @@ describe('variables that calls read', () => {
 
   const fresh = (values = {}) => {
     for (const name of NAMES) set(name, values[name])
-    const read = scripts.environmentReader(NAMES)
+    const read = support.environmentReader(NAMES)
     return () => {
       const given = read()
       return given && Object.fromEntries(NAMES.map((name, index) => [name, given[index]]))

@@ -1,11 +1,11 @@
 'use strict'
 
 const native = require('./native.js')
-const scripts = require('./scripts.js')
+const support = require('./js-support.js')
 
-native.install(scripts)
+native.register(support)
 
-const { HttpResponseError, collect } = scripts
+const { HttpResponseError, collect } = support
 const {
   HttpClient,
   basicAuthHeader,

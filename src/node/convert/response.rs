@@ -15,7 +15,7 @@ use crate::base::error::Error;
 use crate::base::integrity::{Algorithm, Digest};
 use crate::io::file::digest::of_file;
 use crate::node::convert::streams::{ResponseStream, receive};
-use crate::node::environment::instance::{instance, script};
+use crate::node::environment::instance::{instance, js_function};
 use crate::node::js::buffer::buffer;
 use crate::node::js::error::{describe, to_js};
 use crate::node::js::headers::headers;
@@ -202,7 +202,7 @@ pub fn complete<'env>(
 /// The `HttpResponseError` of an answer, with the properties of `error`.
 pub fn response_error(env: &Env, error: Error, response: Handle) -> napi::Error {
     let made = || -> napi::Result<Unknown> {
-        let class: Function<FnArgs<(Unknown,)>, Unknown> = script(env, "HttpResponseError")?;
+        let class: Function<FnArgs<(Unknown,)>, Unknown> = js_function(env, "HttpResponseError")?;
         // SAFETY: made in this callback.
         let response = unsafe { Unknown::from_raw_unchecked(env.raw(), response) };
         let value = class.new_instance(FnArgs::from((response,)))?;

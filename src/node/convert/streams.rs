@@ -1,4 +1,4 @@
-//! Bodies as streams of Node. The streams themselves are JavaScript (`lib/scripts.js`); here is what they read and write.
+//! Bodies as streams of Node. The streams themselves are JavaScript (`lib/js-support.js`); here is what they read and write.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::base::body::Body;
 use crate::base::error::{Error, Kind};
 use crate::client;
-use crate::node::environment::instance::script;
+use crate::node::environment::instance::js_function;
 use crate::node::js::arguments::{content, wrong_type};
 use crate::node::js::error::to_js;
 use crate::node::js::value::{Handle, handle, property};
@@ -26,7 +26,7 @@ use crate::node::promise::failure::{CallbackError, Failure};
 use crate::node::promise::operation::promise;
 use crate::operation::request::Incoming;
 
-/// The arguments of `send` in `lib/scripts.js`.
+/// The arguments of `send` in `lib/js-support.js`.
 type Send<'env> = FnArgs<(Unknown<'env>, Function<'env, (), Handle>, Function<'env, (), ()>)>;
 /// The arguments of `receive`.
 type Receive<'env> = FnArgs<(Object<'env>, Function<'env, (), Handle>, Function<'env, (), ()>, Option<Object<'env>>)>;
@@ -78,7 +78,7 @@ pub fn send(env: &Env, source: Unknown, abort: &Abort, callback_error: &Callback
             Ok(())
         })?
     };
-    let read: Function<Send, Unknown> = script(env, "send")?;
+    let read: Function<Send, Unknown> = js_function(env, "send")?;
     read.call(FnArgs::from((source, write, end)))?;
     Ok(body)
 }
@@ -160,7 +160,7 @@ pub fn receive<'env>(
         closed.cancel();
         Ok(())
     })?;
-    let receive: Function<Receive, Unknown> = script(env, "receive")?;
+    let receive: Function<Receive, Unknown> = js_function(env, "receive")?;
     Object::from_unknown(receive.call(FnArgs::from((head, read, close, signal)))?)
 }
 

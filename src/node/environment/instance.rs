@@ -20,11 +20,11 @@ pub struct Instance {
     pub life: CancellationToken,
     /// As last read.
     pub environment: Environment,
-    scripts: Option<Scripts>,
+    support: Option<Support>,
 }
 
 /// What only JavaScript can do.
-struct Scripts {
+struct Support {
     all: ObjectRef<false>,
     /// Called by every request, and so not looked up by name.
     read_environment: ReadEnvironment,
@@ -38,20 +38,20 @@ type ReadEnvironment = FunctionRef<(), Option<Vec<Unknown<'static>>>>;
 impl Instance {
     /// [`VARIABLES`], when they have changed.
     pub fn read_environment(&self, env: &Env) -> napi::Result<Option<Vec<Unknown<'_>>>> {
-        self.scripts()?.read_environment.borrow_back(env)?.call(())
+        self.support()?.read_environment.borrow_back(env)?.call(())
     }
 
     /// The object without what comes from `Object.prototype`.
     pub fn without_plain<'env>(&self, env: &'env Env, object: Unknown<'env>) -> napi::Result<Unknown<'env>> {
-        let without_plain = self.scripts()?.without_plain.borrow_back(env)?;
+        let without_plain = self.support()?.without_plain.borrow_back(env)?;
         // SAFETY: a value of this callback, given to a function that returns before it ends.
         let view = without_plain.call(unsafe { Unknown::from_raw_unchecked(env.raw(), object.raw()) })?;
         Ok(if view.get_type()? == ValueType::Undefined { object } else { view })
     }
 
-    fn scripts(&self) -> napi::Result<&Scripts> {
+    fn support(&self) -> napi::Result<&Support> {
         let missing = || Error::from_reason("Require this package by its name: its parts in JavaScript are not loaded");
-        self.scripts.as_ref().ok_or_else(missing)
+        self.support.as_ref().ok_or_else(missing)
     }
 }
 
@@ -71,30 +71,30 @@ pub fn instance(env: &Env) -> napi::Result<&'static mut Instance> {
         methods: methods::methods(env)?,
         life: CancellationToken::new(),
         environment: Environment::default(),
-        scripts: None,
+        support: None,
     };
     env.set_instance_data(instance, (), |_| {})?;
     env.get_instance_data::<Instance>()?.ok_or_else(|| Error::from_reason("the data of the environment was lost"))
 }
 
-/// Takes what only JavaScript can do, from `lib/scripts.js`: be a stream, read a stream, extend `Error`.
+/// Takes what only JavaScript can do, from `lib/js-support.js`: be a stream, read a stream, extend `Error`.
 #[napi(catch_unwind, skip_typescript)]
-pub fn install(env: &Env, scripts: Object) -> napi::Result<()> {
+pub fn register(env: &Env, support: Object) -> napi::Result<()> {
     let reader_of: Function<Vec<&str>, Function<(), Option<Vec<Unknown>>>> =
-        scripts.get_named_property("environmentReader")?;
+        support.get_named_property("environmentReader")?;
     let read_environment = reader_of.call(VARIABLES.to_vec())?.create_ref()?;
-    let without_plain: Function<Unknown<'static>, Unknown<'static>> = scripts.get_named_property("withoutPlain")?;
+    let without_plain: Function<Unknown<'static>, Unknown<'static>> = support.get_named_property("withoutPlain")?;
     let without_plain = without_plain.create_ref()?;
-    instance(env)?.scripts = Some(Scripts { all: scripts.create_ref()?, read_environment, without_plain });
+    instance(env)?.support = Some(Support { all: support.create_ref()?, read_environment, without_plain });
     Ok(())
 }
 
-/// A function of `lib/scripts.js`.
-pub fn script<'env, Args: JsValuesTupleIntoVec>(
+/// A function of `lib/js-support.js`.
+pub fn js_function<'env, Args: JsValuesTupleIntoVec>(
     env: &'env Env,
     name: &str,
 ) -> napi::Result<Function<'env, Args, Unknown<'env>>> {
-    Function::from_unknown(property(&instance(env)?.scripts()?.all.get_value(env)?, name)?)
+    Function::from_unknown(property(&instance(env)?.support()?.all.get_value(env)?, name)?)
 }
 
 /// The environment of the calling JavaScript, as it is now.

@@ -6,7 +6,7 @@ use napi::Env;
 use url::Url;
 
 use crate::base::options::Tls;
-use crate::node::environment::instance::script;
+use crate::node::environment::instance::js_function;
 
 /// Says once for the process that certificates are not checked, as Node does when it first opens such a connection.
 pub fn warn_if_unverified(env: &Env, url: &Url, tls: &Tls) -> napi::Result<()> {
@@ -16,5 +16,5 @@ pub fn warn_if_unverified(env: &Env, url: &Url, tls: &Tls) -> napi::Result<()> {
     if tls.verify || url.scheme() != "https" || WARNED.swap(true, Ordering::Relaxed) {
         return Ok(());
     }
-    script::<&str>(env, "warn")?.call(WARNING).map(drop)
+    js_function::<&str>(env, "warn")?.call(WARNING).map(drop)
 }

@@ -12,7 +12,7 @@ use crate::base::options::{Caching, Retry, Ttl, UNLIMITED};
 use crate::http_client::CallCaching;
 use crate::io::cache::store::{Limits, Place, Store};
 use crate::io::file::destination::absolute;
-use crate::node::environment::instance::script;
+use crate::node::environment::instance::js_function;
 use crate::node::environment::objects::{address, given_object, read};
 use crate::node::js::arguments::{
     boolean, duration, fields, given, limit, own_names, path, size, string, wrong_type, wrong_value,
@@ -237,7 +237,7 @@ pub fn settings<'env>(env: &'env Env, options: Option<Unknown<'env>>) -> napi::R
 pub fn cache_directory(env: &Env, given: Option<PathBuf>) -> napi::Result<PathBuf> {
     let directory = match given {
         Some(directory) => directory,
-        None => string(env, "SOCKET_CACACHE_DIR", script::<()>(env, "cacheDirectory")?.call(())?)?.into(),
+        None => string(env, "SOCKET_CACACHE_DIR", js_function::<()>(env, "cacheDirectory")?.call(())?)?.into(),
     };
     absolute(&directory).map_err(|error| to_js(env, error))
 }

@@ -5,7 +5,7 @@ use napi::{Env, ValueType};
 use tokio_util::sync::CancellationToken;
 
 use crate::base::error::Error;
-use crate::node::environment::instance::{instance, script};
+use crate::node::environment::instance::{instance, js_function};
 use crate::node::js::arguments::wrong_type;
 use crate::node::js::error::{set_cause, to_js, to_js_with};
 use crate::node::js::value::{pending_exception, property};
@@ -98,9 +98,9 @@ pub fn destroy(stream: &Object) -> napi::Result<()> {
     destroy.apply(*stream, ()).map(|_| ())
 }
 
-/// One of the functions of `lib/scripts.js` by which all operations share one listener of a signal.
+/// One of the functions of `lib/js-support.js` by which all operations share one listener of a signal.
 fn call(env: &Env, name: &str, signal: Object, listener: Listener) -> napi::Result<()> {
-    let function: Function<FnArgs<(Object, Listener)>, Unknown> = script(env, name)?;
+    let function: Function<FnArgs<(Object, Listener)>, Unknown> = js_function(env, name)?;
     function.call(FnArgs::from((signal, listener))).map(|_| ())
 }
 
