@@ -10,7 +10,7 @@
 //! rights of the directory.
 
 use std::fs::{self, File, Metadata, OpenOptions};
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
 
 /// What a file is opened for.
@@ -63,13 +63,6 @@ pub fn create(path: &Path) -> io::Result<File> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     unfollowed(path, options)
-}
-
-/// The content of a file of this user, which has at most `limit` bytes.
-pub fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
-    let mut content = Vec::new();
-    open(path, Access::Read)?.take(limit.saturating_add(1)).read_to_end(&mut content)?;
-    if content.len() as u64 > limit { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(content) }
 }
 
 /// Whether this is a regular file of this user under one name, that nobody else can write to.
@@ -187,13 +180,5 @@ mod tests {
         symlink(&target, &link).unwrap();
         assert_eq!(create(&link).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
         assert!(!target.exists());
-    }
-
-    #[test]
-    fn no_more_is_read_than_allowed() {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        fs::write(file.path(), "12345").unwrap();
-        assert_eq!(read(file.path(), 5).unwrap(), b"12345");
-        assert_eq!(read(file.path(), 4).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
     }
 }
