@@ -2,16 +2,17 @@
 //!
 //! It says why a server is not trusted, with Node's code. It also accepts what webpki cannot: certificates of version 1, those
 //! with `CA:TRUE`, and those that are trusted themselves. It accepts no chain with a signature that is not verified, that breaks
-//! a rule of [`crate::policy::tls::certificate`], or that does not end at a self-signed certificate of [`Roots`].
+//! a rule of [`crate::policy::tls::chain`], or that does not end at a self-signed certificate of [`Roots`].
 
 use rustls::pki_types::{SignatureVerificationAlgorithm, SubjectPublicKeyInfoDer};
 use webpki::RawPublicKeyEntity;
 
 use crate::io::http::tls::roots::Roots;
-use crate::policy::tls::certificate::{
-    Certificate, Problem, Reason, keeps_name_constraints, problem_of_extensions, problem_of_times,
-};
+use crate::policy::tls::certificate::Certificate;
+use crate::policy::tls::chain::{problem_of_extensions, problem_of_times};
 use crate::policy::tls::host_name::Host;
+use crate::policy::tls::name_constraints::keeps_name_constraints;
+use crate::policy::tls::reason::{Problem, Reason};
 
 /// Certificates in a chain. webpki takes two less: six intermediate ones between root and server.
 const MAX_LENGTH: usize = 10;

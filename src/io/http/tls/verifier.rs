@@ -1,7 +1,7 @@
 //! Verification of a server's certificate.
 //!
 //! webpki finds the path of an ordinary certificate and verifies it; every path that it finds is judged again by the rules of
-//! [`crate::policy::tls::certificate`], with the certificate of its anchor. What webpki cannot read or take goes through
+//! [`crate::policy::tls::chain`], with the certificate of its anchor. What webpki cannot read or take goes through
 //! [`Chain`], which also says what is wrong with the others.
 
 use std::cell::Cell;
@@ -20,8 +20,11 @@ use webpki::{EndEntityCert, KeyUsage, RawPublicKeyEntity, VerifiedPath};
 use crate::base::error::Result;
 use crate::io::http::tls::path::Chain;
 use crate::io::http::tls::roots::Roots;
-use crate::policy::tls::certificate::{Certificate, Problem, Reason, keeps_name_constraints, problem_of_chain};
+use crate::policy::tls::certificate::Certificate;
+use crate::policy::tls::chain::problem_of_chain;
 use crate::policy::tls::host_name::{Host, Match};
+use crate::policy::tls::name_constraints::keeps_name_constraints;
+use crate::policy::tls::reason::{Problem, Reason};
 
 /// Why a server is not trusted, in words, with Node's code.
 #[derive(Clone, Debug, PartialEq, Eq)]
