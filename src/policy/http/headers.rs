@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, SET_COOKIE};
 
-pub use crate::base::redact::is_credential_name;
+pub use crate::base::credential_name::is_credential_name;
 
 /// The value or values of one field name, as Node shows them.
 #[derive(Debug, PartialEq, Eq)]
