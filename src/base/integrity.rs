@@ -105,12 +105,7 @@ impl Expected {
 
 /// 64 hexadecimal digits, in any case.
 pub fn parse_sha256(text: &str) -> Option<Digest> {
-    let text = text.trim().as_bytes();
-    if text.len() != 64 {
-        return None;
-    }
-    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-    let bytes = text.chunks(2).map(|pair| Some(digit(pair[0])? << 4 | digit(pair[1])?)).collect::<Option<_>>()?;
+    let bytes = hex::decode(text.trim()).ok().filter(|bytes| bytes.len() == Algorithm::Sha256.length())?;
     Some(Digest { algorithm: Algorithm::Sha256, bytes })
 }
 

@@ -21,9 +21,7 @@ pub fn redacted(url: &Url) -> String {
         return format!("{}:{shown}", url.scheme());
     }
     let mut shown = url.clone();
-    // Both fail only for URLs that cannot have credentials, which then have none to hide.
-    let _ = shown.set_username("");
-    let _ = shown.set_password(None);
+    remove_user(&mut shown);
     shown.set_fragment(None);
     if let Cow::Owned(path) = redacted_path(url.path()) {
         shown.set_path(&path);
@@ -32,6 +30,13 @@ pub fn redacted(url: &Url) -> String {
         shown.set_query(Some(&query));
     }
     shown.into()
+}
+
+/// Removes user and password from a URL.
+pub fn remove_user(url: &mut Url) {
+    // Both fail only for URLs that cannot have credentials, and so have none to remove.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
 }
 
 /// The same for text that may not be a URL, for messages of one line. Text without anything to hide stays as it is.

@@ -30,6 +30,7 @@ use crate::io::http::error::{
     through,
 };
 use crate::io::http::tls;
+use crate::policy::http::credentials::basic_of_url;
 use crate::policy::http::redirect::RequestHead;
 use crate::policy::http::status_text::status_text;
 
@@ -171,7 +172,7 @@ impl Transport {
         let is_secure = hop.url.scheme() == "https";
         let protocols = if is_secure { self.protocols(hop) } else { Protocols::Any };
         let mut route = Route { proxy, is_secure, protocols };
-        let credentials = proxy.filter(|proxy| forwards(proxy, &hop.url)).and_then(connect::basic);
+        let credentials = proxy.filter(|proxy| forwards(proxy, &hop.url)).and_then(basic_of_url);
         loop {
             let client = self.client(route)?;
             let answer = send_once(client, hop, body, activity, credentials.as_ref()).await;

@@ -1,10 +1,8 @@
 //! How header fields are shown to callers.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, SET_COOKIE};
 
-pub use crate::base::credential_name::is_credential_name;
+use crate::base::credential_name::is_credential_name;
 
 /// The value or values of one field name, as Node shows them.
 #[derive(Debug, PartialEq, Eq)]
@@ -60,6 +58,13 @@ pub fn text(value: &HeaderValue) -> String {
     }
 }
 
+/// The value whose bytes are the characters of a string, as Node sends it: the inverse of [`text`].
+/// `None` for characters beyond Latin-1, and for those that no field may have.
+pub fn latin_1(text: &str) -> Option<HeaderValue> {
+    let bytes: Option<Vec<u8>> = text.chars().map(|character| u8::try_from(u32::from(character)).ok()).collect();
+    HeaderValue::from_bytes(&bytes?).ok()
+}
+
 /// Whether the value of this field is to be kept out of logs. Wider than [`is_credential_name`]: a value that is hidden for
 /// nothing does no harm in a log.
 pub fn is_sensitive_name(name: &str) -> bool {
@@ -82,11 +87,6 @@ pub fn expect_media_type(headers: &mut HeaderMap, has_body: bool, media_type: &'
 /// (draft-ietf-httpapi-idempotency-key-header).
 pub fn has_idempotency_key(headers: &HeaderMap) -> bool {
     headers.contains_key("idempotency-key")
-}
-
-/// The value of `Authorization` for a token: the name of the user, without a password (RFC 7617).
-pub fn basic_auth(token: &str) -> String {
-    format!("Basic {}", STANDARD.encode(format!("{token}:")))
 }
 
 #[cfg(test)]
@@ -120,7 +120,12 @@ mod tests {
 
     #[test]
     fn bytes_beyond_ascii_are_characters_of_latin_1() {
-        assert_eq!(text(&HeaderValue::from_bytes(b"caf\xe9").unwrap()), "caf\u{e9}");
+        let value = HeaderValue::from_bytes(b"caf\xe9").unwrap();
+        assert_eq!(text(&value), "caf\u{e9}");
+        assert_eq!(latin_1("caf\u{e9}"), Some(value));
+        for text in ["\u{20ac}", "a\r\nb", "\0"] {
+            assert_eq!(latin_1(text), None, "{text:?}");
+        }
     }
 
     #[test]
@@ -162,12 +167,5 @@ mod tests {
     fn an_idempotency_key_is_the_callers_word() {
         assert!(has_idempotency_key(&headers(&[("idempotency-key", b"1")])));
         assert!(!has_idempotency_key(&headers(&[("x-idempotency-key", b"1")])));
-    }
-
-    #[test]
-    fn a_token_is_a_user_without_a_password() {
-        assert_eq!(basic_auth("abc"), "Basic YWJjOg==");
-        assert_eq!(basic_auth("ü"), "Basic w7w6");
-        assert_eq!(basic_auth(""), "Basic Og==");
     }
 }

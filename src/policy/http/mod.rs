@@ -2,6 +2,7 @@
 
 pub mod address;
 pub mod addresses;
+pub mod credentials;
 pub mod decoding;
 pub mod headers;
 pub mod redirect;

@@ -6,13 +6,14 @@
 //!   `Host`. No `Referer` is ever added.
 //! - `maximum` counts redirects within one attempt.
 
-use http::header::{self, HeaderMap, HeaderName};
+use http::header::{self, HeaderMap};
 use http::{Method, StatusCode};
 use url::Url;
 
 use crate::base::error::{Error, Kind, redacted};
 use crate::base::options::Redirects;
-use crate::policy::http::headers::{is_credential_name, text};
+use crate::policy::http::credentials::{remove_credentials, remove_fields};
+use crate::policy::http::headers::text;
 
 /// The part of a request that a redirect changes.
 #[derive(Clone, Debug)]
@@ -78,19 +79,13 @@ fn next_hop(hop: &RequestHead, status: StatusCode, url: Url) -> RequestHead {
             next.method = Method::GET;
         }
         next.with_body = false;
-        remove(&mut next.headers, |name| name.as_str().starts_with("content-"));
+        remove_fields(&mut next.headers, |name| name.as_str().starts_with("content-"));
     }
     if next.url.origin() != hop.url.origin() {
-        remove(&mut next.headers, |name| *name == header::HOST || is_credential_name(name.as_str()));
+        next.headers.remove(header::HOST);
+        remove_credentials(&mut next.headers);
     }
     next
-}
-
-fn remove(headers: &mut HeaderMap, unwanted: impl Fn(&HeaderName) -> bool) {
-    let names: Vec<_> = headers.keys().filter(|name| unwanted(name)).cloned().collect();
-    for name in names {
-        headers.remove(name);
-    }
 }
 
 /// Browsers and Node read raw UTF-8 in `Location`; anything else is read as Latin-1.
@@ -100,8 +95,9 @@ fn location_text(value: &header::HeaderValue) -> String {
 
 #[cfg(test)]
 mod tests {
+    use http::{HeaderName, HeaderValue};
+
     use super::*;
-    use http::HeaderValue;
 
     fn hop(url: &str) -> RequestHead {
         let mut headers = HeaderMap::new();

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -22,7 +22,7 @@ use crate::policy::cache::freshness::CachedResponse;
 use crate::policy::cache::index::Entry;
 use crate::policy::cache::key::{OUTDATED, PREFIX, Secret};
 use crate::policy::cache::sealed;
-use crate::policy::http::headers::text;
+use crate::policy::http::headers::{latin_1, text};
 
 /// Of the keyed hashes in our keys. Readable by its owner only.
 const SECRET: &str = "socket-registry-http.secret";
@@ -288,8 +288,7 @@ fn record(secret: &Secret, key: &str, metadata: &RawValue, content: Vec<u8>) -> 
     let status = StatusCode::from_u16(metadata.status).ok().filter(StatusCode::is_success)?;
     let mut headers = HeaderMap::new();
     for (name, value) in metadata.headers {
-        let bytes: Option<Vec<u8>> = value.chars().map(|each| u8::try_from(u32::from(each)).ok()).collect();
-        headers.append(HeaderName::from_bytes(name.as_bytes()).ok()?, HeaderValue::from_bytes(&bytes?).ok()?);
+        headers.append(HeaderName::from_bytes(name.as_bytes()).ok()?, latin_1(&value)?);
     }
     let time = SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(metadata.time))?;
     Some(Record::Answer(Arc::new(CachedResponse::new(status, metadata.status_text, headers, content.into(), time))))
@@ -297,6 +296,8 @@ fn record(secret: &Secret, key: &str, metadata: &RawValue, content: Vec<u8>) -> 
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
+
     use super::*;
 
     fn stored(body: &str) -> Record {
