@@ -29,6 +29,14 @@ pub struct Retry {
     pub idempotent: bool,
 }
 
+impl Retry {
+    /// The defaults of a client, whose calls are mostly reads of one API: three retries, and none
+    /// of a request that the server may have carried out.
+    pub fn for_client() -> Self {
+        Self { retries: 3, retry_idempotent_only: true, ..Self::default() }
+    }
+}
+
 impl Default for Retry {
     fn default() -> Self {
         Self {
@@ -157,6 +165,11 @@ pub struct DownloadOptions {
     pub fsync: bool,
 }
 
+impl DownloadOptions {
+    /// Per cent between two lines of progress in a log.
+    pub const PROGRESS_INTERVAL: u32 = 10;
+}
+
 impl Default for DownloadOptions {
     fn default() -> Self {
         Self {
@@ -210,6 +223,24 @@ impl Ttl {
     pub fn of(&self, path: &str) -> Duration {
         let matching = self.by_prefix.iter().filter(|(prefix, _)| path.starts_with(prefix.as_str()));
         matching.max_by_key(|(prefix, _)| prefix.len()).map_or(self.default, |(_, ttl)| *ttl)
+    }
+}
+
+/// The limits of what a cache stores.
+#[derive(Clone, Copy, Debug)]
+pub struct CacheLimits {
+    /// Bytes in memory; 64 MiB by default.
+    pub memory: u64,
+    /// Bytes of responses on disk; 512 MiB by default. Other entries of the same directory are not
+    /// counted.
+    pub disk: u64,
+    /// Time that a response stays on disk without being fetched again; 30 days by default.
+    pub age: Duration,
+}
+
+impl Default for CacheLimits {
+    fn default() -> Self {
+        Self { memory: 64 << 20, disk: 512 << 20, age: Duration::from_secs(30 * 24 * 3600) }
     }
 }
 

@@ -13,8 +13,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::base::error::Kind;
+use crate::base::options::CacheLimits;
 use crate::io::cache::cacache::{self, milliseconds};
-use crate::io::cache::store::record::{Limits, Record, is_due};
+use crate::io::cache::store::record::{Record, is_due};
 use crate::io::file::directory::{Directory, Temporary};
 use crate::io::file::trusted::Access;
 use crate::io::threads::spawn_blocking;
@@ -36,7 +37,7 @@ const BUCKET_MAX: u64 = 32 << 10;
 #[derive(Debug)]
 pub struct Disk {
     directory: PathBuf,
-    limits: Limits,
+    limits: CacheLimits,
     secret: OnceLock<Option<Secret>>,
     /// Opened once for many responses: the way there takes a call of the system for each name, and for each link.
     root: Mutex<Option<Arc<Directory>>>,
@@ -65,7 +66,7 @@ struct Metadata {
 }
 
 impl Disk {
-    pub fn new(directory: PathBuf, limits: Limits) -> Self {
+    pub fn new(directory: PathBuf, limits: CacheLimits) -> Self {
         Self { directory, limits, secret: OnceLock::new(), root: Mutex::default(), swept: Mutex::default() }
     }
 
@@ -228,7 +229,7 @@ impl Disk {
 }
 
 /// The keys that the limits leave no room for: what is too old, then what is oldest.
-fn evicted(entries: impl Iterator<Item = (String, u64, u64)>, limits: Limits, now: SystemTime) -> HashSet<String> {
+fn evicted(entries: impl Iterator<Item = (String, u64, u64)>, limits: CacheLimits, now: SystemTime) -> HashSet<String> {
     let oldest = milliseconds(now.checked_sub(limits.age).unwrap_or(SystemTime::UNIX_EPOCH));
     let mut entries: Vec<_> = entries.collect();
     entries.sort_unstable_by_key(|(_, time, _)| std::cmp::Reverse(*time));
@@ -359,7 +360,7 @@ mod tests {
         for key in keys {
             cacache::put(directory.path(), key, b"x", None).unwrap();
         }
-        Disk::new(directory.path().to_owned(), Limits::default()).sweep(SystemTime::now());
+        Disk::new(directory.path().to_owned(), CacheLimits::default()).sweep(SystemTime::now());
         let found = keys.map(|key| cacache::get(directory.path(), key).unwrap().is_some());
         assert_eq!(found, [false, true]);
     }
@@ -367,7 +368,7 @@ mod tests {
     #[test]
     fn what_is_too_old_goes_and_then_what_is_oldest() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1000);
-        let limits = Limits { disk: 10, age: Duration::from_secs(900), memory: 0 };
+        let limits = CacheLimits { disk: 10, age: Duration::from_secs(900), memory: 0 };
         let entry = |key: &str, seconds: u64, size| (key.to_owned(), seconds * 1000, size);
         let entries = [entry("old", 99, 1), entry("c", 500, 4), entry("b", 600, 4), entry("a", 700, 4)];
         let evicted = evicted(entries.into_iter(), limits, now);
@@ -378,7 +379,7 @@ mod tests {
     fn one_secret_for_all_who_open_a_directory() {
         let directory = tempfile::tempdir().unwrap();
         let open = || {
-            let disk = Disk::new(directory.path().to_owned(), Limits::default());
+            let disk = Disk::new(directory.path().to_owned(), CacheLimits::default());
             disk.read_secret().or_else(|| disk.write_secret()).map(|secret| secret.0)
         };
         let secrets: Vec<_> = std::thread::scope(|scope| {

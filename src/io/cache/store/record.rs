@@ -1,4 +1,4 @@
-//! What the memory and the disk of a store have in common: records, and how much is kept of them.
+//! Records, which the memory and the disk of a store have in common.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -6,23 +6,6 @@ use std::time::{Duration, SystemTime};
 use http::HeaderName;
 
 use crate::policy::cache::freshness::CachedResponse;
-
-/// How much is kept.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Bytes in memory.
-    pub memory: u64,
-    /// Bytes on disk, of answers; other entries of the same directory are not counted.
-    pub disk: u64,
-    /// Time that an answer stays on disk without being fetched again.
-    pub age: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { memory: 64 << 20, disk: 512 << 20, age: Duration::from_secs(30 * 24 * 3600) }
-    }
-}
 
 /// What a key leads to.
 #[derive(Clone, Debug)]
