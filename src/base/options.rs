@@ -101,22 +101,42 @@ pub const CHECKSUMS_MAX: u64 = 16 << 20;
 /// The caller's word that there is no limit.
 pub const UNLIMITED: u64 = u64::MAX;
 
+/// Options that requests and downloads share.
 #[derive(Clone, Debug)]
-pub struct RequestOptions {
-    pub method: Method,
+pub struct TransferOptions {
     pub headers: HeaderMap,
-    pub body: Option<Body>,
     pub redirects: Redirects,
     pub retry: Retry,
     pub on_retry: Option<OnRetry>,
-    pub hooks: Hooks,
     /// Limit of one attempt, redirects and body included.
     pub timeout: Option<Duration>,
-    /// Limit of the time without a byte from the server. Counts once the request has been sent.
+    /// Limit of the time without a byte in either direction, once the connection is open.
     pub idle_timeout: Option<Duration>,
-    /// Shared: seldom another than that of the call before.
+    /// Shared: most calls use the network of the call before.
     pub network: Arc<Network>,
-    /// Limit of the decoded body. `None`: not said, which is none for bytes and [`TEXT_MAX`] for text.
+}
+
+impl Default for TransferOptions {
+    fn default() -> Self {
+        Self {
+            headers: HeaderMap::new(),
+            redirects: Redirects::default(),
+            retry: Retry::default(),
+            on_retry: None,
+            timeout: Some(Duration::from_secs(30)),
+            idle_timeout: None,
+            network: Arc::default(),
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct RequestOptions {
+    pub transfer: TransferOptions,
+    pub method: Method,
+    pub body: Option<Body>,
+    pub hooks: Hooks,
+    /// Limit of the decoded body. `None` is unset: no limit for bytes, [`TEXT_MAX`] for text.
     pub max_size: Option<u64>,
     /// Whether the body is left on the wire for the caller to read, as it was sent.
     pub stream: bool,
@@ -125,16 +145,10 @@ pub struct RequestOptions {
 impl Default for RequestOptions {
     fn default() -> Self {
         Self {
+            transfer: TransferOptions::default(),
             method: Method::GET,
-            headers: HeaderMap::new(),
             body: None,
-            redirects: Redirects::default(),
-            retry: Retry::default(),
-            on_retry: None,
             hooks: Hooks::default(),
-            timeout: Some(Duration::from_secs(30)),
-            idle_timeout: None,
-            network: Arc::default(),
             max_size: None,
             stream: false,
         }
@@ -143,25 +157,16 @@ impl Default for RequestOptions {
 
 #[derive(Clone, Debug)]
 pub struct DownloadOptions {
-    pub headers: HeaderMap,
-    pub redirects: Redirects,
-    pub retry: Retry,
-    pub on_retry: Option<OnRetry>,
-    /// Limit of one attempt, redirects and body included.
-    pub timeout: Option<Duration>,
-    /// Limit of the time without a byte from the server.
-    pub idle_timeout: Option<Duration>,
-    /// Shared: seldom another than that of the call before.
-    pub network: Arc<Network>,
-    /// What the file must be.
+    pub transfer: TransferOptions,
+    /// The digests that the file must have.
     pub expected: Expected,
-    /// Whether SHA-256 and SHA-512 are computed on the way, though nothing is expected.
+    /// Whether SHA-256 and SHA-512 are computed during the download even if neither is expected.
     pub digests: bool,
-    /// Permission bits of the file, set before it appears; none on Windows.
+    /// Permission bits of the file, set before it appears. Without effect on Windows.
     pub mode: Option<u32>,
-    /// Whether an interrupted transfer goes on where it stopped.
+    /// Whether an interrupted transfer resumes where it stopped.
     pub resume: bool,
-    /// Whether the file is on the disk, not only in the system's cache, before it appears.
+    /// Whether the file is flushed to disk, not only to the system's cache, before it appears.
     pub fsync: bool,
 }
 
@@ -173,13 +178,7 @@ impl DownloadOptions {
 impl Default for DownloadOptions {
     fn default() -> Self {
         Self {
-            headers: HeaderMap::new(),
-            redirects: Redirects::default(),
-            retry: Retry::default(),
-            on_retry: None,
-            timeout: Some(Duration::from_secs(120)),
-            idle_timeout: None,
-            network: Arc::default(),
+            transfer: TransferOptions { timeout: Some(Duration::from_secs(120)), ..TransferOptions::default() },
             expected: Expected::default(),
             digests: false,
             mode: None,

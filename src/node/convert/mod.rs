@@ -1,5 +1,6 @@
-//! Between the core and JavaScript, both ways.
+//! Conversions between the core and JavaScript, both ways.
 
+pub mod download_result;
 pub mod listeners;
 pub mod response;
 pub mod streams;

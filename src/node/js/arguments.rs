@@ -1,4 +1,5 @@
-//! Arguments of JavaScript callers, one by one: what has the wrong type or an impossible value is refused by name.
+//! Arguments of JavaScript callers, one by one. A wrong type or an impossible value is an error that
+//! names the argument.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -20,7 +21,8 @@ pub fn path(env: &Env, name: &str, value: Unknown) -> napi::Result<PathBuf> {
     Ok(path.into())
 }
 
-pub fn given<'env, T>(
+/// Converts an argument unless it is `undefined`.
+pub fn optional<'env, T>(
     value: Option<Unknown<'env>>,
     convert: impl FnOnce(Unknown<'env>) -> napi::Result<T>,
 ) -> napi::Result<Option<T>> {

@@ -15,7 +15,7 @@ pub fn handle<T: ToNapiValue>(env: &Env, value: T) -> napi::Result<Handle> {
 /// The exception that a getter or a proxy of the caller threw while we read; it is pending no longer.
 pub fn pending_exception(env: &Env) -> Option<napi::Error> {
     let (mut is_pending, mut callback_error) = (false, std::ptr::null_mut());
-    // SAFETY: both only write to the places given, and are allowed while an exception is pending.
+    // SAFETY: both only write to the given places, and are allowed while an exception is pending.
     unsafe {
         if sys::napi_is_exception_pending(env.raw(), &raw mut is_pending) != sys::Status::napi_ok || !is_pending {
             return None;
