@@ -6,21 +6,19 @@
 #![expect(clippy::disallowed_types, reason = "the one place for the client")]
 
 use std::collections::{BTreeMap, HashSet};
-use std::convert::Infallible;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
-use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
-use http_body::Frame;
-use hyper::ext::ReasonPhrase;
-use reqwest::{Client, Request, Response};
+use http::{HeaderValue, Method, StatusCode, header};
+use reqwest::Client;
 use tokio::time::timeout;
-use url::{Host, Origin, Position, Url};
+use url::{Host, Origin, Url};
 
 use self::connect::{Connecting, Protocols};
+use self::idle::{within_idle, within_idle_of};
+use self::request::is_host_of;
+pub use self::response::Answer;
 use crate::base::body::{Activity, Body};
 use crate::base::error::{Error, Kind, Result};
 use crate::base::options::Network;
@@ -31,9 +29,11 @@ use crate::io::http::error::{
 };
 use crate::io::http::tls;
 use crate::policy::http::redirect::RequestHead;
-use crate::policy::http::status_text::status_text;
 
 pub mod connect;
+mod idle;
+mod request;
+mod response;
 mod tunnel;
 
 /// How often one request may be sent again because the server says that it did not look at it.
@@ -86,23 +86,6 @@ impl Route<'_> {
     }
 }
 
-/// The head of an answer; its body is still on the wire.
-#[derive(Debug)]
-pub struct Answer {
-    pub status: StatusCode,
-    /// As sent; the standard phrase where none was, or none that is usable.
-    pub status_text: String,
-    pub headers: HeaderMap,
-    body: Response,
-    length: Option<u64>,
-    received: u64,
-    idle_timeout: Option<Duration>,
-    /// Whether the request was HEAD, to whose answer no body belongs.
-    is_head: bool,
-    /// Whether the body ended with its TLS connection, unannounced by both.
-    is_end_uncertain: bool,
-}
-
 impl Transport {
     /// Blocks: reads the system's certificates.
     pub fn new(network: &Network) -> Result<Self> {
@@ -150,7 +133,7 @@ impl Transport {
                 Err(refused(proxy, answer.status, &hop.url))
             }
             _ => {
-                answer.idle_timeout = idle_timeout;
+                answer.set_idle_timeout(idle_timeout);
                 Ok(answer)
             }
         }
@@ -217,7 +200,7 @@ impl Transport {
     }
 
     fn remember_answered(&self, answer: &Answer) {
-        if let Some(port) = error::port_of(&answer.body) {
+        if let Some(port) = answer.port() {
             let mut answered = self.0.answered.lock().unwrap_or_else(PoisonError::into_inner);
             if answered.len() >= ANSWERED_MAX {
                 answered.clear();
@@ -306,67 +289,6 @@ fn no_ipv6_behind(proxy: &Url, url: &Url) -> Error {
     Error::new(Kind::ArgumentValue, message).with_url(url)
 }
 
-/// Whether hyper says the length 0 of no body over HTTP/2, where the method expects none.
-fn is_length_added(method: &Method) -> bool {
-    !matches!(*method, Method::GET | Method::HEAD | Method::DELETE | Method::POST | Method::PUT | Method::PATCH)
-}
-
-/// A body that is not there, and has no length.
-struct Nothing;
-
-impl http_body::Body for Nothing {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Poll::Ready(None)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        true
-    }
-}
-
-/// Whether a value of `Host` says what the client says by itself.
-fn is_host_of(value: &HeaderValue, url: &Url) -> bool {
-    let value = value.as_bytes();
-    let host = url.host_str().unwrap_or_default();
-    let is = |expected: &str| value.eq_ignore_ascii_case(expected.as_bytes());
-    let port = url.port_or_known_default().unwrap_or_default();
-    is(&format!("{host}:{port}")) || (url.port().is_none() && is(host))
-}
-
-fn content_length(headers: &HeaderMap) -> Option<u64> {
-    let length = headers.get(header::CONTENT_LENGTH)?;
-    if headers.contains_key(header::TRANSFER_ENCODING) {
-        return None;
-    }
-    length.to_str().ok()?.trim().parse().ok()
-}
-
-/// The fields of a request, with those that the client would add: were it to do so, each map that
-/// it makes of these would grow once more.
-fn fields(hop: &RequestHead) -> HeaderMap {
-    let given = hop.headers.get(header::HOST);
-    let is_said_by_client = given.is_none_or(|host| is_host_of(host, &hop.url));
-    let mut fields = HeaderMap::with_capacity(hop.headers.len() + 4);
-    // RFC 9110, 7.2: first. Over TLS the client says it, as `:authority` in HTTP/2, beside which
-    // there may be no other.
-    if hop.url.scheme() == "http"
-        && is_said_by_client
-        && let Ok(host) = HeaderValue::from_str(&hop.url[Position::BeforeHost..Position::AfterPort])
-    {
-        fields.insert(header::HOST, host);
-    }
-    for (name, value) in &hop.headers {
-        if *name != header::HOST || !is_said_by_client {
-            fields.append(name.clone(), value.clone());
-        }
-    }
-    fields.entry(header::ACCEPT).or_insert(HeaderValue::from_static("*/*"));
-    fields
-}
-
 async fn send_once(
     client: &Client,
     hop: &RequestHead,
@@ -374,117 +296,7 @@ async fn send_once(
     activity: Option<&Activity>,
     credentials: Option<&HeaderValue>,
 ) -> reqwest::Result<Answer> {
-    let mut request = Request::new(hop.method.clone(), hop.url.clone());
-    let headers = request.headers_mut();
-    *headers = fields(hop);
-    if let Some(credentials) = credentials {
-        headers.insert(header::PROXY_AUTHORIZATION, credentials.clone());
-    }
-    match body {
-        // Said even of an empty body, where hyper would leave it out.
-        Some(Body::Whole(body)) => drop(headers.insert(header::CONTENT_LENGTH, body.len().into())),
-        // RFC 9110, 8.6: where the method expects a body, that there is none has to be said.
-        None if matches!(hop.method, Method::POST | Method::PUT | Method::PATCH) => {
-            headers.insert(header::CONTENT_LENGTH, 0.into());
-        }
-        _ => {}
-    }
-    *request.body_mut() = match body {
-        Some(body) if let Some(activity) = activity => Some(reqwest::Body::wrap(body.watched(activity))),
-        Some(Body::Whole(bytes)) => Some(bytes.clone().into()),
-        Some(Body::Stream(stream)) => Some(reqwest::Body::wrap(stream.take())),
-        None if is_length_added(&hop.method) => Some(reqwest::Body::wrap(Nothing)),
-        None => None,
-    };
-    let mut response = client.execute(request).await?;
-    let status = response.status();
-    let status_text = status_text(status, response.extensions().get().map(ReasonPhrase::as_bytes));
-    let headers = std::mem::take(response.headers_mut());
-    let is_head = hop.method == Method::HEAD;
-    let length = content_length(&headers);
-    Ok(Answer {
-        status,
-        status_text,
-        headers,
-        body: response,
-        length,
-        received: 0,
-        idle_timeout: None,
-        is_head,
-        is_end_uncertain: false,
-    })
-}
-
-impl Answer {
-    fn is_http2(&self) -> bool {
-        self.body.version() == Version::HTTP_2
-    }
-
-    /// The announced length of the body as sent, when there is one.
-    pub fn content_length(&self) -> Option<u64> {
-        self.length
-    }
-
-    /// The announced length of the body that follows, which answers to HEAD and 304 have not.
-    pub fn body_length(&self) -> Option<u64> {
-        self.content_length().filter(|_| !self.is_head && self.status != StatusCode::NOT_MODIFIED)
-    }
-
-    /// Whether nobody can tell that the body is whole: neither had it a length, nor did TLS say
-    /// that it ends (`close_notify`). Old servers end theirs so, and so does whoever cuts a
-    /// connection.
-    pub fn is_end_uncertain(&self) -> bool {
-        self.is_end_uncertain
-    }
-
-    /// Whether the body lasts until the connection ends (RFC 9112, 6.3).
-    fn is_until_close(&self) -> bool {
-        let is_announced = |name| self.headers.contains_key(name);
-        !self.is_http2() && !is_announced(header::TRANSFER_ENCODING) && !is_announced(header::CONTENT_LENGTH)
-    }
-
-    /// The next piece of the body; `None` at its end.
-    pub async fn chunk(&mut self) -> Result<Option<Bytes>> {
-        // Over HTTP/2 the end has to be awaited: a stream that is dropped before it is reset.
-        if self.is_end_uncertain || (self.body_length() == Some(self.received) && !self.is_http2()) {
-            return Ok(None);
-        }
-        match within_idle(self.idle_timeout, self.body.chunk()).await {
-            Ok(Ok(chunk)) => {
-                self.received += chunk.as_ref().map_or(0, |bytes| bytes.len() as u64);
-                Ok(chunk)
-            }
-            Ok(Err(error)) if self.is_until_close() && error::is_unannounced_end(&error) => {
-                self.is_end_uncertain = true;
-                Ok(None)
-            }
-            Ok(Err(error)) => Err(error::of_body(&error, self.received, self.content_length(), self.body.url())),
-            Err(limit) => Err(no_data(limit, self.body.url())),
-        }
-    }
-}
-
-/// `Err` is the limit that was reached.
-async fn within_idle<T>(limit: Option<Duration>, waiting: impl Future<Output = T>) -> Result<T, Duration> {
-    match limit {
-        Some(limit) => tokio::time::timeout(limit, waiting).await.map_err(|_| limit),
-        None => Ok(waiting.await),
-    }
-}
-
-/// The same while a body is sent: as long as the connection takes more of it, or its source has nothing to send, nobody is
-/// silent.
-async fn within_idle_of<T>(
-    activity: &Activity,
-    limit: Duration,
-    mut waiting: Pin<&mut impl Future<Output = T>>,
-) -> Result<T, Duration> {
-    loop {
-        let until = activity.since().map_or_else(|| Instant::now() + limit, |since| since + limit);
-        match tokio::time::timeout_at(until.into(), waiting.as_mut()).await {
-            Ok(done) => return Ok(done),
-            Err(_) if activity.since().is_some_and(|since| since + limit <= Instant::now()) => return Err(limit),
-            Err(_) => {}
-        }
-    }
+    let request = request::build(hop, body, activity, credentials);
+    let response = client.execute(request).await?;
+    Ok(Answer::new(response, hop.method == Method::HEAD))
 }
