@@ -26,90 +26,44 @@
 //! modification times decide, as between older holders. Where it is granted once to each of two hosts, which neither can
 //! see, both may download at once.
 
-use std::borrow::Cow;
 use std::fs::{self, File, Metadata};
-use std::io::{self, Read, Seek, Write};
+use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
-use std::sync::Once;
 use std::time::{Duration, Instant, SystemTime};
-
-use sha2::{Digest, Sha256};
 
 use crate::base::error::{Error, Kind, Result};
 use crate::base::lock_holder::{Holder, refresh_interval};
 use crate::io::file::destination::{changed, owner};
-use crate::io::file::sweeps::Sweeps;
-use crate::io::file::trusted::{self, is_mine, uid};
-use crate::io::file::windows_retry::retrying;
+use crate::io::file::trusted::{is_mine, uid};
 use crate::policy::lock::staleness::{Decision, HeartbeatMonitor, KernelLock, evaluate};
 use crate::policy::lock::windows_retry;
 
-use self::directory::{Place, Readers, open_directory, share, unusable};
-use self::system::{System, unlink, unlock};
+use self::directory::Place;
+pub use self::guard::Guard;
+use self::guard::Keeping;
+pub use self::path::lock_path;
+use self::path::parent;
+use self::removal::remove_if;
+use self::system::{System, unlock};
 pub(super) use self::system::{is_at, take_kernel_lock, try_kernel_lock};
 
+mod claim;
 mod directory;
+mod guard;
+mod path;
+mod removal;
 mod system;
 #[cfg(test)]
 mod tests;
 #[cfg(windows)]
 mod windows;
 
-/// Longest name of a file on the common file systems, in bytes.
-const NAME_MAX: usize = 255;
 /// A lock file is a line of JSON; more is not ours, and is not read.
 const CONTENT_MAX: u64 = 64 << 10;
-/// How long to try for the removers' lock before leaving the matter to the next look.
-const BREAKER_TIMEOUT: Duration = Duration::from_millis(250);
-/// Claims of processes that died while claiming are swept after this time.
-const CLAIM_MAX_AGE: Duration = Duration::from_secs(60);
-/// Where this process has looked for abandoned claims.
-static SWEPT: Sweeps = Sweeps::new();
 /// Rounds of one attempt; each starts because another process changed the path meanwhile.
 const ROUNDS: u32 = 64;
 /// The time after which an attempt begins no other round: somebody may change the path for ever.
 const ROUNDS_TIME: Duration = Duration::from_millis(100);
-
-/// Where the lock of this destination lies: its absolute path with every character outside `[A-Za-z0-9_.-]` replaced
-/// by `_`, and `.lock`. Lexical, because older holders compute it so; "character" is theirs too, a UTF-16 unit.
-pub fn lock_path(directory: &Path, destination: &Path) -> PathBuf {
-    let name: String = destination
-        .to_string_lossy()
-        .encode_utf16()
-        .map(|unit| match u8::try_from(unit).map(char::from) {
-            Ok(unit) if unit.is_ascii_alphanumeric() || "_.-".contains(unit) => unit,
-            _ => '_',
-        })
-        .collect();
-    directory.join(format!("{}.lock", shortened(&name, ".lock".len())))
-}
-
-/// `name`, cut and told apart by a hash where it would leave less than `room` bytes of a file name.
-pub(super) fn shortened(name: &str, room: usize) -> Cow<'_, str> {
-    if name.len() + room <= NAME_MAX {
-        return Cow::Borrowed(name);
-    }
-    let digest = Sha256::digest(name);
-    let hash = digest.iter().take(16).fold(String::new(), |hash, byte| hash + &format!("{byte:02x}"));
-    let mut end = NAME_MAX - room - hash.len() - 1;
-    while !name.is_char_boundary(end) {
-        end -= 1;
-    }
-    Cow::Owned(format!("{}-{hash}", &name[..end]))
-}
-
-/// Says once in the life of the process that locks are weaker here.
-fn announce_no_kernel_locks(once: &Once, to: &mut impl Write, path: &Path) {
-    once.call_once(|| {
-        // A broken stderr is no reason to fail.
-        let _ = writeln!(
-            to,
-            "socket-registry: the file system of {} has no file locks that can be relied on; downloads may run twice, never \
-             wrongly",
-            path.display()
-        );
-    });
-}
 
 /// One process's way to one lock. Keeps what it knows of the present holder between attempts.
 #[derive(Debug)]
@@ -289,83 +243,9 @@ impl LockAcquirer {
             && self.refused.get_or_insert_with(Instant::now).elapsed() < windows_retry::LIMIT
     }
 
-    /// Step 1. `None`: somebody else was faster.
-    fn claim(&self, place: &Place, path: &Path) -> Result<Option<File>> {
-        let (claim, mut file) = match create_claim(place) {
-            // Removed since.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            claim => claim.map_err(|error| unusable(parent(&self.path), &error))?,
-        };
-        let claimed = self.publish_claim(&claim, path, &mut file, place.readers);
-        let _ = unlink(&claim);
-        if !claimed.map_err(|error| self.failed("link", &error))? {
-            return Ok(None);
-        }
-        if SWEPT.is_due(parent(&self.path), Instant::now()) {
-            sweep_claims(place.directory());
-        }
-        Ok(Some(file))
-    }
-
-    fn publish_claim(&self, claim: &Path, path: &Path, file: &mut File, readers: Readers) -> io::Result<bool> {
-        let System { try_lock, hard_link, step, .. } = self.system;
-        let has_locks = take_kernel_lock(try_lock, file, claim) == KernelLock::Free;
-        if !has_locks {
-            static ONCE: Once = Once::new();
-            announce_no_kernel_locks(&ONCE, &mut io::stderr(), &self.path);
-        }
-        file.write_all(self.holder(has_locks).to_json().as_bytes())?;
-        // Not before it is locked: somebody else could lock it first.
-        share(file, readers)?;
-        step();
-        match hard_link(claim, path) {
-            Ok(()) => return Ok(true),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
-            // Swept by somebody whose clock is ahead: try again.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-            Err(_) => {}
-        }
-        step();
-        // No hard links on this file system. Between the next two calls others may see an empty file; they wait.
-        match retrying(|| trusted::create(path)) {
-            Ok(created) => *file = created,
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
-            Err(error) => return Err(error),
-        }
-        step();
-        let mut kernel_lock = try_lock(file);
-        let started = Instant::now();
-        while kernel_lock == KernelLock::Busy && started.elapsed() < BREAKER_TIMEOUT {
-            // Somebody is just looking at it.
-            std::thread::sleep(Duration::from_millis(1));
-            step();
-            kernel_lock = try_lock(file);
-        }
-        let is_held = has_locks && kernel_lock == KernelLock::Free;
-        file.write_all(self.holder(is_held).to_json().as_bytes())?;
-        share(file, readers)?;
-        Ok(true)
-    }
-
-    fn holder(&self, kernel_lock: bool) -> Holder {
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        Holder {
-            pid: std::process::id(),
-            start_time: Some((now.as_secs_f64() * 1000.0).floor()),
-            url: Some(self.url.clone()),
-            kernel_lock,
-            refresh: Some(refresh_interval(self.stale)),
-            owner: None,
-        }
-    }
-
     fn failed(&self, syscall: &'static str, error: &io::Error) -> Error {
         failed(&self.path, syscall, error)
     }
-}
-
-fn parent(path: &Path) -> &Path {
-    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 fn failed(path: &Path, syscall: &'static str, error: &io::Error) -> Error {
@@ -384,123 +264,4 @@ fn read_holder(mut file: &File) -> Option<Holder> {
     file.rewind().ok()?;
     file.take(CONTENT_MAX).read_to_end(&mut content).ok()?;
     Holder::parse(&content)
-}
-
-fn create_claim(place: &Place) -> io::Result<(PathBuf, File)> {
-    loop {
-        let claim = place.path(format!(".{}-{:016x}.claim", std::process::id(), fastrand::u64(..)));
-        match trusted::create(&claim) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            created => return created.map(|file| (claim, file)),
-        }
-    }
-}
-
-/// Removes what processes of this user that died while claiming have left.
-fn sweep_claims(directory: &Path) {
-    let Ok(entries) = fs::read_dir(directory) else {
-        return;
-    };
-    for entry in entries.flatten() {
-        let name = entry.file_name();
-        let is_claim = name
-            .to_str()
-            .is_some_and(|name| name.strip_prefix('.').is_some_and(|name| name.strip_suffix(".claim").is_some()));
-        let is_old = || {
-            // Of the entry itself, not of what a link leads to.
-            let found = entry.metadata().ok().filter(|found| found.is_file() && is_mine(found))?;
-            Some(found.modified().ok()?.elapsed().ok()? > CLAIM_MAX_AGE)
-        };
-        if is_claim && is_old() == Some(true) {
-            let _ = fs::remove_file(entry.path());
-        }
-    }
-}
-
-/// Removes the file at `path` if it is `judged` and `condition` still holds, with all other removers kept out, so that
-/// nobody unlinks the fresh lock of somebody who was faster. `false`: something changed; look again.
-fn remove_if(system: System, path: &Path, judged: &File, condition: impl Fn() -> bool) -> io::Result<bool> {
-    let _only = only_breaker(system, parent(path));
-    (system.step)();
-    if !is_at(judged, path) || !condition() {
-        return Ok(false);
-    }
-    (system.step)();
-    #[cfg(all(test, unix))]
-    tests::about_to_remove(path, judged);
-    (system.remove)(path, judged)
-}
-
-/// A kernel lock on the directory itself: needs no file that somebody would have to remove.
-///
-/// `None` where directories cannot be locked, or when its holder was stopped within those few calls: then the check
-/// of identity alone must do, which leaves a window of microseconds. Windows has no such locks on directories, and no
-/// need: there the file that was judged is removed by handle, whatever is at the path by then.
-fn only_breaker(system: System, directory: &Path) -> Option<File> {
-    if cfg!(windows) {
-        return None;
-    }
-    let file = open_directory(directory).ok()?;
-    let started = Instant::now();
-    loop {
-        (system.step)();
-        match (system.try_lock)(&file) {
-            KernelLock::Free => return Some(file),
-            KernelLock::Busy if started.elapsed() < BREAKER_TIMEOUT => std::thread::sleep(Duration::from_micros(200)),
-            _ => return None,
-        }
-    }
-}
-
-/// The lock, held. Released when dropped.
-#[derive(Debug)]
-pub struct Guard {
-    /// What `path` goes through.
-    _place: Place,
-    path: PathBuf,
-    file: File,
-    every: Duration,
-    system: System,
-    keeping: Keeping,
-}
-
-/// Whose file a holder has locked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Keeping {
-    Own,
-    /// That of another user, dead, in a directory that does not let us remove it: it is neither written to nor removed.
-    Borrowed,
-}
-
-impl Guard {
-    /// Whether the lock was not taken away meanwhile, as happens to a process that was stopped for too long.
-    pub fn is_current(&self) -> bool {
-        is_at(&self.file, &self.path)
-    }
-
-    /// Whether somebody else's lock is in its place.
-    pub fn is_replaced(&self) -> bool {
-        fs::symlink_metadata(&self.path).is_ok() && !self.is_current()
-    }
-
-    /// The holder's sign of life; due every [`Guard::every`]. Goes by the open file, never by the path.
-    pub fn renew(&self) {
-        if self.keeping == Keeping::Own {
-            let _ = self.file.set_modified(SystemTime::now());
-        }
-    }
-
-    pub fn every(&self) -> Duration {
-        self.every
-    }
-}
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        // A failure leaves a file without a kernel lock: the next contender takes it over.
-        match self.keeping {
-            Keeping::Own => drop(remove_if(self.system, &self.path, &self.file, || true)),
-            Keeping::Borrowed => unlock(&self.file),
-        }
-    }
 }

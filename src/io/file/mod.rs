@@ -3,6 +3,7 @@
 pub mod destination;
 pub mod digest;
 pub mod directory;
+pub mod file_name;
 pub mod lock;
 pub mod staging;
 pub mod sweeps;

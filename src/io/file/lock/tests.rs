@@ -1,10 +1,13 @@
 //! The protocol on file systems of all kinds, and under every order of steps that a seeded scheduler comes up with.
 
 use std::cell::{Cell, RefCell};
+use std::io::Write;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, Once};
 use std::thread;
 
+use super::claim::announce_no_kernel_locks;
+use super::system::unlink;
 use super::*;
 
 const STALE: Duration = Duration::from_secs(300);

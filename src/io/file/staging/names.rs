@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::io::file::lock::shortened;
+use crate::io::file::file_name::shortened;
 
 /// `.<process>-<random>`: a name that nobody else has.
 pub fn unique_infix() -> String {
