@@ -1,0 +1,127 @@
+//! Visits and removes entries, and content that no entry has.
+
+use std::collections::HashSet;
+use std::ffi::OsStr;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use crate::base::error::Result;
+use crate::io::cache::cacache::bucket::{read_bucket, remove_from};
+use crate::io::cache::cacache::content::{Address, CONTENT};
+use crate::io::cache::cacache::root::{CLEAR, READ_INDEX, failed, is_absence, root};
+use crate::io::cache::cacache::temporary::TEMPORARY;
+use crate::io::file::directory::{Directory, Refusal};
+use crate::io::file::trusted::Access;
+use crate::policy::cache::index::{self, Entry};
+
+/// What is older than this, and that nothing names, was left behind: younger content may be about to get its entry.
+pub const ABANDONED: Duration = Duration::from_secs(3600);
+
+/// Every entry. Files that cannot be read have none.
+pub fn each(cache: &Path, mut visit: impl FnMut(Entry)) -> Result<()> {
+    let Some(root) = root(cache, READ_INDEX)? else { return Ok(()) };
+    visit_below(&root, index::DIRECTORY, READ_INDEX, |directory, name| {
+        index::latest(&read_bucket(directory, name).unwrap_or_default()).into_iter().for_each(&mut visit);
+    })
+}
+
+/// Removes the entries that are not `wanted`, and the content that no other entry has; how many entries.
+pub fn clear(cache: &Path, is_wanted: impl Fn(&Entry) -> bool) -> Result<usize> {
+    let Some(root) = root(cache, CLEAR)? else { return Ok(0) };
+    let (mut removed, mut kept, mut freed) = (0, HashSet::new(), HashSet::new());
+    let mut done = Ok(());
+    let visited = visit_below(&root, index::DIRECTORY, CLEAR, |directory, name| {
+        let Ok(bytes) = read_bucket(directory, name) else { return };
+        let (wanted, unwanted): (Vec<_>, Vec<_>) = index::latest(&bytes).into_iter().partition(&is_wanted);
+        kept.extend(wanted.iter().filter_map(Address::of));
+        freed.extend(unwanted.iter().filter_map(Address::of));
+        removed += unwanted.len();
+        if wanted.is_empty() && !unwanted.is_empty() {
+            first(&mut done, unlink(directory, name));
+        } else {
+            for Entry { key, .. } in &unwanted {
+                first(&mut done, remove_from(&root, key));
+            }
+        }
+    });
+    done?;
+    for place in freed.difference(&kept) {
+        match root.enter(place, false) {
+            Ok((directory, name)) => unlink(&directory, name)?,
+            Err(error) if is_absence(&error) => {}
+            Err(error) => return Err(failed(CLEAR, "open", &cache.join(place), &error)),
+        }
+    }
+    visited.map(|()| removed)
+}
+
+/// Removes everything of this user that is in the format's directories; how many entries there were.
+pub fn clear_all(cache: &Path) -> Result<usize> {
+    let Some(root) = root(cache, CLEAR)? else { return Ok(0) };
+    let (mut count, mut done) = (0, Ok(()));
+    // The directories stay: a writer may be about to put something there.
+    for name in [index::DIRECTORY, CONTENT] {
+        let visited = visit_below(&root, name, CLEAR, |directory, file| {
+            if name == index::DIRECTORY {
+                count += index::latest(&read_bucket(directory, file).unwrap_or_default()).len();
+            }
+            // A name of somebody else is none of ours to remove.
+            if directory.check(file).is_ok() {
+                first(&mut done, unlink(directory, file));
+            }
+        });
+        first(&mut done, visited);
+    }
+    done.map(|()| count)
+}
+
+/// Removes content that no entry has any more, and what writers that were killed left behind.
+pub fn sweep(cache: &Path, now: SystemTime) {
+    let Ok(Some(root)) = root(cache, CLEAR) else { return };
+    let (mut named, mut is_complete) = (HashSet::new(), true);
+    // What a bucket of somebody else names does not count.
+    let _ = visit_below(&root, index::DIRECTORY, CLEAR, |directory, name| match read_bucket(directory, name) {
+        Ok(bytes) => named.extend(index::latest(&bytes).iter().filter_map(Address::of)),
+        Err(error) => is_complete &= Refusal::of(&error).is_some() || is_absence(&error),
+    });
+    // Without knowing what it names, nothing can be called abandoned.
+    if !is_complete {
+        return;
+    }
+    for below in [TEMPORARY, CONTENT] {
+        let _ = visit_below(&root, below, CLEAR, |directory, name| {
+            let place = directory.path().join(name);
+            if place.strip_prefix(cache).is_ok_and(|place| named.contains(place)) {
+                return;
+            }
+            let modified = directory.open_file(name, Access::Read).and_then(|file| file.metadata()?.modified());
+            if modified.is_ok_and(|modified| now.duration_since(modified).is_ok_and(|age| age > ABANDONED)) {
+                // The next sweep tries again.
+                let _ = directory.remove_file(name);
+            }
+        });
+    }
+}
+
+/// Visits the files below a directory of the cache; none when it is not there. An error when some of it is not this user's, after the rest.
+fn visit_below(root: &Directory, name: &str, doing: &str, mut visit: impl FnMut(&Directory, &OsStr)) -> Result<()> {
+    match root.open_directory(OsStr::new(name)).and_then(|directory| directory.visit(&mut visit)) {
+        Err(error) if !is_absence(&error) => Err(failed(doing, "scandir", &root.path().join(name), &error)),
+        _ => Ok(()),
+    }
+}
+
+fn unlink(directory: &Directory, name: &OsStr) -> Result<()> {
+    let checked = directory.check(name).and_then(|()| directory.remove_file(name));
+    match checked {
+        Err(error) if !is_absence(&error) => Err(failed(CLEAR, "unlink", &directory.path().join(name), &error)),
+        _ => Ok(()),
+    }
+}
+
+/// Keeps the first failure.
+fn first(done: &mut Result<()>, next: Result<()>) {
+    if done.is_ok() {
+        *done = next;
+    }
+}

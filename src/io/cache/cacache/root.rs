@@ -1,0 +1,30 @@
+//! The directory of the cache, and its errors.
+
+use std::io;
+use std::path::Path;
+
+use crate::base::error::{Error, Result};
+use crate::io::file::directory::{Directory, Refusal};
+
+pub const READ_INDEX: &str = "Failed to read cache index";
+pub const WRITE_INDEX: &str = "Failed to write cache index";
+pub const CLEAR: &str = "Failed to clear the cache";
+
+/// The directory of the cache; `None` when it is not there.
+pub fn root(cache: &Path, doing: &str) -> Result<Option<Directory>> {
+    match Directory::open(cache) {
+        Ok(root) => Ok(Some(root)),
+        Err(error) if is_absence(&error) => Ok(None),
+        Err(error) => Err(failed(doing, "open", cache, &error)),
+    }
+}
+
+/// An error that names what is refused, where that is not the path itself.
+pub fn failed(doing: &str, syscall: &'static str, path: &Path, error: &io::Error) -> Error {
+    let path = Refusal::of(error).map_or(path, |refusal| &refusal.path);
+    Error::file(doing, syscall, path, error)
+}
+
+pub fn is_absence(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
