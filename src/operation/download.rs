@@ -15,8 +15,8 @@ use crate::base::integrity::{Algorithm, Digest, Expected};
 use crate::base::options::DownloadOptions;
 use crate::io::file::staging::{Finish, Progress, Staging};
 use crate::io::file::writer::Writer;
-use crate::io::http::transport::{Answer, Transport};
-use crate::operation::attempt::{Attempts, Exchange, failure_of, first_hop, follow, retry_after, within};
+use crate::io::http::transport::{IncomingResponse, Transport};
+use crate::operation::attempt::{Attempts, Exchange, failure_of, first_hop, follow, retry_after, with_timeout};
 use crate::operation::{blocking, dispose, request::named};
 use crate::policy::http::redirect::RequestHead;
 use crate::policy::http::resume::{self, Ask, Record, ResumeDecision};
@@ -156,7 +156,7 @@ async fn transfer(
     loop {
         attempts.announce(&mut hop.headers);
         let attempt = Attempt { hop: &hop, ..attempt };
-        let error = match within(timeout, "Download", &hop.url, attempt.receive(writer, progress)).await {
+        let error = match with_timeout(timeout, "Download", &hop.url, attempt.receive(writer, progress)).await {
             Ok(transfer) => return Ok(Transfer { attempts: attempts.made + 1, ..transfer }),
             Err(error) => error,
         };
@@ -248,12 +248,12 @@ impl Attempt<'_> {
             let message = format!("the file has {length} bytes, {total} were announced");
             return Err(Error::new(Kind::BodyLength, message).with_url(&self.hop.url));
         }
-        let Answer { status, status_text, headers, .. } = answer;
+        let IncomingResponse { status, status_text, headers, .. } = answer;
         Ok(Transfer { status, status_text, headers, attempts: 0, resumed_from: from })
     }
 
     /// Gets an answer that fits the part file, and makes the part file fit the answer.
-    async fn begin(self, asked: Option<&Ask>, writer: &mut Writer) -> Result<Answer> {
+    async fn begin(self, asked: Option<&Ask>, writer: &mut Writer) -> Result<IncomingResponse> {
         let (answer, url) = self.send(asked).await?;
         // What the caller's own range gives is his business.
         let wants_range = self.hop.headers.contains_key(header::RANGE);
@@ -289,7 +289,7 @@ impl Attempt<'_> {
         }
     }
 
-    async fn send(self, asked: Option<&Ask>) -> Result<(Answer, Url)> {
+    async fn send(self, asked: Option<&Ask>) -> Result<(IncomingResponse, Url)> {
         let Some(fields) = asked.and_then(Ask::fields) else {
             return follow(self.exchange, self.hop, None, None).await;
         };

@@ -88,9 +88,9 @@ impl Store {
     pub fn get_fresh(&self, key: &str, headers: &HeaderMap) -> Option<Arc<CachedResponse>> {
         let mut memory = self.memory()?;
         match memory.get(key)? {
-            Record::Answer(stored) => Some(stored),
+            Record::Response(stored) => Some(stored),
             Record::Varies(names) => match memory.get(&self.variant(key, &names, headers)?)? {
-                Record::Answer(stored) => Some(stored),
+                Record::Response(stored) => Some(stored),
                 Record::Varies(_) => None,
             },
         }
@@ -102,9 +102,9 @@ impl Store {
             return Some((stored, Found::Memory));
         }
         let stored = match self.fetch(key.to_owned()).await? {
-            Record::Answer(stored) => stored,
+            Record::Response(stored) => stored,
             Record::Varies(names) => match self.fetch(self.variant(key, &names, headers)?).await? {
-                Record::Answer(stored) => stored,
+                Record::Response(stored) => stored,
                 Record::Varies(_) => return None,
             },
         };
@@ -129,10 +129,10 @@ impl Store {
         headers: &HeaderMap,
         stored: Arc<CachedResponse>,
     ) {
-        let mut records = vec![(key.to_owned(), Record::Answer(stored.clone()))];
+        let mut records = vec![(key.to_owned(), Record::Response(stored.clone()))];
         if !varies.is_empty() {
             let Some(variant) = self.variant(key, &varies, headers) else { return };
-            records = vec![(variant, Record::Answer(stored)), (key.to_owned(), Record::Varies(varies.into()))];
+            records = vec![(variant, Record::Response(stored)), (key.to_owned(), Record::Varies(varies.into()))];
         }
         for (key, record) in records {
             if let Some(mut memory) = self.memory().filter(|_| self.generation() == generation) {

@@ -15,7 +15,7 @@ use http::{HeaderMap, header};
 use tokio::sync::Semaphore;
 
 use crate::base::error::Result;
-use crate::io::http::transport::Answer;
+use crate::io::http::transport::IncomingResponse;
 use crate::io::threads::spawn_blocking;
 use crate::policy::http::decoding::{Chain, Coding, NextStep, encoded_max, parse_codings, too_large, within};
 
@@ -34,7 +34,7 @@ static PROCESSORS: LazyLock<Arc<Semaphore>> =
     LazyLock::new(|| Arc::new(Semaphore::new(available_parallelism().map_or(1, std::num::NonZero::get))));
 
 /// The whole body, decoded: `limit` bytes at most.
-pub async fn collect(answer: &mut Answer, limit: Option<u64>) -> Result<Bytes> {
+pub async fn collect(answer: &mut IncomingResponse, limit: Option<u64>) -> Result<Bytes> {
     let codings = codings(&answer.headers);
     let limit = limit.unwrap_or(u64::MAX);
     if let (true, Some(length)) = (codings.is_empty(), answer.body_length())
@@ -53,7 +53,7 @@ pub async fn collect(answer: &mut Answer, limit: Option<u64>) -> Result<Bytes> {
     Box::pin(decoded(answer, first, &codings, limit)).await
 }
 
-async fn plain(answer: &mut Answer, first: Bytes, limit: u64) -> Result<Bytes> {
+async fn plain(answer: &mut IncomingResponse, first: Bytes, limit: u64) -> Result<Bytes> {
     within(first.len(), limit)?;
     let Some(second) = answer.chunk().await? else {
         return Ok(first);
@@ -70,7 +70,7 @@ async fn plain(answer: &mut Answer, first: Bytes, limit: u64) -> Result<Bytes> {
     Ok(body.freeze())
 }
 
-async fn decoded(answer: &mut Answer, first: Bytes, codings: &[Coding], limit: u64) -> Result<Bytes> {
+async fn decoded(answer: &mut IncomingResponse, first: Bytes, codings: &[Coding], limit: u64) -> Result<Bytes> {
     let mut chain = Box::new(Chain::new(codings, limit, answer.content_length().is_some())?);
     let mut next = Some(first);
     loop {
@@ -88,7 +88,7 @@ async fn decoded(answer: &mut Answer, first: Bytes, codings: &[Coding], limit: u
 }
 
 /// Adds what has come meanwhile: going to another thread for each chunk would cost more than decoding it.
-fn gather(answer: &mut Answer, bytes: &mut Bytes) -> Result<()> {
+fn gather(answer: &mut IncomingResponse, bytes: &mut Bytes) -> Result<()> {
     let mut gathered = BytesMut::from(take(bytes));
     while gathered.len() < GATHERED {
         match answer.chunk().now_or_never().transpose()? {

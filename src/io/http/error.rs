@@ -196,7 +196,7 @@ fn code_of(error: &(dyn StdError + 'static)) -> &'static str {
 /// The innermost reason in words.
 fn describe(error: &(dyn StdError + 'static), code: &str) -> String {
     if is_early_end(error) {
-        return "the server closed the connection without an answer".to_owned();
+        return "the server closed the connection without a response".to_owned();
     }
     if let Some(TunnelFailure::TunnelUnsuccessful) = find(error) {
         return "the proxy opens no tunnel".to_owned();

@@ -18,7 +18,7 @@ use url::{Host, Origin, Url};
 use self::connect::{Connecting, Protocols};
 use self::idle::{within_idle, within_idle_of};
 use self::request::is_host_of;
-pub use self::response::Answer;
+pub use self::response::IncomingResponse;
 use crate::base::body::{Activity, Body};
 use crate::base::error::{Error, Kind, Result};
 use crate::base::options::Network;
@@ -108,7 +108,12 @@ impl Transport {
     /// A request that an HTTP/2 server refuses, or leaves when it ends a connection, is sent again,
     /// whatever its method: it was not processed (RFC 9113, 8.7). When the server wants HTTP/1.1,
     /// it is sent again in that.
-    pub async fn send(&self, hop: &RequestHead, body: Option<&Body>, idle_timeout: Option<Duration>) -> Result<Answer> {
+    pub async fn send(
+        &self,
+        hop: &RequestHead,
+        body: Option<&Body>,
+        idle_timeout: Option<Duration>,
+    ) -> Result<IncomingResponse> {
         let proxy = self.0.proxy.of(&hop.url).map_err(|variable| {
             let message = format!("{variable} is not the URL of a proxy: expected http://host:port");
             Error::new(Kind::ArgumentValue, message).with_url(&hop.url)
@@ -145,7 +150,7 @@ impl Transport {
         body: Option<&Body>,
         proxy: Option<&Url>,
         activity: Option<&Activity>,
-    ) -> Result<Answer> {
+    ) -> Result<IncomingResponse> {
         let is_whole = body.is_none_or(Body::is_whole);
         let can_repeat = is_whole && hop.method.is_idempotent();
         let mut unprocessed = 0;
@@ -199,7 +204,7 @@ impl Transport {
         }
     }
 
-    fn remember_answered(&self, answer: &Answer) {
+    fn remember_answered(&self, answer: &IncomingResponse) {
         if let Some(port) = answer.port() {
             let mut answered = self.0.answered.lock().unwrap_or_else(PoisonError::into_inner);
             if answered.len() >= ANSWERED_MAX {
@@ -295,8 +300,8 @@ async fn send_once(
     body: Option<&Body>,
     activity: Option<&Activity>,
     credentials: Option<&HeaderValue>,
-) -> reqwest::Result<Answer> {
+) -> reqwest::Result<IncomingResponse> {
     let request = request::build(hop, body, activity, credentials);
     let response = client.execute(request).await?;
-    Ok(Answer::new(response, hop.method == Method::HEAD))
+    Ok(IncomingResponse::new(response, hop.method == Method::HEAD))
 }

@@ -256,7 +256,7 @@ fn random_bytes<const COUNT: usize>() -> [u8; COUNT] {
 
 fn parts(secret: &Secret, key: &str, nonce: &sealed::Nonce, record: &Record) -> (Option<Box<RawValue>>, Bytes) {
     let (metadata, content) = match record {
-        Record::Answer(stored) => {
+        Record::Response(stored) => {
             let headers = stored.headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect();
             let metadata = Metadata {
                 time: milliseconds(stored.time),
@@ -292,7 +292,7 @@ fn record(secret: &Secret, key: &str, metadata: &RawValue, content: Vec<u8>) -> 
         headers.append(HeaderName::from_bytes(name.as_bytes()).ok()?, HeaderValue::from_bytes(&bytes?).ok()?);
     }
     let time = SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(metadata.time))?;
-    Some(Record::Answer(Arc::new(CachedResponse::new(status, metadata.status_text, headers, content.into(), time))))
+    Some(Record::Response(Arc::new(CachedResponse::new(status, metadata.status_text, headers, content.into(), time))))
 }
 
 #[cfg(test)]
@@ -306,7 +306,7 @@ mod tests {
         headers.append("link", HeaderValue::from_static("b"));
         let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1);
         let body = Bytes::from(body.to_owned());
-        Record::Answer(Arc::new(CachedResponse::new(StatusCode::OK, "Fine".to_owned(), headers, body, time)))
+        Record::Response(Arc::new(CachedResponse::new(StatusCode::OK, "Fine".to_owned(), headers, body, time)))
     }
 
     const SECRET_OF_ALL: Secret = Secret([7; 32]);
@@ -314,7 +314,7 @@ mod tests {
     #[test]
     fn an_answer_comes_back_as_it_was() {
         let (metadata, content) = parts(&SECRET_OF_ALL, "k", &[0; 12], &stored("body"));
-        let (Some(Record::Answer(back)), Record::Answer(before)) =
+        let (Some(Record::Response(back)), Record::Response(before)) =
             (record(&SECRET_OF_ALL, "k", &metadata.unwrap(), content.into()), stored("body"))
         else {
             panic!("not an answer")

@@ -62,7 +62,7 @@ fn weight(key: &str, record: &Record) -> u64 {
     // What the list and the table need for each.
     const OVERHEAD: usize = 128;
     let size = match record {
-        Record::Answer(stored) => stored.weight(),
+        Record::Response(stored) => stored.weight(),
         Record::Varies(names) => names.iter().map(|name| name.as_str().len()).sum(),
     };
     (key.len() + size + OVERHEAD) as u64
@@ -81,7 +81,7 @@ mod tests {
 
     fn answer(size: usize) -> Record {
         let body = Bytes::from(vec![0; size]);
-        Record::Answer(Arc::new(CachedResponse::new(
+        Record::Response(Arc::new(CachedResponse::new(
             StatusCode::OK,
             String::new(),
             HeaderMap::new(),

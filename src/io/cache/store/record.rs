@@ -27,7 +27,7 @@ impl Default for Limits {
 /// What a key leads to.
 #[derive(Clone, Debug)]
 pub enum Record {
-    Answer(Arc<CachedResponse>),
+    Response(Arc<CachedResponse>),
     /// There is an answer for each combination of these fields of requests.
     Varies(Arc<[HeaderName]>),
 }

@@ -14,7 +14,7 @@ use crate::policy::http::status_text::status_text;
 
 /// The head of an answer; its body is still on the wire.
 #[derive(Debug)]
-pub struct Answer {
+pub struct IncomingResponse {
     pub status: StatusCode,
     /// As sent; the standard phrase where none was, or none that is usable.
     pub status_text: String,
@@ -29,7 +29,7 @@ pub struct Answer {
     is_end_uncertain: bool,
 }
 
-impl Answer {
+impl IncomingResponse {
     pub fn new(mut response: Response, is_head: bool) -> Self {
         let status = response.status();
         let status_text = status_text(status, response.extensions().get().map(ReasonPhrase::as_bytes));
