@@ -1,4 +1,4 @@
-//! Files: part files, locks, digests.
+//! Part files, destinations, locks and digests.
 
 pub mod destination;
 pub mod digest;
