@@ -112,14 +112,14 @@ fn an_entry_is_for_its_owner_alone_and_is_never_widened() {
     let bucket = cache.join(index::path("a"));
     for _ in 0..2 {
         assert_eq!((mode(&path), mode(&bucket)), (0o600, 0o600));
-        // Everybody can change this: it is not read, and written anew.
+        // Everybody can change these files, so they are not read, and are replaced.
         for path in [&path, &bucket] {
             fs::set_permissions(path, fs::Permissions::from_mode(0o666)).unwrap();
         }
         assert_eq!(get(cache, "a").unwrap_err().details().code, "EACCES");
         write(cache, "a", "text");
     }
-    // As npm writes under umask 002.
+    // The mode that npm writes under umask 002.
     for path in [&path, &bucket] {
         fs::set_permissions(path, fs::Permissions::from_mode(0o664)).unwrap();
     }
@@ -132,7 +132,7 @@ fn content_of_another_size_than_its_entry_says_is_not_read() {
     let cache = cache.path();
     write(cache, "a", "text");
     let path = get(cache, "a").unwrap().unwrap().path;
-    // Takes no room, and no memory either.
+    // Sparse: takes neither disk space nor memory.
     fs::OpenOptions::new().write(true).open(path).unwrap().set_len(1 << 40).unwrap();
     assert_eq!(get(cache, "a").unwrap_err().kind(), Kind::Integrity);
 }
@@ -196,7 +196,7 @@ fn directories_that_are_swapped_for_links_meanwhile_lead_nowhere() {
     use rustix::fs::{CWD, RenameFlags, renameat_with};
     let place = tempfile::tempdir().unwrap();
     let (cache, outside) = (place.path().join("cache"), place.path().join("outside"));
-    // As a cache, so that every path below a link would be one of the outside.
+    // A cache, so that every path behind a link would exist outside.
     write(&outside, "precious", "precious");
     fs::write(outside.join("tmp/precious"), "").unwrap();
     let list = || {

@@ -1,4 +1,5 @@
-//! Answers on disk, as entries of a cache in npm's format that other programs may share. Only our own are touched.
+//! Cached responses on disk, as entries of a cache in npm's format that other programs may share.
+//! Entries of other programs are neither read nor removed.
 
 use std::collections::HashSet;
 use std::ffi::OsStr;
@@ -24,13 +25,13 @@ use crate::policy::cache::key::{OUTDATED, PREFIX, Secret};
 use crate::policy::cache::sealed;
 use crate::policy::http::headers::text;
 
-/// Of the keyed hashes in our keys. Readable by its owner only.
+/// The file of the secret that keys are hashed with. Readable by its owner only.
 const SECRET: &str = "socket-registry-http.secret";
-/// Beside it; its time is that of the last sweep by any process.
+/// A marker file. Its modification time is that of the last sweep by any process.
 const SWEPT: &str = "socket-registry-http.swept";
 /// How often the limits are enforced.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(10 * 60);
-/// A bucket grows by one line with each answer, and is then written anew.
+/// The size from which a bucket is compacted. It grows by a line with each response.
 const BUCKET_MAX: u64 = 32 << 10;
 
 #[derive(Debug)]
@@ -38,18 +39,20 @@ pub struct Disk {
     directory: PathBuf,
     limits: Limits,
     secret: OnceLock<Option<Secret>>,
-    /// Opened once for many responses: the way there takes a call of the system for each name, and for each link.
+    /// Opened once for many responses: opening takes a system call for each name and each link of
+    /// the path.
     root: Mutex<Option<Arc<Directory>>>,
     swept: Mutex<Option<SystemTime>>,
 }
 
-/// Beside the content in an entry. Names and values of header fields may be secrets under any name, so nothing of them is in the clear.
+/// The metadata of an entry. Header fields may hold secrets under any name, so all of them are
+/// encrypted.
 #[derive(Debug, Deserialize, Serialize)]
 struct Sealed {
     sealed: String,
 }
 
-/// The text that is sealed.
+/// The text that is encrypted.
 #[derive(Debug, Deserialize, Serialize)]
 struct Metadata {
     /// Milliseconds since 1970.
@@ -69,7 +72,8 @@ impl Disk {
         Self { directory, limits, secret: OnceLock::new(), root: Mutex::default(), swept: Mutex::default() }
     }
 
-    /// What the keys are made with, once the directory has been opened; `None` as well when it cannot be used.
+    /// The secret that keys are made with. `None` before [`Disk::open`], and if the directory
+    /// cannot be used.
     pub fn secret(&self) -> Option<&Secret> {
         self.secret.get()?.as_ref()
     }
@@ -81,7 +85,7 @@ impl Disk {
         let _ = spawn_blocking(open).await;
     }
 
-    /// Only from a file that nobody else can read, in a directory of this user.
+    /// Reads the secret from a file that nobody else can read, in a directory of this user.
     fn read_secret(&self) -> Option<Secret> {
         let file = Directory::open(&self.directory).ok()?.open_file(OsStr::new(SECRET), Access::Read).ok()?;
         #[cfg(unix)]
@@ -93,7 +97,9 @@ impl Disk {
         secret.try_into().ok().map(Secret)
     }
 
-    /// Whoever comes first decides. A file of this user that holds none is replaced; where the name is somebody else's, there is none.
+    /// Writes a secret, and returns the one that is in the file afterwards: the first process
+    /// decides. A file of this user without a secret is replaced; a file of another user stays, and
+    /// there is no secret.
     fn write_secret(&self) -> Option<Secret> {
         let directory = Directory::create_all(&self.directory).ok()?;
         let temporaries = cacache::temporaries(&directory).ok()?;
@@ -110,7 +116,7 @@ impl Disk {
         self.read_secret()
     }
 
-    /// The record of a key. What is broken is removed.
+    /// Returns the record of a key. A broken entry is removed.
     pub async fn get(self: Arc<Self>, key: String) -> Option<Record> {
         spawn_blocking(move || self.read(&key)).await.ok()?
     }
@@ -140,7 +146,7 @@ impl Disk {
                 broken();
                 None
             }
-            // Nothing there, or nothing that we may read.
+            // There is no entry, or this user may not read it.
             _ => None,
         }
     }
@@ -153,16 +159,17 @@ impl Disk {
             if content.len() as u64 > disk.limits.disk {
                 return false;
             }
-            // A full disk, or one that cannot be written to: the answer is not kept.
+            // If the disk is full or read-only, the response is not cached.
             if metadata.is_some() && cacache::put(&disk.directory, &key, &content, metadata).is_ok() {
                 let _ = cacache::compact(&disk.directory, &key, BUCKET_MAX);
             }
-            // The marker appears within the call. An error says that it is not this user's, and so says nothing.
+            // The marker appears within `takes_turn`. If that fails, the marker belongs to another
+            // user, and its time means nothing.
             let now = SystemTime::now();
             is_due(&disk.swept, SWEEP_INTERVAL, now) && disk.takes_turn(now).unwrap_or(true)
         };
         if spawn_blocking(write).await.is_ok_and(|takes_turn| takes_turn) {
-            // Nobody waits for it. It only removes.
+            // Not awaited, because it only removes.
             spawn_blocking(move || self.sweep(SystemTime::now()));
         }
     }
@@ -171,7 +178,7 @@ impl Disk {
         let _ = spawn_blocking(move || cacache::remove(&self.directory, &key)).await;
     }
 
-    /// Removes our entries whose keys are unwanted; their keys.
+    /// Removes this package's entries whose keys are unwanted, and returns their keys.
     pub async fn clear(self: Arc<Self>, is_unwanted: impl Fn(&str) -> bool + Send + 'static) -> HashSet<String> {
         let clear = move || {
             let keys = Mutex::new(HashSet::new());
@@ -199,16 +206,18 @@ impl Disk {
             }
         });
         evicted.extend(self::evicted(ours.into_iter(), self.limits, now));
-        // Parts that are not this user's are left alone.
+        // An error here comes from parts of the cache that are not this user's. They are left
+        // alone.
         drop(listed);
         if !evicted.is_empty() {
             let _ = cacache::clear(&self.directory, |entry| !evicted.contains(&entry.key));
         }
-        // Answers that were replaced, for instance.
+        // Removes the content of replaced responses, for instance.
         cacache::sweep(&self.directory, now);
     }
 
-    /// Whether no process has swept for long. The time of the marker is now.
+    /// Whether no process has swept for [`SWEEP_INTERVAL`]. Sets the time of the marker to `now` if
+    /// so.
     fn takes_turn(&self, now: SystemTime) -> io::Result<bool> {
         let directory = Directory::open(&self.directory)?;
         let name = OsStr::new(SWEPT);
@@ -227,7 +236,7 @@ impl Disk {
     }
 }
 
-/// The keys that the limits leave no room for: what is too old, then what is oldest.
+/// The keys that exceed the limits: first those that are too old, then the oldest.
 fn evicted(entries: impl Iterator<Item = (String, u64, u64)>, limits: Limits, now: SystemTime) -> HashSet<String> {
     let oldest = milliseconds(now.checked_sub(limits.age).unwrap_or(SystemTime::UNIX_EPOCH));
     let mut entries: Vec<_> = entries.collect();
@@ -248,7 +257,7 @@ pub fn random() -> Secret {
 fn random_bytes<const COUNT: usize>() -> [u8; COUNT] {
     let mut bytes = [0; COUNT];
     if getrandom::fill(&mut bytes).is_err() {
-        // A system without randomness: at least not the same for every process.
+        // Without a source of randomness, the bytes at least differ between processes.
         bytes.fill_with(|| fastrand::u8(..));
     }
     bytes
@@ -312,19 +321,19 @@ mod tests {
     const SECRET_OF_ALL: Secret = Secret([7; 32]);
 
     #[test]
-    fn an_answer_comes_back_as_it_was() {
+    fn a_response_is_read_as_it_was_written() {
         let (metadata, content) = parts(&SECRET_OF_ALL, "k", &[0; 12], &stored("body"));
         let (Some(Record::Response(back)), Record::Response(before)) =
             (record(&SECRET_OF_ALL, "k", &metadata.unwrap(), content.into()), stored("body"))
         else {
-            panic!("not an answer")
+            panic!("not a response")
         };
         assert_eq!((&back.headers, back.time, &back.body), (&before.headers, before.time, &before.body));
         assert_eq!((back.status, &back.status_text), (before.status, &before.status_text));
     }
 
     #[test]
-    fn nothing_of_an_answer_is_readable_beside_its_body() {
+    fn nothing_but_the_body_of_a_response_is_readable() {
         let varies = Record::Varies([HeaderName::from_static("x-varies")].into());
         for each in [stored("body"), varies] {
             let (metadata, _) = parts(&SECRET_OF_ALL, "k", &[0; 12], &each);
@@ -337,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn metadata_of_others_is_no_answer() {
+    fn metadata_of_others_is_no_response() {
         for text in ["{}", "[]", "null", "{\"time\":1,\"status\":200}", "{\"sealed\":\"AAAA\"}"] {
             let metadata = RawValue::from_string(text.to_owned()).unwrap();
             assert!(record(&SECRET_OF_ALL, "k", &metadata, Vec::new()).is_none(), "{text}");

@@ -1,4 +1,4 @@
-//! What the memory and the disk of a store have in common: records, and how much is kept of them.
+//! Records of the cache, and its limits. Shared by memory and disk.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -7,14 +7,14 @@ use http::HeaderName;
 
 use crate::policy::cache::freshness::CachedResponse;
 
-/// How much is kept.
+/// The limits of a cache.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Bytes in memory.
     pub memory: u64,
-    /// Bytes on disk, of answers; other entries of the same directory are not counted.
+    /// Bytes of responses on disk. Other entries of the same directory do not count.
     pub disk: u64,
-    /// Time that an answer stays on disk without being fetched again.
+    /// The age from which a response on disk is removed.
     pub age: Duration,
 }
 
@@ -24,15 +24,15 @@ impl Default for Limits {
     }
 }
 
-/// What a key leads to.
+/// The value of a key.
 #[derive(Clone, Debug)]
 pub enum Record {
     Response(Arc<CachedResponse>),
-    /// There is an answer for each combination of these fields of requests.
+    /// There is a response for each combination of these request fields.
     Varies(Arc<[HeaderName]>),
 }
 
-/// Whether something that is done every `interval` is due.
+/// Whether something that is done every `interval` is due. Counts as done if so.
 pub fn is_due(last: &Mutex<Option<SystemTime>>, interval: Duration, now: SystemTime) -> bool {
     let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
     let is_due = last.is_none_or(|last| now.duration_since(last).is_ok_and(|since| since >= interval));
