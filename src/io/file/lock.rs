@@ -1,30 +1,36 @@
-//! One of many: the lock that makes a single process do the work. The only file-lock calls of the crate.
+//! The lock that lets one process do the work of many. The only file-lock calls of the crate.
 //!
-//! Correctness never depends on it. Every download writes a part file of its own and publishes by rename; a broken
-//! lock costs bandwidth and nothing else.
+//! Correctness never depends on the lock. Every download writes a part file of its own and
+//! publishes it by rename; a broken lock costs bandwidth and nothing else.
 //!
 //! # Protocol
 //!
-//! The lock is a file, held by a kernel lock on it (flock on Unix, `LockFileEx` on Windows) for as long as its holder
-//! lives. Its JSON ([`Holder`]) is for people and for older JavaScript holders.
+//! The lock is a file. Its holder has a kernel lock on it (`flock` on Unix, `LockFileEx` on
+//! Windows) for as long as the holder lives. Its JSON ([`Holder`]) is for people and for older
+//! JavaScript holders.
 //!
-//! 1. *Nothing at the path*: write the JSON to a claim beside it, take the kernel lock on the claim, then `link` it to
-//!    the path. The lock appears whole and already held. Without hard links: create exclusively, then lock.
-//! 2. *Something at the path*: open it, try the kernel lock, make sure that it is still the file at the path, and let
-//!    [`evaluate`] decide from the answer, the content and the time whether to wait or to remove it.
-//! 3. *Remove*: one remover at a time, and only if the path still is the file that was judged (`remove_if`). Then
-//!    start over. On Windows the judged file itself is removed, by handle, and removers need no order.
+//! 1. *Nothing at the path*: write the JSON to a claim beside it, take the kernel lock on the
+//!    claim, then `link` it to the path. The lock appears whole and already held. Without hard
+//!    links: create exclusively, then lock.
+//! 2. *Something at the path*: open it, try the kernel lock, make sure that it is still the file at
+//!    the path, and let [`evaluate`] decide whether to wait or to break the lock. Its inputs are
+//!    the result of the kernel lock, the content and the time.
+//! 3. *Break*: one breaker at a time, and only if the file at the path still is the evaluated one
+//!    (`remove_if`). Then start over. On Windows the evaluated file itself is removed, by handle,
+//!    so breakers need no order.
 //!
-//! The file of another user is a lock like any other, and only ever read. Where its directory does not let it be removed,
-//! a dead one is taken over where it lies; one that cannot even be read is waited for.
+//! A lock file of another user is a lock like any other, and is only ever read. If its directory
+//! does not let it be removed, a dead one is taken over in place. One that cannot be read is waited
+//! for.
 //!
-//! A holder renews the file's modification time ([`Guard::renew`]) and releases by unlinking under rule 3.
+//! A holder renews the file's modification time ([`Guard::renew`]), and releases the lock by step
+//! 3.
 //!
 //! # Not guaranteed
 //!
-//! Where one kernel lock is granted twice, or none at all (some set-ups of NFS, SMB, `VirtioFS`), process ids and
-//! modification times decide, as between older holders. Where it is granted once to each of two hosts, which neither can
-//! see, both may download at once.
+//! Some set-ups of NFS, SMB and `VirtioFS` grant one kernel lock twice, or grant none. There,
+//! process ids and modification times decide, as between older holders. Where each of two hosts is
+//! granted the lock and neither can see it, both may download at once.
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read, Seek};
@@ -58,14 +64,15 @@ mod tests;
 #[cfg(windows)]
 mod windows;
 
-/// A lock file is a line of JSON; more is not ours, and is not read.
+/// Limit of a lock file, which is a line of JSON. A longer file is not a lock of this protocol, and
+/// the rest is not read.
 const CONTENT_MAX: u64 = 64 << 10;
-/// Rounds of one attempt; each starts because another process changed the path meanwhile.
+/// Rounds of one attempt. A new round starts only if another process changed the path meanwhile.
 const ROUNDS: u32 = 64;
-/// The time after which an attempt begins no other round: somebody may change the path for ever.
+/// Time limit of the rounds, because another process may change the path for ever.
 const ROUNDS_TIME: Duration = Duration::from_millis(100);
 
-/// One process's way to one lock. Keeps what it knows of the present holder between attempts.
+/// Acquires one lock. Remembers the observed holder between attempts.
 #[derive(Debug)]
 pub struct LockAcquirer {
     path: PathBuf,
@@ -74,14 +81,14 @@ pub struct LockAcquirer {
     /// The longest time between two attempts.
     tick: Duration,
     present: Option<CurrentHolder>,
-    /// Since when the path can neither be opened nor is gone.
+    /// The time since when the path can neither be opened nor is gone.
     refused: Option<Instant>,
     system: System,
 }
 
-/// The lock file that is in the way, and what was seen of it.
+/// The lock file at the path, and what was observed of it.
 ///
-/// It stays open between attempts: a close would wake every other waiter's watch.
+/// The file stays open between attempts, because a close would wake every other waiter's watch.
 #[derive(Debug)]
 struct CurrentHolder {
     file: File,
@@ -89,18 +96,18 @@ struct CurrentHolder {
     seen: Instant,
 }
 
-/// What came of one attempt.
+/// The outcome of one attempt.
 #[derive(Debug)]
 pub enum Attempt {
     Acquired(Guard),
-    /// Somebody else holds it; unknown who while the file is being written.
+    /// Another process holds the lock. Unknown which, while the file is being written.
     Blocked(Option<Holder>),
 }
 
-/// What is in the way of a lock.
+/// A lock file at the path that was not removed.
 enum Examined {
     Blocked(Option<Holder>),
-    /// Another user's, dead, and locked by us now.
+    /// A dead one of another user, which this process has locked.
     Borrowed(File),
 }
 
@@ -113,7 +120,8 @@ impl LockAcquirer {
         &self.path
     }
 
-    /// Takes the lock, or says who has it. Never waits for a holder. Blocks for a few file system calls.
+    /// Takes the lock, or returns its holder. Never waits for a holder. Blocks for a few file
+    /// system calls.
     pub fn attempt(&mut self) -> Result<Attempt> {
         let started = Instant::now();
         for _ in 0..ROUNDS {
@@ -133,16 +141,16 @@ impl LockAcquirer {
                 return Ok(Attempt::Acquired(self.guard(place, path, file, Keeping::Own)));
             }
         }
-        // The path changed hands under each look: somebody else is making progress.
+        // The path changed in each round, so other processes make progress.
         Ok(Attempt::Blocked(None))
     }
 
-    /// Step 2. `None`: nothing is in the way any more.
+    /// Step 2 of the protocol, and step 3 if the lock is to be broken. `None`: the path is free.
     fn inspect(&mut self, path: &Path) -> Result<Option<Examined>> {
         let system = self.system;
         (system.step)();
         if self.present.as_ref().is_none_or(|present| !is_at(&present.file, path)) {
-            // Closed first: a file that is open may keep its name on Windows after it was removed.
+            // Closed first: on Windows, an open file may keep its name after its removal.
             self.present = None;
             let opened = (system.open)(path);
             if opened.as_ref().err().is_some_and(|error| self.is_passing(error)) {
@@ -166,7 +174,8 @@ impl LockAcquirer {
         (system.step)();
         let metadata = present.file.metadata().map_err(|error| failed(&self.path, "stat", &error))?;
         if !is_at(&present.file, path) {
-            // Released or replaced between open and lock: this was the lock of nothing.
+            // The file was released or replaced between open and lock, so this kernel lock protects
+            // nothing.
             self.present = None;
             return Ok(None);
         }
@@ -180,7 +189,8 @@ impl LockAcquirer {
         let verdict = evaluate(lock, holder.as_ref(), quiet, self.stale, now, system.is_alive);
         if verdict == Decision::Wait {
             if lock == KernelLock::Free {
-                // An older holder's, or one being written: it must look unlocked to others too.
+                // An older holder's file, or one that is being written. Others must see it
+                // unlocked, too.
                 unlock(&present.file);
             }
             return Ok(Some(Examined::Blocked(holder)));
@@ -191,7 +201,8 @@ impl LockAcquirer {
         let is_left = match removed {
             Ok(removed) => !removed && is_at(&present.file, path),
             Err(error) if may_not(&error) && lock == KernelLock::Free => {
-                // Nobody holds it, and it has to stay: the kernel lock on it is as good as one on a file of our own.
+                // Nobody holds it, and it must stay. Its kernel lock is as good as one on a file of
+                // this user.
                 return Ok(self.present.take().map(|present| Examined::Borrowed(present.file)));
             }
             Err(error) if may_not(&error) => true,
@@ -205,7 +216,8 @@ impl LockAcquirer {
         Ok(None)
     }
 
-    /// What is in the way cannot be opened. Another user's lock may be one that this user must not read.
+    /// The outcome of a lock file that cannot be opened. Another user's lock file may be unreadable
+    /// to this user.
     fn unreadable(&self, path: &Path, error: &io::Error) -> Result<Examined> {
         let found = fs::symlink_metadata(path).ok();
         if let Some(found) = &found
@@ -220,7 +232,7 @@ impl LockAcquirer {
             return Err(error.with_path(&self.path).with_lock(&self.path, None));
         }
         match found {
-            // "Would block" is a lease on the file.
+            // `EWOULDBLOCK`: there is a lease on the file.
             Some(found)
                 if !is_mine(&found)
                     && matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::WouldBlock) =>
@@ -235,8 +247,9 @@ impl LockAcquirer {
         Guard { _place: place, path, file, every: refresh_interval(self.stale), system: self.system, keeping }
     }
 
-    /// Whether the path is likely to be free, or to be opened, at a later look: a removed file that others have not
-    /// closed yet, or one that a virus scanner has. Not for longer than such things last.
+    /// Whether a later attempt is likely to open the file or to find the path free: a removed file
+    /// may still be open, or a virus scanner may have opened it. `false` once this has lasted
+    /// longer than such conditions do.
     fn is_passing(&mut self, error: &io::Error) -> bool {
         (self.system.is_transient_os_error)(error)
             && !self.path.is_dir()
@@ -252,8 +265,8 @@ fn failed(path: &Path, syscall: &'static str, error: &io::Error) -> Error {
     Error::file("Failed to use the lock file", syscall, path, error).with_lock(path, None)
 }
 
-/// When the holder last showed that it lives. Everybody can set the modification time of a file of theirs, to next year as
-/// well, but not the time of that change.
+/// The time of the holder's last sign of life. A user can set the modification time of their file,
+/// even to next year, but not the time of that change.
 fn renewed(metadata: &Metadata) -> SystemTime {
     let modified = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
     changed(metadata).map_or(modified, |changed| changed.min(modified))

@@ -165,7 +165,7 @@ fn a_temporary_file_takes_the_name_of_ones_own_file_only() {
     cache.make(name("directory")).unwrap();
     assert_eq!(put("directory").unwrap_err().kind(), ErrorKind::IsADirectory);
     assert_eq!(fs::read(place.at("cache/file")).unwrap(), b"new");
-    // Nothing is left of those that got no name.
+    // Those that got no name were removed.
     assert_eq!(cache.entries().unwrap().len(), 3);
 }
 

@@ -1,4 +1,5 @@
-//! The protocol on file systems of all kinds, and under every order of steps that a seeded scheduler comes up with.
+//! The protocol on all kinds of file systems, and under orders of steps that a seeded scheduler
+//! chooses.
 
 use std::cell::{Cell, RefCell};
 use std::io::Write;
@@ -57,11 +58,11 @@ fn blocked(attempt: Result<Attempt>) -> Option<Holder> {
     }
 }
 
-/// A process that dies: the kernel closes its file, nobody unlinks.
+/// A process that dies: the kernel closes its file, and nobody unlinks it.
 fn crash(guard: Guard) {
     let file = guard.file.try_clone().unwrap();
     std::mem::forget(guard);
-    // The description is shared with the forgotten guard's file: end its lock as the kernel would.
+    // The forgotten guard shares the description, so its lock is ended as the kernel would.
     system::unlock(&file);
 }
 
@@ -131,7 +132,7 @@ fn unreadable_files_get_two_seconds() {
     }
 }
 
-/// Four refusals as Windows gives them, then the file.
+/// Fails four times as Windows does, then opens the file.
 fn refused_at_first(path: &Path) -> io::Result<File> {
     thread_local! {
         static LEFT: Cell<u32> = const { Cell::new(4) };
@@ -166,7 +167,7 @@ fn a_refusal_that_lasts_is_an_error() {
     acquirer.refused = Instant::now().checked_sub(windows_retry::LIMIT);
     let error = acquirer.attempt().unwrap_err();
     assert_eq!(error.details().lock_path.as_deref(), Some(&*place.path));
-    // Without such errors, at once.
+    // Where such errors are not transient, at once.
     let mut acquirer = place.acquirer(System { open: refused, is_transient_os_error: |_| false, ..System::REAL });
     acquirer.attempt().unwrap_err();
 }
@@ -178,7 +179,7 @@ fn the_content_can_be_read_while_the_lock_is_held() {
         let guard = acquired(place.acquirer(system).attempt());
         let content = fs::read(&place.path).unwrap();
         assert_eq!(Holder::parse(&content).unwrap().pid, std::process::id());
-        // An older holder's way to write and to remove it.
+        // Older holders write and remove the file like this.
         File::options().write(true).open(&place.path).unwrap().write_all(&content).unwrap();
         guard.renew();
         unlink(&place.path).unwrap();
@@ -224,7 +225,7 @@ fn processes_that_run_and_that_do_not_are_told_apart() {
     let is_alive = System::REAL.is_alive;
     assert!(is_alive(std::process::id()));
     assert!(!is_alive(0));
-    // No process identifier of any system.
+    // Not a process id on any system.
     assert!(!is_alive(u32::MAX - 3));
 }
 
@@ -240,7 +241,7 @@ fn a_removal_never_takes_another_file() {
     assert_eq!(fs::read(&place.path).unwrap(), b"fresh");
     let fresh = File::open(&place.path).unwrap();
     assert!((System::REAL.remove)(&place.path, &fresh).unwrap());
-    // Though it is open still.
+    // Although it is still open.
     assert!(!place.path.exists());
 }
 
@@ -334,7 +335,8 @@ fn step() {
     });
 }
 
-/// Called by `remove_if` right before the unlink: the file at the path must still be the one that was judged.
+/// Called by `remove_if` right before the unlink: the file at the path must still be the one that
+/// was judged.
 #[cfg(unix)]
 pub(super) fn about_to_remove(path: &Path, judged: &File) {
     FOREIGN_REMOVED.with_borrow(|count| {
@@ -344,18 +346,18 @@ pub(super) fn about_to_remove(path: &Path, judged: &File) {
     });
 }
 
-/// What one order of steps showed.
+/// The observations in one order of steps.
 #[derive(Debug, Default, PartialEq)]
 struct Seen {
-    /// More than one holder at a time.
+    /// Times at which there was more than one holder.
     double: usize,
-    /// Locks removed that were not the ones judged.
+    /// Removed locks other than the evaluated ones.
     foreign: usize,
     acquired: usize,
 }
 
 #[expect(clippy::disallowed_methods, reason = "a thread for each contender")]
-/// Four contenders; each acquires twice, and now and then dies while holding.
+/// Four acquirers. Each acquires twice, and sometimes dies while holding.
 fn explore(seed: u64, system: System, stale: Duration) -> Seen {
     const THREADS: usize = 4;
     let place = Arc::new(Place::new());
@@ -415,11 +417,11 @@ fn no_order_of_steps_admits_two_holders() {
     }
 }
 
-// On Windows a removal is by handle, and removers are not kept apart.
+// On Windows locks are removed by handle, and breakers are not excluded.
 #[cfg(unix)]
 #[test]
 fn removers_that_step_over_each_other_never_remove_a_fresh_lock() {
-    // Everybody looks frozen to everybody: many removers at once.
+    // Every holder looks hung to the others: many breakers at once.
     for seed in 0..150 {
         let seen = explore(seed, System { step, ..System::REAL }, Duration::ZERO);
         assert_eq!(seen.foreign, 0, "seed {seed}");
@@ -429,7 +431,8 @@ fn removers_that_step_over_each_other_never_remove_a_fresh_lock() {
 #[cfg(unix)]
 #[test]
 fn the_explorer_finds_removers_that_are_not_kept_apart() {
-    // Directories cannot be locked here: the window between the last look and the unlink is open.
+    // Directories cannot be locked here, so there is a window between the last check and the
+    // unlink.
     fn try_lock(file: &File) -> KernelLock {
         let is_directory = file.metadata().is_ok_and(|found| found.is_dir());
         if is_directory { KernelLock::Unsupported } else { try_kernel_lock(file) }
