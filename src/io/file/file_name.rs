@@ -13,8 +13,7 @@ pub fn shortened(name: &str, room: usize) -> Cow<'_, str> {
     if name.len() + room <= NAME_MAX {
         return Cow::Borrowed(name);
     }
-    let digest = Sha256::digest(name);
-    let hash = digest.iter().take(16).fold(String::new(), |hash, byte| hash + &format!("{byte:02x}"));
+    let hash = hex::encode(&Sha256::digest(name)[..16]);
     let mut end = NAME_MAX - room - hash.len() - 1;
     while !name.is_char_boundary(end) {
         end -= 1;

@@ -46,7 +46,7 @@ use crate::policy::lock::windows_retry;
 
 use self::directory::Place;
 pub use self::guard::Guard;
-use self::guard::Keeping;
+use self::guard::Ownership;
 pub use self::path::lock_path;
 use self::path::parent;
 use self::removal::remove_if;
@@ -80,9 +80,9 @@ pub struct LockAcquirer {
     stale: Duration,
     /// The longest time between two attempts.
     tick: Duration,
-    present: Option<CurrentHolder>,
+    current: Option<CurrentHolder>,
     /// The time since when the path can neither be opened nor is gone.
-    refused: Option<Instant>,
+    refused_since: Option<Instant>,
     system: System,
 }
 
@@ -92,7 +92,7 @@ pub struct LockAcquirer {
 #[derive(Debug)]
 struct CurrentHolder {
     file: File,
-    vigil: HeartbeatMonitor,
+    heartbeat: HeartbeatMonitor,
     seen: Instant,
 }
 
@@ -105,15 +105,23 @@ pub enum Attempt {
 }
 
 /// A lock file at the path that was not removed.
-enum Examined {
-    Blocked(Option<Holder>),
+enum Obstacle {
+    Held(Option<Holder>),
     /// A dead one of another user, which this process has locked.
     Borrowed(File),
 }
 
+/// The state of a lock file when it was decided to break it.
+struct Evaluated {
+    lock: KernelLock,
+    holder: Option<Holder>,
+    renewed: SystemTime,
+    is_mine: bool,
+}
+
 impl LockAcquirer {
     pub fn new(path: PathBuf, url: String, stale: Duration, tick: Duration) -> Self {
-        Self { path, url, stale, tick, present: None, refused: None, system: System::REAL }
+        Self { path, url, stale, tick, current: None, refused_since: None, system: System::REAL }
     }
 
     pub fn path(&self) -> &Path {
@@ -132,13 +140,13 @@ impl LockAcquirer {
             let path = place.path(self.path.file_name().unwrap_or_default());
             if let Some(blocked) = self.inspect(&path)? {
                 return Ok(match blocked {
-                    Examined::Blocked(holder) => Attempt::Blocked(holder),
-                    Examined::Borrowed(file) => Attempt::Acquired(self.guard(place, path, file, Keeping::Borrowed)),
+                    Obstacle::Held(holder) => Attempt::Blocked(holder),
+                    Obstacle::Borrowed(file) => Attempt::Acquired(self.guard(place, path, file, Ownership::Borrowed)),
                 });
             }
             if let Some(file) = self.claim(&place, &path)? {
-                self.present = None;
-                return Ok(Attempt::Acquired(self.guard(place, path, file, Keeping::Own)));
+                self.current = None;
+                return Ok(Attempt::Acquired(self.guard(place, path, file, Ownership::Own)));
             }
         }
         // The path changed in each round, so other processes make progress.
@@ -146,79 +154,95 @@ impl LockAcquirer {
     }
 
     /// Step 2 of the protocol, and step 3 if the lock is to be broken. `None`: the path is free.
-    fn inspect(&mut self, path: &Path) -> Result<Option<Examined>> {
+    fn inspect(&mut self, path: &Path) -> Result<Option<Obstacle>> {
         let system = self.system;
         (system.step)();
-        if self.present.as_ref().is_none_or(|present| !is_at(&present.file, path)) {
-            // Closed first: on Windows, an open file may keep its name after its removal.
-            self.present = None;
-            let opened = (system.open)(path);
-            if opened.as_ref().err().is_some_and(|error| self.is_passing(error)) {
-                return Ok(Some(Examined::Blocked(None)));
-            }
-            self.refused = None;
-            match opened {
-                Ok(file) => {
-                    self.present =
-                        Some(CurrentHolder { file, vigil: HeartbeatMonitor::default(), seen: Instant::now() });
-                }
-                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-                Err(error) => return self.unreadable(path, &error).map(Some),
-            }
+        if self.current.as_ref().is_none_or(|current| !is_at(&current.file, path))
+            && let Some(obstacle) = self.open_current(path)?
+        {
+            return Ok(Some(obstacle));
         }
-        let Some(present) = &mut self.present else {
+        let Some(current) = &mut self.current else {
             return Ok(None);
         };
         (system.step)();
-        let lock = (system.try_lock)(&present.file);
+        let lock = (system.try_lock)(&current.file);
         (system.step)();
-        let metadata = present.file.metadata().map_err(|error| failed(&self.path, "stat", &error))?;
-        if !is_at(&present.file, path) {
+        let metadata = current.file.metadata().map_err(|error| failed(&self.path, "stat", &error))?;
+        if !is_at(&current.file, path) {
             // The file was released or replaced between open and lock, so this kernel lock protects
             // nothing.
-            self.present = None;
+            self.current = None;
             return Ok(None);
         }
         let is_mine = is_mine(&metadata);
         let holder =
-            read_holder(&present.file).map(|holder| Holder { owner: uid(&metadata).filter(|_| !is_mine), ..holder });
-        let modified = renewed(&metadata);
-        let since = std::mem::replace(&mut present.seen, Instant::now()).elapsed();
+            read_holder(&current.file).map(|holder| Holder { owner: uid(&metadata).filter(|_| !is_mine), ..holder });
+        let renewed = renewed(&metadata);
+        let since = std::mem::replace(&mut current.seen, Instant::now()).elapsed();
         let now = SystemTime::now();
-        let quiet = present.vigil.look(modified, now, since, self.tick);
-        let verdict = evaluate(lock, holder.as_ref(), quiet, self.stale, now, system.is_alive);
-        if verdict == Decision::Wait {
+        let quiet = current.heartbeat.look(renewed, now, since, self.tick);
+        if evaluate(lock, holder.as_ref(), quiet, self.stale, now, system.is_alive) == Decision::Wait {
             if lock == KernelLock::Free {
                 // An older holder's file, or one that is being written. Others must see it
                 // unlocked, too.
-                unlock(&present.file);
+                unlock(&current.file);
             }
-            return Ok(Some(Examined::Blocked(holder)));
+            return Ok(Some(Obstacle::Held(holder)));
         }
-        let unchanged = || present.file.metadata().is_ok_and(|now| renewed(&now) == modified);
-        let removed = remove_if(system, path, &present.file, unchanged);
+        self.break_lock(path, &Evaluated { lock, holder, renewed, is_mine })
+    }
+
+    /// Opens the lock file at the path as [`Self::current`]. If there is none, that is `None`.
+    fn open_current(&mut self, path: &Path) -> Result<Option<Obstacle>> {
+        // Closed first: on Windows, an open file may keep its name after its removal.
+        self.current = None;
+        let opened = (self.system.open)(path);
+        if opened.as_ref().err().is_some_and(|error| self.is_transient(error)) {
+            return Ok(Some(Obstacle::Held(None)));
+        }
+        self.refused_since = None;
+        match opened {
+            Ok(file) => {
+                let heartbeat = HeartbeatMonitor::default();
+                self.current = Some(CurrentHolder { file, heartbeat, seen: Instant::now() });
+                Ok(None)
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => self.unreadable(path, &error).map(Some),
+        }
+    }
+
+    /// Step 3 of the protocol. `None`: the path is free.
+    fn break_lock(&mut self, path: &Path, evaluated: &Evaluated) -> Result<Option<Obstacle>> {
+        let Some(current) = &self.current else {
+            return Ok(None);
+        };
+        let Evaluated { lock, ref holder, renewed: at, is_mine } = *evaluated;
+        let unchanged = || current.file.metadata().is_ok_and(|now| renewed(&now) == at);
+        let removed = remove_if(self.system, path, &current.file, unchanged);
         let may_not = |error: &io::Error| !is_mine && error.kind() == io::ErrorKind::PermissionDenied;
         let is_left = match removed {
-            Ok(removed) => !removed && is_at(&present.file, path),
+            Ok(removed) => !removed && is_at(&current.file, path),
             Err(error) if may_not(&error) && lock == KernelLock::Free => {
                 // Nobody holds it, and it must stay. Its kernel lock is as good as one on a file of
                 // this user.
-                return Ok(self.present.take().map(|present| Examined::Borrowed(present.file)));
+                return Ok(self.current.take().map(|current| Obstacle::Borrowed(current.file)));
             }
             Err(error) if may_not(&error) => true,
-            Err(error) => return Err(failed(&self.path, "unlink", &error)),
+            Err(error) => return Err(self.failed("unlink", &error)),
         };
         if is_left {
-            unlock(&present.file);
-            return Ok(Some(Examined::Blocked(holder)));
+            unlock(&current.file);
+            return Ok(Some(Obstacle::Held(holder.clone())));
         }
-        self.present = None;
+        self.current = None;
         Ok(None)
     }
 
     /// The outcome of a lock file that cannot be opened. Another user's lock file may be unreadable
     /// to this user.
-    fn unreadable(&self, path: &Path, error: &io::Error) -> Result<Examined> {
+    fn unreadable(&self, path: &Path, error: &io::Error) -> Result<Obstacle> {
         let found = fs::symlink_metadata(path).ok();
         if let Some(found) = &found
             && !found.is_file()
@@ -237,23 +261,23 @@ impl LockAcquirer {
                 if !is_mine(&found)
                     && matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::WouldBlock) =>
             {
-                Ok(Examined::Blocked(Some(Holder::unknown(uid(&found)))))
+                Ok(Obstacle::Held(Some(Holder::unknown(uid(&found)))))
             }
             _ => Err(self.failed("open", error)),
         }
     }
 
-    fn guard(&self, place: Place, path: PathBuf, file: File, keeping: Keeping) -> Guard {
-        Guard { _place: place, path, file, every: refresh_interval(self.stale), system: self.system, keeping }
+    fn guard(&self, place: Place, path: PathBuf, file: File, ownership: Ownership) -> Guard {
+        Guard { _place: place, path, file, every: refresh_interval(self.stale), system: self.system, ownership }
     }
 
     /// Whether a later attempt is likely to open the file or to find the path free: a removed file
     /// may still be open, or a virus scanner may have opened it. `false` once this has lasted
     /// longer than such conditions do.
-    fn is_passing(&mut self, error: &io::Error) -> bool {
+    fn is_transient(&mut self, error: &io::Error) -> bool {
         (self.system.is_transient_os_error)(error)
             && !self.path.is_dir()
-            && self.refused.get_or_insert_with(Instant::now).elapsed() < windows_retry::LIMIT
+            && self.refused_since.get_or_insert_with(Instant::now).elapsed() < windows_retry::LIMIT
     }
 
     fn failed(&self, syscall: &'static str, error: &io::Error) -> Error {

@@ -17,12 +17,12 @@ pub struct Guard {
     pub(super) file: File,
     pub(super) every: Duration,
     pub(super) system: System,
-    pub(super) keeping: Keeping,
+    pub(super) ownership: Ownership,
 }
 
 /// The owner of the locked file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Keeping {
+pub enum Ownership {
     Own,
     /// A dead one of another user, in a directory that does not let this user remove it. It is
     /// neither written nor removed.
@@ -44,7 +44,7 @@ impl Guard {
     /// Renews the sign of life. To be called every [`Guard::every`]. Uses the open file, never the
     /// path.
     pub fn renew(&self) {
-        if self.keeping == Keeping::Own {
+        if self.ownership == Ownership::Own {
             let _ = self.file.set_modified(SystemTime::now());
         }
     }
@@ -57,9 +57,9 @@ impl Guard {
 impl Drop for Guard {
     fn drop(&mut self) {
         // A failure leaves a file without a kernel lock, which the next acquirer takes over.
-        match self.keeping {
-            Keeping::Own => drop(remove_if(self.system, &self.path, &self.file, || true)),
-            Keeping::Borrowed => unlock(&self.file),
+        match self.ownership {
+            Ownership::Own => drop(remove_if(self.system, &self.path, &self.file, || true)),
+            Ownership::Borrowed => unlock(&self.file),
         }
     }
 }

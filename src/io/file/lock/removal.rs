@@ -16,16 +16,16 @@ pub const BREAKER_TIMEOUT: Duration = Duration::from_millis(250);
 /// Removes the file at `path` if it is `evaluated` and `condition` still holds. Other breakers are
 /// excluded meanwhile, so that none removes the new lock of a faster process. Returns `false` if
 /// something changed.
-pub fn remove_if(system: System, path: &Path, judged: &File, condition: impl Fn() -> bool) -> io::Result<bool> {
+pub fn remove_if(system: System, path: &Path, evaluated: &File, condition: impl Fn() -> bool) -> io::Result<bool> {
     let _only = only_breaker(system, parent(path));
     (system.step)();
-    if !is_at(judged, path) || !condition() {
+    if !is_at(evaluated, path) || !condition() {
         return Ok(false);
     }
     (system.step)();
     #[cfg(all(test, unix))]
-    super::tests::about_to_remove(path, judged);
-    (system.remove)(path, judged)
+    super::tests::about_to_remove(path, evaluated);
+    (system.remove)(path, evaluated)
 }
 
 /// Takes a kernel lock on the directory itself, which needs no file that would have to be removed.

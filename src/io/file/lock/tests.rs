@@ -164,7 +164,7 @@ fn a_refusal_that_lasts_is_an_error() {
     let refused = |_: &Path| Err(io::Error::from_raw_os_error(5));
     let mut acquirer = place.acquirer(System { open: refused, is_transient_os_error, ..System::REAL });
     assert_eq!(blocked(acquirer.attempt()), None);
-    acquirer.refused = Instant::now().checked_sub(windows_retry::LIMIT);
+    acquirer.refused_since = Instant::now().checked_sub(windows_retry::LIMIT);
     let error = acquirer.attempt().unwrap_err();
     assert_eq!(error.details().lock_path.as_deref(), Some(&*place.path));
     // Where such errors are not transient, at once.
@@ -233,11 +233,11 @@ fn processes_that_run_and_that_do_not_are_told_apart() {
 #[test]
 fn a_removal_never_takes_another_file() {
     let place = Place::new();
-    place.write("judged", Duration::ZERO);
-    let judged = File::open(&place.path).unwrap();
+    place.write("evaluated", Duration::ZERO);
+    let evaluated = File::open(&place.path).unwrap();
     fs::rename(&place.path, place.path.with_extension("aside")).unwrap();
     place.write("fresh", Duration::ZERO);
-    assert!(!(System::REAL.remove)(&place.path, &judged).unwrap());
+    assert!(!(System::REAL.remove)(&place.path, &evaluated).unwrap());
     assert_eq!(fs::read(&place.path).unwrap(), b"fresh");
     let fresh = File::open(&place.path).unwrap();
     assert!((System::REAL.remove)(&place.path, &fresh).unwrap());
@@ -336,11 +336,11 @@ fn step() {
 }
 
 /// Called by `remove_if` right before the unlink: the file at the path must still be the one that
-/// was judged.
+/// was evaluated.
 #[cfg(unix)]
-pub(super) fn about_to_remove(path: &Path, judged: &File) {
+pub(super) fn about_to_remove(path: &Path, evaluated: &File) {
     FOREIGN_REMOVED.with_borrow(|count| {
-        if let Some(count) = count.as_ref().filter(|_| !is_at(judged, path)) {
+        if let Some(count) = count.as_ref().filter(|_| !is_at(evaluated, path)) {
             count.fetch_add(1, Ordering::Relaxed);
         }
     });
@@ -356,7 +356,7 @@ struct Seen {
     acquired: usize,
 }
 
-#[expect(clippy::disallowed_methods, reason = "a thread for each contender")]
+#[expect(clippy::disallowed_methods, reason = "a thread for each acquirer")]
 /// Four acquirers. Each acquires twice, and sometimes dies while holding.
 fn explore(seed: u64, system: System, stale: Duration) -> Seen {
     const THREADS: usize = 4;
@@ -420,7 +420,7 @@ fn no_order_of_steps_admits_two_holders() {
 // On Windows locks are removed by handle, and breakers are not excluded.
 #[cfg(unix)]
 #[test]
-fn removers_that_step_over_each_other_never_remove_a_fresh_lock() {
+fn concurrent_breakers_never_remove_a_new_lock() {
     // Every holder looks hung to the others: many breakers at once.
     for seed in 0..150 {
         let seen = explore(seed, System { step, ..System::REAL }, Duration::ZERO);
@@ -430,7 +430,7 @@ fn removers_that_step_over_each_other_never_remove_a_fresh_lock() {
 
 #[cfg(unix)]
 #[test]
-fn the_explorer_finds_removers_that_are_not_kept_apart() {
+fn the_explorer_finds_breakers_that_are_not_excluded() {
     // Directories cannot be locked here, so there is a window between the last check and the
     // unlink.
     fn try_lock(file: &File) -> KernelLock {

@@ -58,15 +58,15 @@ pub fn is_at(file: &File, path: &Path) -> bool {
 ///
 /// Removes it by the handle that was compared, not by the path, so a file that another process puts
 /// there meanwhile stays. Breakers need not be excluded.
-pub fn remove(path: &Path, judged: &File) -> io::Result<bool> {
+pub fn remove(path: &Path, evaluated: &File) -> io::Result<bool> {
     retrying(|| {
         // Checked at each try, because the name of a file that another process has just removed
         // cannot be opened.
-        if !is_at(judged, path) {
+        if !is_at(evaluated, path) {
             return Ok(false);
         }
         let evicted = open_itself(path, DELETE | FILE_READ_ATTRIBUTES)?;
-        if !is_same(judged, &evicted) {
+        if !is_same(evaluated, &evicted) {
             return Ok(false);
         }
         delete(evicted)?;
