@@ -140,7 +140,7 @@ fn kind_of(found: &Metadata) -> &'static str {
         }
     }
     let _ = found;
-    "no regular file"
+    "not a regular file"
 }
 
 /// An existing file.

@@ -83,7 +83,7 @@ pub fn of_bytes(bytes: &[u8], algorithm: Algorithm) -> Digest {
 
 /// The digests of a whole file. Blocks while the file is read.
 pub fn of_file(path: &Path, algorithms: impl IntoIterator<Item = Algorithm>) -> io::Result<Vec<Digest>> {
-    let file = open_followed(path)?.ok_or_else(|| io::Error::other("it is no regular file"))?;
+    let file = open_followed(path)?.ok_or_else(|| io::Error::other("it is not a regular file"))?;
     of_reader(file, algorithms, || false)
 }
 

@@ -248,7 +248,7 @@ impl LockAcquirer {
             && !found.is_file()
         {
             let message = format!(
-                "Failed to use the lock file: '{}' is no regular file, and belongs to {}: remove it",
+                "Failed to use the lock file: '{}' is not a regular file, and belongs to {}: remove it",
                 self.path.display(),
                 owner(found)
             );

@@ -26,17 +26,17 @@ pub enum Access {
 /// `PermissionDenied`.
 pub fn open(path: &Path, access: Access) -> io::Result<File> {
     let file = open_regular(path, access)?;
-    if is_own(&file.metadata()?) { Ok(file) } else { Err(refused("is or may be written by somebody else")) }
+    if is_own(&file.metadata()?) { Ok(file) } else { Err(refused("may have been written by another user")) }
 }
 
 /// Opens a regular file of any owner, without following a link and without blocking.
 pub fn open_regular(path: &Path, access: Access) -> io::Result<File> {
     // Anything else is not even opened: opening alone has effects on some devices.
     if !fs::symlink_metadata(path)?.is_file() {
-        return Err(refused("is no regular file"));
+        return Err(refused("is not a regular file"));
     }
     let file = unfollowed(path, options(access))?;
-    if file.metadata()?.is_file() { Ok(file) } else { Err(refused("is no regular file")) }
+    if file.metadata()?.is_file() { Ok(file) } else { Err(refused("is not a regular file")) }
 }
 
 /// Opens a regular file for reading, following links and without blocking; `None` for anything

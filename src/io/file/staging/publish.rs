@@ -119,7 +119,7 @@ impl Staging {
 
     fn replaced(&self) -> Error {
         let message = format!(
-            "Failed to write file: '{}' was removed, replaced or changed by somebody else",
+            "Failed to write file: '{}' was removed, replaced or changed by another process",
             self.part.display()
         );
         Error::new(Kind::File, message).with_code("ENOENT").with_syscall("rename").with_path(&self.part)

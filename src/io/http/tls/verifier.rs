@@ -59,7 +59,7 @@ impl UntrustedReason {
             Reason::NotYetValid => format!("{whose} is not valid yet"),
             Reason::InvalidCa => format!("{whose} has signed another, but is not that of a certificate authority"),
             Reason::InvalidPurpose if at > 0 => {
-                format!("{whose} has signed another, and may not: it is none of a certificate authority for servers")
+                format!("{whose} has signed another, but is not meant for a certificate authority of servers")
             }
             Reason::InvalidPurpose => "the certificate is not meant for servers".to_owned(),
             Reason::PathLength => format!("{whose} allows fewer certificates between it and the server's"),
