@@ -14,6 +14,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use crate::base::error::{Error, Kind, Result};
+use crate::io::file::ownership::{
+    self, has_more_names, is_open, is_trusted_owner, is_writable_by_all, is_writable_by_group, owner, resolved,
+};
 use crate::io::file::trusted::{is_mine, open_followed};
 
 /// A file at its destination. Compared to detect changes while the file settles.
@@ -184,7 +187,7 @@ pub fn open_existing(destination: &Path) -> io::Result<Option<Opened>> {
         return Ok(None);
     };
     let is_safe = |found: &Metadata| {
-        let is_place_open = || if is_link { self::is_open(&resolved(destination)) } else { is_open };
+        let is_place_open = || if is_link { ownership::is_open(&resolved(destination)) } else { is_open };
         let is_entry_safe = !is_open || is_trusted_owner(&entry);
         let is_owner_safe = is_trusted_owner(found) || !is_place_open();
         let can_others_write = is_writable_by_all(found) || is_open && is_writable_by_group(found);
@@ -212,93 +215,6 @@ fn is_absence(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
-fn resolved(path: &Path) -> PathBuf {
-    fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
-}
-
-/// Whether other users can put files beside this one: everybody can write to its directory, or the
-/// directory was made by another user where everybody can write. A directory of one of this user's
-/// groups is the group's choice, wherever it is.
-pub fn is_open(path: &Path) -> bool {
-    let directory = directory_of(path);
-    let Ok(found) = fs::metadata(directory) else {
-        return false;
-    };
-    if is_writable_by_all(&found) || is_trusted_owner(&found) || is_of_own_group(&found) {
-        return is_writable_by_all(&found);
-    }
-    for above in resolved(directory).ancestors().skip(1) {
-        match fs::metadata(above) {
-            Ok(found) if is_writable_by_all(&found) => return true,
-            // Only its owner decides what is below.
-            Ok(found) if is_trusted_owner(&found) => return false,
-            _ => {}
-        }
-    }
-    false
-}
-
-/// Whether one of this user's groups can write to it.
-#[cfg(unix)]
-fn is_of_own_group(found: &Metadata) -> bool {
-    let group = std::os::unix::fs::MetadataExt::gid(found);
-    let is_in = || {
-        rustix::process::getegid().as_raw() == group
-            || rustix::process::getgroups().is_ok_and(|groups| groups.iter().any(|each| each.as_raw() == group))
-    };
-    is_writable_by_group(found) && is_in()
-}
-
-#[cfg(not(unix))]
-fn is_of_own_group(_: &Metadata) -> bool {
-    false
-}
-
-fn directory_of(path: &Path) -> &Path {
-    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-#[cfg(unix)]
-fn is_writable_by_group(found: &Metadata) -> bool {
-    std::os::unix::fs::MetadataExt::mode(found) & 0o020 != 0
-}
-
-#[cfg(not(unix))]
-fn is_writable_by_group(_: &Metadata) -> bool {
-    false
-}
-
-#[cfg(unix)]
-fn is_writable_by_all(found: &Metadata) -> bool {
-    std::os::unix::fs::MetadataExt::mode(found) & 0o002 != 0
-}
-
-#[cfg(unix)]
-fn has_more_names(found: &Metadata) -> bool {
-    std::os::unix::fs::MetadataExt::nlink(found) > 1
-}
-
-/// Whether this user owns it, or root, who can do everything anyway.
-#[cfg(unix)]
-fn is_trusted_owner(found: &Metadata) -> bool {
-    is_mine(found) || std::os::unix::fs::MetadataExt::uid(found) == 0
-}
-
-#[cfg(not(unix))]
-fn is_writable_by_all(_: &Metadata) -> bool {
-    false
-}
-
-#[cfg(not(unix))]
-fn has_more_names(_: &Metadata) -> bool {
-    false
-}
-
-#[cfg(not(unix))]
-fn is_trusted_owner(_: &Metadata) -> bool {
-    true
-}
-
 /// The error of the rename to a destination. Names the owner of the file that could not be
 /// replaced.
 pub fn not_replaced(destination: &Path, error: &io::Error) -> Error {
@@ -309,17 +225,6 @@ pub fn not_replaced(destination: &Path, error: &io::Error) -> Error {
             failed.with_message(message)
         }
         _ => failed,
-    }
-}
-
-/// The owner of a file, for messages.
-pub fn owner(found: &Metadata) -> String {
-    #[cfg(unix)]
-    return format!("user ID {}", std::os::unix::fs::MetadataExt::uid(found));
-    #[cfg(not(unix))]
-    {
-        let _ = found;
-        "another user".to_owned()
     }
 }
 

@@ -39,7 +39,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::base::error::{Error, Kind, Result};
 use crate::base::lock_holder::{Holder, refresh_interval};
-use crate::io::file::destination::{changed, owner};
+use crate::io::file::destination::changed;
+use crate::io::file::ownership::owner;
 use crate::io::file::trusted::{is_mine, uid};
 use crate::policy::lock::staleness::{Decision, HeartbeatMonitor, KernelLock, evaluate};
 use crate::policy::lock::windows_retry;

@@ -6,9 +6,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::base::error::{Error, Kind, Result};
-use crate::io::file::destination::owner;
 #[cfg(target_os = "linux")]
 use crate::io::file::lock::system::is_at;
+use crate::io::file::ownership::owner;
 use crate::io::file::trusted;
 #[cfg(unix)]
 use crate::io::file::windows_retry::rename_new;

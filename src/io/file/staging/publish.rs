@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 use std::{io, path::Path};
 
 use crate::base::error::{Error, Kind, Result};
-use crate::io::file::destination::{check, is_open, not_replaced};
+use crate::io::file::destination::{check, not_replaced};
 use crate::io::file::lock::{is_at, try_kernel_lock};
+use crate::io::file::ownership::is_open;
 use crate::io::file::staging::names::{part_path, unique_infix};
 use crate::io::file::staging::part::remove_same;
 use crate::io::file::staging::sweep::{SWEPT, sweep};
