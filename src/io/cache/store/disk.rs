@@ -1,6 +1,8 @@
 //! Cached responses on disk, as entries of a cache in npm's format that other programs may share.
 //! Entries of other programs are neither read nor removed.
 
+mod entry;
+
 use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::io::{self, Read};
@@ -8,22 +10,16 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
-
 use crate::base::error::Kind;
 use crate::io::cache::cacache::{self, milliseconds};
 use crate::io::cache::store::record::{Limits, Record, is_due};
 use crate::io::file::directory::{Directory, Temporary};
 use crate::io::file::trusted::Access;
 use crate::io::threads::spawn_blocking;
-use crate::policy::cache::freshness::CachedResponse;
 use crate::policy::cache::index::Entry;
 use crate::policy::cache::key::{OUTDATED, PREFIX, Secret};
-use crate::policy::cache::sealed;
-use crate::policy::http::headers::text;
+
+use self::entry::{decode, encode};
 
 /// The file of the secret that keys are hashed with. Readable by its owner only.
 const SECRET: &str = "socket-registry-http.secret";
@@ -43,28 +39,6 @@ pub struct Disk {
     /// the path.
     root: Mutex<Option<Arc<Directory>>>,
     swept: Mutex<Option<SystemTime>>,
-}
-
-/// The metadata of an entry. Header fields may hold secrets under any name, so all of them are
-/// encrypted.
-#[derive(Debug, Deserialize, Serialize)]
-struct Sealed {
-    sealed: String,
-}
-
-/// The text that is encrypted.
-#[derive(Debug, Deserialize, Serialize)]
-struct Metadata {
-    /// Milliseconds since 1970.
-    time: u64,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    varies: Vec<String>,
-    #[serde(default)]
-    status: u16,
-    #[serde(default)]
-    status_text: String,
-    #[serde(default)]
-    headers: Vec<(String, String)>,
 }
 
 impl Disk {
@@ -136,7 +110,7 @@ impl Disk {
         };
         match cacache::get_from(&*self.root()?, key) {
             Ok(Some(item)) => {
-                let record = item.entry.metadata.and_then(|metadata| record(secret, key, &metadata, item.content));
+                let record = item.entry.metadata.and_then(|metadata| decode(secret, key, &metadata, item.content));
                 if record.is_none() {
                     broken();
                 }
@@ -155,7 +129,7 @@ impl Disk {
         let disk = self.clone();
         let write = move || {
             let Some(secret) = disk.secret() else { return false };
-            let (metadata, content) = parts(secret, &key, &random_bytes(), &record);
+            let (metadata, content) = encode(secret, &key, &random_bytes(), &record);
             if content.len() as u64 > disk.limits.disk {
                 return false;
             }
@@ -263,102 +237,9 @@ fn random_bytes<const COUNT: usize>() -> [u8; COUNT] {
     bytes
 }
 
-fn parts(secret: &Secret, key: &str, nonce: &sealed::Nonce, record: &Record) -> (Option<Box<RawValue>>, Bytes) {
-    let (metadata, content) = match record {
-        Record::Response(stored) => {
-            let headers = stored.headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect();
-            let metadata = Metadata {
-                time: milliseconds(stored.time),
-                varies: Vec::new(),
-                status: stored.status.as_u16(),
-                status_text: stored.status_text.clone(),
-                headers,
-            };
-            (metadata, stored.body.clone())
-        }
-        Record::Varies(names) => {
-            let varies = names.iter().map(ToString::to_string).collect();
-            let time = milliseconds(SystemTime::now());
-            (Metadata { time, varies, status: 0, status_text: String::new(), headers: Vec::new() }, Bytes::new())
-        }
-    };
-    let sealed = serde_json::to_vec(&metadata).ok().and_then(|text| sealed::seal(secret, key, nonce, &text));
-    (sealed.and_then(|sealed| serde_json::value::to_raw_value(&Sealed { sealed }).ok()), content)
-}
-
-fn record(secret: &Secret, key: &str, metadata: &RawValue, content: Vec<u8>) -> Option<Record> {
-    let Sealed { sealed } = serde_json::from_str(metadata.get()).ok()?;
-    let metadata: Metadata = serde_json::from_slice(&sealed::open(secret, key, &sealed)?).ok()?;
-    if !metadata.varies.is_empty() {
-        let names: Option<Vec<_>> =
-            metadata.varies.iter().map(|name| HeaderName::from_bytes(name.as_bytes()).ok()).collect();
-        return Some(Record::Varies(names?.into()));
-    }
-    let status = StatusCode::from_u16(metadata.status).ok().filter(StatusCode::is_success)?;
-    let mut headers = HeaderMap::new();
-    for (name, value) in metadata.headers {
-        let bytes: Option<Vec<u8>> = value.chars().map(|each| u8::try_from(u32::from(each)).ok()).collect();
-        headers.append(HeaderName::from_bytes(name.as_bytes()).ok()?, HeaderValue::from_bytes(&bytes?).ok()?);
-    }
-    let time = SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(metadata.time))?;
-    Some(Record::Response(Arc::new(CachedResponse::new(status, metadata.status_text, headers, content.into(), time))))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn stored(body: &str) -> Record {
-        let mut headers = HeaderMap::new();
-        headers.append("x", HeaderValue::from_bytes(b"caf\xe9").unwrap());
-        headers.append("link", HeaderValue::from_static("a"));
-        headers.append("link", HeaderValue::from_static("b"));
-        let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1);
-        let body = Bytes::from(body.to_owned());
-        Record::Response(Arc::new(CachedResponse::new(StatusCode::OK, "Fine".to_owned(), headers, body, time)))
-    }
-
-    const SECRET_OF_ALL: Secret = Secret([7; 32]);
-
-    #[test]
-    fn a_response_is_read_as_it_was_written() {
-        let (metadata, content) = parts(&SECRET_OF_ALL, "k", &[0; 12], &stored("body"));
-        let (Some(Record::Response(back)), Record::Response(before)) =
-            (record(&SECRET_OF_ALL, "k", &metadata.unwrap(), content.into()), stored("body"))
-        else {
-            panic!("not a response")
-        };
-        assert_eq!((&back.headers, back.time, &back.body), (&before.headers, before.time, &before.body));
-        assert_eq!((back.status, &back.status_text), (before.status, &before.status_text));
-    }
-
-    #[test]
-    fn nothing_but_the_body_of_a_response_is_readable() {
-        let varies = Record::Varies([HeaderName::from_static("x-varies")].into());
-        for each in [stored("body"), varies] {
-            let (metadata, _) = parts(&SECRET_OF_ALL, "k", &[0; 12], &each);
-            let metadata = metadata.unwrap();
-            assert!(metadata.get().starts_with("{\"sealed\":\""), "{metadata}");
-            for part in ["link", "Fine", "time", "status", "varies"] {
-                assert!(!metadata.get()[12..].contains(part), "{metadata}");
-            }
-        }
-    }
-
-    #[test]
-    fn metadata_of_others_is_no_response() {
-        for text in ["{}", "[]", "null", "{\"time\":1,\"status\":200}", "{\"sealed\":\"AAAA\"}"] {
-            let metadata = RawValue::from_string(text.to_owned()).unwrap();
-            assert!(record(&SECRET_OF_ALL, "k", &metadata, Vec::new()).is_none(), "{text}");
-        }
-        for text in
-            ["{}", "null", "{\"time\":1,\"status\":404}", "{\"time\":1,\"status\":200,\"headers\":[[\"a b\",\"c\"]]}"]
-        {
-            let sealed = sealed::seal(&SECRET_OF_ALL, "k", &[0; 12], text.as_bytes()).unwrap();
-            let metadata = serde_json::value::to_raw_value(&Sealed { sealed }).unwrap();
-            assert!(record(&SECRET_OF_ALL, "k", &metadata, Vec::new()).is_none(), "{text}");
-        }
-    }
 
     #[test]
     fn entries_of_the_format_before_are_swept() {
