@@ -24,7 +24,7 @@ use self::connect::{Connecting, Protocols};
 use crate::base::body::{Activity, Body};
 use crate::base::error::{Error, Kind, Result};
 use crate::base::options::Network;
-use crate::base::proxy::{Proxy, forwards, shown};
+use crate::base::proxy::{Proxy, forwards, host_and_port};
 use crate::io::http::error::{
     self, Refusal, is_closed_before_answer, is_ended_by_us, is_http1_required, is_unprocessed, no_data, refused,
     through,
@@ -302,7 +302,7 @@ fn no_ipv6_behind(proxy: &Url, url: &Url) -> Error {
     let message = format!(
         "https to an IPv6 address ({}) is not possible through the proxy {}: use a name, or exclude the address by NO_PROXY",
         url.host_str().unwrap_or_default(),
-        shown(proxy)
+        host_and_port(proxy)
     );
     Error::new(Kind::ArgumentValue, message).with_url(url)
 }
