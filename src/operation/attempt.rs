@@ -79,7 +79,7 @@ pub async fn follow_and_tell(
             hooks_of_call.receives(&answer).await;
         }
         match redirect::decide(redirects, followed, &hop, answer.status, &answer.headers) {
-            RedirectDecision::Answer => {
+            RedirectDecision::Respond => {
                 let url = match hop {
                     Cow::Borrowed(hop) => hop.url.clone(),
                     Cow::Owned(hop) => hop.url,
