@@ -14,9 +14,8 @@ use url::Url;
 
 use self::disk::Disk;
 use self::memory::Memory;
-pub use self::record::Limits;
 use self::record::Record;
-use crate::base::options::Network;
+use crate::base::options::{CacheLimits, Network};
 use crate::policy::cache::freshness::CachedResponse;
 use crate::policy::cache::key::{self, Secret};
 
@@ -48,7 +47,7 @@ pub struct Store {
 }
 
 impl Store {
-    pub fn new(place: Place, limits: Limits) -> Self {
+    pub fn new(place: Place, limits: CacheLimits) -> Self {
         let (memory, directory) = match place {
             Place::Memory => (true, None),
             Place::Disk(directory) => (false, Some(directory)),

@@ -16,7 +16,7 @@ use tower_service::Service;
 use url::Url;
 
 use crate::base::error::{Error, Kind, io_code};
-use crate::base::proxy::shown;
+use crate::base::proxy::host_and_port;
 use crate::io::http::resolve::LookupError;
 use crate::io::http::tls::UntrustedReason;
 
@@ -143,14 +143,14 @@ pub fn refused(proxy: &Url, status: StatusCode, url: &Url) -> Error {
             format!("opens no tunnel to {host}:{}", url.port_or_known_default().unwrap_or_default())
         }
     };
-    let message = format!("HTTP {code}: the proxy {} {why}", shown(proxy));
+    let message = format!("HTTP {code}: the proxy {} {why}", host_and_port(proxy));
     Error::new(Kind::Status, message).with_status(code, None).with_url(url)
 }
 
 /// Adds to a message that the failure happened behind a proxy.
 pub fn through(proxy: Option<&Url>, error: Error) -> Error {
     let Some(proxy) = proxy else { return error };
-    let message = format!("{error} (through the proxy {})", shown(proxy));
+    let message = format!("{error} (through the proxy {})", host_and_port(proxy));
     error.with_message(message)
 }
 

@@ -13,7 +13,7 @@ use http::header::{
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use http_cache_semantics::{AfterResponse, BeforeRequest, CacheOptions, CachePolicy};
 
-use crate::policy::http::headers::is_credential_name;
+use crate::policy::http::credentials::{remove_credentials, remove_fields};
 
 /// Fields that a 304 does not change (RFC 9111, 3.2), because they are of the body that is kept.
 const OF_THE_BODY: [&str; 4] = ["content-encoding", "content-length", "content-range", "transfer-encoding"];
@@ -202,11 +202,8 @@ pub fn kept_fields(headers: &HeaderMap) -> HeaderMap {
     {
         kept.remove(name.trim());
     }
-    for name in headers.keys() {
-        if OF_A_CONNECTION.contains(&name.as_str()) || is_credential_name(name.as_str()) {
-            kept.remove(name);
-        }
-    }
+    remove_fields(&mut kept, |name| OF_A_CONNECTION.contains(&name.as_str()));
+    remove_credentials(&mut kept);
     kept
 }
 

@@ -12,7 +12,7 @@ use sha2::Sha256;
 use url::Url;
 
 use crate::base::options::{Network, Tls};
-use crate::policy::http::headers::{is_credential_name, is_sensitive_name};
+use crate::policy::http::headers::is_sensitive_name;
 
 /// What every key begins with. The number is that of the format: entries of a later one are left alone.
 pub const PREFIX: &str = "socket-registry:http:2:GET:";
@@ -45,7 +45,7 @@ pub fn key(secret: &Secret, url: &Url, headers: &HeaderMap, network: &Network) -
     let mut hash = Hasher::new(secret);
     hash.add(url.as_str().as_bytes());
     // A field too many costs a request, one too few shows a response to somebody else.
-    add_fields(&mut hash, headers, |name| is_credential_name(name.as_str()) || is_sensitive_name(name.as_str()));
+    add_fields(&mut hash, headers, |name| is_sensitive_name(name.as_str()));
     // Taken apart, so that nobody adds a field without a look at this.
     let Network { tls: Tls { verify, ca, files, directories, explain: _ }, proxy, connect_timeout: _ } = network;
     hash.add(&[u8::from(*verify)]);

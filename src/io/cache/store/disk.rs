@@ -11,8 +11,9 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use crate::base::error::Kind;
+use crate::base::options::CacheLimits;
 use crate::io::cache::cacache::{self, milliseconds};
-use crate::io::cache::store::record::{Limits, Record, is_due};
+use crate::io::cache::store::record::{Record, is_due};
 use crate::io::file::directory::{Directory, Temporary};
 use crate::io::file::trusted::Access;
 use crate::io::threads::spawn_blocking;
@@ -33,7 +34,7 @@ const BUCKET_MAX: u64 = 32 << 10;
 #[derive(Debug)]
 pub struct Disk {
     directory: PathBuf,
-    limits: Limits,
+    limits: CacheLimits,
     secret: OnceLock<Option<Secret>>,
     /// Opened once for many responses: opening takes a system call for each name and each link of
     /// the path.
@@ -42,7 +43,7 @@ pub struct Disk {
 }
 
 impl Disk {
-    pub fn new(directory: PathBuf, limits: Limits) -> Self {
+    pub fn new(directory: PathBuf, limits: CacheLimits) -> Self {
         Self { directory, limits, secret: OnceLock::new(), root: Mutex::default(), swept: Mutex::default() }
     }
 
@@ -211,7 +212,7 @@ impl Disk {
 }
 
 /// The keys that exceed the limits: first those that are too old, then the oldest.
-fn evicted(entries: impl Iterator<Item = (String, u64, u64)>, limits: Limits, now: SystemTime) -> HashSet<String> {
+fn evicted(entries: impl Iterator<Item = (String, u64, u64)>, limits: CacheLimits, now: SystemTime) -> HashSet<String> {
     let oldest = milliseconds(now.checked_sub(limits.age).unwrap_or(SystemTime::UNIX_EPOCH));
     let mut entries: Vec<_> = entries.collect();
     entries.sort_unstable_by_key(|(_, time, _)| std::cmp::Reverse(*time));
@@ -248,7 +249,7 @@ mod tests {
         for key in keys {
             cacache::put(directory.path(), key, b"x", None).unwrap();
         }
-        Disk::new(directory.path().to_owned(), Limits::default()).sweep(SystemTime::now());
+        Disk::new(directory.path().to_owned(), CacheLimits::default()).sweep(SystemTime::now());
         let found = keys.map(|key| cacache::get(directory.path(), key).unwrap().is_some());
         assert_eq!(found, [false, true]);
     }
@@ -256,7 +257,7 @@ mod tests {
     #[test]
     fn what_is_too_old_goes_and_then_what_is_oldest() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1000);
-        let limits = Limits { disk: 10, age: Duration::from_secs(900), memory: 0 };
+        let limits = CacheLimits { disk: 10, age: Duration::from_secs(900), memory: 0 };
         let entry = |key: &str, seconds: u64, size| (key.to_owned(), seconds * 1000, size);
         let entries = [entry("old", 99, 1), entry("c", 500, 4), entry("b", 600, 4), entry("a", 700, 4)];
         let evicted = evicted(entries.into_iter(), limits, now);
@@ -267,7 +268,7 @@ mod tests {
     fn one_secret_for_all_who_open_a_directory() {
         let directory = tempfile::tempdir().unwrap();
         let open = || {
-            let disk = Disk::new(directory.path().to_owned(), Limits::default());
+            let disk = Disk::new(directory.path().to_owned(), CacheLimits::default());
             disk.read_secret().or_else(|| disk.write_secret()).map(|secret| secret.0)
         };
         let secrets: Vec<_> = std::thread::scope(|scope| {

@@ -1,4 +1,4 @@
-//! Records of the cache, and its limits. Shared by memory and disk.
+//! Records of the cache, in memory and on disk.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -6,23 +6,6 @@ use std::time::{Duration, SystemTime};
 use http::HeaderName;
 
 use crate::policy::cache::freshness::CachedResponse;
-
-/// The limits of a cache.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Bytes in memory.
-    pub memory: u64,
-    /// Bytes of responses on disk. Other entries of the same directory do not count.
-    pub disk: u64,
-    /// The age from which a response on disk is removed.
-    pub age: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { memory: 64 << 20, disk: 512 << 20, age: Duration::from_secs(30 * 24 * 3600) }
-    }
-}
 
 /// The value of a key.
 #[derive(Clone, Debug)]

@@ -1,7 +1,7 @@
 //! Verifies a server's certificate.
 //!
 //! webpki finds and verifies the path of an ordinary certificate. Each path that it finds is
-//! checked again by the rules of [`crate::policy::tls::certificate`], including the certificate of
+//! checked again by the rules of [`crate::policy::tls::chain`], including the certificate of
 //! its anchor. Certificates that webpki cannot read or accept go through [`Chain`], which also
 //! explains what is wrong with the others.
 
@@ -21,8 +21,11 @@ use webpki::{EndEntityCert, KeyUsage, RawPublicKeyEntity, VerifiedPath};
 use crate::base::error::Result;
 use crate::io::http::tls::path::Chain;
 use crate::io::http::tls::roots::Roots;
-use crate::policy::tls::certificate::{Certificate, Problem, Reason, keeps_name_constraints, problem_of_chain};
+use crate::policy::tls::certificate::Certificate;
+use crate::policy::tls::chain::problem_of_chain;
 use crate::policy::tls::host_name::{Host, Match};
+use crate::policy::tls::name_constraints::keeps_name_constraints;
+use crate::policy::tls::reason::{Problem, Reason};
 
 /// The reason why a server is not trusted, as text and as a Node.js code.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -13,7 +13,7 @@ use crate::io::cache::store::record::Record;
 use crate::policy::cache::freshness::CachedResponse;
 use crate::policy::cache::key::Secret;
 use crate::policy::cache::sealed;
-use crate::policy::http::headers::text;
+use crate::policy::http::headers::{latin_1, text};
 
 /// The metadata of an entry. Header fields may hold secrets under any name, so all of them are
 /// encrypted.
@@ -71,8 +71,7 @@ pub fn decode(secret: &Secret, key: &str, metadata: &RawValue, content: Vec<u8>)
     let status = StatusCode::from_u16(metadata.status).ok().filter(StatusCode::is_success)?;
     let mut headers = HeaderMap::new();
     for (name, value) in metadata.headers {
-        let bytes: Option<Vec<u8>> = value.chars().map(|each| u8::try_from(u32::from(each)).ok()).collect();
-        headers.append(HeaderName::from_bytes(name.as_bytes()).ok()?, HeaderValue::from_bytes(&bytes?).ok()?);
+        headers.append(HeaderName::from_bytes(name.as_bytes()).ok()?, latin_1(&value)?);
     }
     let time = SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(metadata.time))?;
     Some(Record::Response(Arc::new(CachedResponse::new(status, metadata.status_text, headers, content.into(), time))))
@@ -80,6 +79,8 @@ pub fn decode(secret: &Secret, key: &str, metadata: &RawValue, content: Vec<u8>)
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
+
     use super::*;
 
     fn stored(body: &str) -> Record {
