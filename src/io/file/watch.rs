@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn unlinking_and_closing_wake() {
+    async fn unlinking_and_closing_a_file_wakes_waiters() {
         assert!(
             wakes_by(|path, file| {
                 fs::remove_file(path).unwrap();

@@ -101,14 +101,14 @@ mod tests {
     }
 
     #[test]
-    fn a_permanent_failure_is_given_at_once() {
+    fn a_permanent_failure_is_returned_at_once() {
         let (result, tries, slept) = obstructed(112, 1, true, || Ok(()));
         assert_eq!(result.unwrap_err().raw_os_error(), Some(112));
         assert_eq!((tries, slept), (1, Duration::ZERO));
     }
 
     #[test]
-    fn what_does_not_pass_ends_at_the_limit_with_its_error() {
+    fn a_lasting_failure_is_returned_at_the_limit() {
         let (result, tries, slept) = obstructed(5, u32::MAX, true, || Ok(()));
         assert_eq!(result.unwrap_err().raw_os_error(), Some(5));
         assert_eq!(slept, LIMIT);
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn elsewhere_each_call_is_made_once() {
+    fn on_other_systems_each_call_is_made_once() {
         let (result, tries, slept) = obstructed(32, 1, false, || Ok(()));
         assert!(result.is_err());
         assert_eq!((tries, slept), (1, Duration::ZERO));

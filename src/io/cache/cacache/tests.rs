@@ -18,7 +18,7 @@ fn content(cache: &Path, key: &str) -> Option<String> {
 }
 
 #[test]
-fn what_was_put_is_got_until_it_is_removed() {
+fn an_entry_is_found_until_it_is_removed() {
     let cache = tempfile::tempdir().unwrap();
     let cache = cache.path();
     assert!(get(cache, "a").unwrap().is_none());
@@ -34,7 +34,7 @@ fn what_was_put_is_got_until_it_is_removed() {
 }
 
 #[test]
-fn content_that_is_not_as_expected_is_not_put() {
+fn content_with_another_digest_than_expected_is_not_stored() {
     let cache = tempfile::tempdir().unwrap();
     let expected = |content: &[u8]| Expected { integrity: vec![of_bytes(content, Algorithm::Sha512)], sha256: None };
     let put = |expected: &Expected| put_expected(cache.path(), "a", b"content", None, expected);
@@ -60,7 +60,7 @@ fn broken_content_is_an_error_and_can_be_written_again() {
 }
 
 #[test]
-fn a_digest_that_is_none_is_an_error_and_no_panic() {
+fn an_invalid_digest_is_an_error_and_no_panic() {
     let cache = tempfile::tempdir().unwrap();
     let root = Directory::open(cache.path()).unwrap();
     for integrity in ["sha512-", "sha512-AA==", "sha1-AA==", "md5-AAAA", "sha512-%%%%", "sha1-é", "-"] {
@@ -71,7 +71,7 @@ fn a_digest_that_is_none_is_an_error_and_no_panic() {
 }
 
 #[test]
-fn clearing_leaves_what_is_wanted_and_its_content() {
+fn clearing_leaves_other_entries_and_their_content() {
     let cache = tempfile::tempdir().unwrap();
     let cache = cache.path();
     for (key, text) in [("a1", "same"), ("a2", "own"), ("b", "same")] {
@@ -89,7 +89,7 @@ fn clearing_leaves_what_is_wanted_and_its_content() {
 }
 
 #[test]
-fn a_temporary_directory_goes_with_what_is_in_it() {
+fn a_temporary_directory_is_removed_with_its_content() {
     let cache = tempfile::tempdir().unwrap();
     let cache = cache.path().join("new");
     let path = create_temporary_directory(&cache).unwrap();
@@ -138,7 +138,7 @@ fn content_of_another_size_than_its_entry_says_is_not_read() {
 }
 
 #[test]
-fn of_a_bucket_without_end_the_end_is_read() {
+fn only_the_end_of_a_huge_bucket_is_read() {
     let cache = tempfile::tempdir().unwrap();
     let cache = cache.path();
     write(cache, "a", "old");
@@ -151,7 +151,7 @@ fn of_a_bucket_without_end_the_end_is_read() {
 }
 
 #[test]
-fn content_that_nothing_names_is_swept_once_it_is_old() {
+fn unreferenced_content_is_swept_once_it_is_old() {
     let cache = tempfile::tempdir().unwrap();
     let cache = cache.path();
     let mut paths = Vec::new();
@@ -170,7 +170,7 @@ fn content_that_nothing_names_is_swept_once_it_is_old() {
 }
 
 #[test]
-fn a_bucket_that_has_grown_is_written_anew() {
+fn a_large_bucket_is_compacted() {
     let cache = tempfile::tempdir().unwrap();
     let cache = cache.path();
     for round in 0..100 {
@@ -187,7 +187,7 @@ fn a_bucket_that_has_grown_is_written_anew() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn directories_that_are_swapped_for_links_meanwhile_lead_nowhere() {
+fn directories_that_are_replaced_by_links_lead_nowhere() {
     use std::ffi::OsStr;
     use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 

@@ -243,7 +243,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn entries_of_the_format_before_are_swept() {
+    fn entries_of_the_previous_format_are_swept() {
         let directory = tempfile::tempdir().unwrap();
         let keys = ["socket-registry:http:1:GET:https://a.test/?q=1#0", "of others"];
         for key in keys {
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_old_goes_and_then_what_is_oldest() {
+    fn old_entries_are_evicted_and_then_the_oldest() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1000);
         let limits = CacheLimits { disk: 10, age: Duration::from_secs(900), memory: 0 };
         let entry = |key: &str, seconds: u64, size| (key.to_owned(), seconds * 1000, size);
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn one_secret_for_all_who_open_a_directory() {
+    fn all_processes_share_the_secret_of_a_directory() {
         let directory = tempfile::tempdir().unwrap();
         let open = || {
             let disk = Disk::new(directory.path().to_owned(), CacheLimits::default());

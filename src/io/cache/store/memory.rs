@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_used_longest_ago_gives_way() {
+    fn the_least_recently_used_is_evicted() {
         let mut memory = Memory::new(3 * weight("a", &response(1000)));
         for key in ["a", "b", "c"] {
             memory.put(key.to_owned(), response(1000));
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_are_counted_and_given_back() {
+    fn the_size_is_that_of_the_cached_responses() {
         let mut memory = Memory::new(10_000);
         for round in 0..100 {
             memory.put("a".to_owned(), response(round));

@@ -248,7 +248,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whoever_can_write_beside_the_destination_can_lock() {
+    fn users_who_can_write_beside_the_destination_can_lock() {
         for (above, expected, file) in [
             (0o755, None, None),
             (0o1777, Some(0o1777), Some(0o644)),

@@ -95,7 +95,7 @@ fn one_holds_the_others_wait_and_nothing_is_left() {
 }
 
 #[test]
-fn a_dead_holder_of_ours_is_replaced_at_once_whoever_has_its_pid() {
+fn the_lock_of_a_dead_holder_is_broken_at_once_even_if_its_pid_is_reused() {
     for system in [System::REAL, NO_LINKS] {
         let place = Place::new();
         crash(acquired(place.acquirer(system).attempt()));
@@ -120,7 +120,7 @@ fn older_holders_are_respected_while_they_live_and_are_young() {
 }
 
 #[test]
-fn unreadable_files_get_two_seconds() {
+fn unreadable_files_are_broken_after_two_seconds() {
     for content in [&b""[..], b"{\"pid\":", b"\0\xff\xfe", &vec![b'x'; 1 << 20], b"[]"] {
         for system in ALL {
             let place = Place::new();
@@ -221,7 +221,7 @@ fn a_file_that_somebody_reads_can_be_replaced() {
 }
 
 #[test]
-fn processes_that_run_and_that_do_not_are_told_apart() {
+fn running_and_ended_processes_are_distinguished() {
     let is_alive = System::REAL.is_alive;
     assert!(is_alive(std::process::id()));
     assert!(!is_alive(0));
@@ -246,7 +246,7 @@ fn a_removal_never_takes_another_file() {
 }
 
 #[test]
-fn a_lock_that_is_granted_twice_is_not_taken_for_one() {
+fn a_lock_that_is_granted_twice_does_not_count() {
     let place = Place::new();
     for (system, expected) in [(System::REAL, true), (NO_LOCKS, false), (LYING, false), (LYING_NO_LINKS, false)] {
         let guard = acquired(place.acquirer(system).attempt());

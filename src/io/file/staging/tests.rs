@@ -81,7 +81,7 @@ fn leftovers_are_taken_over_or_swept() {
 }
 
 #[test]
-fn a_kept_part_is_found_and_continued() {
+fn a_kept_part_is_found_and_resumed() {
     let directory = directory();
     let destination = directory.path().join("file");
     let mut staging = open(&destination);
@@ -99,7 +99,7 @@ fn a_kept_part_is_found_and_continued() {
 }
 
 #[test]
-fn what_somebody_else_put_there_is_neither_published_nor_removed() {
+fn a_file_of_another_process_is_neither_published_nor_removed() {
     let directory = directory();
     let destination = directory.path().join("file");
     let mut staging = open(&destination);

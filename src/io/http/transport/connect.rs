@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn behind_socks4_names_have_addresses_of_ipv4_only() {
+    async fn behind_socks4_names_resolve_to_ipv4_only() {
         let resolver = Resolver { socks4: Some("proxy.test".into()) };
         let found = resolver.resolve("localhost".parse().unwrap()).await.unwrap();
         let found: Vec<_> = found.collect();
@@ -205,7 +205,7 @@ mod tests {
         }
 
         #[tokio::test]
-        async fn the_second_address_is_tried_beside_a_first_one_that_is_silent() {
+        async fn a_second_address_is_tried_while_the_first_is_silent() {
             if !can_map() {
                 return;
             }
