@@ -91,7 +91,7 @@ impl HttpClient {
     /// The client's own fields for this URL. Credentials are sent to the origin of the base only.
     pub fn fields_for(&self, url: &Url, fields: &HeaderMap) -> HeaderMap {
         let mut fields = fields.clone();
-        if self.base.as_ref().is_some_and(|base| !base.is_home(url)) {
+        if self.base.as_ref().is_some_and(|base| !base.is_same_origin(url)) {
             remove_credentials(&mut fields);
         }
         fields

@@ -1,11 +1,12 @@
-//! Names whose values are secret.
+//! Names of header fields and parameters whose values are secret.
 //!
-//! One list of names for everything: the fields that a redirect drops, the fields that are part of a cache key, and the
-//! parameters that are redacted in messages, events, records and logs. A name is split into words, because a part of a
-//! word says nothing: `keyboard`, `author` and `tokenizer` are ordinary names.
+//! One list of names serves for everything: the fields that a redirect drops, the fields that are
+//! part of a cache key, and the parameters that are redacted in messages, events, records and logs.
+//! A name is split into words, because a part of a word says nothing: `keyboard`, `author` and
+//! `tokenizer` are ordinary names.
 
-/// Words that say that a value is secret, in the singular.
-const WORDS: [&str; 43] = [
+/// Words of names whose values are secret, in the singular.
+const SECRET_WORDS: [&str; 43] = [
     "apikey",
     "assertion",
     "auth",
@@ -51,11 +52,12 @@ const WORDS: [&str; 43] = [
     "xsrf",
 ];
 
-/// Those of [`WORDS`] that end no other word: whatever stands before them, `mytoken` is a token.
-const ENDINGS: [&str; 10] =
+/// Those of [`SECRET_WORDS`] in which no ordinary word ends, so that any word may precede them:
+/// `mytoken` is a token.
+const SECRET_ENDINGS: [&str; 10] =
     ["apikey", "cookie", "credential", "passphrase", "passwd", "password", "secret", "sessionid", "signature", "token"];
 
-/// What is written together with [`WORDS`], as in `accesskey`, `samlresponse` and `jsessionid`.
+/// Words that are joined with [`SECRET_WORDS`], as in `accesskey`, `samlresponse` and `jsessionid`.
 const COMPANIONS: [&str; 59] = [
     "access",
     "account",
@@ -118,8 +120,8 @@ const COMPANIONS: [&str; 59] = [
     "your",
 ];
 
-/// A code is secret by itself, as OAuth calls it, or of one of these kinds. A status code is not.
-const CODES: [&str; 15] = [
+/// Kinds of codes that are secret. `code` alone is as well: OAuth calls one so. A status code is not.
+const SECRET_CODES: [&str; 15] = [
     "access",
     "activation",
     "backup",
@@ -137,8 +139,8 @@ const CODES: [&str; 15] = [
     "verification",
 ];
 
-/// Keys that open nothing.
-const OPEN_KEYS: [&str; 12] = [
+/// Kinds of keys that open nothing.
+const PUBLIC_KEYS: [&str; 12] = [
     "cache",
     "dedupe",
     "foreign",
@@ -153,8 +155,8 @@ const OPEN_KEYS: [&str; 12] = [
     "websocket",
 ];
 
-/// Fields that most requests have: known without a look at their words.
-const COMMON: [&str; 12] = [
+/// Fields of most requests, which are recognised without splitting their names.
+const COMMON_FIELDS: [&str; 12] = [
     "accept",
     "accept-encoding",
     "accept-language",
@@ -169,31 +171,32 @@ const COMMON: [&str; 12] = [
     "user-agent",
 ];
 
-/// Whether the name of a header field, query parameter or the like says that its value is secret.
+/// Whether the value of a header field, query parameter or the like is secret, by its name.
 pub fn is_credential_name(name: &str) -> bool {
-    if COMMON.contains(&name) {
+    if COMMON_FIELDS.contains(&name) {
         return false;
     }
-    // Names of fields arrive in lower case, and servers may read those of parameters in any: `ToKen` is a token.
+    // Names of fields are in lower case. Names of parameters may be in any case, which servers may
+    // ignore: `ToKen` is a token.
     let has_capitals = name.bytes().any(|byte| byte.is_ascii_uppercase());
     is_secret(&words(name, false)) || (has_capitals && is_secret(&words(name, true)))
 }
 
 fn is_secret(words: &[String]) -> bool {
     let any = |list: &[&str]| words.iter().any(|word| list.contains(&word.as_str()));
-    let (opens_nothing, is_code) = (any(&OPEN_KEYS), any(&["code", "codes"]));
+    let (opens_nothing, is_code) = (any(&PUBLIC_KEYS), any(&["code", "codes"]));
     let name = words.strip_prefix(&["x".to_owned()]).unwrap_or(words);
-    // Of Artifactory: its keys of APIs have no other name.
+    // The API keys of Artifactory have no other name.
     if name.iter().map(String::as_str).eq(["jfrog", "art", "api"]) {
         return true;
     }
-    // `sign` as some payment services call a signature; elsewhere it is a verb.
+    // Some payment services call a signature `sign`; in longer names it is a verb.
     if let [only] = name
         && matches!(only.as_str(), "code" | "sign")
     {
         return true;
     }
-    (is_code && any(&CODES))
+    (is_code && any(&SECRET_CODES))
         || words.iter().any(|word| match singular(word) {
             "key" => !opens_nothing,
             word => is_secret_word(word),
@@ -201,20 +204,20 @@ fn is_secret(words: &[String]) -> bool {
 }
 
 fn singular(word: &str) -> &str {
-    word.strip_suffix('s').filter(|word| WORDS.contains(word)).unwrap_or(word)
+    word.strip_suffix('s').filter(|word| SECRET_WORDS.contains(word)).unwrap_or(word)
 }
 
 fn is_secret_word(word: &str) -> bool {
     const ORDINARY: [&str; 1] = ["keycode"];
-    let ends = |word: &str| ENDINGS.iter().any(|ending| word.ends_with(ending));
+    let ends = |word: &str| SECRET_ENDINGS.iter().any(|ending| word.ends_with(ending));
     !ORDINARY.contains(&word)
-        && (WORDS.contains(&word)
+        && (SECRET_WORDS.contains(&word)
             || ends(word)
             || word.strip_suffix('s').is_some_and(ends)
             || (word.len() <= COMPOUND_MAX && is_compound(word, false)))
 }
 
-/// Longer words are not taken apart.
+/// Bytes of the longest word that is taken apart: the search is exponential.
 const COMPOUND_MAX: usize = 40;
 
 /// Whether a word consists of known words, and one of them is secret.
@@ -222,11 +225,12 @@ fn is_compound(rest: &str, is_secret: bool) -> bool {
     if rest.is_empty() || rest == "s" {
         return is_secret;
     }
-    let goes_on = |word: &&str, secret| rest.strip_prefix(word).is_some_and(|rest| is_compound(rest, secret));
-    WORDS.iter().any(|word| goes_on(word, true)) || COMPANIONS.iter().any(|word| goes_on(word, is_secret))
+    let continues = |word: &&str, secret| rest.strip_prefix(word).is_some_and(|rest| is_compound(rest, secret));
+    SECRET_WORDS.iter().any(|word| continues(word, true)) || COMPANIONS.iter().any(|word| continues(word, is_secret))
 }
 
-/// The words of a name in lower case: runs of letters, split before capitals if asked to.
+/// The words of a name in lower case: runs of letters, which `by_capitals` also splits before
+/// capitals.
 fn words(name: &str, by_capitals: bool) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut characters = name.chars().peekable();
@@ -235,7 +239,7 @@ fn words(name: &str, by_capitals: bool) -> Vec<String> {
         let begins = by_capitals
             && character.is_ascii_uppercase()
             && (before.is_ascii_lowercase()
-                // The last capital of `SAMLResponse` before a small letter begins a word.
+                // In `SAMLResponse` the last capital before a small letter begins a word.
                 || (before.is_ascii_uppercase() && characters.peek().is_some_and(char::is_ascii_lowercase)));
         if (begins || !character.is_alphabetic()) && words.last().is_some_and(|word| !word.is_empty()) {
             words.push(String::new());
@@ -259,7 +263,7 @@ mod tests {
     #[test]
     fn names_of_secrets_are_recognised_by_their_words() {
         for name in [
-            // Words of their own, in both numbers.
+            // Words by themselves, in singular and plural.
             "auth",
             "authorization",
             "Authorization",
@@ -365,7 +369,7 @@ mod tests {
     }
 
     #[test]
-    fn ordinary_names_are_not_taken_for_secrets() {
+    fn ordinary_names_are_no_secrets() {
         for name in [
             "",
             "accept",
@@ -453,7 +457,7 @@ mod tests {
     fn a_name_of_any_length_is_judged_at_once() {
         assert!(!is_credential_name(&"x".repeat(1 << 20)));
         assert!(!is_credential_name(&"x-a".repeat(1 << 18)));
-        // Taken apart in many ways, and in none to its end.
+        // It can be taken apart in many ways, none of which reaches its end.
         assert!(!is_credential_name(&format!("{}q", "setsession".repeat(3))));
     }
 }

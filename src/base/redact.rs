@@ -1,4 +1,4 @@
-//! URLs as they may be shown.
+//! Redaction of URLs in messages, events, records and logs.
 
 use std::borrow::Cow;
 
@@ -7,29 +7,29 @@ use url::Url;
 
 use crate::base::credential_name::is_credential_name;
 
-/// Shown in place of a secret.
+/// The text in place of a secret.
 const REDACTED: &str = "REDACTED";
-/// Characters of a text that is not a URL, in a message.
+/// Characters of a redacted text that is not a URL.
 const TEXT_MAX: usize = 200;
 
-/// The URL for messages, records and logs: without user, password and fragment, and without the values of parameters
-/// whose names say that they are secret, wherever in path or query they are.
+/// Returns a URL without user, password and fragment, and without the values of parameters of path or
+/// query whose names say that they are secret.
 pub fn redacted(url: &Url) -> String {
     if url.cannot_be_a_base() {
         let rest = url.path();
-        let shown = if holds_secret(&decoded(rest, false)) { REDACTED.to_owned() } else { unparsed(rest) };
-        return format!("{}:{shown}", url.scheme());
+        let rest = if holds_secret(&decoded(rest, false)) { REDACTED.to_owned() } else { redacted_unparsed(rest) };
+        return format!("{}:{rest}", url.scheme());
     }
-    let mut shown = url.clone();
-    remove_user(&mut shown);
-    shown.set_fragment(None);
+    let mut redacted = url.clone();
+    remove_user(&mut redacted);
+    redacted.set_fragment(None);
     if let Cow::Owned(path) = redacted_path(url.path()) {
-        shown.set_path(&path);
+        redacted.set_path(&path);
     }
     if let Some(Cow::Owned(query)) = url.query().map(redacted_query) {
-        shown.set_query(Some(&query));
+        redacted.set_query(Some(&query));
     }
-    shown.into()
+    redacted.into()
 }
 
 /// Removes user and password from a URL.
@@ -39,38 +39,40 @@ pub fn remove_user(url: &mut Url) {
     let _ = url.set_password(None);
 }
 
-/// The same for text that may not be a URL, for messages of one line. Text without anything to hide stays as it is.
+/// Redacts a text that may not be a URL, for messages of one line. Text without a secret is returned
+/// unchanged.
 pub fn redacted_text(text: &str) -> String {
-    // `user:password@host` is one as well: of the scheme `user`.
+    // Without the check of the host, `user:password@host` would be a URL with the scheme `user`.
     let Some(url) = Url::parse(text).ok().filter(Url::has_host) else {
-        return unparsed(text);
+        return redacted_unparsed(text);
     };
-    let shown = redacted(&url);
+    let redacted = redacted(&url);
     let is_plain = text.chars().all(|character| character.is_ascii_graphic());
-    if shown == url.as_str() && is_plain { text.to_owned() } else { shown }
+    if redacted == url.as_str() && is_plain { text.to_owned() } else { redacted }
 }
 
-/// Text that is not a URL may hold a password before an `@` or behind a `:`, or a token behind `?` or `#`.
-fn unparsed(text: &str) -> String {
+/// Redacts a text that is not a URL. It may have a password before an `@` or after a `:`, or a token
+/// after `?` or `#`.
+fn redacted_unparsed(text: &str) -> String {
     let path = text.split(['?', '#']).next().unwrap_or_default();
     let is_path = path.is_empty() || (path.starts_with(['/', '.']) && !path.starts_with("//"));
-    let shown = if is_path {
+    let redacted = if is_path {
         redacted_path(path)
     } else if text[path.len()..].contains('@') {
-        // Nobody can tell whether the `?` is part of a password.
+        // The `?` may be part of a password.
         Cow::Borrowed(REDACTED)
     } else {
         without_password(path)
     };
     let mut line: String =
-        shown.chars().take(TEXT_MAX).map(|each| if each.is_control() { ' ' } else { each }).collect();
-    if shown.chars().nth(TEXT_MAX).is_some() {
+        redacted.chars().take(TEXT_MAX).map(|each| if each.is_control() { ' ' } else { each }).collect();
+    if redacted.chars().nth(TEXT_MAX).is_some() {
         line.push('…');
     }
     line
 }
 
-/// What follows the last `@`; without one, nothing of what follows a `:` where a port would be.
+/// The text after the last `@`. Without an `@`, the text behind a `:` is redacted unless it is a port.
 fn without_password(text: &str) -> Cow<'_, str> {
     let is_cut = text.contains('@');
     let text = text.rsplit('@').next().unwrap_or_default();
@@ -91,7 +93,8 @@ fn without_password(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// A path without the values of secret parameters, as in `/a;token=1/b`, and without the user of another URL in it.
+/// Redacts the values of secret parameters in a path, as in `/a;token=1/b`, and the user of a URL that
+/// is part of the path.
 fn redacted_path(path: &str) -> Cow<'_, str> {
     let mut before = ["", ""];
     mapped(path, '/', |segment| {
@@ -99,16 +102,17 @@ fn redacted_path(path: &str) -> Cow<'_, str> {
         before = [before[1], segment];
         match segment.rsplit_once('@') {
             Some((_, host)) if is_authority => Cow::Owned(format!("{REDACTED}@{host}")),
-            _ => parameters(segment, false),
+            _ => redacted_parameters(segment, false),
         }
     })
 }
 
+/// Redacts the values of secret parameters in a query.
 fn redacted_query(query: &str) -> Cow<'_, str> {
-    mapped(query, '&', |part| parameters(part, true))
+    mapped(query, '&', |part| redacted_parameters(part, true))
 }
 
-/// Each part between separators, changed.
+/// Applies `change` to each part between separators. Borrowed if no part was changed.
 fn mapped<'text>(
     text: &'text str,
     separator: char,
@@ -121,21 +125,21 @@ fn mapped<'text>(
     Cow::Owned(parts.join(&separator.to_string()))
 }
 
-/// Parameters that are separated by `;`. Where one is secret, the rest may be part of its value, because not every
-/// server takes a `;` for a separator.
-fn parameters(text: &str, is_query: bool) -> Cow<'_, str> {
+/// Redacts parameters that are separated by `;`, from the first secret one to the end: the rest may be
+/// part of its value, because not every server takes `;` for a separator.
+fn redacted_parameters(text: &str, is_query: bool) -> Cow<'_, str> {
     let mut start = 0;
     for part in text.split(';') {
-        if let Some(shown) = parameter(part, is_query) {
-            return Cow::Owned(format!("{}{shown}", &text[..start]));
+        if let Some(redacted) = redacted_parameter(part, is_query) {
+            return Cow::Owned(format!("{}{redacted}", &text[..start]));
         }
         start += part.len() + 1;
     }
     Cow::Borrowed(text)
 }
 
-/// How a parameter is shown, if it holds a secret.
-fn parameter(text: &str, is_query: bool) -> Option<String> {
+/// The redacted parameter, if it has a secret.
+fn redacted_parameter(text: &str, is_query: bool) -> Option<String> {
     let (name, value) = match text.split_once('=') {
         Some((name, value)) => (name, Some(value)),
         None => (text, None),
@@ -149,7 +153,7 @@ fn parameter(text: &str, is_query: bool) -> Option<String> {
     hides.then(|| format!("{name}={REDACTED}"))
 }
 
-/// Text without percent-encoding, however often it was encoded.
+/// Percent-decodes a text, up to five times if it was encoded more than once.
 fn decoded(text: &str, is_query: bool) -> String {
     const ROUNDS_MAX: usize = 5;
     let mut text = if is_query { text.replace('+', " ") } else { text.to_owned() };
@@ -162,12 +166,13 @@ fn decoded(text: &str, is_query: bool) -> String {
     text
 }
 
-/// Whether a decoded value has a secret in it: another URL, other parameters, JSON, or the value of `Authorization`.
+/// Whether a decoded value contains a secret: in another URL, in other parameters, in JSON, or as the
+/// value of `Authorization`.
 fn holds_secret(text: &str) -> bool {
     let is_assigned = |(at, sign): (usize, char)| {
         let before = text[..at].trim_end_matches(' ');
         let name = before.trim_end_matches(['"', '\'']);
-        // In JSON: `"token": "…"`. A colon after anything else separates other things.
+        // JSON quotes the name: `"token": "…"`. A colon after anything else separates other things.
         if at + 1 == text.len() || (sign == ':' && name.len() == before.len()) {
             return false;
         }
@@ -193,16 +198,16 @@ fn holds_secret(text: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn shown(url: &str) -> String {
+    fn of(url: &str) -> String {
         redacted(&Url::parse(url).unwrap())
     }
 
     #[test]
     fn a_url_loses_user_password_and_fragment() {
-        assert_eq!(shown("https://user:pa%20ss@host:8443/a?b=c#d"), "https://host:8443/a?b=c");
-        assert_eq!(shown("mailto:user@host"), "mailto:host");
-        assert_eq!(shown("javascript:token=s3cret"), "javascript:REDACTED");
-        assert_eq!(shown("file:///etc/passwd"), "file:///etc/passwd");
+        assert_eq!(of("https://user:pa%20ss@host:8443/a?b=c#d"), "https://host:8443/a?b=c");
+        assert_eq!(of("mailto:user@host"), "mailto:host");
+        assert_eq!(of("javascript:token=s3cret"), "javascript:REDACTED");
+        assert_eq!(of("file:///etc/passwd"), "file:///etc/passwd");
     }
 
     #[test]
@@ -226,7 +231,7 @@ mod tests {
             ("a%3D1%26token%3Ds3cret", "REDACTED"),
             ("token%3Ds3cret=1", "REDACTED"),
             ("user%5Bpassword%5D=s3cret", "user%5Bpassword%5D=REDACTED"),
-            // URLs in values, and what else may hold a secret.
+            // URLs in values, and other values that may contain a secret.
             ("next=https://b.test/?token=s3cret", "next=REDACTED"),
             ("next=https%3A%2F%2Fb.test%2F%3Ftoken%3Ds3cret&a=1", "next=REDACTED&a=1"),
             ("next=https%3A%2F%2Fuser%3As3cret%40b.test%2F", "next=REDACTED"),
@@ -237,8 +242,8 @@ mod tests {
             ("q=key:value", "q=key:value"),
         ] {
             let expected = format!("https://a.test/x?{expected}");
-            assert_eq!(shown(&format!("https://a.test/x?{query}")), expected);
-            assert_eq!(shown(&expected), expected, "redacted once more");
+            assert_eq!(of(&format!("https://a.test/x?{query}")), expected);
+            assert_eq!(of(&expected), expected, "redacted twice");
         }
     }
 
@@ -253,12 +258,12 @@ mod tests {
             ("https://user:s3cret@b.test/b", "https://REDACTED@b.test/b"),
             ("@scope/token/keys;a=b/@1", "@scope/token/keys;a=b/@1"),
         ] {
-            assert_eq!(shown(&format!("https://a.test/{path}")), format!("https://a.test/{expected}"));
+            assert_eq!(of(&format!("https://a.test/{path}")), format!("https://a.test/{expected}"));
         }
     }
 
     #[test]
-    fn text_that_may_not_be_a_url_loses_them_too() {
+    fn text_that_may_not_be_a_url_is_redacted_too() {
         for (text, expected) in [
             ("https://host", "https://host"),
             ("https://host/a?b=c", "https://host/a?b=c"),

@@ -15,7 +15,7 @@ use crate::base::listeners::{OnRetry, RetryAdvice};
 use crate::base::options::{Redirects, Retry};
 use crate::base::redact::remove_user;
 use crate::io::http::tls;
-use crate::io::http::transport::{Answer, Transport};
+use crate::io::http::transport::{IncomingResponse, Transport};
 use crate::operation::hooks::HookDispatcher;
 use crate::policy::http::credentials::basic_of_url;
 use crate::policy::http::headers::text;
@@ -56,7 +56,7 @@ pub async fn follow(
     first: &RequestHead,
     body: Option<&Body>,
     hooks: Option<&HookDispatcher<'_>>,
-) -> Result<(Answer, Url)> {
+) -> Result<(IncomingResponse, Url)> {
     follow_noting_redirects(exchange, first, body, hooks).await.map(|(response, url, _)| (response, url))
 }
 
@@ -67,7 +67,7 @@ pub async fn follow_noting_redirects(
     first: &RequestHead,
     body: Option<&Body>,
     hooks: Option<&HookDispatcher<'_>>,
-) -> Result<(Answer, Url, bool)> {
+) -> Result<(IncomingResponse, Url, bool)> {
     let Exchange { transport, redirects, idle_timeout } = exchange;
     let mut head = Cow::Borrowed(first);
     let mut followed = 0;
@@ -81,7 +81,7 @@ pub async fn follow_noting_redirects(
             hooks.receives(&response).await;
         }
         match redirect::decide(redirects, followed, &head, response.status, &response.headers) {
-            RedirectDecision::Answer => {
+            RedirectDecision::Respond => {
                 let url = match head {
                     Cow::Borrowed(head) => head.url.clone(),
                     Cow::Owned(head) => head.url,

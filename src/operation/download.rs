@@ -15,11 +15,11 @@ use crate::base::integrity::{Algorithm, Digest, Expected};
 use crate::base::options::{DownloadOptions, TransferOptions};
 use crate::io::file::staging::{Finish, Progress, Staging};
 use crate::io::file::writer::Writer;
-use crate::io::http::transport::{Answer, Transport};
+use crate::io::http::transport::{IncomingResponse, Transport};
 use crate::operation::attempt::{Attempts, Exchange, failure_of, first_head, follow, retry_after, with_timeout};
 use crate::operation::{blocking, dispose, request::with_context};
 use crate::policy::http::redirect::RequestHead;
-use crate::policy::http::resume::{self, Ask, Record, ResumeDecision};
+use crate::policy::http::resume::{self, RangeRequest, Record, ResumeDecision};
 
 /// A file at its destination.
 #[derive(Clone, Debug)]
@@ -117,7 +117,7 @@ pub(super) async fn fetch(
             verified(staging, transfer, &expected, &head.url, Finish { mode, fsync }).await
         }
         Err(error) => {
-            let is_resumable = resume::ask(writer.part.record.as_ref(), writer.part.length, &source).is_some();
+            let is_resumable = resume::range_request(writer.part.record.as_ref(), writer.part.length, &source).is_some();
             let is_kept = resume && is_resumable && error.kind() != Kind::File;
             // Waits, so that nothing is written or removed any more after the rejection.
             if let Ok(staging) = writer.finish().await {
@@ -217,7 +217,7 @@ impl Attempt<'_> {
         // A range that the caller has set is fetched from its start.
         let is_from_start = !self.resume || self.head.headers.contains_key(header::RANGE);
         let part = &writer.part;
-        let asked = if is_from_start { None } else { resume::ask(part.record.as_ref(), part.length, self.source) };
+        let asked = if is_from_start { None } else { resume::range_request(part.record.as_ref(), part.length, self.source) };
         let mut response = self.begin(asked.as_ref(), writer).await?;
         let from = writer.part.length;
         let total = writer.part.record.as_ref().and_then(|record| record.total);
@@ -237,12 +237,12 @@ impl Attempt<'_> {
             let message = format!("the file has {length} bytes, {total} were announced");
             return Err(Error::new(Kind::BodyLength, message).with_url(&self.head.url));
         }
-        let Answer { status, status_text, headers, .. } = response;
+        let IncomingResponse { status, status_text, headers, .. } = response;
         Ok(Transfer { status, status_text, headers, attempts: 0, resumed_from: from })
     }
 
     /// Gets a response that fits the part file, and makes the part file fit the response.
-    async fn begin(self, asked: Option<&Ask>, writer: &mut Writer) -> Result<Answer> {
+    async fn begin(self, asked: Option<&RangeRequest>, writer: &mut Writer) -> Result<IncomingResponse> {
         let (response, url) = self.send(asked).await?;
         // A range that the caller has set is theirs to judge.
         let wants_range = self.head.headers.contains_key(header::RANGE);
@@ -262,7 +262,7 @@ impl Attempt<'_> {
                 writer.restart(Record { source: self.source.to_owned(), validator, total }).await?;
                 Ok(response)
             }
-            ResumeDecision::AskForAll => {
+            ResumeDecision::RequestAll => {
                 drop(response);
                 Box::pin(self.begin(None, writer)).await
             }
@@ -278,8 +278,8 @@ impl Attempt<'_> {
         }
     }
 
-    async fn send(self, asked: Option<&Ask>) -> Result<(Answer, Url)> {
-        let Some(fields) = asked.and_then(Ask::fields) else {
+    async fn send(self, asked: Option<&RangeRequest>) -> Result<(IncomingResponse, Url)> {
+        let Some(fields) = asked.and_then(RangeRequest::fields) else {
             return follow(self.exchange, self.head, None, None).await;
         };
         let mut head = self.head.clone();

@@ -8,7 +8,7 @@ use http::{HeaderMap, Method, StatusCode};
 
 use crate::base::error::{Error, redacted};
 use crate::base::listeners::{Hooks, Received, Sent};
-use crate::io::http::transport::Answer;
+use crate::io::http::transport::IncomingResponse;
 use crate::policy::http::redirect::RequestHead;
 
 /// The hooks of one attempt, and the request whose outcome has not been reported yet.
@@ -36,7 +36,7 @@ impl<'a> HookDispatcher<'a> {
         }
     }
 
-    pub async fn receives(&self, response: &Answer) {
+    pub async fn receives(&self, response: &IncomingResponse) {
         if self.hooks.on_response.is_some() {
             Box::pin(self.emit(Ok((response.status, response.status_text.clone(), response.headers.clone())))).await;
         }

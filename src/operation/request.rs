@@ -12,7 +12,7 @@ use crate::base::body::Body;
 use crate::base::error::{Error, Kind, Result};
 use crate::base::options::{RequestOptions, TransferOptions};
 use crate::io::http::decode;
-use crate::io::http::transport::{Answer, Transport};
+use crate::io::http::transport::{IncomingResponse, Transport};
 use crate::operation::attempt::{
     Attempts, Exchange, failure_of, first_head, follow_noting_redirects, retry_after, timed_out, with_timeout,
 };
@@ -39,7 +39,7 @@ pub struct Response {
 /// A body on the wire, as it was sent. Closes its connection if dropped before its end.
 #[derive(Debug)]
 pub struct Incoming {
-    response: Answer,
+    response: IncomingResponse,
     url: Url,
     /// The end of the attempt, and its time limit.
     deadline: Option<(Instant, Duration)>,
@@ -130,15 +130,15 @@ pub fn status_error(response: &Response) -> Error {
         .with_url(&response.url)
 }
 
-async fn collected(mut response: Answer, url: Url, max_size: Option<u64>) -> Result<Response> {
+async fn collected(mut response: IncomingResponse, url: Url, max_size: Option<u64>) -> Result<Response> {
     let body = decode::collect(&mut response, max_size)
         .await
         .map_err(|error| error.with_status(response.status.as_u16(), None).with_url(&url))?;
-    let Answer { status, status_text, headers, .. } = response;
+    let IncomingResponse { status, status_text, headers, .. } = response;
     Ok(Response { status, status_text, headers, body, stream: None, url, redirected: false, attempts: 0 })
 }
 
-fn streamed(response: Answer, url: Url, deadline: Option<(Instant, Duration)>) -> Response {
+fn streamed(response: IncomingResponse, url: Url, deadline: Option<(Instant, Duration)>) -> Response {
     Response {
         status: response.status,
         status_text: response.status_text.clone(),

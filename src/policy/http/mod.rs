@@ -1,4 +1,4 @@
-//! Decisions about requests and responses.
+//! Decisions about requests and responses: retries, redirects, resumption, header fields, codings.
 
 pub mod address;
 pub mod addresses;

@@ -1,4 +1,4 @@
-//! Decisions about certificates.
+//! Decisions about the certificates of servers, by the rules of OpenSSL and Node.js.
 
 pub mod certificate;
 pub mod chain;

@@ -66,9 +66,7 @@ impl Chain {
 
     /// Whether the next step may take longer than a network thread has time for, or all steps so far took.
     pub fn is_heavy(&self) -> bool {
-        self.work >= LIGHT
-            || self.inner.as_ref().is_some_and(Layer::is_brotli)
-            || self.outer.is_heavy(&self.input)
+        self.work >= LIGHT || self.inner.as_ref().is_some_and(Layer::is_brotli) || self.outer.is_heavy(&self.input)
     }
 
     pub fn into_body(self) -> Bytes {
