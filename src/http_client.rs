@@ -159,6 +159,13 @@ impl HttpClient {
         cache.store.clear(move |url| prefix.begins(url)).await
     }
 
+    /// Waits for the end of everything that is still being written to the cache.
+    pub async fn flush(&self) {
+        if let Some(cache) = &self.cache {
+            cache.store.flush().await;
+        }
+    }
+
     pub fn metrics(&self) -> Metrics {
         let Counts { requests, failures, attempts, memory, disk, revalidated, stale, shared } = &self.counts;
         let of = |count: &AtomicU64| count.load(Ordering::Relaxed);

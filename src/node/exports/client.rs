@@ -271,6 +271,35 @@ impl HttpClient {
         promise(env, start, |env, count: usize| handle(&env, number(count as u64)))
     }
 
+    /// Waits for the end of everything that this client is still writing to the cache on disk, or
+    /// removing from it: responses of calls that were aborted, and evictions. Afterwards the
+    /// directory can be removed.
+    ///
+    /// @returns a promise that does not reject: a response that cannot be written is not cached.
+    /// @example
+    /// ```js
+    /// import { rm } from 'node:fs/promises'
+    /// import { HttpClient } from '@socketsecurity/registry/lib/http-client'
+    ///
+    /// const cacheDir = 'build/cache'
+    /// const client = new HttpClient({ cache: 'disk', cacheDir })
+    /// await client.getJson('https://api.example.com/items')
+    /// await client.flush()
+    /// await rm(cacheDir, { recursive: true })
+    /// ```
+    #[napi(catch_unwind, ts_return_type = "Promise<void>")]
+    pub fn flush<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
+        let start = || {
+            let core = self.core.clone();
+            let operation = async move {
+                core.flush().await;
+                Ok(())
+            };
+            Ok((operation, Abort::default()))
+        };
+        promise(env, start, |env, ()| handle(&env, ()))
+    }
+
     /// Counts the calls since the client was created.
     ///
     /// @example
