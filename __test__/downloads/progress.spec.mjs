@@ -3,21 +3,8 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { httpDownload, httpGetText } from '@socketsecurity/registry/lib/http-request'
-import { startOrigin } from '../helpers/origins/http-origin.mjs'
+import { slowly, startOrigin } from '../helpers/origins/http-origin.mjs'
 import { rejection, sleep, temporaryDirectory, until } from '../helpers/support.mjs'
-
-/** A handler that spreads the body over slices, a pause after each. */
-function slowly(body, slices, pause, headers = { 'Content-Length': body.length }) {
-  return async (_request, response) => {
-    response.writeHead(200, headers)
-    const size = Math.ceil(body.length / slices)
-    for (let start = 0; start < body.length && !response.destroyed; start += size) {
-      response.write(body.subarray(start, start + size))
-      await sleep(pause)
-    }
-    response.end()
-  }
-}
 
 function assertNeverFalls(calls) {
   for (const [index, [downloaded]] of calls.entries()) {

@@ -40,11 +40,16 @@ export function codes(error) {
   return found
 }
 
-/** Waits until a condition holds; fails when it does not within a generous time. */
-export async function until(condition, what, milliseconds = 5000) {
+/**
+ * Waits until a condition is truthy, and returns its value. Fails after a time that only a fault
+ * takes, however busy the machine is.
+ */
+export async function until(condition, what, milliseconds = 30_000) {
   const deadline = performance.now() + milliseconds
-  while (!condition()) {
-    assert.ok(performance.now() < deadline, `waited in vain until ${what}`)
+  for (;;) {
+    const value = condition()
+    if (value) return value
+    assert.ok(performance.now() < deadline, `waited ${milliseconds} ms in vain for: ${what}`)
     await new Promise((resolve) => setTimeout(resolve, 5))
   }
 }

@@ -14,8 +14,8 @@ import {
   hashOf,
   readLock,
   setStage,
-  until,
 } from '../helpers/processes/lock-stage.mjs'
+import { until } from '../helpers/support.mjs'
 
 const HOUR = 3_600_000
 const PROMPT = 2000
@@ -38,7 +38,7 @@ async function timeToRequest({ origin, dest, dir }, options) {
   const started = performance.now()
   const download = downloadWithLock(origin.url, dest, options)
   download.catch(() => {})
-  await until(() => origin.requests.length > 0, 15_000, 'a request')
+  await until(() => origin.requests.length > 0, 'a request')
   const took = performance.now() - started
   await download
   assert.equal(hashOf(dest), origin.sha256)
@@ -139,10 +139,10 @@ describe('an older lock file that was left behind', () => {
     const stage = await setStage(t, { gated: 1 })
     leave(stage.lock, olderLock(await deadPid()))
     const children = Array.from({ length: 6 }, () => stage.start('download', { waitForGo: true }))
-    for (const child of children) await child.event('ready', 30_000)
+    for (const child of children) await child.event('ready')
     for (const child of children) child.tell('go')
     for (const child of children) await child.event('calling')
-    await until(() => stage.origin.requests.length > 0, 5000, 'a request')
+    await until(() => stage.origin.requests.length > 0, 'a request')
     await sleep(300)
     stage.origin.openAll()
     for (const child of children) {
@@ -227,7 +227,7 @@ describe('our own lock file', () => {
   test('left by a crash is taken over at once, even if its PID lives again', async (t) => {
     const stage = await setStage(t, { gated: 1 })
     const holder = stage.start('download')
-    await until(() => stage.origin.requests.length === 1, 10_000, "the holder's request")
+    await until(() => stage.origin.requests.length === 1, "the holder's request")
     await holder.end()
     const left = readLock(stage.lock)
     assert.equal(left?.pid, holder.pid, 'the killed holder left no lock file')
@@ -257,7 +257,7 @@ describe('our own lock file', () => {
   test('stays readable for as long as it is held', async (t) => {
     const stage = await setStage(t, { gated: 1 })
     const download = downloadWithLock(stage.origin.url, stage.dest, { staleTimeout: 400 })
-    await until(() => stage.origin.requests.length === 1, 5000, 'the request')
+    await until(() => stage.origin.requests.length === 1, 'the request')
     const end = performance.now() + 800
     while (performance.now() < end) {
       assert.equal(JSON.parse(await readFile(stage.lock, 'utf8')).pid, process.pid)
@@ -273,10 +273,10 @@ test('older and new programs together make one request', async (t) => {
     const program = index % 2 === 0 ? 'older-download' : 'download'
     return stage.start(program, { lock: stage.lock, waitForGo: true })
   })
-  for (const child of children) await child.event('ready', 30_000)
+  for (const child of children) await child.event('ready')
   for (const child of children) child.tell('go')
   for (const child of children) {
-    assert.equal((await child.event('done', 20_000)).sha256, stage.origin.sha256)
+    assert.equal((await child.event('done')).sha256, stage.origin.sha256)
   }
   assert.equal(stage.origin.requests.length, 1)
   assert.deepEqual(await filesUnder(stage.dir), ['tool.bin'])

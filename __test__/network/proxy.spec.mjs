@@ -2,7 +2,6 @@
 
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
-import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
@@ -17,13 +16,7 @@ import { rejection, sleep, temporaryDirectory } from '../helpers/support.mjs'
 
 async function serve(t, listener, tls) {
   const server = tls ? createHttpsServer(tls, listener) : createServer(listener)
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.after(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  return server.address().port
+  return listen(t, server)
 }
 
 const greet = (_, response) => response.end('hello')

@@ -1,7 +1,6 @@
 // SOCKS proxies: who looks names up, users, and proxies that refuse or are not there.
 
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
 import { describe, test } from 'node:test'
@@ -17,13 +16,7 @@ async function serve(t, tls, seen = []) {
     response.end('hello')
   }
   const server = tls ? createHttpsServer(tls, greet) : createServer(greet)
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.after(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  return server.address().port
+  return listen(t, server)
 }
 
 for (const [scheme, asked] of [

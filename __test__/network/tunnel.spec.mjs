@@ -1,7 +1,6 @@
 // Tunnels through HTTP proxies, by CONNECT: what the proxy is told, and what it may answer.
 
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
 import { createServer as createPlainServer } from 'node:http'
 import { createServer } from 'node:https'
 import { describe, test } from 'node:test'
@@ -19,13 +18,7 @@ async function serve(t, tls = { key, cert }, status = 200) {
     response.writeHead(status).end('hello')
   }
   const server = tls ? createServer(tls, greet) : createPlainServer(greet)
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.after(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  return { port: server.address().port, seen }
+  return { port: await listen(t, server), seen }
 }
 
 const headOf = (bytes) => bytes.split('\r\n')

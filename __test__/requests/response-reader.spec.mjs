@@ -11,7 +11,7 @@ import {
   readIncomingResponse,
 } from '@socketsecurity/registry/lib/http-request/response-reader'
 import { pour, startFlowOrigin } from '../helpers/origins/flow-origin.mjs'
-import { startOrigin } from '../helpers/origins/http-origin.mjs'
+import { compressedInChunks, startOrigin } from '../helpers/origins/http-origin.mjs'
 import { raw, sayAndReset, startRawOrigin } from '../helpers/origins/raw-origin.mjs'
 import { zstdFrame } from '../helpers/origins/zstd-frame.mjs'
 import { rejection, sleep } from '../helpers/support.mjs'
@@ -70,14 +70,7 @@ describe("an answer of Node's own client", () => {
 
   test('is read whole, however many chunks it has', async (t) => {
     const bytes = Buffer.concat([randomBytes(1_500_000), Buffer.alloc(1_500_000)])
-    const origin = await startOrigin(t, (_request, response) => {
-      const compressed = gzipSync(bytes)
-      response.writeHead(200, { 'Content-Encoding': 'gzip' })
-      for (let start = 0; start < compressed.length; start += 10_000) {
-        response.write(compressed.subarray(start, start + 10_000))
-      }
-      response.end()
-    })
+    const origin = await startOrigin(t, compressedInChunks(bytes))
     const { body } = await readIncomingResponse(await incoming(origin.url))
     assert.ok(body.equals(bytes))
   })

@@ -15,7 +15,7 @@ import {
 } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { describe, test } from 'node:test'
-import { startOrigin } from '../helpers/origins/http-origin.mjs'
+import { startHalfway, startOrigin } from '../helpers/origins/http-origin.mjs'
 import {
   ALICE,
   fingerprint,
@@ -359,16 +359,7 @@ describe('permissions', { skip: whyNotRoot }, () => {
   for (const how of functions) {
     test(`nothing of ${how} is readable by others before it is published`, async (t) => {
       const { shared } = stage(t, ALICE)
-      let finish
-      const told = new Promise((resolve) => {
-        finish = resolve
-      })
-      const origin = await startOrigin(t, async (_request, response) => {
-        response.writeHead(200, { 'Content-Length': body.length, ETag: '"1"' })
-        response.write(body.subarray(0, 50_000))
-        await told
-        response.end(body.subarray(50_000))
-      })
+      const { origin, finish } = await startHalfway(t, body)
       const destPath = join(shared, 'file')
       const options = { mode: 0o600, timeout: 60_000 }
       const calls = [{ how, url: `${origin.url}/?token=hidden`, destPath, options }]

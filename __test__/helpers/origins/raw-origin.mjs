@@ -1,7 +1,7 @@
 // A TCP server on 127.0.0.1 that says exactly the bytes it is told to, whether they are HTTP or not.
 
 import { createServer } from 'node:net'
-import './no-proxy.mjs'
+import { listen } from './listen.mjs'
 
 /**
  * @callback Script
@@ -34,15 +34,7 @@ export async function startRawOrigin(t, script) {
     })
   })
 
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
-  t.after(async () => {
-    const closed = new Promise((resolve) => server.close(resolve))
-    for (const socket of origin.sockets) {
-      socket.destroy()
-    }
-    await closed
-  })
-  origin.port = server.address().port
+  origin.port = await listen(t, server)
   origin.url = `http://127.0.0.1:${origin.port}`
   return origin
 }
