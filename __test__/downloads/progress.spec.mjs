@@ -127,7 +127,7 @@ for (const [what, thrown] of [
       }),
     )
     assert.equal(error, thrown)
-    assert.ok(performance.now() - start < 5000, 'the download went on')
+    assert.ok(performance.now() - start < 10_000, 'the download went on')
     assert.equal(origin.requests.length, 1)
     assert.ok(!existsSync(destination))
     await until(() => origin.sockets.size === 0, 'the connection is closed')

@@ -20,7 +20,7 @@ describe('a download that stalls', () => {
       return undefined
     })
     const destination = join(temporaryDirectory(t), 'file')
-    const options = { idleTimeout: 400, retries: 2, retryDelay: 1 }
+    const options = { idleTimeout: 600, retries: 2, retryDelay: 1 }
     const result = await httpDownload(origin.url, destination, options)
     assert.ok(readFileSync(destination).equals(file.body))
     assert.equal(result.size, 200_000)
@@ -38,7 +38,7 @@ describe('a download that stalls', () => {
       response.write('the first bytes')
     })
     const destination = join(temporaryDirectory(t), 'file')
-    const options = { idleTimeout: 150, retries: 1, retryDelay: 1 }
+    const options = { idleTimeout: 300, retries: 1, retryDelay: 1 }
     const error = await rejection(httpDownload(origin.url, destination, options))
     assert.equal(error.code, 'ERR_TIMEOUT')
     assert.equal(origin.requests.length, 2)

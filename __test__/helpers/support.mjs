@@ -9,12 +9,21 @@ import { fileURLToPath } from 'node:url'
 
 export { setTimeout as sleep } from 'node:timers/promises'
 
-/** A new directory, removed after the test. */
-export function temporaryDirectory(t) {
-  const directory = mkdtempSync(join(tmpdir(), 'registry-test-'))
-  // Again while a cache is still being written: nobody waits for that.
-  const options = { recursive: true, force: true, maxRetries: 10, retryDelay: 50 }
-  t.after(() => rmSync(directory, options))
+/**
+ * A new directory, removed after the test. What still writes to it then, a process or a thread that
+ * another hook ends, may keep it: it is removed when this process ends.
+ */
+export function temporaryDirectory(t, prefix = 'registry-test-') {
+  const directory = mkdtempSync(join(tmpdir(), prefix))
+  const remove = (retries) =>
+    rmSync(directory, { recursive: true, force: true, maxRetries: retries, retryDelay: 50 })
+  t.after(() => {
+    try {
+      remove(2)
+    } catch {
+      process.on('exit', () => remove(10))
+    }
+  })
   return directory
 }
 

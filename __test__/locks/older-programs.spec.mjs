@@ -18,7 +18,10 @@ import {
 import { until } from '../helpers/support.mjs'
 
 const HOUR = 3_600_000
-const PROMPT = 2000
+// Far less than any time after which a lock is broken, and more than a busy machine needs.
+const PROMPT = 10_000
+// The grace of a lock file that is not readable yet.
+const GRACE = 2000
 
 /** A lock file as somebody left it: the bytes, and how long ago. */
 function leave(lock, content, age = 0) {
@@ -118,7 +121,7 @@ describe('an older holder that is alive', () => {
     await holder.event('holding')
     const took = await timeToRequest(stage, { staleTimeout: 1500, pollInterval: 100 })
     assert.ok(took > 800, `stepped over after only ${Math.round(took)} ms`)
-    assert.ok(took < 6000, `stepped over only after ${Math.round(took)} ms`)
+    assert.ok(took < 20_000, `stepped over only after ${Math.round(took)} ms`)
   })
 })
 
@@ -171,7 +174,7 @@ describe('a lock file that cannot be read', () => {
       return timeToRequest(stage, { pollInterval: 100 })
     })
     for (const [index, took] of (await Promise.all(times)).entries()) {
-      assert.ok(took > 1000 && took < 6000, `${kinds[index]}: ${Math.round(took)} ms`)
+      assert.ok(took > 1000 && took < 20_000, `${kinds[index]}: ${Math.round(took)} ms`)
     }
   })
 
@@ -192,7 +195,7 @@ describe('a lock file that cannot be read', () => {
     test(`and is old is taken over promptly: ${kind}`, async (t) => {
       const stage = await setStage(t)
       leave(stage.lock, content, HOUR)
-      assert.ok((await timeToRequest(stage)) < PROMPT)
+      assert.ok((await timeToRequest(stage)) < GRACE)
     })
   }
 
@@ -214,7 +217,7 @@ describe('a lock file that cannot be read', () => {
         (error) => error instanceof Error,
       )
       assert.equal(
-        await Promise.race([outcome, sleep(8000, 'pending', { ref: false })]),
+        await Promise.race([outcome, sleep(30_000, 'pending', { ref: false })]),
         true,
         kind,
       )
@@ -233,7 +236,7 @@ describe('our own lock file', () => {
     assert.equal(left?.pid, holder.pid, 'the killed holder left no lock file')
     writeFileSync(stage.lock, JSON.stringify({ ...left, pid: process.ppid }))
     const started = performance.now()
-    await downloadWithLock(stage.origin.url, stage.dest, { pollInterval: 30_000 })
+    await downloadWithLock(stage.origin.url, stage.dest, { pollInterval: 60_000 })
     assert.ok(performance.now() - started < PROMPT)
     assert.equal(hashOf(stage.dest), stage.origin.sha256)
     assert.deepEqual(await filesUnder(stage.dir), ['tool.bin'])
@@ -249,7 +252,7 @@ describe('our own lock file', () => {
     }
     reader.tell('stop')
     const { read, broken, pids } = await reader.event('seen')
-    assert.ok(read > 25, `the reader saw it only ${read} times`)
+    assert.ok(read > 5, `the reader saw it only ${read} times`)
     assert.deepEqual(broken, [])
     assert.deepEqual(pids, [process.pid])
   })

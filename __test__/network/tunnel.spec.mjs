@@ -5,6 +5,7 @@ import { createServer as createPlainServer } from 'node:http'
 import { createServer } from 'node:https'
 import { describe, test } from 'node:test'
 import { httpGetText, httpRequest } from '@socketsecurity/registry'
+import { listen } from '../helpers/origins/listen.mjs'
 import { cert, key } from '../helpers/origins/localhost-certificate.mjs'
 import { startProxy } from '../helpers/origins/proxy-origin.mjs'
 import { startRawOrigin } from '../helpers/origins/raw-origin.mjs'
@@ -156,7 +157,7 @@ describe('what a proxy answers', () => {
       (socket) => socket.end('HTTP/1.1 403 Forbidden\r\n\r\n'),
       () => {},
     ])
-    const through = { proxy: `http://127.0.0.1:${proxy.port}`, connectTimeout: 200 }
+    const through = { proxy: `http://127.0.0.1:${proxy.port}`, connectTimeout: 1000 }
     const error = await rejection(httpRequest('https://origin.test/', through))
     assert.match(error.message, /opens no tunnel/)
     assert.ok(error.message.includes(`127.0.0.1:${proxy.port}`), error.message)

@@ -20,7 +20,7 @@ import { filesUnder, lockPathOf } from '../helpers/processes/lock-stage.mjs'
 import { rejection, sleep, temporaryDirectory, until } from '../helpers/support.mjs'
 
 // Far above what it takes, far below every other time that could end a call.
-const PROMPT = 2500
+const PROMPT = 10_000
 
 /** Each function as one of a URL, a directory for files, and options. */
 const functions = {

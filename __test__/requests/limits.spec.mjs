@@ -183,7 +183,7 @@ for (const [name, call] of Object.entries(calls)) {
       const error = await rejection(call(url, temporaryDirectory(t), options))
       const elapsed = performance.now() - started
       assertTimedOut(error, 300)
-      assert.ok(elapsed >= 290 && elapsed < 5000, `took ${elapsed} ms`)
+      assert.ok(elapsed >= 290 && elapsed < 10_000, `took ${elapsed} ms`)
     })
 
     test('ends a TLS handshake that nobody answers, and it is tried again', async (t) => {
@@ -195,8 +195,8 @@ for (const [name, call] of Object.entries(calls)) {
     })
 
     test('does not end the wait for an answer', async (t) => {
-      const origin = await startOrigin(t, later(900, { body: 'late' }))
-      const result = await call(origin.url, temporaryDirectory(t), { connectTimeout: 400 })
+      const origin = await startOrigin(t, later(1300, { body: 'late' }))
+      const result = await call(origin.url, temporaryDirectory(t), { connectTimeout: 800 })
       assert.equal(result.status, 200)
     })
   })
@@ -214,7 +214,7 @@ for (const [name, call] of Object.entries(calls)) {
       const error = await rejection(call(origin.url, directory, { idleTimeout: 300 }))
       const elapsed = performance.now() - started
       assertTimedOut(error, 300)
-      assert.ok(elapsed >= 290 && elapsed < 5000, `took ${elapsed} ms`)
+      assert.ok(elapsed >= 290 && elapsed < 10_000, `took ${elapsed} ms`)
       assert.ok(!existsSync(join(directory, 'file')))
       await until(() => origin.closed === 1, 'the server sees the connection close')
     })
@@ -227,9 +227,9 @@ for (const [name, call] of Object.entries(calls)) {
 
     test('is tried again, in N+1 attempts', async (t) => {
       const origin = await startFlowOrigin(t, stall)
-      const options = { idleTimeout: 150, retries: 2, retryDelay: 1 }
+      const options = { idleTimeout: 300, retries: 2, retryDelay: 1 }
       const error = await rejection(call(origin.url, temporaryDirectory(t), options))
-      assertTimedOut(error, 150)
+      assertTimedOut(error, 300)
       assert.equal(error.attempts, 3)
       assert.equal(origin.requests.length, 3)
     })

@@ -1,6 +1,7 @@
 // A TCP server on 127.0.0.1 that says exactly the bytes it is told to, whether they are HTTP or not.
 
-import { createServer } from 'node:net'
+import { once } from 'node:events'
+import { connect, createServer } from 'node:net'
 import { listen } from './listen.mjs'
 
 /**
@@ -65,11 +66,16 @@ export function sayAndReset(bytes = '') {
   }
 }
 
-/** The URL of a port at which nobody listens. */
+/**
+ * The URL of a port at which nobody listens. It is taken by a connection that stays open, so that
+ * no server, of another test either, is given it meanwhile.
+ */
 export async function unusedUrl() {
-  const server = createServer()
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address()
-  await new Promise((resolve) => server.close(resolve))
-  return `http://127.0.0.1:${port}`
+  const server = createServer((socket) => socket.unref()).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const socket = connect(server.address().port, '127.0.0.1')
+  await once(socket, 'connect')
+  server.unref()
+  socket.unref()
+  return `http://127.0.0.1:${socket.localPort}`
 }

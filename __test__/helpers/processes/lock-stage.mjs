@@ -4,22 +4,21 @@
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readdir } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { startOrigin } from '../origins/lock-origin.mjs'
+import { temporaryDirectory } from '../support.mjs'
 import { spawnJob } from './job-process.mjs'
 
 /** A directory, a destination in it and an origin; all of it is cleared away after the test. */
 export async function setStage(t, originOptions) {
-  const dir = await mkdtemp(join(tmpdir(), 'lock-spec-'))
   const origin = await startOrigin(originOptions)
   const children = []
   t.after(async () => {
     await Promise.all(children.map((child) => child.end()))
     await origin.close()
-    await rm(dir, { recursive: true, force: true, maxRetries: 5 })
   })
+  const dir = temporaryDirectory(t)
   const dest = join(dir, 'tool.bin')
   return {
     dir,
