@@ -2,7 +2,6 @@
 // npm test -- --node    the Node tests alone, with the addon that is there
 
 import { spawnSync } from 'node:child_process'
-import { readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { install, prepare } from './prepare.mjs'
 
@@ -22,9 +21,7 @@ const steps = [
   ['the core needs no Node', 'cargo test --locked --no-default-features --quiet'],
   ['Rust tests with the binding', 'cargo test --locked --quiet'],
   ['generated types are those of the build', 'git diff --exit-code --stat -- index.d.ts'],
-  ['types compile for consumers', 'npx tsc -p __test__/types/nodenext.json'],
-  ['types compile for bundlers', 'npx tsc -p __test__/types/bundler.json'],
-  ['Node tests', `node --test --test-reporter=spec ${specs().join(' ')}`],
+  ['Node tests', 'node scripts/specs.mjs'],
 ]
 
 /** For what only some machines have; CI has it. */
@@ -33,12 +30,6 @@ function isInstalled(program) {
   const { status } = spawnSync(`${program} --version`, { shell: true, stdio: 'ignore' })
   if (status !== 0) console.warn(`> without ${program}, which is not installed`)
   return status === 0
-}
-
-function specs() {
-  const inFolder = (folder) => readdirSync(`${ROOT}${folder}`).map((name) => `${folder}/${name}`)
-  const files = ['__test__', '__test__/security'].flatMap(inFolder)
-  return files.filter((name) => name.endsWith('.spec.mjs')).sort()
 }
 
 try {
