@@ -287,6 +287,9 @@ impl LockOptions {
 }
 
 #[cfg(test)]
+mod documented;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
