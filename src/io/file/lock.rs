@@ -221,7 +221,7 @@ impl LockAcquirer {
         let modified = renewed(&metadata);
         let since = std::mem::replace(&mut present.seen, Instant::now()).elapsed();
         let now = SystemTime::now();
-        let quiet = present.vigil.look(modified, now, since, self.tick);
+        let quiet = present.vigil.observe(modified, now, since, self.tick);
         let verdict = evaluate(lock, holder.as_ref(), quiet, self.stale, now, system.is_alive);
         if verdict == Decision::Wait {
             if lock == KernelLock::Free {
