@@ -1,9 +1,10 @@
 //! Whether a response may be stored, whether a stored one is fresh, and how it is revalidated.
 //!
-//! The rules are those of RFC 9111 for a private cache, by `http-cache-semantics`, and in addition the
-//! time to live (TTL) of the caller. A response is fresh as long as both allow it: the server (`max-age`,
-//! `Expires`, `no-cache`), if it says anything, and the TTL. The age counts from the time at which the
-//! response was received, so that a clock that was set back makes it stale, not eternal.
+//! The rules are those of RFC 9111 for a private cache, by `http-cache-semantics`, and in addition
+//! the time to live (TTL) of the caller. A response is fresh as long as both allow it: the server
+//! (`max-age`, `Expires`, `no-cache`), if it says anything, and the TTL. The age counts from the
+//! time at which the response was received, so that a clock that was set back makes it stale, not
+//! eternal.
 
 use std::time::{Duration, SystemTime};
 
@@ -87,8 +88,8 @@ impl CachedResponse {
         CacheDecision::Fetch { conditions }
     }
 
-    /// Returns this response, updated, if a 304 to `request` says that it has not changed. `None` if the
-    /// 304 is about another one.
+    /// Returns this response, updated, if a 304 to `request` says that it has not changed. `None`
+    /// if the 304 is about another one.
     pub fn validated(&self, request: &HeaderMap, not_modified: &HeaderMap, now: SystemTime) -> Option<Self> {
         let mut response = Response::new(());
         *response.status_mut() = StatusCode::NOT_MODIFIED;
@@ -113,8 +114,8 @@ impl CachedResponse {
         Some(Self::new(self.status, self.status_text.clone(), headers, self.body.clone(), now))
     }
 
-    /// Whether the response may be used because the server failed, `stale_if_error` after it has become
-    /// stale at most (RFC 5861).
+    /// Whether the response may be used because the server failed, `stale_if_error` after it has
+    /// become stale at most (RFC 5861).
     pub fn is_usable_if_error(&self, ttl: Duration, stale_if_error: Duration, now: SystemTime) -> bool {
         let forbidden = has_directive(&self.headers, CACHE_CONTROL, &["must-revalidate", "no-cache"]);
         let limit = self.fresh_for(ttl).saturating_add(stale_if_error);
@@ -140,7 +141,8 @@ impl CachedResponse {
         self.lifetime.map_or(ttl, |lifetime| lifetime.min(ttl))
     }
 
-    /// The fields, with the lifetime that both server and caller allow as if the server had sent it.
+    /// The fields, with the lifetime that both server and caller allow as if the server had sent
+    /// it.
     fn with_agreed_lifetime(&self, ttl: Duration) -> HeaderMap {
         let mut headers = normalized(&self.headers);
         let seconds = self.fresh_for(ttl).as_secs();
@@ -164,8 +166,9 @@ pub fn is_cacheable(request: &HeaderMap) -> bool {
     !has_directive(request, CACHE_CONTROL, &["no-store"]) && !CONDITIONS.iter().any(|name| request.contains_key(*name))
 }
 
-/// Returns the fields of the request on which a response depends, by its `Vary`, if the response may be
-/// stored. It must be complete, no error, without cookies, and the server must not forbid it.
+/// Returns the fields of the request on which a response depends, by its `Vary`, if the response
+/// may be stored. It must be complete, no error, without cookies, and the server must not forbid
+/// it.
 pub fn storable(
     request: &HeaderMap,
     status: StatusCode,
@@ -237,8 +240,8 @@ fn library_request(headers: HeaderMap) -> Request<()> {
     request
 }
 
-/// The fields as the library reads them: directives in lower case, no `Age` whose sum would overflow, and
-/// no `Vary`, because each variant has its own key.
+/// The fields as the library reads them: directives in lower case, no `Age` whose sum would
+/// overflow, and no `Vary`, because each variant has its own key.
 fn normalized(headers: &HeaderMap) -> HeaderMap {
     let mut normalized = headers.clone();
     normalized.remove(VARY);

@@ -1,8 +1,9 @@
 //! The index of npm's cacache: the content of each key.
 //!
-//! A bucket is a file for the keys of one hash. Each line is an entry after its own digest,
-//! `<SHA-1 of the JSON>\t<JSON>`. The last entry of a key counts, and one without `integrity` says that
-//! the key was removed. A line that does not match its digest was not written completely, and is ignored.
+//! A bucket is a file for the keys of one hash. Each line is an entry after its own digest:
+//! `<SHA-1 of the JSON>\t<JSON>`. The last entry of a key counts, and one without `integrity` says
+//! that the key was removed. A line that does not match its digest was not written completely, and
+//! is ignored.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -19,7 +20,8 @@ pub struct Entry {
     pub key: String,
     /// The digest of the content, as Subresource Integrity. `None`: the key was removed.
     pub integrity: Option<String>,
-    /// The time of writing, in milliseconds since 1970. 0 for any other value, which other writers may choose.
+    /// The time of writing, in milliseconds since 1970. 0 for any other value, which other writers
+    /// may choose.
     #[serde(default, deserialize_with = "whole")]
     pub time: u64,
     /// Bytes of the content.
@@ -30,8 +32,8 @@ pub struct Entry {
     pub metadata: Option<Box<RawValue>>,
 }
 
-/// Reads any value: `None` unless it is a size. No value of another program makes a line invalid, because
-/// an invalid line would restore the entry that it replaces.
+/// Reads any value: `None` unless it is a size. No value of another program makes a line invalid,
+/// because an invalid line would restore the entry that it replaces.
 fn size<'de, D: Deserializer<'de>>(json: D) -> Result<Option<u64>, D::Error> {
     Value::deserialize(json).map(|value| value.as_u64())
 }
@@ -61,8 +63,8 @@ pub fn path(key: &str) -> PathBuf {
     Path::new(DIRECTORY).join(&name[..2]).join(&name[2..4]).join(&name[4..])
 }
 
-/// Returns the line to append to a bucket, in one call. It begins with a line break, so that an incomplete
-/// line before it does not spoil it.
+/// Returns the line to append to a bucket, in one call. It begins with a line break, so that an
+/// incomplete line before it does not spoil it.
 pub fn line(entry: &Entry) -> String {
     // An entry of strings, numbers and JSON can always be serialized.
     let json = serde_json::to_string(entry).unwrap_or_default();

@@ -1,9 +1,10 @@
 //! The key of a stored response: one for each URL, each credential, and each way to the server.
 //!
-//! Origin and path are readable in a key, so that a cache can be cleared by them. Everything else that
-//! must be the same for a response to be the same is in a keyed hash (HMAC-SHA-256): user and password of
-//! the URL, its query, which may contain a secret under any name, credentials, the trusted certificates,
-//! and the proxy. A reader of a key learns neither a token nor whether a guessed token is right.
+//! Origin and path are readable in a key, so that a cache can be cleared by them. Everything else
+//! that must be the same for a response to be the same is in a keyed hash (HMAC-SHA-256): user and
+//! password of the URL, its query, which may contain a secret under any name, credentials, the
+//! trusted certificates, and the proxy. A reader of a key learns neither a token nor whether a
+//! guessed token is right.
 
 use std::fmt;
 
@@ -15,7 +16,8 @@ use url::Url;
 use crate::base::options::{Network, Tls};
 use crate::policy::http::headers::is_sensitive_name;
 
-/// The beginning of every key, with the version of the format. Entries of later versions are left alone.
+/// The beginning of every key, with the version of the format. Entries of later versions are left
+/// alone.
 pub const PREFIX: &str = "socket-registry:http:2:GET:";
 /// The beginning of keys of the previous format, which had readable queries and header fields.
 pub const OUTDATED: &str = "socket-registry:http:1:";
@@ -25,8 +27,8 @@ pub const OUTDATED: &str = "socket-registry:http:1:";
 pub struct Secret(pub [u8; 32]);
 
 impl Secret {
-    /// Derives a secret for one purpose, from which neither this one nor those of other purposes can be
-    /// computed.
+    /// Derives a secret for one purpose, from which neither this one nor those of other purposes
+    /// can be computed.
     pub fn derived(&self, purpose: &[u8]) -> [u8; 32] {
         let mut hash = Hasher::new(self);
         hash.add(purpose);
@@ -43,9 +45,9 @@ impl fmt::Debug for Secret {
 /// Returns the key of a GET.
 ///
 /// The way to the server is part of it: the response of an unverified server is not for callers who
-/// verify it, and the response through one proxy is not for callers who use another or none. Files of
-/// certificates count by their paths, as in the connection pool, so that a system that renews its
-/// certificates keeps its cache.
+/// verify it, and the response through one proxy is not for callers who use another or none. Files
+/// of certificates count by their paths, as in the connection pool, so that a system that renews
+/// its certificates keeps its cache.
 pub fn key(secret: &Secret, url: &Url, headers: &HeaderMap, network: &Network) -> String {
     let mut hash = Hasher::new(secret);
     hash.add(url.as_str().as_bytes());
@@ -77,7 +79,8 @@ pub fn readable_prefix(prefix: &str) -> &str {
     prefix.find('?').map_or(prefix, |query| &prefix[..=query])
 }
 
-/// Returns the key of one variant of a response, which depends on the fields `varies` of the request.
+/// Returns the key of one variant of a response, which depends on the fields `varies` of the
+/// request.
 pub fn variant(secret: &Secret, key: &str, varies: &[HeaderName], headers: &HeaderMap) -> String {
     let mut hash = Hasher::new(secret);
     add_fields(&mut hash, headers, |name| varies.contains(name));

@@ -1,9 +1,10 @@
-//! Prefixes of keys and URLs, in which `*` matches any number of characters and nothing else is special.
+//! Prefixes of keys and URLs, in which `*` matches any number of characters and nothing else is
+//! special.
 
 use wildmatch::WildMatchPattern;
 
-/// The wildcard for one character, which the crate requires. Unicode will never assign this character, and
-/// a prefix with it matches nothing.
+/// The wildcard for one character, which the crate requires. Unicode will never assign this
+/// character, and a prefix with it matches nothing.
 const UNASSIGNED: char = '\u{10ffff}';
 
 /// A prefix with wildcards.

@@ -11,8 +11,8 @@ use crate::policy::cache::key::Secret;
 /// Random bytes, for one encryption.
 pub type Nonce = [u8; NONCE_LEN];
 
-/// Encrypts a text for the entry of `key`. `None` if the cipher fails, which it does for no text of this
-/// length.
+/// Encrypts a text for the entry of `key`. `None` if the cipher fails, which it does for no text of
+/// this length.
 pub fn seal(secret: &Secret, key: &str, nonce: &Nonce, text: &[u8]) -> Option<String> {
     let mut sealed = text.to_vec();
     let nonce_for_once = aws_lc_rs::aead::Nonce::assume_unique_for_key(*nonce);

@@ -1,12 +1,12 @@
 //! Whether the holder of a lock file is still at work, or its lock may be broken.
 //!
-//! The kernel lock is the truth where there is one. The JSON of the file is for people, for messages and
-//! for older JavaScript holders, which know only the file: they create it exclusively, delete it to
-//! release the lock, and judge others by process ID and age.
+//! The kernel lock is the truth where there is one. The JSON of the file is for people, for
+//! messages and for older JavaScript holders, which know only the file: they create it exclusively,
+//! delete it to release the lock, and judge others by process ID and age.
 //!
-//! Time is measured in two ways, because clocks are set and laptops sleep: by the file's modification
-//! time against the clock, and by how long the observer itself has seen that time unchanged
-//! ([`HeartbeatMonitor`]). A clock that jumps can fool the first but not both.
+//! Time is measured in two ways, because clocks are set and laptops sleep: by the file's
+//! modification time against the clock, and by how long the observer itself has seen that time
+//! unchanged ([`HeartbeatMonitor`]). A clock that jumps can fool the first but not both.
 
 use std::time::{Duration, SystemTime};
 
@@ -14,8 +14,8 @@ use crate::base::lock_holder::Holder;
 
 /// The age up to which an unreadable lock file may be one that is being written.
 const WRITING: Duration = Duration::from_secs(2);
-/// How far the clocks of two machines may be apart. A time further in the future is invalid: it would
-/// keep a lock without a holder until then.
+/// How far the clocks of two machines may be apart. A time further in the future is invalid: it
+/// would keep a lock without a holder until then.
 const FUTURE_MAX: Duration = Duration::from_secs(24 * 3600);
 
 /// The result of trying the kernel lock of the existing file.
@@ -53,8 +53,8 @@ impl Staleness {
     }
 }
 
-/// Decides about an existing lock file. `stale` is the limit of the caller. `alive` returns whether a
-/// process with the holder's ID runs here; it is called only where that matters.
+/// Decides about an existing lock file. `stale` is the limit of the caller. `alive` returns whether
+/// a process with the holder's ID runs here; it is called only where that matters.
 pub fn evaluate(
     lock: KernelLock,
     holder: Option<&Holder>,
@@ -77,8 +77,8 @@ pub fn evaluate(
     if remove { Decision::Remove } else { Decision::Wait }
 }
 
-/// Whether a live holder is hung. It renews the file every `refresh`; it is hung if it has missed two
-/// renewals while observed, and the clock or the observation reaches `stale`.
+/// Whether a live holder is hung. It renews the file every `refresh`; it is hung if it has missed
+/// two renewals while observed, and the clock or the observation reaches `stale`.
 fn is_hung(holder: Option<&Holder>, staleness: Staleness, stale: Duration) -> bool {
     let refresh = holder.and_then(|holder| holder.refresh).unwrap_or(stale / 4);
     staleness.unchanged >= refresh * 2 && staleness.reaches(stale)
@@ -92,9 +92,9 @@ pub struct HeartbeatMonitor {
 }
 
 impl HeartbeatMonitor {
-    /// Adds one observation. `since` is the time since the last one by the observer's monotonic clock,
-    /// `usual` the longest time that it sleeps in between. The time for which the observer itself was
-    /// stopped does not count as observed.
+    /// Adds one observation. `since` is the time since the last one by the observer's monotonic
+    /// clock, `usual` the longest time that it sleeps in between. The time for which the observer
+    /// itself was stopped does not count as observed.
     pub fn observe(&mut self, modified: SystemTime, now: SystemTime, since: Duration, usual: Duration) -> Staleness {
         if self.seen == Some(modified) {
             self.unchanged += since.min(usual * 2);
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_free_kernel_lock_proves_our_holder_dead_whoever_has_its_pid() {
+    fn a_free_kernel_lock_proves_a_holder_dead_even_if_its_pid_is_in_use() {
         assert_eq!(decision(KernelLock::Free, Some(&ours()), staleness(0, 0), true), Decision::Remove);
     }
 

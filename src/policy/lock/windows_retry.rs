@@ -1,8 +1,8 @@
 //! Retries of file system calls that fail for a moment on Windows.
 //!
-//! There a virus scanner, an indexer or a reader that opens a file for a moment prevents others from
-//! renaming or removing it, and a removed file may keep its name until the last of them has closed it.
-//! Codes are numbers here, so that the rules are tested on every platform.
+//! There a virus scanner, an indexer or a reader that opens a file for a moment prevents others
+//! from renaming or removing it, and a removed file may keep its name until the last of them has
+//! closed it. Codes are numbers here, so that the rules are tested on every platform.
 
 use std::time::Duration;
 
@@ -27,8 +27,8 @@ pub enum RetryDecision {
     GiveUp,
 }
 
-/// Decides after a failed call. `failures` is the number of failures before this one, `waited` the total
-/// time that was waited for them.
+/// Decides after a failed call. `failures` is the number of failures before this one, `waited` the
+/// total time that was waited for them.
 pub fn decide(code: Option<i32>, failures: u32, waited: Duration) -> RetryDecision {
     let wait = FIRST.saturating_mul(2_u32.saturating_pow(failures)).min(LONGEST).min(LIMIT.saturating_sub(waited));
     if code.is_some_and(is_transient_os_code) && !wait.is_zero() {
@@ -38,8 +38,8 @@ pub fn decide(code: Option<i32>, failures: u32, waited: Duration) -> RetryDecisi
     }
 }
 
-/// Whether a Windows error is transient. "Access denied" is the error of a file that is being removed as
-/// well as of a missing permission: only time distinguishes them.
+/// Whether a Windows error is transient. "Access denied" is the error of a file that is being
+/// removed as well as of a missing permission: only time distinguishes them.
 pub fn is_transient_os_code(code: i32) -> bool {
     matches!(code, ACCESS_DENIED | SHARING_VIOLATION | LOCK_VIOLATION | DELETE_PENDING)
 }

@@ -1,11 +1,12 @@
 //! Checksum files: file names with their SHA-256.
 //!
-//! Two formats are read: `<64 hexadecimal digits>  name` of `sha256sum` and `shasum`, with `*` before the
-//! name for binary mode, and `SHA256 (name) = <64 hexadecimal digits>` of BSD. Every other line is
-//! ignored: such files may have comments, signatures, and digests of other algorithms.
+//! Two formats are read: `<64 hexadecimal digits>  name` of `sha256sum` and `shasum`, with `*`
+//! before the name for binary mode, and `SHA256 (name) = <64 hexadecimal digits>` of BSD. Every
+//! other line is ignored: such files may have comments, signatures, and digests of other
+//! algorithms.
 //!
-//! - A name may contain anything but line breaks. White space around it is not part of it, and neither is
-//!   a leading `./`.
+//! - A name may contain anything but line breaks. White space around it is not part of it, and
+//!   neither is a leading `./`.
 //! - Of several lines for one name, the last counts.
 
 use crate::base::integrity::{Digest, parse_sha256};

@@ -1,6 +1,7 @@
 //! Explanations of failed requests for people, by the codes of their errors.
 //!
-//! The codes include those of Node's own clients, whose errors callers explain with the same helper.
+//! The codes include those of Node's own clients, whose errors callers explain with the same
+//! helper.
 
 use crate::base::error::redacted_text;
 
@@ -30,8 +31,8 @@ fn explained(code: &str) -> String {
     explanation.to_owned()
 }
 
-/// Whether a code is about a certificate. Node takes most of these from OpenSSL's list of verification
-/// errors.
+/// Whether a code is about a certificate. Node takes most of these from OpenSSL's list of
+/// verification errors.
 fn is_of_certificate(code: &str) -> bool {
     code.starts_with("CERT_")
         || code.starts_with("ERR_TLS_CERT_")

@@ -1,13 +1,13 @@
-//! `NODE_DEBUG`: the parts of a program that write debug output. The value is a list of names in any case,
-//! separated by commas; `*` matches any text.
+//! `NODE_DEBUG`: the parts of a program that write debug output. The value is a list of names in
+//! any case, separated by commas; `*` matches any text.
 
 use wildmatch::WildMatchPattern;
 
 /// The name of this package in `NODE_DEBUG`.
 pub const SECTION: &str = "socket-registry";
 
-/// The wildcard for one character, which the crate requires and `NODE_DEBUG` does not have. Unicode will
-/// never assign this character.
+/// The wildcard for one character, which the crate requires and `NODE_DEBUG` does not have. Unicode
+/// will never assign this character.
 const UNASSIGNED: char = '\u{10ffff}';
 
 /// Whether the list `sections` contains `section`.

@@ -26,7 +26,8 @@ const NAME_MAX: usize = 120;
 pub enum Authority {
     No,
     Yes,
-    /// Unspecified, by a root of version 1, or by a key usage alone. Accepted at the end of a chain only.
+    /// Unspecified, by a root of version 1, or by a key usage alone. Accepted at the end of a chain
+    /// only.
     Unspecified,
 }
 
@@ -69,7 +70,8 @@ pub struct Certificate {
     pub(super) issuer_key_id: Option<Vec<u8>>,
     /// The serial number, without leading zeros.
     pub(super) serial: Vec<u8>,
-    /// The serial number and issuer of the issuer's certificate, if the authority key identifier has them.
+    /// The serial number and issuer of the issuer's certificate, if the authority key identifier
+    /// has them.
     pub(super) issuer_serial: Option<Vec<u8>>,
     pub(super) issuer_issuer: Option<Vec<u8>>,
     pub(super) alternative_names: Option<Vec<u8>>,
@@ -77,8 +79,8 @@ pub struct Certificate {
 }
 
 impl Certificate {
-    /// Whether the certificate is issued by itself, by names and key identifiers. As in OpenSSL, the
-    /// signature is not verified.
+    /// Whether the certificate is issued by itself, by names and key identifiers. As in OpenSSL,
+    /// the signature is not verified.
     pub fn is_self_signed(&self) -> bool {
         self.is_self_issued() && self.may_be_issued_by(self)
     }
@@ -108,7 +110,8 @@ impl Certificate {
         self.time_problem(now).is_none()
     }
 
-    /// Whether webpki rejects the certificate as one of a server, so that its path must be built here.
+    /// Whether webpki rejects the certificate as one of a server, so that its path must be built
+    /// here.
     pub fn needs_own_path(&self) -> bool {
         self.is_version_1 || self.authority == Some(true)
     }

@@ -1,15 +1,15 @@
 //! The rules by which Node.js accepts a chain of certificates.
 //!
-//! They are the rules of OpenSSL's `X509_verify_cert` for TLS servers, in its order: if a chain breaks
-//! several rules, the last one is reported, as by OpenSSL. Signatures are not verified here. Host names
-//! are in [`crate::policy::tls::host_name`].
+//! They are the rules of OpenSSL's `X509_verify_cert` for TLS servers, in its order: if a chain
+//! breaks several rules, the last one is reported, as by OpenSSL. Signatures are not verified here.
+//! Host names are in [`crate::policy::tls::host_name`].
 
 use super::certificate::{Authority, Certificate, Trust};
 use super::reason::{Problem, Reason};
 
-/// Returns the last rule that a complete chain breaks, apart from signatures and names. `is_open` means
-/// that the chain continues at a trust anchor of which only name and key are known. `now` is in seconds
-/// since 1970.
+/// Returns the last rule that a complete chain breaks, apart from signatures and names. `is_open`
+/// means that the chain continues at a trust anchor of which only name and key are known. `now` is
+/// in seconds since 1970.
 pub fn problem_of_chain(chain: &[&Certificate], now: u64, is_open: bool) -> Option<Problem> {
     problem_of_extensions(chain, is_open).into_iter().chain(problem_of_times(chain, now)).last()
 }
@@ -42,8 +42,8 @@ pub fn problem_of_extensions(chain: &[&Certificate], is_open: bool) -> Option<Pr
     problem
 }
 
-/// Returns the problem of the first certificate that is not valid now. OpenSSL checks from the root to the
-/// server's certificate and reports the last problem, which is the same.
+/// Returns the problem of the first certificate that is not valid now. OpenSSL checks from the root
+/// to the server's certificate and reports the last problem, which is the same.
 pub fn problem_of_times(chain: &[&Certificate], now: u64) -> Option<Problem> {
     chain.iter().enumerate().find_map(|(at, each)| each.time_problem(now).map(|reason| Problem { reason, at }))
 }

@@ -1,7 +1,7 @@
 //! Whether a certificate is for a host, by the rules of `tls.checkServerIdentity` of Node.js.
 //!
-//! Alternative names count. The common name counts only if there is no alternative DNS name, and never
-//! for an address.
+//! Alternative names count. The common name counts only if there is no alternative DNS name, and
+//! never for an address.
 
 use std::net::IpAddr;
 

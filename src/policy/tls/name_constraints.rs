@@ -11,9 +11,9 @@ use super::host_name::{Host, Names};
 
 /// Whether the name constraints in a chain allow the server's certificate and its host.
 ///
-/// For the names that webpki does not compare with them: common names, and those of certificates that
-/// it cannot read. Constraints of DNS names and addresses are evaluated; any other constraint counts as
-/// violated.
+/// For the names that webpki does not compare with them: common names, and those of certificates
+/// that it cannot read. Constraints of DNS names and addresses are evaluated; any other constraint
+/// counts as violated.
 pub fn satisfies_name_constraints(chain: &[&Certificate], host: &Host) -> bool {
     let Some(names) = chain.first().and_then(|leaf| leaf.names()) else { return false };
     let is_allowed = |at: usize, constraints: &NameConstraints| {

@@ -88,7 +88,8 @@ impl Extensions {
         self.0.iter().find(|each| each.extn_id == id).map(|each| each.extn_value.as_bytes())
     }
 
-    /// Reads an extension. The outer `None` means that it is invalid, the inner one that it is absent.
+    /// Reads an extension. The outer `None` means that it is invalid, the inner one that it is
+    /// absent.
     #[expect(clippy::option_option, reason = "absent and invalid are two things")]
     fn decoded<'a, T: Decode<'a> + AssociatedOid>(&'a self) -> Option<Option<T>> {
         self.find(T::OID).map(|der| T::from_der(der).ok()).map_or(Some(None), |found| found.map(Some))
@@ -124,8 +125,8 @@ impl Certificate {
         }
         let extensions = &content.extensions;
         let constraints = extensions.decoded::<BasicConstraints>()?;
-        // Key identifiers distinguish issuers of one name. The signature proves the right one, so that an
-        // invalid identifier does no harm.
+        // Key identifiers distinguish issuers of one name. The signature proves the right one, so
+        // that an invalid identifier does no harm.
         let key_id = extensions.decoded::<SubjectKeyIdentifier>().flatten();
         let issuer_key = extensions.decoded::<AuthorityKeyIdentifier>().flatten().unwrap_or_default();
         Some(Self {
@@ -156,8 +157,8 @@ impl Certificate {
         })
     }
 
-    /// Reads a `TRUSTED CERTIFICATE` of OpenSSL in DER: a certificate, and the uses for which it is trusted
-    /// or rejected.
+    /// Reads a `TRUSTED CERTIFICATE` of OpenSSL in DER: a certificate, and the uses for which it is
+    /// trusted or rejected.
     pub fn parse_trusted(der: &[u8]) -> Option<Self> {
         let mut reader = SliceReader::new(der).ok()?;
         let certificate = Self::parse(reader.tlv_bytes().ok()?)?;

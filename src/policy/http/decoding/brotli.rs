@@ -2,8 +2,8 @@
 
 use super::work::LIGHT;
 
-/// Whether a brotli stream has one block that is decoded to less than [`LIGHT`], as small bodies have
-/// (RFC 7932, 9.1 and 9.2).
+/// Whether a brotli stream has one block that is decoded to less than [`LIGHT`], as small bodies
+/// have (RFC 7932, 9.1 and 9.2).
 pub fn is_small_brotli(stream: &[u8]) -> bool {
     let mut beginning = [0; 4];
     let known = stream.len().min(beginning.len());

@@ -1,9 +1,9 @@
 //! The codings of a body, decoded step by step by a machine that never waits and never computes for
 //! long.
 //!
-//! Every [`Chain::step`] reads and writes a bounded number of bytes, even if it produces no output, so
-//! that its driver can look at the clock between the steps. Bytes between two codings count against
-//! the limit like those of the body.
+//! Every [`Chain::step`] reads and writes a bounded number of bytes, even if it produces no output,
+//! so that its driver can look at the clock between the steps. Bytes between two codings count
+//! against the limit like those of the body.
 
 use bytes::{Buf, Bytes};
 
@@ -34,9 +34,9 @@ pub struct Chain {
 }
 
 impl Chain {
-    /// Creates a chain for `codings` in the order in which they were applied, and a limit of decoded
-    /// bytes. `is_whole` says that the length of the encoded body was announced, so that a missing byte
-    /// is noticed elsewhere: then gzip may lack its trailer.
+    /// Creates a chain for `codings` in the order in which they were applied, and a limit of
+    /// decoded bytes. `is_whole` says that the length of the encoded body was announced, so that a
+    /// missing byte is noticed elsewhere: then gzip may lack its trailer.
     pub fn new(codings: &[Coding], limit: u64, is_whole: bool) -> Result<Self> {
         let (outer, inner) = match *codings {
             [only] => (only, None),

@@ -23,8 +23,8 @@ impl Coding {
     }
 }
 
-/// Reads `Content-Encoding` fields: the codings in the order in which they were applied. Empty if one is
-/// unknown, because then only the bytes as sent can be returned.
+/// Reads `Content-Encoding` fields: the codings in the order in which they were applied. Empty if
+/// one is unknown, because then only the bytes as sent can be returned.
 pub fn parse_codings<'a>(fields: impl IntoIterator<Item = &'a str>) -> Vec<Coding> {
     let names = fields.into_iter().flat_map(|names| names.split(','));
     let known = names.map(|name| match name.trim().to_ascii_lowercase().as_str() {

@@ -48,8 +48,8 @@ impl Decoder {
         matches!(self, Self::Gzip(gzip) if gzip.lacks_trailer_only())
     }
 
-    /// Bytes of any value that are ignored after the end. Some servers write the checksum of zlib after
-    /// bare deflate, which curl ignores as well.
+    /// Bytes of any value that are ignored after the end. Some servers write the checksum of zlib
+    /// after bare deflate, which curl ignores as well.
     pub const fn ignored_after_end(&self) -> usize {
         if matches!(self, Self::Bare(_)) { 4 } else { 0 }
     }
@@ -57,8 +57,8 @@ impl Decoder {
     /// Decodes what is there of the input.
     pub fn run(&mut self, input: &[u8], output: &mut [u8]) -> Result<Run, Reason> {
         if let (Self::Undecided, Some(first)) = (&self, input.first()) {
-            // RFC 9110 means zlib by `deflate`, and some servers send bare deflate. The first byte of zlib
-            // (CMF) always has method 8.
+            // RFC 9110 means zlib by `deflate`, and some servers send bare deflate. The first byte
+            // of zlib (CMF) always has method 8.
             *self =
                 if first & 0x0f == 8 { Self::Zlib(Decompress::new(true)) } else { Self::Bare(Decompress::new(false)) };
         }
@@ -69,7 +69,8 @@ impl Decoder {
             Self::Brotli(state) => run_brotli(state, input, output),
             Self::Zstd(zstd) => {
                 let status = zstd.run_on_buffers(input, output).map_err(|error| Reason::Message(error.to_string()))?;
-                // A call without input, for bytes that it holds back, may find none without being at an end.
+                // A call without input, for bytes that it holds back, may find none without being
+                // at an end.
                 let ended = status.remaining == 0 && !(input.is_empty() && status.bytes_written == 0);
                 Ok(Run { read: status.bytes_read, written: status.bytes_written, ended })
             }

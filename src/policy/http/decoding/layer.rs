@@ -88,8 +88,8 @@ impl Layer {
         if self.position == Position::AfterEnd { self.skip(input, is_last) } else { self.decode(input, is_last, output) }
     }
 
-    /// Skips zeros after the end, which are padding, up to another member or frame. Other bytes are an
-    /// error: they would be lost without notice.
+    /// Skips zeros after the end, which are padding, up to another member or frame. Other bytes are
+    /// an error: they would be lost without notice.
     fn skip(&mut self, input: &[u8], is_last: bool) -> Result<Step> {
         let input = &input[..input.len().min(READ_MAX)];
         let zeros = input.iter().take_while(|byte| **byte == 0).count();

@@ -4,8 +4,8 @@
 
 /// The cost of reading one byte.
 pub const READ_COST: u64 = 4;
-/// The additional cost of a byte that is read without output: eleven bytes of deflate can be two tables
-/// that produce nothing.
+/// The additional cost of a byte that is read without output: eleven bytes of deflate can be two
+/// tables that produce nothing.
 pub const WASTE_COST: u64 = 32;
 /// The cost of the end of a gzip member or zstd frame, after which another begins.
 pub const MEMBER_COST: u64 = 4 << 10;

@@ -1,3 +1,5 @@
+//! Tests of the decoding of bodies: every coding, cut anywhere, damaged, too large, or hostile.
+
 use std::io::Write;
 
 use flate2::Compression;
