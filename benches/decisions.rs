@@ -63,7 +63,7 @@ fn which_proxy(bencher: Bencher) {
 }
 
 #[divan::bench]
-fn whole_answer_to_a_download(bencher: Bencher) {
+fn whole_response_to_a_download(bencher: Bencher) {
     let fields = response_fields();
     bencher.bench(|| resume::decide(None, StatusCode::OK, black_box(&fields), Some(1026)));
 }

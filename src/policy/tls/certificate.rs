@@ -11,8 +11,8 @@ use x509_cert::ext::pkix::{KeyUsages, SubjectAltName};
 use x509_cert::name::Name;
 use x509_cert::spki::SubjectPublicKeyInfoRef;
 
-use super::host_name::Names;
-use super::reason::Reason;
+use crate::policy::tls::host_name::Names;
+use crate::policy::tls::reason::Reason;
 
 const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
 /// `rsaEncryption` in DER.

@@ -4,8 +4,8 @@
 //! breaks several rules, the last one is reported, as by OpenSSL. Signatures are not verified here.
 //! Host names are in [`crate::policy::tls::host_name`].
 
-use super::certificate::{Authority, Certificate, Trust};
-use super::reason::{Problem, Reason};
+use crate::policy::tls::certificate::{Authority, Certificate, Trust};
+use crate::policy::tls::reason::{Problem, Reason};
 
 /// Returns the last rule that a complete chain breaks, apart from signatures and names. `is_open`
 /// means that the chain continues at a trust anchor of which only name and key are known. `now` is

@@ -1,6 +1,6 @@
 //! Certificates for the tests of these rules.
 
-use super::certificate::{Certificate, Trust};
+use crate::policy::tls::certificate::{Certificate, Trust};
 
 pub const NOW: u64 = 1000;
 

@@ -6,8 +6,8 @@ use x509_cert::der::Decode;
 use x509_cert::ext::pkix::NameConstraints;
 use x509_cert::ext::pkix::name::GeneralName;
 
-use super::certificate::Certificate;
-use super::host_name::{Host, Names};
+use crate::policy::tls::certificate::Certificate;
+use crate::policy::tls::host_name::{Host, Names};
 
 /// Whether the name constraints in a chain allow the server's certificate and its host.
 ///

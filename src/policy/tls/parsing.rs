@@ -11,7 +11,7 @@ use x509_cert::ext::pkix::{
 };
 use x509_cert::time::Time;
 
-use super::certificate::{Certificate, Trust};
+use crate::policy::tls::certificate::{Certificate, Trust};
 
 const SERVER_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.1");
 const ANY_PURPOSE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.37.0");

@@ -1,6 +1,6 @@
 //! The size of a brotli stream (RFC 7932), by its first bytes.
 
-use super::work::LIGHT;
+use crate::policy::http::decoding::work::LIGHT;
 
 /// Whether a brotli stream has one block that is decoded to less than [`LIGHT`], as small bodies
 /// have (RFC 7932, 9.1 and 9.2).

@@ -7,10 +7,10 @@
 
 use bytes::{Buf, Bytes};
 
-use super::coding::{Coding, broken, parse_codings};
-use super::layer::{Layer, NextStep};
-use super::limit::{encoded_max, too_large, within};
-use super::work::LIGHT;
+use crate::policy::http::decoding::coding::{Coding, broken, parse_codings};
+use crate::policy::http::decoding::layer::{Layer, NextStep};
+use crate::policy::http::decoding::limit::{encoded_max, too_large, within};
+use crate::policy::http::decoding::work::LIGHT;
 use crate::base::error::Result;
 
 /// The most codings of one body. RFC 9110 allows more; servers send one.

@@ -4,9 +4,9 @@ use brotli_decompressor::{BrotliDecompressStream, BrotliResult, BrotliState, Sta
 use flate2::Decompress;
 use zstd::stream::raw::{Decoder as Zstd, Operation};
 
-use super::coding::{Coding, broken};
-use super::gzip::Gzip;
-use super::inflate::{Reason, Run, inflate};
+use crate::policy::http::decoding::coding::{Coding, broken};
+use crate::policy::http::decoding::gzip::Gzip;
+use crate::policy::http::decoding::inflate::{Reason, Run, inflate};
 use crate::base::error::Result;
 
 type Brotli = BrotliState<StandardAlloc, StandardAlloc, StandardAlloc>;

@@ -2,7 +2,7 @@
 
 use flate2::{Crc, Decompress};
 
-use super::inflate::{Reason, Run, inflate};
+use crate::policy::http::decoding::inflate::{Reason, Run, inflate};
 
 /// A decoder of gzip members.
 pub struct Gzip {

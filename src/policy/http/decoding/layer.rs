@@ -1,10 +1,10 @@
 //! One coding of a body, in bounded steps, with its members or frames and the bytes after its end.
 
-use super::brotli::is_small_brotli;
-use super::coding::{Coding, broken};
-use super::decoder::Decoder;
-use super::inflate::Run;
-use super::work::{MEMBER_COST, READ_COST, WASTE_COST};
+use crate::policy::http::decoding::brotli::is_small_brotli;
+use crate::policy::http::decoding::coding::{Coding, broken};
+use crate::policy::http::decoding::decoder::Decoder;
+use crate::policy::http::decoding::inflate::Run;
+use crate::policy::http::decoding::work::{MEMBER_COST, READ_COST, WASTE_COST};
 use crate::base::error::Result;
 
 /// The most bytes that one step reads.
