@@ -15,7 +15,7 @@ use crate::base::listeners::{OnRetry, RetryAdvice};
 use crate::base::options::{Redirects, Retry};
 use crate::base::redact::remove_user;
 use crate::io::http::tls;
-use crate::io::http::transport::{Answer, Transport};
+use crate::io::http::transport::{IncomingResponse, Transport};
 use crate::operation::hooks::HookDispatcher;
 use crate::policy::http::credentials::basic_of_url;
 use crate::policy::http::headers::text;
@@ -55,7 +55,7 @@ pub async fn follow(
     first: &RequestHead,
     body: Option<&Body>,
     hooks_of_call: Option<&HookDispatcher<'_>>,
-) -> Result<(Answer, Url)> {
+) -> Result<(IncomingResponse, Url)> {
     follow_and_tell(exchange, first, body, hooks_of_call).await.map(|(answer, url, _)| (answer, url))
 }
 
@@ -65,7 +65,7 @@ pub async fn follow_and_tell(
     first: &RequestHead,
     body: Option<&Body>,
     hooks_of_call: Option<&HookDispatcher<'_>>,
-) -> Result<(Answer, Url, bool)> {
+) -> Result<(IncomingResponse, Url, bool)> {
     let Exchange { transport, redirects, idle_timeout } = exchange;
     let mut hop = Cow::Borrowed(first);
     let mut followed = 0;
@@ -107,7 +107,7 @@ pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 }
 
 /// Bounds one attempt. `what` opens the message: `Request timed out after 30000ms`.
-pub async fn within<T>(
+pub async fn with_timeout<T>(
     limit: Option<Duration>,
     what: &str,
     url: &Url,

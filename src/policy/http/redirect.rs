@@ -176,7 +176,9 @@ mod tests {
             refusal(decided(&request("http://a/x"), 302, "file:///etc/passwd")),
             "Redirect Location has an unsupported scheme: file:///etc/passwd"
         );
-        assert!(refusal(decided(&request("http://a/x"), 302, "http://[")).starts_with("Redirect Location cannot be parsed"));
+        assert!(
+            refusal(decided(&request("http://a/x"), 302, "http://[")).starts_with("Redirect Location cannot be parsed")
+        );
     }
 
     #[test]
@@ -188,6 +190,9 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(header::LOCATION, HeaderValue::from_static("/y"));
         let off = Redirects { follow: false, maximum: 5 };
-        assert!(matches!(decide(&off, 0, &request("http://a/x"), StatusCode::FOUND, &headers), RedirectDecision::Respond));
+        assert!(matches!(
+            decide(&off, 0, &request("http://a/x"), StatusCode::FOUND, &headers),
+            RedirectDecision::Respond
+        ));
     }
 }

@@ -106,7 +106,12 @@ pub enum ResumeDecision {
 
 /// Decides after the response to `range`, or to a request for the whole file. `length` is the
 /// announced length of the body.
-pub fn decide(range: Option<&RangeRequest>, status: StatusCode, headers: &HeaderMap, length: Option<u64>) -> ResumeDecision {
+pub fn decide(
+    range: Option<&RangeRequest>,
+    status: StatusCode,
+    headers: &HeaderMap,
+    length: Option<u64>,
+) -> ResumeDecision {
     let sent = headers.get(header::CONTENT_RANGE).map(|value| content_range(&text(value)));
     let again = if range.is_some() { ResumeDecision::RequestAll } else { ResumeDecision::Refuse };
     match (status, range) {

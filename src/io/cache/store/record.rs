@@ -1,4 +1,4 @@
-//! Records, which the memory and the disk of a store have in common.
+//! Records of the cache, in memory and on disk.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -7,15 +7,15 @@ use http::HeaderName;
 
 use crate::policy::cache::freshness::CachedResponse;
 
-/// What a key leads to.
+/// The value of a key.
 #[derive(Clone, Debug)]
 pub enum Record {
-    Answer(Arc<CachedResponse>),
-    /// There is an answer for each combination of these fields of requests.
+    Response(Arc<CachedResponse>),
+    /// There is a response for each combination of these request fields.
     Varies(Arc<[HeaderName]>),
 }
 
-/// Whether something that is done every `interval` is due.
+/// Whether something that is done every `interval` is due. Counts as done if so.
 pub fn is_due(last: &Mutex<Option<SystemTime>>, interval: Duration, now: SystemTime) -> bool {
     let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
     let is_due = last.is_none_or(|last| now.duration_since(last).is_ok_and(|since| since >= interval));

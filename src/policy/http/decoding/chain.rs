@@ -69,9 +69,7 @@ impl Chain {
 
     /// Whether the next step, or all steps so far, are too much work for a network thread.
     pub fn is_heavy(&self) -> bool {
-        self.work >= LIGHT
-            || self.inner.as_ref().is_some_and(Layer::is_brotli)
-            || self.outer.is_heavy(&self.input)
+        self.work >= LIGHT || self.inner.as_ref().is_some_and(Layer::is_brotli) || self.outer.is_heavy(&self.input)
     }
 
     /// Returns the decoded body, after [`NextStep::Done`].
