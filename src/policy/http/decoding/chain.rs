@@ -9,7 +9,7 @@ use bytes::{Buf, Bytes};
 
 use crate::policy::http::decoding::coding::{Coding, broken, parse_codings};
 use crate::policy::http::decoding::layer::{Layer, NextStep};
-use crate::policy::http::decoding::limit::{encoded_max, too_large, within};
+use crate::policy::http::decoding::limit::{check_size, encoded_max, too_large};
 use crate::policy::http::decoding::work::LIGHT;
 use crate::base::error::Result;
 
@@ -83,13 +83,13 @@ impl Chain {
             let step = self.outer.step(&self.input, self.is_last, &mut self.body)?;
             self.input.advance(step.read);
             self.work += step.work();
-            within(self.body.len(), self.limit)?;
+            check_size(self.body.len(), self.limit)?;
             return Ok(step.next);
         };
         let step = inner.step(&self.between[self.read..], self.outer_is_done, &mut self.body)?;
         self.read += step.read;
         self.work += step.work();
-        within(self.body.len(), self.limit)?;
+        check_size(self.body.len(), self.limit)?;
         if step.next != NextStep::Feed {
             return Ok(step.next);
         }
@@ -111,7 +111,7 @@ impl Chain {
 pub fn decode_now(body: &[u8], encoding: &str, limit: u64, is_whole: bool) -> Result<Bytes> {
     let codings = parse_codings([encoding]);
     if codings.is_empty() || body.is_empty() {
-        within(body.len(), limit)?;
+        check_size(body.len(), limit)?;
         return Ok(Bytes::copy_from_slice(body));
     }
     let mut chain = Chain::new(&codings, limit, is_whole)?;

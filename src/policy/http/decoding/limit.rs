@@ -3,7 +3,7 @@
 use crate::base::error::{Error, Kind, Result};
 
 /// Fails if a body of `length` bytes exceeds the limit.
-pub fn within(length: usize, limit: u64) -> Result<()> {
+pub fn check_size(length: usize, limit: u64) -> Result<()> {
     if length as u64 > limit { Err(too_large(length as u64, limit)) } else { Ok(()) }
 }
 
