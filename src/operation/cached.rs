@@ -17,7 +17,7 @@ use crate::base::status::is_outage;
 use crate::io::cache::store::{Found, Store};
 use crate::io::http::transport::Transport;
 use crate::operation::request::{Response, request};
-use crate::policy::cache::freshness::{CacheDecision, CachedResponse, is_cacheable, kept_fields, storable};
+use crate::policy::cache::freshness::{CacheDecision, CachedResponse, is_cacheable, stored_fields, storable};
 
 /// The age of a cached response that a call accepts.
 #[derive(Clone, Copy, Debug)]
@@ -82,9 +82,9 @@ impl Cache {
     pub fn get_fresh(&self, url: &Url, options: &RequestOptions, terms: Terms) -> Option<Response> {
         let key = self.store.key(url, &options.transfer.headers, &options.transfer.network)?;
         let stored = self.store.get_fresh(&key, &options.transfer.headers).filter(|stored| fits(stored, options))?;
-        match stored.look(&options.transfer.headers, terms.ttl, SystemTime::now()) {
+        match stored.decide(&options.transfer.headers, terms.ttl, SystemTime::now()) {
             CacheDecision::Use { age } => Some(response_of(&stored, Some(age), url.clone())),
-            CacheDecision::Ask { .. } => None,
+            CacheDecision::Fetch { .. } => None,
         }
     }
 
@@ -101,12 +101,12 @@ impl Cache {
         };
         let cached = self.store.find(&key, &options.transfer.headers).await.filter(|(stored, _)| fits(stored, &options));
         let (cached, conditions) = match cached {
-            Some((stored, found)) => match stored.look(&options.transfer.headers, terms.ttl, SystemTime::now()) {
+            Some((stored, found)) => match stored.decide(&options.transfer.headers, terms.ttl, SystemTime::now()) {
                 CacheDecision::Use { age } => {
                     let source = if found == Found::Memory { Source::Memory } else { Source::Disk };
                     return Ok((response_of(&stored, Some(age), url), source));
                 }
-                CacheDecision::Ask { conditions } => (Some(stored), conditions),
+                CacheDecision::Fetch { conditions } => (Some(stored), conditions),
             },
             None => (None, HeaderMap::new()),
         };
@@ -205,13 +205,13 @@ impl Fetch {
         };
         let Terms { ttl, stale_if_error } = self.terms;
         let now = SystemTime::now();
-        let is_usable = is_missing && cached.is_usable_in_need(ttl, stale_if_error, now);
+        let is_usable = is_missing && cached.is_usable_if_error(ttl, stale_if_error, now);
         let (response, age) = (CachedResponse::clone(cached), now.duration_since(cached.time).ok());
         is_usable.then(|| Fetched { response, url: self.url.clone(), attempts, source: Source::Stale, age })
     }
 
     async fn store(&self, generation: u64, varies: Vec<HeaderName>, mut response: CachedResponse) {
-        response.headers = kept_fields(&response.headers);
+        response.headers = stored_fields(&response.headers);
         let sent = &self.options.transfer.headers;
         self.cache.store.put(generation, &self.key, varies, sent, Arc::new(response)).await;
     }
@@ -289,7 +289,7 @@ fn response_of(stored: &CachedResponse, age: Option<Duration>, url: Url) -> Resp
     Response {
         status: stored.status,
         status_text: stored.status_text.clone(),
-        headers: age.map_or_else(|| stored.headers.clone(), |age| stored.aged(age)),
+        headers: age.map_or_else(|| stored.headers.clone(), |age| stored.headers_with_age(age)),
         body: stored.body.clone(),
         stream: None,
         url,
