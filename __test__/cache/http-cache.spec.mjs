@@ -285,7 +285,7 @@ for (const cache of ['memory', 'disk', true]) {
     })
 
     test('equal calls at the same time share one request', async (t) => {
-      const origin = await startOrigin(t, later(30, { status: 503, body: '{"a":1}' }))
+      const origin = await startOrigin(t, later(300, { status: 503, body: '{"a":1}' }))
       const client = clientOf(t, origin, { retries: 0 })
       const calls = Array.from({ length: 10 }, () => client.request('/'))
       const other = client.request('/', { headers: { Authorization: 'x' } })

@@ -236,7 +236,7 @@ describe('the wait before a retry', { concurrency: true }, () => {
     assert.equal(origin.connections, 2)
   })
 
-  const slow = process.env.SLOW_TESTS ? false : 'takes half a minute; set SLOW_TESTS to run it'
+  const slow = process.env.LONG_TESTS ? false : 'takes half a minute; set LONG_TESTS to run it'
   for (const value of ['86400', new Date(Date.now() + 86_400_000).toUTCString()]) {
     test(`is thirty seconds at most, even for Retry-After: ${value}`, { skip: slow }, async (t) => {
       const headers = { 'Retry-After': value }
