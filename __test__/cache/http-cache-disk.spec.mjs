@@ -61,7 +61,7 @@ test('the directory is that of the environment, unless the caller says', async (
   assert.equal(contentOf(directory).length, 1)
 })
 
-test('no file tells a credential, nor may others read an answer', async (t) => {
+test('no file tells a credential, nor may others read a response', async (t) => {
   const secret = 's3cret'
   const origin = await startOrigin(t, { headers: { Vary: 'Authorization' }, body: '{"private":1}' })
   const cacheDir = temporaryDirectory(t)
@@ -193,7 +193,7 @@ describe('a call succeeds though nothing can be kept', () => {
   })
 })
 
-test('processes that fetch, expire, clear and break entries at once never get a broken answer', async (t) => {
+test('processes that fetch, expire, clear and break entries at once never get a broken response', async (t) => {
   const random = dice(7)
   const origin = await startOrigin(t, ({ path }) => {
     const text = random.pick('abcdef').repeat(random.between(1, 20_000))
