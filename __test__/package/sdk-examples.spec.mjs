@@ -144,7 +144,7 @@ test('examples/sdk/usage.mjs shows what it says', () => {
     env: { ...process.env, http_proxy: '', HTTP_PROXY: '' },
   })
   assert.equal(status, 0, stderr)
-  const asked = [...stdout.matchAll(/asked (\d+) times/g)].map(([, times]) => Number(times))
+  const asked = [...stdout.matchAll(/received (\d+) requests/g)].map(([, times]) => Number(times))
   assert.deepEqual(asked, [3, 1, 4, 1, 2, 1, 0])
   assert.match(stdout, /for want of a network: 1\n$/)
 })
