@@ -3,13 +3,15 @@
 
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { install, prepare } from './prepare.mjs'
+import { install, installMeanwhile, prepare } from './prepare.mjs'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const CONSUMERS = '__test__/consumers'
 // Private items as well: those who read them are the ones who change them.
 const RUSTDOC = '--locked --lib --quiet -- --deny warnings --document-private-items'
 const isNodeOnly = process.argv.includes('--node')
+
+const NODE_TESTS = ['Node tests', 'node scripts/specs.mjs']
 
 /** Each step: what it proves, and the command. The cheap ones come first. */
 const steps = [
@@ -21,7 +23,7 @@ const steps = [
   ['the core needs no Node', 'cargo test --locked --no-default-features --quiet'],
   ['Rust tests with the binding', 'cargo test --locked --quiet'],
   ['generated types are those of the build', 'git diff --exit-code --stat -- index.d.ts'],
-  ['Node tests', 'node scripts/specs.mjs'],
+  NODE_TESTS,
 ]
 
 /** For what only some machines have; CI has it. */
@@ -32,6 +34,13 @@ function isInstalled(program) {
   return status === 0
 }
 
+/** Some hundred megabytes that not everybody can fetch: what needs them is skipped, and says so. */
+async function consumersAreInstalled() {
+  const reason = await consumers
+  if (reason) console.warn(`The tools of ${CONSUMERS} are missing: ${reason}`)
+}
+
+const consumers = installMeanwhile(CONSUMERS)
 try {
   if (isNodeOnly) install('.')
   else prepare()
@@ -39,13 +48,8 @@ try {
   console.error(`The tests cannot start: ${error.message}`)
   process.exit(1)
 }
-try {
-  install(CONSUMERS)
-} catch (error) {
-  // Some hundred megabytes that not everybody can fetch: what needs them is skipped, and says so.
-  console.warn(`The tools of ${CONSUMERS} are missing: ${error.message}`)
-}
-for (const [proves, command] of isNodeOnly ? steps.slice(-1) : steps) {
+for (const [proves, command] of isNodeOnly ? [NODE_TESTS] : steps) {
+  if (command === NODE_TESTS[1]) await consumersAreInstalled()
   console.log(`\n> ${proves}: ${command}`)
   const started = performance.now()
   const { status } = spawnSync(command, { cwd: ROOT, shell: true, stdio: 'inherit' })

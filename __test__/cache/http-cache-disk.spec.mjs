@@ -69,7 +69,7 @@ test('the directory is that of the environment, unless the caller says', async (
   assert.equal(contentOf(directory).length, 1)
 })
 
-test('no file tells a credential, nor may others read an answer', async (t) => {
+test('no file tells a credential, nor may others read a response', async (t) => {
   const secret = 's3cret'
   const origin = await startOrigin(t, { headers: { Vary: 'Authorization' }, body: '{"private":1}' })
   const cacheDir = temporaryDirectory(t)
@@ -201,7 +201,7 @@ describe('a call succeeds though nothing can be kept', () => {
   })
 })
 
-test('processes that fetch, expire, clear and break entries at once never get a broken answer', async (t) => {
+test('processes that fetch, expire, clear and break entries at once never get a broken response', async (t) => {
   const random = dice(7)
   const origin = await startOrigin(t, ({ path }) => {
     const text = random.pick('abcdef').repeat(random.between(1, 20_000))
@@ -225,13 +225,13 @@ test('processes that fetch, expire, clear and break entries at once never get a 
   const vandal = (async () => {
     const client = newcomer(origin, cacheDir)
     while (working) {
-      const file = random.pick(filesBelow(cacheDir).concat(''))
       try {
+        const file = random.pick(filesBelow(cacheDir).concat(''))
         if (random.chance(0.1)) await client.clearCache('/1')
         else if (file && !file.endsWith('.secret'))
           truncateSync(file, random.below(statSync(file).size + 1))
       } catch {
-        // Somebody was faster.
+        // Another process was faster.
       }
       await sleep(3)
     }

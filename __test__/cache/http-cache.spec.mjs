@@ -35,7 +35,7 @@ for (const cache of ['memory', 'disk', true]) {
   }
 
   describe(`cache: ${cache}`, () => {
-    test('an answer is used again within its time', async (t) => {
+    test('a response is used again within its time', async (t) => {
       const origin = await startOrigin(t, counting({ 'X-A': 'a', Link: ['b', 'c'] }))
       const client = clientOf(t, origin)
       const [first, second] = [await client.request('/'), await client.request('/')]
@@ -53,7 +53,7 @@ for (const cache of ['memory', 'disk', true]) {
       assert.equal(requests, 3)
     })
 
-    test('what a caller does to an answer does not reach the next one', async (t) => {
+    test('what a caller does to a response does not reach the next one', async (t) => {
       const origin = await startOrigin(t, { body: '{"a":1}' })
       const client = clientOf(t, origin)
       for (let count = 0; count < 3; count += 1) {
@@ -79,7 +79,7 @@ for (const cache of ['memory', 'disk', true]) {
       assert.equal(client.metrics().revalidated, 1)
     })
 
-    test('a new answer replaces the old one', async (t) => {
+    test('a new response replaces the old one', async (t) => {
       let version = 'a'
       const origin = await startOrigin(t, ({ headers }) =>
         headers['if-none-match'] === `"${version}"`
@@ -97,7 +97,7 @@ for (const cache of ['memory', 'disk', true]) {
       )
     })
 
-    test('a 304 that speaks of another answer is not believed', async (t) => {
+    test('a 304 that speaks of another response is not believed', async (t) => {
       const origin = await startOrigin(t, ({ headers }, _response, index) =>
         headers['if-none-match']
           ? { status: 304, headers: { ETag: '"other"' } }
@@ -122,7 +122,7 @@ for (const cache of ['memory', 'disk', true]) {
       assert.deepEqual([await client.getJson('/'), await client.getJson('/')], ['first', 4])
     })
 
-    test('one credential never sees the answer to another', async (t) => {
+    test('one credential never sees the response to another', async (t) => {
       const origin = await startOrigin(t, ({ headers }) => ({
         headers: { 'Cache-Control': 'public, max-age=100' },
         body: JSON.stringify(headers.authorization ?? headers['x-api-key'] ?? 'nobody'),
@@ -139,7 +139,7 @@ for (const cache of ['memory', 'disk', true]) {
       assert.equal(await one.getJson('/'), 'Bearer one')
     })
 
-    test('an answer that varies has a place for each variant', async (t) => {
+    test('a response that varies has a place for each variant', async (t) => {
       const origin = await startOrigin(t, ({ headers }, _response, index) => ({
         headers: { Vary: 'X-Language, Accept-Encoding' },
         body: JSON.stringify([headers['x-language'], index]),
@@ -289,7 +289,7 @@ for (const cache of ['memory', 'disk', true]) {
     })
 
     test('equal calls at the same time share one request', async (t) => {
-      const origin = await startOrigin(t, later(30, { status: 503, body: '{"a":1}' }))
+      const origin = await startOrigin(t, later(300, { status: 503, body: '{"a":1}' }))
       const client = clientOf(t, origin, { retries: 0 })
       const calls = Array.from({ length: 10 }, () => client.request('/'))
       const other = client.request('/', { headers: { Authorization: 'x' } })
@@ -345,7 +345,7 @@ for (const cache of ['memory', 'disk', true]) {
       assert.equal(await client.getJson('/'), 1)
     })
 
-    test('staleIfError gives an old answer for as long as it says', async (t) => {
+    test('staleIfError gives an old response for as long as it says', async (t) => {
       let answer = { body: '1' }
       const origin = await startOrigin(t, (_request, response) =>
         answer ? answer : void response.destroy(),
@@ -367,7 +367,7 @@ for (const cache of ['memory', 'disk', true]) {
       assert.equal(client.metrics().stale, 5)
     })
 
-    test('an answer that must be asked about never stands in', async (t) => {
+    test('a response that must be asked about never stands in', async (t) => {
       const headers = { 'Cache-Control': 'max-age=0, must-revalidate' }
       const origin = await startOrigin(t, [{ headers, body: '1' }, { status: 503 }])
       const client = clientOf(t, origin, { staleIfError: 60_000, retries: 0 })
@@ -383,7 +383,7 @@ for (const cache of ['memory', 'disk', true]) {
       assert.equal(error.code, 'ERR_BODY_TOO_LARGE')
     })
 
-    test('a signal that has fired is obeyed though the answer is there', async (t) => {
+    test('a signal that has fired is obeyed though the response is there', async (t) => {
       const origin = await startOrigin(t, { body: '1' })
       const client = clientOf(t, origin)
       await client.getJson('/')
@@ -391,7 +391,7 @@ for (const cache of ['memory', 'disk', true]) {
       assert.equal(error.name, 'AbortError')
     })
 
-    test('an answer behind a redirect is not that of the URL', async (t) => {
+    test('a response behind a redirect is not that of the URL', async (t) => {
       const origin = await startOrigin(t, ({ path }, _response, index) =>
         path === '/from'
           ? { status: 302, headers: { Location: '/to' } }
@@ -425,7 +425,7 @@ test('memory is bounded in bytes', async (t) => {
   assert.equal(client.metrics().memoryHits, 1)
 })
 
-test('a Worker that ends does not take the answers of others along', async (t) => {
+test('a Worker that ends does not take the responses of others along', async (t) => {
   const origin = await startOrigin(t, later(100, { body: '1' }))
   const { Worker } = await import('node:worker_threads')
   const code = `

@@ -215,7 +215,7 @@ describe('a download that fails', () => {
       sayAndClose(raw('HTTP/1.1 500 Oh', ['Content-Length: 4', 'Connection: close'], 'oops')),
     ],
     ['the status is 304', sayAndClose(raw('HTTP/1.1 304 Not Modified', ['Connection: close']))],
-    ['the answer is not HTTP', sayAndClose('SSH-2.0-server\r\n')],
+    ['the response is not HTTP', sayAndClose('SSH-2.0-server\r\n')],
   ]
 
   for (const [why, script] of failures) {
@@ -299,7 +299,7 @@ describe('a download that fails', () => {
   })
 
   for (const [when, script] of [
-    ['before the answer', silence],
+    ['before the response', silence],
     [
       'within the body',
       (_request, response) => {

@@ -70,7 +70,7 @@ test('there is no progress when the total is unknown', async (t) => {
   assert.equal(calls, 0)
 })
 
-test('there is no progress when the answer is an error', async (t) => {
+test('there is no progress when the response is an error', async (t) => {
   const origin = await startOrigin(t, { status: 404, body: 'a page that says so' })
   let calls = 0
   await rejection(

@@ -143,7 +143,7 @@ describe('on a file system that is full', { skip: whyNot('unshare', '-m') }, () 
             response.end(Buffer.alloc(FULL, 'x'))
           })
           const directory = temporaryDirectory(t)
-          // To downloadWithLock a file that is there is the answer, unless it is the wrong one.
+          // To downloadWithLock a file that is there is the result, unless it is the wrong one.
           const options = { ...RETRIES, sha256: '0'.repeat(64) }
           const job = { how, url: origin.url, destPath: join(directory, name), directory, options }
           const wrapper = ['unshare', '-m', 'sh', '-c', SMALL, directory]

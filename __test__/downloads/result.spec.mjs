@@ -35,7 +35,7 @@ describe('the result of a download', () => {
     assert.equal(result.status, 200)
   })
 
-  test('tells the answer behind a redirect', async (t) => {
+  test('tells the response behind a redirect', async (t) => {
     const end = { status: 200, headers: { 'X-End': 'yes' }, body: 'end' }
     const origin = await startOrigin(t, [redirectTo('/end'), end])
     const destination = join(temporaryDirectory(t), 'file')

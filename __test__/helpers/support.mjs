@@ -50,13 +50,13 @@ export function codes(error) {
 }
 
 /**
- * Waits until a condition is truthy, and returns its value. Fails after a time that only a fault
+ * Waits until a condition, or its promise, is truthy, and returns that value. Fails after a time that only a fault
  * takes, however busy the machine is.
  */
 export async function until(condition, what, milliseconds = 30_000) {
   const deadline = performance.now() + milliseconds
   for (;;) {
-    const value = condition()
+    const value = await condition()
     if (value) return value
     assert.ok(performance.now() < deadline, `waited ${milliseconds} ms in vain for: ${what}`)
     await new Promise((resolve) => setTimeout(resolve, 5))

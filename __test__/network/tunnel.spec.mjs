@@ -125,7 +125,7 @@ describe('what a proxy answers', () => {
     assert.equal(error.retryable, false)
   })
 
-  test('a 407 of the origin is an answer like others', async (t) => {
+  test('a 407 of the origin is a response like others', async (t) => {
     const { port } = await serve(t, { key, cert }, 407)
     const proxy = await startProxy(t, { port })
     const through = { proxy: `http://${proxy.host}`, ca: cert }

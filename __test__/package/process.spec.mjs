@@ -23,7 +23,7 @@ describe('a process with nothing left to do ends by itself', () => {
   })
 
   for (const what of ['request', 'many']) {
-    test(`after an answer (${what}), its connections still open`, async (t) => {
+    test(`after a response (${what}), its connections still open`, async (t) => {
       const origin = await startOrigin(t, { body: 'x' })
       const result = await runProgram('settle.mjs', [what, origin.url])
       assert.equal(result.stdout, 'settled: resolved\n')
@@ -55,7 +55,7 @@ describe('a process with nothing left to do ends by itself', () => {
 })
 
 describe('a process stays alive', () => {
-  test('while an answer is awaited', async (t) => {
+  test('while a response is awaited', async (t) => {
     const origin = await startOrigin(t, later(700, { body: 'x' }))
     const result = await runProgram('settle.mjs', ['request', origin.url])
     assert.equal(result.stdout, 'settled: resolved\n')

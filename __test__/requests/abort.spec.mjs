@@ -100,7 +100,7 @@ for (const [name, call] of Object.entries(functions)) {
       assert.equal(origin.connections, 1, 'it was tried again')
     })
 
-    test('while it waits for the answer', async (t) => {
+    test('while it waits for the response', async (t) => {
       const origin = await startOrigin(t, silence)
       await abortOnce(t, call, origin.url, () => until(() => origin.requests.length > 0, 'asked'))
       await until(() => origin.sockets.size === 0, 'the connection is closed', PROMPT)

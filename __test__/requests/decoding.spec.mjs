@@ -44,7 +44,7 @@ for (const [encoding, encode] of encoders) {
     assert.equal(error.code, 'ERR_DECODE')
   })
 
-  test(`an answer without a body may say ${encoding}`, async (t) => {
+  test(`a response without a body may say ${encoding}`, async (t) => {
     const origin = await originOf(t, encoding, encode(text))
     const response = await httpRequest(origin.url, { method: 'HEAD' })
     assert.equal(response.body.length, 0)

@@ -1,4 +1,4 @@
-// Calls to an API of which a tenth of the answers fails.
+// Calls to an API of which a tenth of the responses fails.
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -27,7 +27,7 @@ async function all(count, call) {
 }
 
 for (const cache of [false, true]) {
-  test(`of 10,000 calls 9,990 succeed, none with a wrong answer; cache: ${cache}`, async (t) => {
+  test(`of 10,000 calls 9,990 succeed, none with a wrong response; cache: ${cache}`, async (t) => {
     const api = await startFaultyApi(t, dice(1), 0.1)
     const client = new HttpClient({
       baseUrl: api.url,

@@ -220,7 +220,7 @@ describe('options', () => {
   })
 })
 
-describe('answers', () => {
+describe('responses', () => {
   test('getJson and getText ask for what they read, and give it', async (t) => {
     const origin = await startOrigin(t, json({ a: [1] }))
     const client = new HttpClient({ baseUrl: origin.url })
@@ -263,7 +263,7 @@ describe('answers', () => {
     assert.equal((await client.sendJson('DELETE', '/x')).body, '')
   })
 
-  test('sendJson gives undefined for an answer without a body', async (t) => {
+  test('sendJson gives undefined for a response without a body', async (t) => {
     const origin = await startOrigin(t, { status: 204 })
     const client = new HttpClient({ baseUrl: origin.url })
     assert.equal(await client.sendJson('DELETE', '/x'), undefined)
@@ -287,7 +287,7 @@ describe('answers', () => {
     assert.equal(origin.requests.length, 0)
   })
 
-  test('a streamed answer and a streamed body pass through', async (t) => {
+  test('a streamed response and a streamed body pass through', async (t) => {
     const origin = await startOrigin(t, ({ body }) => ({ body }))
     const client = new HttpClient({ baseUrl: origin.url, cache: 'memory' })
     const response = await client.request('/', { stream: true })
@@ -345,7 +345,7 @@ describe('a request that is not idempotent', () => {
   const truncated = sayAndClose(raw('HTTP/1.1 200 OK', ['Content-Length: 9'], '{'))
   const failures = {
     'reset connection': reset,
-    'truncated answer': truncated,
+    'truncated response': truncated,
     'silent server': silence,
   }
 

@@ -101,7 +101,7 @@ describe('maxResponseSize', () => {
     assert.equal(response.body.length, 2 * MB)
   })
 
-  test('does not count what an answer to HEAD would have had', async (t) => {
+  test('does not count what a response to HEAD would have had', async (t) => {
     const origin = await startOrigin(t, (_request, response) => {
       response.writeHead(200, { 'Content-Length': 100 * MB }).end()
     })
@@ -194,7 +194,7 @@ for (const [name, call] of Object.entries(calls)) {
       await until(() => origin.sockets.size === 0, 'the connections are closed')
     })
 
-    test('does not end the wait for an answer', async (t) => {
+    test('does not end the wait for a response', async (t) => {
       const origin = await startOrigin(t, later(1300, { body: 'late' }))
       const result = await call(origin.url, temporaryDirectory(t), { connectTimeout: 800 })
       assert.equal(result.status, 200)
@@ -219,7 +219,7 @@ for (const [name, call] of Object.entries(calls)) {
       await until(() => origin.closed === 1, 'the server sees the connection close')
     })
 
-    test('ends the wait for an answer that does not begin', async (t) => {
+    test('ends the wait for a response that does not begin', async (t) => {
       const origin = await startFlowOrigin(t, () => {})
       const options = { idleTimeout: 300, timeout: 20_000 }
       assertTimedOut(await rejection(call(origin.url, temporaryDirectory(t), options)), 300)

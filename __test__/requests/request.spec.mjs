@@ -148,7 +148,7 @@ test('a body of several megabytes arrives whole', async (t) => {
   assert.ok(origin.requests[0].body.equals(body))
 })
 
-test('a hundred requests at once each get their own answer', async (t) => {
+test('a hundred requests at once each get their own response', async (t) => {
   const origin = await startOrigin(t, ({ path }) => ({ body: `answer to ${path}` }))
   const paths = Array.from({ length: 100 }, (_, index) => `/${index}`)
   const responses = await Promise.all(paths.map((path) => httpRequest(`${origin.url}${path}`)))
@@ -158,7 +158,7 @@ test('a hundred requests at once each get their own answer', async (t) => {
   )
 })
 
-test('a request times out when no answer comes', async (t) => {
+test('a request times out when no response comes', async (t) => {
   const origin = await startOrigin(t, silence)
   const start = performance.now()
   const error = await rejection(httpRequest(`${origin.url}/`, { timeout: 150 }))

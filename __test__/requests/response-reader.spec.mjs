@@ -18,7 +18,7 @@ import { rejection, sleep } from '../helpers/support.mjs'
 
 const text = 'The same text, again and again. '.repeat(6)
 
-/** The answer of Node's own client, unread. */
+/** The response of Node's own client, unread. */
 async function incoming(url, options = {}) {
   const request = get(url, { agent: false, ...options })
   const [message] = await once(request, 'response')
@@ -27,12 +27,12 @@ async function incoming(url, options = {}) {
   return message
 }
 
-/** What looks like an answer of Node's own client. */
+/** What looks like a response of Node's own client. */
 function message(chunks, properties = {}) {
   return Object.assign(Readable.from(chunks), properties)
 }
 
-describe("an answer of Node's own client", () => {
+describe("a response of Node's own client", () => {
   for (const [encoding, encode] of [
     ['identity', Buffer.from],
     ['gzip', gzipSync],
@@ -117,7 +117,7 @@ describe("an answer of Node's own client", () => {
   })
 })
 
-describe("what looks like an answer of Node's own client", () => {
+describe("what looks like a response of Node's own client", () => {
   test('without status, text and headers has status 0 and an empty text', async () => {
     for (const properties of [{}, { statusCode: undefined, statusMessage: null, headers: null }]) {
       const response = await readIncomingResponse(message([Buffer.from('a')], properties))
@@ -156,7 +156,7 @@ describe("what looks like an answer of Node's own client", () => {
     assert.equal(await rejection(readIncomingResponse(stream)), thrown)
   })
 
-  test('must be a stream of bytes with the properties of an answer', async () => {
+  test('must be a stream of bytes with the properties of a response', async () => {
     for (const value of [
       undefined,
       null,

@@ -33,7 +33,7 @@ describe('without retries', () => {
     })
   }
 
-  test('a reset before the answer rejects after one request', async (t) => {
+  test('a reset before the response rejects after one request', async (t) => {
     const origin = await startRawOrigin(t, sayAndReset())
     await rejection(httpRequest(origin.url))
     assert.equal(origin.heads.length, 1)
@@ -94,7 +94,7 @@ describe('a status with retries', () => {
     }
   })
 
-  test('the last answer resolves when the attempts are used up', async (t) => {
+  test('the last response resolves when the attempts are used up', async (t) => {
     const origin = await startOrigin(t, (_request, _response, index) => ({
       status: 503,
       body: `answer ${index}`,
@@ -121,8 +121,8 @@ describe('a status with retries', () => {
 
 describe('a network failure with retries', () => {
   for (const [what, script] of [
-    ['a reset before the answer', sayAndReset()],
-    ['a connection closed before the answer', sayAndClose('')],
+    ['a reset before the response', sayAndReset()],
+    ['a connection closed before the response', sayAndClose('')],
     ['a reset within the body', sayAndReset(good.subarray(0, -2))],
     ['a body cut short', sayAndClose(good.subarray(0, -2))],
   ]) {
@@ -236,7 +236,7 @@ describe('the wait before a retry', { concurrency: true }, () => {
     assert.equal(origin.connections, 2)
   })
 
-  const slow = process.env.SLOW_TESTS ? false : 'takes half a minute; set SLOW_TESTS to run it'
+  const slow = process.env.LONG_TESTS ? false : 'takes half a minute; set LONG_TESTS to run it'
   for (const value of ['86400', new Date(Date.now() + 86_400_000).toUTCString()]) {
     test(`is thirty seconds at most, even for Retry-After: ${value}`, { skip: slow }, async (t) => {
       const headers = { 'Retry-After': value }

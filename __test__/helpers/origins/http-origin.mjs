@@ -1,4 +1,4 @@
-// An HTTP server on 127.0.0.1 that gives scripted answers and keeps a record of every request.
+// An HTTP server on 127.0.0.1 that gives scripted responses and keeps a record of every request.
 
 import { createServer } from 'node:http'
 import { createServer as createSecureServer } from 'node:https'
@@ -93,7 +93,7 @@ function send(response, { status = 200, statusMessage, headers = {}, body = '' }
   response.end(bytes)
 }
 
-/** A handler that waits before it gives the answer. */
+/** A handler that waits before it gives the response. */
 export function later(milliseconds, answer = {}) {
   return async () => {
     await new Promise((resolve) => setTimeout(resolve, milliseconds).unref())
@@ -129,7 +129,7 @@ export function compressedInChunks(bytes) {
 /** A handler that never answers. */
 export function silence() {}
 
-/** An answer that sends the client elsewhere. */
+/** A response that sends the client elsewhere. */
 export function redirectTo(location, status = 302) {
   return { status, headers: { Location: location }, body: 'moved' }
 }

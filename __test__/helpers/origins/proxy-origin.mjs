@@ -9,7 +9,7 @@ import { listen } from './listen.mjs'
  * @param {import('node:test').TestContext} t
  * @param {object} [options]
  * @param {string} [options.credentials] `user:password` that it asks for
- * @param {string} [options.established] its answer to CONNECT
+ * @param {string} [options.established] its response to CONNECT
  * @param {number} [options.port] where all that it is asked for is found
  * @param {{ key: string, cert: string }} [options.tls] for a proxy that is itself spoken to over TLS
  */

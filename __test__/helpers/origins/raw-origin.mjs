@@ -40,7 +40,7 @@ export async function startRawOrigin(t, script) {
   return origin
 }
 
-/** The bytes of an answer, with nothing added to what is given. */
+/** The bytes of a response, with nothing added to what is given. */
 export function raw(statusLine, headers = [], body = '') {
   const head = [statusLine, ...headers, '', ''].join('\r\n')
   return Buffer.concat([Buffer.from(head, 'latin1'), Buffer.from(body)])
