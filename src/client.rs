@@ -30,8 +30,8 @@ use crate::operation::shared_download::{Listeners, SharedDownloads};
 /// Threads that move bytes. A second one costs more in wake-ups than it gains
 /// (`docs/decisions/0011-one-thread.md`). Blocking work has threads of its own.
 const WORKERS: usize = 1;
-/// Networks whose connection pools are kept: a caller that names another proxy in each call does not
-/// accumulate pools.
+/// Networks whose connection pools are kept: a caller that names another proxy in each call does
+/// not accumulate pools.
 const TRANSPORTS_MAX: usize = 64;
 
 /// Created by the first call that needs it, while others wait.
@@ -146,7 +146,8 @@ pub fn spawn<T: Send + 'static>(operation: impl Future<Output = T> + Send + 'sta
     Ok(runtime()?.spawn(operation))
 }
 
-/// The thread that moves bytes. If it cannot be started, the call fails, and the next one tries again.
+/// The thread that moves bytes. If it cannot be started, the call fails, and the next one tries
+/// again.
 pub fn runtime() -> Result<&'static Runtime> {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
     static STARTING: Mutex<()> = Mutex::new(());

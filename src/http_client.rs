@@ -143,9 +143,9 @@ impl HttpClient {
         Ok((response, Source::Network))
     }
 
-    /// Removes the responses whose URL begins with `prefix`: a path below the base, or a URL, in which
-    /// `*` matches anything. Returns their number. Queries are not compared, because keys do not show
-    /// them: a query in the prefix matches all queries.
+    /// Removes the responses whose URL begins with `prefix`: a path below the base, or a URL, in
+    /// which `*` matches anything. Returns their number. Queries are not compared, because keys do
+    /// not show them: a query in the prefix matches all queries.
     pub async fn clear(&self, prefix: Option<&str>) -> usize {
         let Some(cache) = &self.cache else { return 0 };
         let Some(prefix) = prefix else {

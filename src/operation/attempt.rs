@@ -25,8 +25,8 @@ use crate::policy::http::retry::{self, Failure};
 /// Size of a redirect's body up to which reading it is cheaper than a new connection.
 const DRAIN_MAX: u64 = 16 << 10;
 
-/// The head of the first request. Credentials of the URL become an `Authorization` field, unless the
-/// caller has set one.
+/// The head of the first request. Credentials of the URL become an `Authorization` field, unless
+/// the caller has set one.
 pub fn first_head(method: Method, mut url: Url, mut headers: HeaderMap, with_body: bool) -> RequestHead {
     take_credentials(&mut url, &mut headers);
     // The length is computed: a wrong one from the caller would corrupt the connection.

@@ -1,5 +1,5 @@
-//! A GET through a cache: use the cached response, revalidate it, or fetch. Concurrent identical calls
-//! share one request.
+//! A GET through a cache: use the cached response, revalidate it, or fetch. Concurrent identical
+//! calls share one request.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -253,8 +253,8 @@ impl Drop for Registration {
     }
 }
 
-/// Everything that makes two calls identical: the same resource, in the same way, since the store was
-/// last cleared.
+/// Everything that makes two calls identical: the same resource, in the same way, since the store
+/// was last cleared.
 fn identity_of(key: &str, generation: u64, options: &RequestOptions, terms: Terms) -> String {
     let RequestOptions {
         transfer:

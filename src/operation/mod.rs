@@ -1,5 +1,5 @@
-//! The verbs: request, download, download under a lock, request through a cache. Each joins decisions
-//! of [`crate::policy`] with the outside world of [`crate::io`].
+//! The verbs: request, download, download under a lock, request through a cache. Each joins
+//! decisions of [`crate::policy`] with the outside world of [`crate::io`].
 
 pub mod attempt;
 pub mod cached;
@@ -21,7 +21,7 @@ pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T>
 
 /// Drops a value that removes files or locks, and waits until that is done.
 async fn dispose<T: Send + 'static>(value: T) {
-    // If no thread can be had, the closure is dropped here, and the value with it. A panic in `drop`
-    // has been reported.
+    // If no thread can be had, the closure is dropped here, and the value with it. A panic in
+    // `drop` has been reported.
     let _ = spawn_blocking(move || drop(value)).await;
 }

@@ -84,7 +84,8 @@ impl SharedOutcome {
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Stage {
-    /// Another process holds the lock, or keeps changing the file. The lock timeout of callers runs.
+    /// Another process holds the lock, or keeps changing the file. The lock timeout of callers
+    /// runs.
     Waiting(Option<Holder>),
     /// The task looks at the file, lets it settle for the first time, or downloads.
     Working,
@@ -150,8 +151,8 @@ impl SharedDownloads {
     /// Cancels the download if this was its last caller, and waits until it has ended.
     async fn leave(&self, shared_download: Arc<SharedDownload>) {
         let outcome = {
-            // Under the lock, so that nobody joins a download that is being cancelled, and exactly one
-            // of several leaving callers is the last.
+            // Under the lock, so that nobody joins a download that is being cancelled, and exactly
+            // one of several leaving callers is the last.
             let mut shared_downloads = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             if Arc::strong_count(&shared_download) > 1 {
                 drop(shared_download);

@@ -31,8 +31,8 @@ pub struct HttpResponse<'env> {
     /// `ERR_STRING_TOO_LONG` beyond 536870888 bytes.
     #[napi(ts_type = "() => string")]
     pub text: Function<'env, (), Handle>,
-    /// The body parsed as JSON. Throws a `SyntaxError` if it is not JSON, and `ERR_STRING_TOO_LONG` as
-    /// `text()` does.
+    /// The body parsed as JSON. Throws a `SyntaxError` if it is not JSON, and `ERR_STRING_TOO_LONG`
+    /// as `text()` does.
     #[napi(ts_type = "<T = unknown>() => T")]
     pub json: Function<'env, (), Handle>,
     /// A copy of the body.

@@ -1,8 +1,8 @@
-//! How results reach the JavaScript thread: one queue of completions for each environment.
+//! The queue of completions of one environment, by which results reach the JavaScript thread.
 //!
-//! napi's own deferred makes a threadsafe function for every promise, and each wakes the event loop by itself. Here the
-//! first completion wakes it, and those that arrive before it runs are taken together. See
-//! `docs/decisions/0010-one-mailbox.md`.
+//! napi's own deferred creates a threadsafe function for every promise, and each wakes the event
+//! loop by itself. Here the first completion wakes it, and completions that arrive before it runs
+//! are handled together. See `docs/decisions/0010-one-mailbox.md`.
 
 use std::cell::Cell;
 use std::mem;
@@ -14,10 +14,11 @@ use napi::{Env, Status, check_status, sys};
 
 /// Runs once, on the JavaScript thread.
 type Completion = Box<dyn FnOnce(Env) + Send>;
-/// Weak: whether somebody waits is counted by [`CompletionQueue`].
+/// Weak: [`CompletionQueue`] counts whether promises are pending.
 type Wakeup = ThreadsafeFunction<(), (), (), Status, false, true>;
 
-/// The side of the JavaScript thread. Keeps the event loop alive while promises are pending.
+/// The end of the queue on the JavaScript thread. Keeps the event loop alive while promises are
+/// pending.
 pub struct CompletionQueue {
     pub slot: Slot,
     pending: Cell<usize>,
@@ -48,15 +49,16 @@ impl CompletionQueue {
         Ok(Self { slot: Slot { completions, wakeup: Arc::new(wakeup) }, pending: Cell::new(0) })
     }
 
-    /// One promise more is waited for.
+    /// Counts a new pending promise.
     pub fn expect(&self, env: &Env) -> napi::Result<()> {
         if self.pending.replace(self.pending.get() + 1) == 0 {
-            // SAFETY: on the JavaScript thread, of a function that lives as long as its environment.
+            // SAFETY: on the JavaScript thread, and the function lives as long as its environment.
             check_status!(unsafe { sys::napi_ref_threadsafe_function(env.raw(), self.slot.wakeup.raw()) })?;
         }
         Ok(())
     }
 
+    /// Counts a settled promise.
     pub fn received(&self, env: &Env) -> napi::Result<()> {
         self.pending.set(self.pending.get() - 1);
         if self.pending.get() == 0 {
@@ -75,7 +77,7 @@ impl Slot {
             completions.len() == 1
         };
         if is_first && self.wakeup.call((), ThreadsafeFunctionCallMode::NonBlocking) != Status::Ok {
-            // The environment has ended: nobody will run them.
+            // The environment has ended: nothing will run the completions.
             mem::take(&mut *self.completions.lock().unwrap_or_else(PoisonError::into_inner));
         }
     }

@@ -73,9 +73,9 @@ pub struct CacacheEntry<'env> {
 ///
 /// The cache is in `SOCKET_CACACHE_DIR`, or `~/.socket/_cacache`, in the format of npm's cacache.
 ///
-/// @throws `TypeError` for a key with `*`; `No cache entry for …` with `code: 'ENOENT'`; `ERR_INTEGRITY`
-/// if the data differs from the data written; `EACCES` if the cache, or that part of it, belongs to
-/// another user.
+/// @throws `TypeError` for a key with `*`; `No cache entry for …` with `code: 'ENOENT'`;
+/// `ERR_INTEGRITY` if the data differs from the data written; `EACCES` if the cache, or that part
+/// of it, belongs to another user.
 /// @example
 /// ```js
 /// import { get, put } from '@socketsecurity/registry/lib/cacache'
@@ -115,8 +115,8 @@ pub fn safe_get<'env>(env: &'env Env, key: Unknown<'env>) -> napi::Result<Object
 /// Writes an entry, readable by this user only. Replaces an entry with the same key.
 ///
 /// @returns the Subresource Integrity of the data.
-/// @throws `TypeError` for a key with `*`; `ERR_INTEGRITY`; `Failed to write cache …` with the code of
-/// the system.
+/// @throws `TypeError` for a key with `*`; `ERR_INTEGRITY`; `Failed to write cache …` with the code
+/// of the system.
 /// @example
 /// ```js
 /// import { put } from '@socketsecurity/registry/lib/cacache'
@@ -167,7 +167,8 @@ pub fn remove<'env>(env: &'env Env, key: Unknown<'env>) -> napi::Result<Object<'
 /// Removes all entries, or those whose keys begin with a prefix.
 ///
 /// @returns their number.
-/// @throws `TypeError` for a wrong argument; `Failed to clear the cache: …` with the code of the system.
+/// @throws `TypeError` for a wrong argument; `Failed to clear the cache: …` with the code of the
+/// system.
 /// @example
 /// ```js
 /// import { clear } from '@socketsecurity/registry/lib/cacache'

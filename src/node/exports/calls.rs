@@ -117,8 +117,8 @@ impl Dispatch for &'static Client {
     }
 }
 
-/// The promise of a request. `prepare` changes its options, given whether there is a body; `convert`
-/// converts the response.
+/// The promise of a request. `prepare` changes its options, given whether there is a body;
+/// `convert` converts the response.
 pub fn requested<'env>(
     env: &'env Env,
     address: Unknown<'env>,

@@ -33,13 +33,13 @@ use crate::policy::http::headers::has_idempotency_key;
 
 /// The calls to one API: base URL, credentials, retries and a cache, set once.
 ///
-/// A request is retried after transient failures. One that is not idempotent (POST, PATCH) is retried
-/// only if the server cannot have processed it, if it responds with 429 or 503, or if the call sets
-/// `idempotent: true` or an `Idempotency-Key`.
+/// A request is retried after transient failures. One that is not idempotent (POST, PATCH) is
+/// retried only if the server cannot have processed it, if it responds with 429 or 503, or if the
+/// call sets `idempotent: true` or an `Idempotency-Key`.
 ///
 /// The cache holds responses to GET as far as their servers allow (RFC 9111), one for each URL,
-/// credential, proxy and set of trusted certificates. Concurrent identical GETs share one request, even
-/// if its response is not cached.
+/// credential, proxy and set of trusted certificates. Concurrent identical GETs share one request,
+/// even if its response is not cached.
 ///
 /// @example
 /// ```js
@@ -157,8 +157,8 @@ impl HttpClient {
         self.requested(env, target, options, prepare, |env, response, _| text_of(env, response))
     }
 
-    /// Sends a value as JSON, and parses the response as JSON. `undefined` sends no body. A response without
-    /// a body resolves with `undefined`.
+    /// Sends a value as JSON, and parses the response as JSON. `undefined` sends no body. A
+    /// response without a body resolves with `undefined`.
     ///
     /// @throws as `httpGetJson`; any error of `JSON.stringify`.
     /// @example
@@ -223,7 +223,8 @@ impl HttpClient {
         downloaded(env, Locking::None, || self.target(env, target), dest_path, options)
     }
 
-    /// Downloads to a file once, however many processes call this at the same time, as `downloadWithLock`.
+    /// Downloads to a file once, however many processes call this at the same time, as
+    /// `downloadWithLock`.
     ///
     /// @throws as `downloadWithLock`.
     /// @example
@@ -249,8 +250,8 @@ impl HttpClient {
     }
 
     /// Removes responses from the cache: all, or those whose URL begins with `prefix`, a path below
-    /// `baseUrl` or a URL. `*` in it matches anything, and a query in it matches all queries. The cache on
-    /// disk is cleared for all processes.
+    /// `baseUrl` or a URL. `*` in it matches anything, and a query in it matches all queries. The
+    /// cache on disk is cleared for all processes.
     ///
     /// @returns their number.
     /// @example

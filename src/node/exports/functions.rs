@@ -15,12 +15,12 @@ use crate::node::options::TransferDefaults;
 
 /// Sends a request and resolves with the response, whatever its status.
 ///
-/// With `retries`, network failures, timeouts and the statuses 408, 425, 429, 500, 502, 503 and 504 are
-/// retried: 429 and 503 for every method, other statuses for idempotent methods.
+/// With `retries`, network failures, timeouts and the statuses 408, 425, 429, 500, 502, 503 and 504
+/// are retried: 429 and 503 for every method, other statuses for idempotent methods.
 ///
-/// @throws `TypeError` for a wrong argument; `Error` with a `code` such as `ECONNREFUSED`, `ENOTFOUND`,
-/// `ERR_TIMEOUT`, `ERR_TOO_MANY_REDIRECTS`, `ERR_REDIRECT_REFUSED` or `ERR_DECODE` if no complete
-/// response is received.
+/// @throws `TypeError` for a wrong argument; `Error` with a `code` such as `ECONNREFUSED`,
+/// `ENOTFOUND`, `ERR_TIMEOUT`, `ERR_TOO_MANY_REDIRECTS`, `ERR_REDIRECT_REFUSED` or `ERR_DECODE` if
+/// no complete response is received.
 /// @example
 /// ```js
 /// import { httpRequest } from '@socketsecurity/registry/lib/http-request'
@@ -44,8 +44,8 @@ pub fn http_request<'env>(
 /// Sends a request and parses the response as JSON. `Accept` is `application/json`, and so is
 /// `Content-Type` if there is a body, unless the caller sets them.
 ///
-/// @throws as `httpRequest`; `HttpResponseError` for any status outside 200 to 299; `Failed to parse
-/// JSON response`, with the `SyntaxError` as `cause`.
+/// @throws as `httpRequest`; `HttpResponseError` for any status outside 200 to 299; `Failed to
+/// parse JSON response`, with the `SyntaxError` as `cause`.
 /// @example
 /// ```js
 /// import { httpJson } from '@socketsecurity/registry/lib/http-request'
@@ -73,8 +73,8 @@ pub fn http_json<'env>(
     })
 }
 
-/// Sends a request and resolves with the response as text (UTF-8). `Accept` is `text/plain`, and so is
-/// `Content-Type` if there is a body, unless the caller sets them.
+/// Sends a request and resolves with the response as text (UTF-8). `Accept` is `text/plain`, and so
+/// is `Content-Type` if there is a body, unless the caller sets them.
 ///
 /// @throws as `httpRequest`; `HttpResponseError` for any status outside 200 to 299.
 /// @example
@@ -110,8 +110,8 @@ pub fn http_text<'env>(
 /// Fetches a URL and parses the response as JSON.
 ///
 /// @throws as `httpRequest`; `HTTP 404: Not Found` with `code: 'ERR_HTTP_STATUS'`, `status` and
-/// `response` for any status outside 200 to 299; `Failed to parse JSON response`, with the `SyntaxError`
-/// as `cause`.
+/// `response` for any status outside 200 to 299; `Failed to parse JSON response`, with the
+/// `SyntaxError` as `cause`.
 /// @example
 /// ```js
 /// import { httpGetJson } from '@socketsecurity/registry/lib/http-request'
@@ -158,9 +158,9 @@ pub fn http_get_text<'env>(
 /// Downloads a URL to a file, which appears only complete: it is written beside the destination and
 /// renamed. The directory is created.
 ///
-/// @throws `Download failed: HTTP 404 Not Found`, `Download timed out after 120000ms`, `Failed to write
-/// file: …`, or `HTTP download failed: …` with the `code` of the failure. The destination is then
-/// unchanged.
+/// @throws `Download failed: HTTP 404 Not Found`, `Download timed out after 120000ms`, `Failed to
+/// write file: …`, or `HTTP download failed: …` with the `code` of the failure. The destination is
+/// then unchanged.
 /// @example
 /// ```js
 /// import { httpDownload } from '@socketsecurity/registry/lib/http-request'
@@ -184,15 +184,15 @@ pub fn http_download<'env>(
     downloaded(env, Locking::None, || Ok((url(env, address)?, TransferDefaults::default())), dest_path, options)
 }
 
-/// Downloads a URL to a file once, however many processes call this at the same time: one downloads,
-/// the others wait and return the same file. A destination that exists and is not empty is returned at
-/// once, unless it differs from `sha256` or `integrity`, or was published a moment ago and may be about
-/// to be moved (`settleDelay`).
+/// Downloads a URL to a file once, however many processes call this at the same time: one
+/// downloads, the others wait and return the same file. A destination that exists and is not empty
+/// is returned at once, unless it differs from `sha256` or `integrity`, or was published a moment
+/// ago and may be about to be moved (`settleDelay`).
 ///
 /// Callers in one process share one download. See `docs/locking.md`.
 ///
-/// @throws as `httpDownload`; `Lock acquisition timed out after 60000ms (held by PID 123)` with `code:
-/// 'ERR_LOCK_TIMEOUT'`, `lockPath` and `holder`.
+/// @throws as `httpDownload`; `Lock acquisition timed out after 60000ms (held by PID 123)` with
+/// `code: 'ERR_LOCK_TIMEOUT'`, `lockPath` and `holder`.
 /// @example
 /// ```js
 /// import { downloadWithLock } from '@socketsecurity/registry/lib/download-lock'

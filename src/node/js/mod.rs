@@ -1,4 +1,4 @@
-//! JavaScript values.
+//! Values and errors of JavaScript.
 
 pub mod arguments;
 pub mod buffer;

@@ -1,5 +1,5 @@
-//! Options of JavaScript callers: one declaration for reading, for the generated types and for their
-//! documentation.
+//! Options of JavaScript callers: one declaration for reading, for the generated types and for
+//! their documentation.
 //!
 //! Fields are read as they are and checked one by one, so that an error names the option and the
 //! expected value. `undefined` means the default; defaults live in [`crate::base::options`].
@@ -18,6 +18,5 @@ pub use self::client_call::{call_caching, prefix};
 pub use self::decode::decode_options;
 pub use self::download::{DownloadHandlers, download_options};
 pub use self::lock::lock_options;
-pub use self::network::ConnectOverrides;
 pub use self::request::{Call, Defaults, request_options};
 pub use self::transfer::TransferDefaults;

@@ -13,8 +13,8 @@ use crate::node::js::arguments::{self, body, boolean, optional, size};
 use crate::node::options::transfer::{BodyTraits, HttpTransferOptions, TransferDefaults, transfer_options};
 use crate::node::promise::failure::CallbackError;
 
-/// Options of `httpRequest`, `httpJson`, `httpText`, `httpGetJson` and `httpGetText`, in addition to
-/// those of every transfer. Sizes are bytes.
+/// Options of `httpRequest`, `httpJson`, `httpText`, `httpGetJson` and `httpGetText`, in addition
+/// to those of every transfer. Sizes are bytes.
 #[napi(object, object_to_js = false)]
 #[derive(Default)]
 pub struct HttpRequestOptions<'env> {

@@ -7,7 +7,7 @@ use url::Url;
 use crate::base::options::{DownloadOptions, LockOptions};
 use crate::io::file::lock;
 
-/// What is downloaded, to where, and how.
+/// A download, its destination, and the options of both steps.
 #[derive(Clone, Debug)]
 pub struct Job {
     pub url: Url,

@@ -75,7 +75,8 @@ impl DownloadTask {
                         () = self.controls.cancel.cancelled() => return Err(self.aborted()),
                     };
                     if settled {
-                        // The last report, for listeners that were notified of the holder's progress.
+                        // The last report, for listeners that were notified of the holder's
+                        // progress.
                         self.controls
                             .progress
                             .send_replace(Some(Progress { downloaded: found.size, total: found.size }));
@@ -91,8 +92,8 @@ impl DownloadTask {
         Error::aborted().with_url(&self.job.url)
     }
 
-    /// Waits for the lock, or for a file other than `foreign`, which is known not to be the expected
-    /// one.
+    /// Waits for the lock, or for a file other than `foreign`, which is known not to be the
+    /// expected one.
     async fn turn(&self, acquirer: &mut Option<LockAcquirer>, poll: Duration, foreign: Option<Ready>) -> Result<Turn> {
         let (mut hurry, mut is_older) = (0, false);
         for look in 0_u64.. {
@@ -121,7 +122,8 @@ impl DownloadTask {
                 None => return Ok(Turn::Appeared),
                 Some(Attempt::Acquired(guard)) => return Ok(Turn::Ours(guard)),
                 Some(Attempt::Blocked(holder)) => {
-                    // Older holders may write in place: their file is not ready before they release.
+                    // Older holders may write in place: their file is not ready before they
+                    // release.
                     is_older = holder.as_ref().is_some_and(|holder| !holder.kernel_lock && holder.refresh.is_none());
                     self.controls.stage.send_replace(Stage::Waiting(holder));
                 }
@@ -159,8 +161,8 @@ impl DownloadTask {
         Ok(())
     }
 
-    /// The holder's part. `None` if another process has published the file, so that there is nothing
-    /// to download or nothing to publish.
+    /// The holder's part. `None` if another process has published the file, so that there is
+    /// nothing to download or nothing to publish.
     async fn work(&self, guard: &Guard, losses: &mut u32) -> Result<Option<Downloaded>> {
         if matches!(presence(&self.job).await?, Presence::Intact(..)) {
             return Ok(None);

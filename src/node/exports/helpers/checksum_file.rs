@@ -16,12 +16,12 @@ use crate::node::promise::failure::CallbackError;
 use crate::node::promise::operation::promise;
 use crate::policy::text::checksum_file::parse;
 
-/// Parses a checksum file. Returns the digests by file name, as `sha256-<base64>`, which `integrity`
-/// of a download accepts.
+/// Parses a checksum file. Returns the digests by file name, as `sha256-<base64>`, which
+/// `integrity` of a download accepts.
 ///
 /// Understands lines of `<64 hexadecimal digits>  name` and of `SHA256 (name) = <64 hexadecimal
-/// digits>`, and ignores all others. A `*` or `./` before a name is not part of it. Of several lines
-/// for one name, the last counts.
+/// digits>`, and ignores all others. A `*` or `./` before a name is not part of it. Of several
+/// lines for one name, the last counts.
 ///
 /// @returns an object without a prototype, so that a file name finds nothing but its digest.
 /// @throws `TypeError` if `text` is not a string.

@@ -13,9 +13,9 @@ use crate::policy::http::credentials::basic_auth;
 use crate::policy::http::headers::is_sensitive_name;
 use crate::policy::http::retry::retry_after;
 
-/// Converts a `Retry-After` field to milliseconds. The field is a number of whole seconds, or a date
-/// in the future as HTTP writes it. Of several values the first counts. `undefined` for anything
-/// else.
+/// Converts a `Retry-After` field to milliseconds. The field is a number of whole seconds, or a
+/// date in the future as HTTP writes it. Of several values the first counts. `undefined` for
+/// anything else.
 ///
 /// @throws `TypeError` if `value` is neither a string, an array of strings nor `undefined`.
 /// @example
@@ -49,8 +49,9 @@ pub fn parse_retry_after_header<'env>(
 }
 
 /// Copies header fields for a log. The values of names that contain `auth`, `cookie`, `credential`,
-/// `key`, `password`, `secret` or `token`, and of fields that a redirect drops, become `[REDACTED]`.
-/// Arrays are joined with `, `. `null` and `undefined` are dropped; other values become strings.
+/// `key`, `password`, `secret` or `token`, and of fields that a redirect drops, become
+/// `[REDACTED]`. Arrays are joined with `, `. `null` and `undefined` are dropped; other values
+/// become strings.
 ///
 /// @param headers an object, or an iterable of names and values, such as `Headers` and `Map`.
 /// @returns an object without a prototype.

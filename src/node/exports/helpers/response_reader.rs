@@ -26,8 +26,8 @@ use crate::policy::http::status_text::status_text;
 /// Reads a response of `node:http` into a response like those of `httpRequest`, decoded from gzip,
 /// deflate, br and zstd, or from two of them. A missing status is 0, with the text `''`.
 ///
-/// @throws `TypeError` if `message` is not an `IncomingMessage`, or an option is wrong; any error of
-/// reading it; `ERR_DECODE` if the body is broken; `ERR_BODY_TOO_LARGE` if it is larger than
+/// @throws `TypeError` if `message` is not an `IncomingMessage`, or an option is wrong; any error
+/// of reading it; `ERR_DECODE` if the body is broken; `ERR_BODY_TOO_LARGE` if it is larger than
 /// `maxResponseSize`; an `AbortError`.
 /// @example
 /// ```js

@@ -12,8 +12,9 @@ use crate::node::js::fields::present;
 use crate::node::js::value::property;
 use crate::policy::http::user_agent;
 
-/// Builds a `User-Agent`: `name/1.0.0 node/v22.0.0 linux/x64`, followed by the caller's. `@scope/name`
-/// becomes `scope-name`. Sanitized as by `sanitizeUserAgent`, and no product is named twice.
+/// Builds a `User-Agent`: `name/1.0.0 node/v22.0.0 linux/x64`, followed by the caller's.
+/// `@scope/name` becomes `scope-name`. Sanitized as by `sanitizeUserAgent`, and no product is named
+/// twice.
 ///
 /// @param application for instance the content of a package.json.
 /// @throws `TypeError` if `name` or `version` is not a string, or has no character that can be part
