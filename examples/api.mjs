@@ -39,7 +39,7 @@ function explain(error) {
     case 'ERR_INVALID_URL':
       return `Not a URL: ${url}`
     case 'ERR_DECODE':
-      return `The server did not answer with JSON: ${error.message}`
+      return `The response is not JSON: ${error.message}`
     case 'ERR_TIMEOUT':
       return `The server is too slow: ${error.message}`
     case 'ENOTFOUND':

@@ -1,5 +1,6 @@
 //! Conversions between the core and JavaScript, both ways.
 
+pub mod client_metrics;
 pub mod download_result;
 pub mod listeners;
 pub mod response;

@@ -12,6 +12,7 @@ use crate::base::body::Body;
 use crate::base::error::Result;
 use crate::base::options::RequestOptions;
 use crate::http_client::{self, CallCaching};
+use crate::node::convert::client_metrics::HttpClientMetrics;
 use crate::node::environment::objects::address;
 use crate::node::exports::calls::{
     Dispatch, Locking, PendingCall, PreparedRequest, downloaded, expect, json_of, requested_by, response_of,
@@ -312,56 +313,8 @@ impl HttpClient {
     /// ```
     #[napi(catch_unwind)]
     pub fn metrics(&self) -> HttpClientMetrics {
-        let http_client::Metrics {
-            requests,
-            failures,
-            attempts,
-            memory_hits,
-            disk_hits,
-            revalidated,
-            stale,
-            shared,
-            memory_entries,
-            memory_bytes,
-        } = self.core.metrics();
-        HttpClientMetrics {
-            requests: number(requests),
-            failures: number(failures),
-            attempts: number(attempts),
-            memory_hits: number(memory_hits),
-            disk_hits: number(disk_hits),
-            revalidated: number(revalidated),
-            stale: number(stale),
-            shared: number(shared),
-            memory_entries: number(memory_entries),
-            memory_bytes: number(memory_bytes),
-        }
+        self.core.metrics().into()
     }
-}
-
-/// Counts since an `HttpClient` was created. Downloads are not counted.
-#[napi(object, object_from_js = false)]
-pub struct HttpClientMetrics {
-    /// Calls that have ended.
-    pub requests: f64,
-    /// Calls without a response.
-    pub failures: f64,
-    /// Attempts, failed ones included.
-    pub attempts: f64,
-    /// Calls served from memory.
-    pub memory_hits: f64,
-    /// Calls served from disk.
-    pub disk_hits: f64,
-    /// Calls served from the cache after a 304 of the server.
-    pub revalidated: f64,
-    /// Calls served from the cache in an outage.
-    pub stale: f64,
-    /// Calls served with the response to an identical call.
-    pub shared: f64,
-    /// Entries in memory at present.
-    pub memory_entries: f64,
-    /// Bytes of the entries in memory.
-    pub memory_bytes: f64,
 }
 
 impl HttpClient {
