@@ -17,7 +17,7 @@ use crate::base::status::is_outage;
 use crate::io::cache::store::{Found, Store};
 use crate::io::http::transport::Transport;
 use crate::operation::request::{Response, request};
-use crate::policy::cache::freshness::{CacheDecision, CachedResponse, is_cacheable, stored_fields, storable};
+use crate::policy::cache::freshness::{CacheDecision, CachedResponse, is_cacheable, storable, stored_fields};
 
 /// The age of a cached response that a call accepts.
 #[derive(Clone, Copy, Debug)]
@@ -75,7 +75,10 @@ impl Cache {
 
     /// Whether a call may use the cache at all.
     pub fn concerns(options: &RequestOptions) -> bool {
-        options.method == Method::GET && options.body.is_none() && !options.stream && is_cacheable(&options.transfer.headers)
+        options.method == Method::GET
+            && options.body.is_none()
+            && !options.stream
+            && is_cacheable(&options.transfer.headers)
     }
 
     /// The response, if it is in memory and fresh. `url` has no fragment, here and below.
@@ -99,7 +102,8 @@ impl Cache {
         let Some(key) = self.store.key(&url, &options.transfer.headers, &options.transfer.network) else {
             return request(transport, url, options).await.map(|response| (response, Source::Network));
         };
-        let cached = self.store.find(&key, &options.transfer.headers).await.filter(|(stored, _)| fits(stored, &options));
+        let cached =
+            self.store.find(&key, &options.transfer.headers).await.filter(|(stored, _)| fits(stored, &options));
         let (cached, conditions) = match cached {
             Some((stored, found)) => match stored.decide(&options.transfer.headers, terms.ttl, SystemTime::now()) {
                 CacheDecision::Use { age } => {
@@ -168,7 +172,7 @@ impl Fetch {
         }
         let time = SystemTime::now();
         let Response { status, status_text, headers, body, url, redirected, attempts, .. } = result?;
-        let varies = storable(&self.options.headers, status, &headers, time);
+        let varies = storable(&self.options.transfer.headers, status, &headers, time);
         let response = CachedResponse::new(status, status_text, headers, body, time);
         // The target of a redirect is not the resource of the URL. On the way to another origin and
         // back, credentials that are in the key are dropped.

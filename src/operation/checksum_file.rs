@@ -25,7 +25,7 @@ pub async fn digests(url: &Url, response: Response) -> Result<Vec<(String, Strin
     // A large file takes long to read: not on the thread of the network.
     blocking(move || {
         let text = String::from_utf8_lossy(&response.body);
-        Ok(parse(text).map(|(name, digest)| (name.to_owned(), digest.sri())).collect())
+        Ok(parse(&text).map(|(name, digest)| (name.to_owned(), digest.sri())).collect())
     })
     .await
 }

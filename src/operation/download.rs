@@ -117,7 +117,8 @@ pub(super) async fn fetch(
             verified(staging, transfer, &expected, &head.url, Finish { mode, fsync }).await
         }
         Err(error) => {
-            let is_resumable = resume::range_request(writer.part.record.as_ref(), writer.part.length, &source).is_some();
+            let is_resumable =
+                resume::range_request(writer.part.record.as_ref(), writer.part.length, &source).is_some();
             let is_kept = resume && is_resumable && error.kind() != Kind::File;
             // Waits, so that nothing is written or removed any more after the rejection.
             if let Ok(staging) = writer.finish().await {
@@ -217,7 +218,8 @@ impl Attempt<'_> {
         // A range that the caller has set is fetched from its start.
         let is_from_start = !self.resume || self.head.headers.contains_key(header::RANGE);
         let part = &writer.part;
-        let asked = if is_from_start { None } else { resume::range_request(part.record.as_ref(), part.length, self.source) };
+        let asked =
+            if is_from_start { None } else { resume::range_request(part.record.as_ref(), part.length, self.source) };
         let mut response = self.begin(asked.as_ref(), writer).await?;
         let from = writer.part.length;
         let total = writer.part.record.as_ref().and_then(|record| record.total);

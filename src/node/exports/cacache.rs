@@ -12,7 +12,7 @@ use crate::base::integrity::Expected;
 use crate::io::cache::cacache::{self, Item};
 use crate::node::environment::instance::instance;
 use crate::node::environment::objects::read;
-use crate::node::js::arguments::{body, optional, integrity, string, wrong_type};
+use crate::node::js::arguments::{body, integrity, optional, string, wrong_type};
 use crate::node::js::buffer::buffer;
 use crate::node::js::error::to_js;
 use crate::node::js::json::{stringified, text};

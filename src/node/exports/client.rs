@@ -23,9 +23,7 @@ use crate::node::js::error::to_js;
 use crate::node::js::json::stringified;
 use crate::node::js::number::number;
 use crate::node::js::value::{Handle, handle};
-use crate::node::options::{
-    Defaults, Settings, TransferDefaults, call_caching, prefix, request_options, settings,
-};
+use crate::node::options::{Defaults, Settings, TransferDefaults, call_caching, prefix, request_options, settings};
 use crate::node::promise::abort::Abort;
 use crate::node::promise::failure::CallbackError;
 use crate::node::promise::operation::promise;
@@ -349,10 +347,8 @@ impl HttpClient {
     /// The URL of a path or URL, and the defaults of calls to it.
     fn target(&self, env: &Env, target: Unknown) -> napi::Result<(Url, TransferDefaults)> {
         let url = self.core.resolve(&address(env, target)?).map_err(|error| to_js(env, error))?;
-        let defaults = TransferDefaults {
-            headers: self.core.fields_for(&url, &self.transfer.headers),
-            ..self.transfer.clone()
-        };
+        let defaults =
+            TransferDefaults { headers: self.core.fields_for(&url, &self.transfer.headers), ..self.transfer.clone() };
         Ok((url, defaults))
     }
 }

@@ -117,9 +117,8 @@ pub fn download_options<'env>(
     }
     let default = DownloadOptions::default();
     let signal = transfer.signal;
-    let flag = |name, value, default| {
-        optional(value, |value| boolean(env, name, value)).map(|flag| flag.unwrap_or(default))
-    };
+    let flag =
+        |name, value, default| optional(value, |value| boolean(env, name, value)).map(|flag| flag.unwrap_or(default));
     let download = DownloadOptions {
         transfer: transfer_options(env, transfer, default.transfer, defaults, BodyTraits::default(), callback_error)?,
         expected: expected(env, sha256, integrity)?,

@@ -17,7 +17,6 @@ use crate::node::js::fields::{entries, field_value, is_nothing, present};
 use crate::node::js::headers::header_object;
 use crate::node::js::value::{handle, property};
 use crate::node::options::decode_options;
-use crate::node::promise::abort::Abort;
 use crate::node::promise::failure::Failure;
 use crate::node::promise::operation::promise;
 use crate::policy::http::headers::Joined;
