@@ -1221,8 +1221,7 @@ export declare function sanitizeHeaders(headers?: object | Iterable<readonly [st
  * ```js
  * import { sanitizeUserAgent } from '@socketsecurity/registry/lib/http-request/user-agent'
  *
- * sanitizeUserAgent('tool/1.0.0\r
-(a comment)') // 'tool/1.0.0 (a comment)'
+ * sanitizeUserAgent('tool/1.0.0 ✨ (beta)') // 'tool/1.0.0 (beta)'
  * ```
  */
 export declare function sanitizeUserAgent(text: string): string

@@ -78,7 +78,7 @@ pub fn chain_user_agents<'env>(env: &'env Env, agents: Unknown<'env>) -> napi::R
 /// ```js
 /// import { sanitizeUserAgent } from '@socketsecurity/registry/lib/http-request/user-agent'
 ///
-/// sanitizeUserAgent('tool/1.0.0\r\n(a comment)') // 'tool/1.0.0 (a comment)'
+/// sanitizeUserAgent('tool/1.0.0 ✨ (beta)') // 'tool/1.0.0 (beta)'
 /// ```
 #[napi(catch_unwind, ts_args_type = "text: string")]
 pub fn sanitize_user_agent<'env>(env: &'env Env, text: Unknown<'env>) -> napi::Result<String> {
