@@ -155,7 +155,7 @@ impl HttpClient {
             _ => prefix.to_owned(),
         };
         let prefix = Prefix::new(readable_prefix(&prefix));
-        cache.store.clear(move |url| prefix.begins(url)).await
+        cache.store.clear(move |url| prefix.is_prefix_of(url)).await
     }
 
     pub fn metrics(&self) -> Metrics {

@@ -9,7 +9,7 @@ fuzz_target!(|input: (Vec<u8>, u64, u16, Vec<u8>, Vec<u8>, Option<u64>)| {
     let (record, length, status, range, etag, announced) = input;
     let record = Record::parse(&record).or_else(|| Record::parse(br#"{"source":"s","etag":"\"v\"","total":100}"#));
     let source = record.as_ref().map(|record| record.source.clone()).unwrap_or_default();
-    let range = range_request(record.as_ref(), length, &source);
+    let requested = range_request(record.as_ref(), length, &source);
     let mut headers = HeaderMap::new();
     for (name, value) in [("content-range", range), ("etag", etag)] {
         if let Ok(value) = HeaderValue::from_bytes(&value) {
@@ -20,13 +20,13 @@ fuzz_target!(|input: (Vec<u8>, u64, u16, Vec<u8>, Vec<u8>, Option<u64>)| {
     let Ok(status) = StatusCode::from_u16(status % 1000) else {
         return;
     };
-    if let Some(range) = &range {
-        assert!(range.from > 0 && range.from <= length);
-        let _ = range.fields();
+    if let Some(requested) = &requested {
+        assert!(requested.from > 0 && requested.from <= length);
+        let _ = requested.fields();
     }
-    if let ResumeDecision::Append { from, total } = decide(range.as_ref(), status, &headers, announced) {
-        let range = range.expect("only a requested range is appended");
-        assert_eq!((status, from), (StatusCode::PARTIAL_CONTENT, range.from));
+    if let ResumeDecision::Append { from, total } = decide(requested.as_ref(), status, &headers, announced) {
+        let requested = requested.expect("only a requested range is appended");
+        assert_eq!((status, from), (StatusCode::PARTIAL_CONTENT, requested.from));
         assert!(from < total && announced.is_none_or(|announced| announced == total - from));
     }
 });

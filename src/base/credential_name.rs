@@ -120,7 +120,8 @@ const COMPANIONS: [&str; 59] = [
     "your",
 ];
 
-/// Kinds of codes that are secret. `code` alone is as well: OAuth calls one so. A status code is not.
+/// Kinds of codes that are secret. `code` alone is as well: OAuth calls one so. A status code is
+/// not.
 const SECRET_CODES: [&str; 15] = [
     "access",
     "activation",

@@ -1,9 +1,9 @@
 //! The one error type of the crate.
 //!
-//! An [`Error`] has a `kind`, a `message` for people, and the properties that a program switches on:
-//! `code`, `status`, `attempts`, `syscall`, `path`, `url`. The code is Node's where Node has one; the
-//! table `Kind::code` has the others. URLs enter an error only through [`redacted`], so that no
-//! message can contain a password.
+//! An [`Error`] has a `kind`, a `message` for people, and the properties that a program switches
+//! on: `code`, `status`, `attempts`, `syscall`, `path`, `url`. The code is Node's where Node has
+//! one; the table `Kind::code` has the others. URLs enter an error only through [`redacted`], so
+//! that no message can contain a password.
 //!
 //! [`Error::is_retryable`] is the one place that decides whether a failure is transient. The retry
 //! policy adds only its rules about methods, statuses and counts.
@@ -95,8 +95,8 @@ impl Kind {
 
 /// See the [module](self) documentation.
 ///
-/// Boxed, because results pass through many layers and errors are rare. `Clone`, because callers who
-/// share one download also share its failure.
+/// Boxed, because results pass through many layers and errors are rare. `Clone`, because callers
+/// who share one download also share its failure.
 #[derive(Clone, Debug)]
 pub struct Error(Box<Details>);
 

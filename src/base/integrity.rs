@@ -1,9 +1,9 @@
 //! Expected digests of a file: their syntax, and whether computed digests match.
 //!
 //! `integrity` is Subresource Integrity, as npm and browsers write it: digests separated by white
-//! space. Those of the strongest algorithm count, and one of them must match. Unknown algorithms are
-//! ignored. An invalid digest of a known algorithm is an error: to ignore it would verify less than
-//! the caller believes.
+//! space. Those of the strongest algorithm count, and one of them must match. Unknown algorithms
+//! are ignored. An invalid digest of a known algorithm is an error: to ignore it would verify less
+//! than the caller believes.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -86,8 +86,8 @@ impl Expected {
         self.sha256.iter().chain(self.integrity.first()).map(|digest| digest.algorithm)
     }
 
-    /// Compares `computed`, which has a digest for each of [`Expected::algorithms`]. A missing digest
-    /// does not match.
+    /// Compares `computed`, which has a digest for each of [`Expected::algorithms`]. A missing
+    /// digest does not match.
     pub fn verify(&self, computed: &[Digest]) -> Result<(), Mismatch> {
         let of = |algorithm| computed.iter().find(|digest| digest.algorithm == algorithm);
         if let Some(expected) = &self.sha256 {

@@ -85,8 +85,8 @@ fn whole(time: f64) -> u64 {
     time as u64
 }
 
-/// The interval at which a holder renews its lock file: a quarter of `stale`, 10 s at most. A waiter
-/// sees the renewal within a fraction of `stale`, and of its own default timeout.
+/// The interval at which a holder renews its lock file: a quarter of `stale`, 10 s at most. A
+/// waiter sees the renewal within a fraction of `stale`, and of its own default timeout.
 pub fn refresh_interval(stale: Duration) -> Duration {
     (stale / 4).clamp(Duration::from_millis(5), REFRESH_MAX)
 }

@@ -227,7 +227,7 @@ impl Default for Ttl {
 }
 
 impl Ttl {
-    /// The time to live of a path: that of its longest prefix.
+    /// The time to live of a path, by its longest prefix.
     pub fn of(&self, path: &str) -> Duration {
         let matching = self.by_prefix.iter().filter(|(prefix, _)| path.starts_with(prefix.as_str()));
         matching.max_by_key(|(prefix, _)| prefix.len()).map_or(self.default, |(_, ttl)| *ttl)

@@ -33,8 +33,8 @@ pub struct Variables {
 }
 
 impl Proxy {
-    /// Returns the proxy of a URL. `Err` is the name of the variable whose value is an invalid proxy
-    /// URL.
+    /// Returns the proxy of a URL. `Err` is the name of the variable whose value is an invalid
+    /// proxy URL.
     pub fn of(&self, url: &Url) -> Result<Option<Url>, &'static str> {
         let variables = match self {
             Self::None => return Ok(None),
@@ -88,9 +88,9 @@ pub fn host_and_port(proxy: &Url) -> String {
 
 /// Whether the list of `NO_PROXY` contains the host of a URL.
 ///
-/// Entries are `*`, a host with all its subdomains (with or without a leading dot), any of these with
-/// a port, an address, or a block of addresses (CIDR), separated by commas and white space. Names are
-/// not resolved. As in curl, Go and fetch, `;` is no separator, and `127.*` is no block.
+/// Entries are `*`, a host with all its subdomains (with or without a leading dot), any of these
+/// with a port, an address, or a block of addresses (CIDR), separated by commas and white space.
+/// Names are not resolved. As in curl, Go and fetch, `;` is no separator, and `127.*` is no block.
 fn is_excluded(list: &str, url: &Url) -> bool {
     let port = url.port_or_known_default();
     let (name, address) = match url.host() {

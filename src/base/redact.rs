@@ -12,8 +12,8 @@ const REDACTED: &str = "REDACTED";
 /// Characters of a redacted text that is not a URL.
 const TEXT_MAX: usize = 200;
 
-/// Returns a URL without user, password and fragment, and without the values of parameters of path or
-/// query whose names say that they are secret.
+/// Returns a URL without user, password and fragment, and without the values of parameters of path
+/// or query whose names say that they are secret.
 pub fn redacted(url: &Url) -> String {
     if url.cannot_be_a_base() {
         let rest = url.path();
@@ -39,8 +39,8 @@ pub fn remove_user(url: &mut Url) {
     let _ = url.set_password(None);
 }
 
-/// Redacts a text that may not be a URL, for messages of one line. Text without a secret is returned
-/// unchanged.
+/// Redacts a text that may not be a URL, for messages of one line. Text without a secret is
+/// returned unchanged.
 pub fn redacted_text(text: &str) -> String {
     // Without the check of the host, `user:password@host` would be a URL with the scheme `user`.
     let Some(url) = Url::parse(text).ok().filter(Url::has_host) else {
@@ -51,8 +51,8 @@ pub fn redacted_text(text: &str) -> String {
     if redacted == url.as_str() && is_plain { text.to_owned() } else { redacted }
 }
 
-/// Redacts a text that is not a URL. It may have a password before an `@` or after a `:`, or a token
-/// after `?` or `#`.
+/// Redacts a text that is not a URL. It may have a password before an `@` or after a `:`, or a
+/// token after `?` or `#`.
 fn redacted_unparsed(text: &str) -> String {
     let path = text.split(['?', '#']).next().unwrap_or_default();
     let is_path = path.is_empty() || (path.starts_with(['/', '.']) && !path.starts_with("//"));
@@ -72,7 +72,8 @@ fn redacted_unparsed(text: &str) -> String {
     line
 }
 
-/// The text after the last `@`. Without an `@`, the text behind a `:` is redacted unless it is a port.
+/// The text after the last `@`. Without an `@`, the text behind a `:` is redacted unless it is a
+/// port.
 fn without_password(text: &str) -> Cow<'_, str> {
     let is_cut = text.contains('@');
     let text = text.rsplit('@').next().unwrap_or_default();
@@ -93,8 +94,8 @@ fn without_password(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Redacts the values of secret parameters in a path, as in `/a;token=1/b`, and the user of a URL that
-/// is part of the path.
+/// Redacts the values of secret parameters in a path, as in `/a;token=1/b`, and the user of a URL
+/// that is part of the path.
 fn redacted_path(path: &str) -> Cow<'_, str> {
     let mut before = ["", ""];
     mapped(path, '/', |segment| {
@@ -125,8 +126,8 @@ fn mapped<'text>(
     Cow::Owned(parts.join(&separator.to_string()))
 }
 
-/// Redacts parameters that are separated by `;`, from the first secret one to the end: the rest may be
-/// part of its value, because not every server takes `;` for a separator.
+/// Redacts parameters that are separated by `;`, from the first secret one to the end: the rest may
+/// be part of its value, because not every server takes `;` for a separator.
 fn redacted_parameters(text: &str, is_query: bool) -> Cow<'_, str> {
     let mut start = 0;
     for part in text.split(';') {
@@ -166,8 +167,8 @@ fn decoded(text: &str, is_query: bool) -> String {
     text
 }
 
-/// Whether a decoded value contains a secret: in another URL, in other parameters, in JSON, or as the
-/// value of `Authorization`.
+/// Whether a decoded value contains a secret: in another URL, in other parameters, in JSON, or as
+/// the value of `Authorization`.
 fn holds_secret(text: &str) -> bool {
     let is_assigned = |(at, sign): (usize, char)| {
         let before = text[..at].trim_end_matches(' ');

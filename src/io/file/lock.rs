@@ -182,8 +182,8 @@ impl LockAcquirer {
         let renewed = renewed(&metadata);
         let since = std::mem::replace(&mut current.seen, Instant::now()).elapsed();
         let now = SystemTime::now();
-        let quiet = current.heartbeat.look(renewed, now, since, self.tick);
-        if evaluate(lock, holder.as_ref(), quiet, self.stale, now, system.is_alive) == Decision::Wait {
+        let staleness = current.heartbeat.observe(renewed, now, since, self.tick);
+        if evaluate(lock, holder.as_ref(), staleness, self.stale, now, system.is_alive) == Decision::Wait {
             if lock == KernelLock::Free {
                 // An older holder's file, or one that is being written. Others must see it
                 // unlocked, too.

@@ -51,8 +51,8 @@ impl Base {
         Ok(Self { url })
     }
 
-    /// Returns the URL of a path below the base, or an absolute URL unchanged. An absolute URL of the
-    /// same origin gets the user and password of the base, unless it has its own.
+    /// Returns the URL of a path below the base, or an absolute URL unchanged. An absolute URL of
+    /// the same origin gets the user and password of the base, unless it has its own.
     pub fn resolve(&self, target: &str) -> Result<Url> {
         if is_absolute(target) {
             let mut url = parse_url(target)?;
@@ -81,18 +81,20 @@ impl Base {
         }
     }
 
-    /// The prefix of the URLs whose paths begin with `path`, redacted: it is compared, not requested.
+    /// The prefix of the URLs whose paths begin with `path`, redacted: it is compared, not
+    /// requested.
     pub fn url_of(&self, path: &str) -> String {
         format!("{}{}", redacted(&self.url), path.strip_prefix('/').unwrap_or(path))
     }
 
-    /// Whether a URL has the origin of the base. No other origin receives the credentials of the client.
+    /// Whether a URL has the origin of the base. No other origin receives the credentials of the
+    /// client.
     pub fn is_same_origin(&self, url: &Url) -> bool {
         url.origin() == self.url.origin()
     }
 
-    /// The path of a URL as callers write it: below the base, beginning with `/`. The whole path if the
-    /// URL is not below the base.
+    /// The path of a URL as callers write it: below the base, beginning with `/`. The whole path if
+    /// the URL is not below the base.
     pub fn path_of<'url>(&self, url: &'url Url) -> &'url str {
         let above = self.url.path().len() - 1;
         let is_below = self.is_same_origin(url) && url.path().starts_with(self.url.path());

@@ -1,15 +1,15 @@
 //! The order in which the addresses of a name are tried.
 //!
 //! The client tries the addresses of one family one after the other, and in parallel those of the
-//! other family once the first has been silent for 300 ms (Happy Eyeballs, RFC 6555). For a name with
-//! several addresses, all IPv4, the client would wait for the first as long as the system does, or
-//! for its share of the limit.
+//! other family once the first has been silent for 300 ms (Happy Eyeballs, RFC 6555). For a name
+//! with several addresses, all IPv4, the client would wait for the first as long as the system
+//! does, or for its share of the limit.
 
 use std::net::SocketAddr;
 
 /// Appends to IPv4 addresses the same addresses mapped to IPv6 (RFC 4291, 2.5.5.2), the second one
-/// first. To the client they are the other family, to the network the same addresses. Names with both
-/// families need no help, and IPv6 addresses cannot be mapped: their order does not change.
+/// first. To the client they are the other family, to the network the same addresses. Names with
+/// both families need no help, and IPv6 addresses cannot be mapped: their order does not change.
 pub fn side_by_side(mut addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     if addresses.len() < 2 || addresses.iter().any(SocketAddr::is_ipv6) {
         return addresses;

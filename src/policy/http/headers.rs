@@ -33,9 +33,9 @@ const FIRST_ONLY: [&str; 18] = [
     "user-agent",
 ];
 
-/// Returns the field names in order of first appearance, with repetitions joined as Node joins them:
-/// `set-cookie` is always a list, the fields of a fixed list have their first value, `cookie` is joined
-/// with `; ` and everything else with `, `.
+/// Returns the field names in order of first appearance, with repetitions joined as Node joins
+/// them: `set-cookie` is always a list, the fields of a fixed list have their first value, `cookie`
+/// is joined with `; ` and everything else with `, `.
 pub fn joined(headers: &HeaderMap) -> impl Iterator<Item = (&str, Joined)> {
     headers.keys().map(|name| {
         let mut values = headers.get_all(name).iter().map(text);
@@ -59,8 +59,8 @@ pub fn text(value: &HeaderValue) -> String {
     }
 }
 
-/// Encodes a value as Latin-1, each character a byte, as Node does: the inverse of [`text`]. `None` for
-/// characters beyond Latin-1, and for control characters that no value may have.
+/// Encodes a value as Latin-1, each character a byte, as Node does: the inverse of [`text`]. `None`
+/// for characters beyond Latin-1, and for control characters that no value may have.
 pub fn latin_1(text: &str) -> Option<HeaderValue> {
     let bytes: Option<Vec<u8>> = text.chars().map(|character| u8::try_from(u32::from(character)).ok()).collect();
     HeaderValue::from_bytes(&bytes?).ok()
@@ -84,8 +84,8 @@ pub fn expect_media_type(headers: &mut HeaderMap, has_body: bool, media_type: &'
     headers.entry(ACCEPT).or_insert(value);
 }
 
-/// Whether a request has an `Idempotency-Key`, by which it may be carried out twice, whatever its method
-/// (draft-ietf-httpapi-idempotency-key-header).
+/// Whether a request has an `Idempotency-Key`, by which it may be carried out twice, whatever its
+/// method (draft-ietf-httpapi-idempotency-key-header).
 pub fn has_idempotency_key(headers: &HeaderMap) -> bool {
     headers.contains_key("idempotency-key")
 }

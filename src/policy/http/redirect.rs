@@ -3,8 +3,8 @@
 //! - 303 becomes GET without a body (HEAD stays HEAD). 301, 302, 307 and 308 keep method and body.
 //! - Only http and https are followed, and never from https to http: a confidential request is not
 //!   repeated in the clear.
-//! - On a change of origin (scheme, host or port) `Host` is dropped, and every field that contains a
-//!   credential by its name. No `Referer` is ever added.
+//! - On a change of origin (scheme, host or port) `Host` is dropped, and every field that contains
+//!   a credential by its name. No `Referer` is ever added.
 //! - `maximum` counts redirects within one attempt.
 
 use http::header::{self, HeaderMap};

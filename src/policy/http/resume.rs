@@ -1,9 +1,10 @@
 //! Whether an interrupted transfer is resumed.
 //!
-//! A part file is continued only if the server proves that it still has the same representation. The
-//! request has `Range` and `If-Range` (RFC 9110, 13.1.5) with a strong `ETag`, or with a `Last-Modified`
-//! that is old enough to be strong, and the response must have exactly the requested range. In every
-//! other case the transfer starts from zero. Two representations are never mixed.
+//! A part file is continued only if the server proves that it still has the same representation.
+//! The request has `Range` and `If-Range` (RFC 9110, 13.1.5) with a strong `ETag`, or with a
+//! `Last-Modified` that is old enough to be strong, and the response must have exactly the
+//! requested range. In every other case the transfer starts from zero. Two representations are
+//! never mixed.
 
 use std::time::Duration;
 
@@ -73,12 +74,13 @@ impl RangeRequest {
     }
 }
 
-/// Decides how to request the rest of a part file of `length` bytes. `None`: request the whole file.
+/// Decides how to request the rest of a part file of `length` bytes. `None`: request the whole
+/// file.
 pub fn range_request(record: Option<&Record>, length: u64, source: &str) -> Option<RangeRequest> {
     let record = record.filter(|record| record.source == source)?;
     let validator = record.validator.clone()?;
-    // If the part file is already complete, only its last byte is requested again: a range of no bytes
-    // cannot be requested.
+    // If the part file is already complete, only its last byte is requested again: a range of no
+    // bytes cannot be requested.
     let from = match record.total {
         Some(total) if length > total => return None,
         Some(total) => length.min(total.saturating_sub(1)),
@@ -102,8 +104,8 @@ pub enum ResumeDecision {
     Failed,
 }
 
-/// Decides after the response to `range`, or to a request for the whole file. `length` is the announced
-/// length of the body.
+/// Decides after the response to `range`, or to a request for the whole file. `length` is the
+/// announced length of the body.
 pub fn decide(
     range: Option<&RangeRequest>,
     status: StatusCode,
@@ -123,7 +125,8 @@ pub fn decide(
         (StatusCode::PARTIAL_CONTENT, None) => ResumeDecision::Refuse,
         (status, _) if status.is_success() => match sent {
             None => ResumeDecision::Whole { total: length },
-            // The field has no meaning here (RFC 9110, 14.4), but some servers send a range with status 200.
+            // The field has no meaning here (RFC 9110, 14.4), but some servers send a range with
+            // status 200.
             Some(Some(sent)) if sent.first == 0 && sent.last + 1 == sent.total => {
                 ResumeDecision::Whole { total: length }
             }
@@ -168,7 +171,8 @@ fn content_range(value: &str) -> Option<ContentRange> {
     (unit.eq_ignore_ascii_case("bytes") && range.first <= range.last && range.last < range.total).then_some(range)
 }
 
-/// Returns the validator of a response with which its body may be continued. `None` without a strong one.
+/// Returns the validator of a response with which its body may be continued. `None` without a
+/// strong one.
 pub fn validator(headers: &HeaderMap) -> Option<Validator> {
     if let Some(etag) = headers.get(header::ETAG).map(text) {
         // A weak `ETag` promises equivalent content, not equal bytes.
@@ -177,8 +181,8 @@ pub fn validator(headers: &HeaderMap) -> Option<Validator> {
     }
     let modified = text(headers.get(header::LAST_MODIFIED)?);
     let date = httpdate::parse_http_date(&modified).ok()?;
-    // The date is strong only if the file cannot have changed again within the same second (RFC 9110,
-    // 8.8.2.2).
+    // The date is strong only if the file cannot have changed again within the same second (RFC
+    // 9110, 8.8.2.2).
     let now = headers.get(header::DATE).and_then(|date| httpdate::parse_http_date(&text(date)).ok());
     let is_strong = now.is_none_or(|now| now.duration_since(date).is_ok_and(|age| age >= Duration::from_secs(1)));
     is_strong.then_some(Validator::LastModified(modified))

@@ -1,13 +1,14 @@
 //! Whether and when a failed attempt is retried.
 //!
-//! - Network failures and timeouts are retried, whatever the method: a caller who sets `retries` wants
-//!   that. With [`Retry::retry_idempotent_only`], a request that is not idempotent is retried only if it
-//!   never reached the server.
-//! - 429 and 503 mean "not now", and are retried for every method. 408, 425, 500, 502 and 504 do not say
-//!   whether the request was carried out, and are retried for idempotent methods only (RFC 9110, 9.2.2).
-//! - The delay after attempt *k* (from 0) is `delay * 2^k` plus up to 10 % jitter, so that many clients
-//!   that failed together do not return together. It is never shorter, and never longer than
-//!   `delay_max`.
+//! - Network failures and timeouts are retried, whatever the method: a caller who sets `retries`
+//!   wants that. With [`Retry::retry_idempotent_only`], a request that is not idempotent is retried
+//!   only if it never reached the server.
+//! - 429 and 503 mean "not now", and are retried for every method. 408, 425, 500, 502 and 504 do
+//!   not say whether the request was carried out, and are retried for idempotent methods only (RFC
+//!   9110, 9.2.2).
+//! - The delay after attempt *k* (from 0) is `delay * 2^k` plus up to 10 % jitter, so that many
+//!   clients that failed together do not return together. It is never shorter, and never longer
+//!   than `delay_max`.
 //! - `Retry-After` replaces that delay, within `delay_max`.
 
 use std::time::{Duration, SystemTime};
@@ -39,7 +40,8 @@ pub enum Failure {
     Permanent,
 }
 
-/// Decides after a failed attempt. `attempt` counts from 0; `jitter` is a random number in `0.0..1.0`.
+/// Decides after a failed attempt. `attempt` counts from 0; `jitter` is a random number in
+/// `0.0..1.0`.
 pub fn decide(policy: &Retry, method: &Method, attempt: u32, failure: Failure, jitter: f64) -> RetryDecision {
     if attempt >= policy.retries {
         return RetryDecision::Stop;
@@ -65,7 +67,8 @@ fn backoff(delay: Duration, attempt: u32, jitter: f64) -> Duration {
     base.saturating_add(base.checked_div(10).unwrap_or_default().mul_f64(jitter.clamp(0.0, 1.0)))
 }
 
-/// Reads the delay of a `Retry-After` field (RFC 9110, 10.2.3): whole seconds, or a date in the future.
+/// Reads the delay of a `Retry-After` field (RFC 9110, 10.2.3): whole seconds, or a date in the
+/// future.
 pub fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     let value = value.trim();
     if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {

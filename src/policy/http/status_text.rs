@@ -2,8 +2,9 @@
 
 use http::StatusCode;
 
-/// Returns the reason phrase of a response as sent, or the standard one of the status if none was sent
-/// or if it is not ASCII: its encoding would be unknown. Empty for a status without a standard one.
+/// Returns the reason phrase of a response as sent, or the standard one of the status if none was
+/// sent or if it is not ASCII: its encoding would be unknown. Empty for a status without a standard
+/// one.
 pub fn status_text(status: StatusCode, phrase: Option<&[u8]>) -> String {
     let sent = phrase.and_then(|phrase| std::str::from_utf8(phrase).ok()).map(str::trim);
     let usable = sent.filter(|phrase| !phrase.is_empty() && phrase.is_ascii());

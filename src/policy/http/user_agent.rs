@@ -2,8 +2,8 @@
 //!
 //! A program that is started by another program appends the name of that one to its own. Each is a
 //! *product*: its name and version with the words that belong to it, as in
-//! `tool/1.2 node/v22.1.0 linux/x64`. Programs that call each other in turns would make the field longer
-//! each time; therefore no product is repeated.
+//! `tool/1.2 node/v22.1.0 linux/x64`. Programs that call each other in turns would make the field
+//! longer each time; therefore no product is repeated.
 
 /// Bytes of the longest value that is sent.
 const LENGTH_MAX: usize = 256;
@@ -22,8 +22,8 @@ pub fn default_user_agent(platform: &Platform, caller: Option<&str>) -> String {
     user_agent("socket-registry", env!("CARGO_PKG_VERSION"), platform, caller)
 }
 
-/// Returns `<name>/<version> node/<version> <system>/<architecture>`, followed by the `User-Agent` of the
-/// caller. `name` and `version` are [tokens](token).
+/// Returns `<name>/<version> node/<version> <system>/<architecture>`, followed by the `User-Agent`
+/// of the caller. `name` and `version` are [tokens](token).
 pub fn user_agent(name: &str, version: &str, platform: &Platform, caller: Option<&str>) -> String {
     let Platform { node, system, architecture } = platform;
     chain(&[&format!("{name}/{version} node/{node} {system}/{architecture}"), caller.unwrap_or_default()])
@@ -67,8 +67,8 @@ pub fn chain(agents: &[&str]) -> String {
     sanitized(&chained.join(" "))
 }
 
-/// The products of one agent. `name/version` begins a product; comments, `node/…`, and words without a
-/// version belong to the product before them.
+/// The products of one agent. `name/version` begins a product; comments, `node/…`, and words
+/// without a version belong to the product before them.
 fn products(agent: &str) -> Vec<String> {
     let mut products: Vec<String> = Vec::new();
     let mut open_comments = 0_usize;

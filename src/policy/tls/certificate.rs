@@ -1,4 +1,4 @@
-//! A certificate: the parts that chains are judged by.
+//! A certificate (RFC 5280): the parts by which its chain is evaluated.
 
 use std::net::IpAddr;
 
@@ -11,38 +11,39 @@ use x509_cert::ext::pkix::{KeyUsages, SubjectAltName};
 use x509_cert::name::Name;
 use x509_cert::spki::SubjectPublicKeyInfoRef;
 
-use super::host_name::Names;
-use super::reason::Reason;
+use crate::policy::tls::host_name::Names;
+use crate::policy::tls::reason::Reason;
 
 const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
 /// `rsaEncryption` in DER.
 const RSA: [u8; 11] = [6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1];
 const MIN_RSA_BITS: usize = 2048;
-/// Longest name of a certificate in a message: a server may send any.
-const MAX_SHOWN: usize = 120;
+/// Characters of the longest name in a message: a server may send names of any length.
+const NAME_MAX: usize = 120;
 
 /// Whether a certificate may sign others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Authority {
     No,
     Yes,
-    /// Says nothing about it: a root of version 1, or a key usage alone. Accepted at the end of a chain only.
-    Old,
+    /// Unspecified, by a root of version 1, or by a key usage alone. Accepted at the end of a chain
+    /// only.
+    Unspecified,
 }
 
-/// What the `TRUSTED CERTIFICATE` of OpenSSL says beside the certificate, about servers.
+/// Trust in a certificate of servers, by the `TRUSTED CERTIFICATE` format of OpenSSL.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Trust {
     #[default]
-    Unsaid,
+    Unspecified,
     Rejected,
 }
 
-/// The parts of a certificate that chains are judged by.
+/// The parts of a certificate by which its chain is evaluated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Certificate {
     pub der: Vec<u8>,
-    /// In DER, as signed.
+    /// The signed part, in DER.
     pub signed: Vec<u8>,
     /// The content of the `AlgorithmIdentifier`.
     pub algorithm: Vec<u8>,
@@ -52,22 +53,25 @@ pub struct Certificate {
     /// `SubjectPublicKeyInfo` in DER.
     pub public_key: Vec<u8>,
     pub trust: Trust,
+    /// Seconds since 1970.
     pub(super) not_before: u64,
     pub(super) not_after: u64,
     pub(super) is_version_1: bool,
-    /// `cA` of the basic constraints, if they are there.
+    /// `cA` of the basic constraints, if present.
     pub(super) authority: Option<bool>,
     pub(super) path_length: Option<u8>,
     pub(super) key_usage: Option<FlagSet<KeyUsages>>,
-    /// Whether the extended key usage has `serverAuth`, if it is there.
+    /// Whether the extended key usage has `serverAuth`, if present.
     pub(super) server_auth: Option<bool>,
+    /// Whether the Netscape certificate type is one of a server, if present.
     pub(super) netscape_server: Option<bool>,
     pub(super) has_unknown_critical: bool,
     pub(super) key_id: Option<Vec<u8>>,
     pub(super) issuer_key_id: Option<Vec<u8>>,
-    /// Without leading zeros.
+    /// The serial number, without leading zeros.
     pub(super) serial: Vec<u8>,
-    /// Serial number and issuer of the issuer's certificate, where the authority key identifier has them.
+    /// The serial number and issuer of the issuer's certificate, if the authority key identifier
+    /// has them.
     pub(super) issuer_serial: Option<Vec<u8>>,
     pub(super) issuer_issuer: Option<Vec<u8>>,
     pub(super) alternative_names: Option<Vec<u8>>,
@@ -75,7 +79,8 @@ pub struct Certificate {
 }
 
 impl Certificate {
-    /// Issued by itself, as far as names and key identifiers tell; OpenSSL, too, does not verify the signature.
+    /// Whether the certificate is issued by itself, by names and key identifiers. As in OpenSSL,
+    /// the signature is not verified.
     pub fn is_self_signed(&self) -> bool {
         self.is_self_issued() && self.may_be_issued_by(self)
     }
@@ -84,7 +89,7 @@ impl Certificate {
         self.subject == self.issuer
     }
 
-    /// As far as names and key identifiers tell.
+    /// Whether the certificate may be issued by `issuer`, by names and key identifiers.
     pub fn may_be_issued_by(&self, issuer: &Self) -> bool {
         let is_key = match (&self.issuer_key_id, &issuer.key_id) {
             (Some(expected), Some(id)) => expected == id,
@@ -95,17 +100,19 @@ impl Certificate {
         self.issuer == issuer.subject && is_key && is_serial && is_issuer
     }
 
-    /// Whether the key usage, if there is one, lets it sign certificates.
+    /// Whether the key usage, if present, allows to sign certificates.
     pub fn may_sign(&self) -> bool {
         self.key_usage.is_none_or(|usage| usage.contains(KeyUsages::KeyCertSign))
     }
 
+    /// Whether the certificate is valid at a time in seconds since 1970.
     pub fn is_valid_at(&self, now: u64) -> bool {
         self.time_problem(now).is_none()
     }
 
-    /// Whether only a path of our own can lead to it: webpki takes no such certificate of a server.
-    pub fn is_unusual(&self) -> bool {
+    /// Whether webpki rejects the certificate as one of a server, so that its path must be built
+    /// here.
+    pub fn needs_own_path(&self) -> bool {
         self.is_version_1 || self.authority == Some(true)
     }
 
@@ -113,7 +120,7 @@ impl Certificate {
         match self.authority {
             _ if !self.may_sign() => Authority::No,
             Some(true) => Authority::Yes,
-            None if (self.is_version_1 && self.is_self_signed()) || self.key_usage.is_some() => Authority::Old,
+            None if (self.is_version_1 && self.is_self_signed()) || self.key_usage.is_some() => Authority::Unspecified,
             Some(false) | None => Authority::No,
         }
     }
@@ -126,13 +133,14 @@ impl Certificate {
         }
     }
 
+    /// Whether key usage and Netscape certificate type allow TLS servers.
     pub(super) fn serves(&self) -> bool {
         let exchanges = KeyUsages::DigitalSignature | KeyUsages::KeyEncipherment | KeyUsages::KeyAgreement;
         let has_usage = self.key_usage.is_none_or(|usage| !(usage & exchanges).is_empty());
         has_usage && self.netscape_server != Some(false)
     }
 
-    /// An RSA key that nobody should rely on any more: no signature by it is verified.
+    /// Whether the RSA key is too short to be secure. No signature by it is verified.
     pub fn has_weak_key(&self) -> bool {
         let bits = || {
             let info = SubjectPublicKeyInfoRef::from_der(&self.public_key).ok()?;
@@ -143,7 +151,7 @@ impl Certificate {
         self.public_key.windows(RSA.len()).any(|bytes| bytes == RSA) && bits().is_none_or(|bits| bits < MIN_RSA_BITS)
     }
 
-    /// Names that the certificate is for; `None` when they cannot be read.
+    /// Returns the names of the certificate. `None` if they cannot be read.
     pub fn names(&self) -> Option<Names> {
         let mut names = Names { common: common_names(&self.subject)?, ..Names::default() };
         let Some(der) = &self.alternative_names else { return Some(names) };
@@ -157,14 +165,14 @@ impl Certificate {
         Some(names)
     }
 
-    /// The subject, for messages.
-    pub fn shown(&self) -> String {
-        shown(&self.subject)
+    /// Returns the subject, for messages.
+    pub fn display_subject(&self) -> String {
+        display_name(&self.subject)
     }
 
-    /// The issuer, for messages.
-    pub fn shown_issuer(&self) -> String {
-        shown(&self.issuer)
+    /// Returns the issuer, for messages.
+    pub fn display_issuer(&self) -> String {
+        display_name(&self.issuer)
     }
 }
 
@@ -187,13 +195,13 @@ fn address(bytes: &[u8]) -> Option<IpAddr> {
     <[u8; 4]>::try_from(bytes).map(IpAddr::from).or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from)).ok()
 }
 
-fn shown(name: &[u8]) -> String {
+fn display_name(name: &[u8]) -> String {
     let text = Name::from_der(name).map(|name| name.to_string()).unwrap_or_default();
     if text.is_empty() {
         return "a certificate without a name".to_owned();
     }
     let clean = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
-    text.chars().map(clean).take(MAX_SHOWN).collect()
+    text.chars().map(clean).take(NAME_MAX).collect()
 }
 
 #[cfg(test)]

@@ -1,18 +1,20 @@
-//! Which chains of certificates Node.js accepts.
+//! The rules by which Node.js accepts a chain of certificates.
 //!
-//! The rules are those of OpenSSL's `X509_verify_cert` for TLS servers, in its order: where a chain breaks several rules, the
-//! last one is reported, as OpenSSL does. Signatures are not verified here, and host names are in [`crate::policy::tls::host_name`].
+//! They are the rules of OpenSSL's `X509_verify_cert` for TLS servers, in its order: if a chain
+//! breaks several rules, the last one is reported, as by OpenSSL. Signatures are not verified here.
+//! Host names are in [`crate::policy::tls::host_name`].
 
-use super::certificate::{Authority, Certificate, Trust};
-use super::reason::{Problem, Reason};
+use crate::policy::tls::certificate::{Authority, Certificate, Trust};
+use crate::policy::tls::reason::{Problem, Reason};
 
-/// The last rule that a complete chain breaks, apart from signatures and names; `is_open` when it goes on at a trust anchor of
-/// which only name and key are known.
+/// Returns the last rule that a complete chain breaks, apart from signatures and names. `is_open`
+/// means that the chain continues at a trust anchor of which only name and key are known. `now` is
+/// in seconds since 1970.
 pub fn problem_of_chain(chain: &[&Certificate], now: u64, is_open: bool) -> Option<Problem> {
     problem_of_extensions(chain, is_open).into_iter().chain(problem_of_times(chain, now)).last()
 }
 
-/// As `check_extensions` of OpenSSL.
+/// Returns the last rule of extensions that a chain breaks, as `check_extensions` of OpenSSL.
 pub fn problem_of_extensions(chain: &[&Certificate], is_open: bool) -> Option<Problem> {
     let mut problem = None;
     let mut below = 0;
@@ -23,7 +25,7 @@ pub fn problem_of_extensions(chain: &[&Certificate], is_open: bool) -> Option<Pr
         if certificate.has_unknown_critical {
             found(Reason::CriticalExtension);
         }
-        if at > 0 && (authority == Authority::No || (authority == Authority::Old && !is_last)) {
+        if at > 0 && (authority == Authority::No || (authority == Authority::Unspecified && !is_last)) {
             found(Reason::InvalidCa);
         }
         let has_purpose = if at > 0 { authority != Authority::No } else { certificate.serves() };
@@ -40,7 +42,8 @@ pub fn problem_of_extensions(chain: &[&Certificate], is_open: bool) -> Option<Pr
     problem
 }
 
-/// From the end of the chain to the server's certificate, whose times so count most.
+/// Returns the problem of the first certificate that is not valid now. OpenSSL checks from the root
+/// to the server's certificate and reports the last problem, which is the same.
 pub fn problem_of_times(chain: &[&Certificate], now: u64) -> Option<Problem> {
     chain.iter().enumerate().find_map(|(at, each)| each.time_problem(now).map(|reason| Problem { reason, at }))
 }
@@ -70,7 +73,7 @@ mod tests {
         for bad in [&certificate("root", "root"), &signs_data, &says_no] {
             assert_eq!(problem(&[&leaf, bad]), Some((Reason::InvalidPurpose, 1)));
         }
-        // What says nothing about it may end a chain, and not stand in its middle.
+        // Without a statement about it, a certificate may end a chain, but not be in its middle.
         for bad in [Certificate { issuer: "root".into(), ..by_usage }, Certificate { issuer: "root".into(), ..old }] {
             let middle = Certificate { subject: "middle".into(), ..bad };
             assert!(problem(&[&leaf, &middle, &root]).is_some_and(|(_, at)| at == 1));

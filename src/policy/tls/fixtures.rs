@@ -1,10 +1,10 @@
 //! Certificates for the tests of these rules.
 
-use super::certificate::{Certificate, Trust};
+use crate::policy::tls::certificate::{Certificate, Trust};
 
 pub const NOW: u64 = 1000;
 
-/// Valid, of version 3, without extensions.
+/// A valid certificate of version 3, without extensions.
 pub fn certificate(subject: &str, issuer: &str) -> Certificate {
     Certificate {
         der: subject.into(),
@@ -14,7 +14,7 @@ pub fn certificate(subject: &str, issuer: &str) -> Certificate {
         subject: subject.into(),
         issuer: issuer.into(),
         public_key: Vec::new(),
-        trust: Trust::Unsaid,
+        trust: Trust::Unspecified,
         not_before: NOW - 1,
         not_after: NOW + 1,
         is_version_1: false,

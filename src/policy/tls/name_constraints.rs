@@ -1,4 +1,4 @@
-//! Name constraints of a chain (RFC 5280, 4.2.1.10).
+//! Name constraints in a chain (RFC 5280, 4.2.1.10).
 
 use std::net::IpAddr;
 
@@ -6,13 +6,15 @@ use x509_cert::der::Decode;
 use x509_cert::ext::pkix::NameConstraints;
 use x509_cert::ext::pkix::name::GeneralName;
 
-use super::certificate::Certificate;
-use super::host_name::{Host, Names};
+use crate::policy::tls::certificate::Certificate;
+use crate::policy::tls::host_name::{Host, Names};
 
-/// Whether the name constraints in a chain allow the server's certificate and its host: for what webpki does not compare with
-/// them, which are certificates that it cannot read and common names. Knows constraints of DNS names and addresses; where there
-/// are others, the answer is no.
-pub fn keeps_name_constraints(chain: &[&Certificate], host: &Host) -> bool {
+/// Whether the name constraints in a chain allow the server's certificate and its host.
+///
+/// For the names that webpki does not compare with them: common names, and those of certificates
+/// that it cannot read. Constraints of DNS names and addresses are evaluated; any other constraint
+/// counts as violated.
+pub fn satisfies_name_constraints(chain: &[&Certificate], host: &Host) -> bool {
     let Some(names) = chain.first().and_then(|leaf| leaf.names()) else { return false };
     let is_allowed = |at: usize, constraints: &NameConstraints| {
         let below: Option<Vec<Names>> = chain[1..at]
@@ -28,12 +30,13 @@ pub fn keeps_name_constraints(chain: &[&Certificate], host: &Host) -> bool {
     })
 }
 
+/// Whether the constraints of one certificate allow the names of another, and the host.
 fn satisfies(constraints: &NameConstraints, names: &Names, host: &Host) -> bool {
     let permitted: Vec<_> = constraints.permitted_subtrees.iter().flatten().map(|each| &each.base).collect();
     let excluded: Vec<_> = constraints.excluded_subtrees.iter().flatten().map(|each| &each.base).collect();
     let is_known = |base: &&&GeneralName| match base {
         GeneralName::DnsName(_) => true,
-        // Address and mask.
+        // An address and a mask.
         GeneralName::IpAddress(block) => matches!(block.as_bytes().len(), 8 | 32),
         _ => false,
     };
@@ -50,7 +53,9 @@ fn satisfies(constraints: &NameConstraints, names: &Names, host: &Host) -> bool 
     let is_address = |base: &&&GeneralName| matches!(base, GeneralName::IpAddress(_));
     let has_name =
         |name: &str, base: &GeneralName| matches!(base, GeneralName::DnsName(tree) if is_under(name, tree.as_str()));
-    let has_address = |address: IpAddr, base: &GeneralName| matches!(base, GeneralName::IpAddress(block) if is_in(address, block.as_bytes()));
+    let has_address = |address: IpAddr, base: &GeneralName| {
+        matches!(base, GeneralName::IpAddress(block) if is_in(address, block.as_bytes()))
+    };
     let is_name_allowed = |name: &str| {
         let is_free = !permitted.iter().any(|base| is_dns(&base));
         (is_free || permitted.iter().any(|base| has_name(name, base)))
@@ -73,7 +78,7 @@ fn is_under(name: &str, tree: &str) -> bool {
     }
 }
 
-/// Whether an address is in a block: address and mask, one after the other.
+/// Whether an address is in a block, which is an address followed by a mask.
 fn is_in(address: IpAddr, block: &[u8]) -> bool {
     let bytes = match address {
         IpAddr::V4(address) => address.octets().to_vec(),
@@ -127,17 +132,17 @@ mod tests {
             (&["a.test"], "c.test", false),
             (&[], "a.test", true),
         ] {
-            assert_eq!(keeps_name_constraints(&[&leaf(names), &permits], &host(asked)), expected, "{names:?}");
+            assert_eq!(satisfies_name_constraints(&[&leaf(names), &permits], &host(asked)), expected, "{names:?}");
         }
         let excludes = constrained(None, Some(dns("a.test")));
-        assert!(keeps_name_constraints(&[&leaf(&["c.test"]), &excludes], &host("c.test")));
-        assert!(!keeps_name_constraints(&[&leaf(&["*.a.test"]), &excludes], &host("b.a.test")));
-        assert!(!keeps_name_constraints(&[&leaf(&["*.test"]), &excludes], &host("a.test")));
-        // Kinds that are not known, and constraints that cannot be read.
+        assert!(satisfies_name_constraints(&[&leaf(&["c.test"]), &excludes], &host("c.test")));
+        assert!(!satisfies_name_constraints(&[&leaf(&["*.a.test"]), &excludes], &host("b.a.test")));
+        assert!(!satisfies_name_constraints(&[&leaf(&["*.test"]), &excludes], &host("a.test")));
+        // Unknown kinds, and constraints that cannot be read.
         let mail = constrained(None, Some(GeneralName::Rfc822Name(Ia5String::new("a.test").unwrap())));
         let broken = Certificate { name_constraints: Some(vec![1]), ..authority("root", "root") };
         for root in [mail, broken] {
-            assert!(!keeps_name_constraints(&[&leaf(&["c.test"]), &root], &host("c.test")));
+            assert!(!satisfies_name_constraints(&[&leaf(&["c.test"]), &root], &host("c.test")));
         }
     }
 
@@ -148,9 +153,9 @@ mod tests {
         let leaf = Certificate { subject: Name::default().to_der().unwrap(), ..certificate("", "root") };
         for (address, expected) in [("10.1.2.3", true), ("11.0.0.0", false), ("::1", false)] {
             let host = Host::Address(address.parse().unwrap());
-            assert_eq!(keeps_name_constraints(&[&leaf, &root], &host), expected, "{address}");
+            assert_eq!(satisfies_name_constraints(&[&leaf, &root], &host), expected, "{address}");
         }
         let odd = constrained(None, Some(block(&[10, 0, 0])));
-        assert!(!keeps_name_constraints(&[&leaf, &odd], &Host::Address([10, 0, 0, 1].into())));
+        assert!(!satisfies_name_constraints(&[&leaf, &odd], &Host::Address([10, 0, 0, 1].into())));
     }
 }

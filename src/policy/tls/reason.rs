@@ -1,15 +1,15 @@
-//! Why a certificate is not accepted, with the codes of Node.js.
+//! Reasons for which a certificate is not accepted, with the codes of Node.js.
 
-/// Why a certificate is not accepted.
+/// The reason for which a certificate is not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reason {
     SelfSignedLeaf,
     SelfSignedInChain,
-    /// Nothing but the server's certificate is known.
+    /// The issuer of the server's certificate, the only known one, is unknown.
     UnknownIssuer,
-    /// The server sent intermediate certificates as well.
+    /// The issuer of the last of several certificates is unknown.
     UnknownIssuerOfChain,
-    /// The chain ends at a trusted certificate that is an intermediate one.
+    /// The chain ends at a trusted intermediate certificate, whose issuer is unknown.
     UnknownIssuerOfTrusted,
     Expired,
     NotYetValid,
@@ -28,7 +28,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// Node's code. `UNSPECIFIED` is Node's code for reasons of OpenSSL's that it has no name for.
+    /// Returns Node's code. `UNSPECIFIED` is its code for reasons of OpenSSL without a name.
     pub const fn code(self) -> &'static str {
         match self {
             Self::SelfSignedLeaf => "DEPTH_ZERO_SELF_SIGNED_CERT",
@@ -53,8 +53,8 @@ impl Reason {
         }
     }
 
-    /// Whether another trusted certificate could make the server acceptable.
-    pub const fn is_for_want_of_trust(self) -> bool {
+    /// Whether the server would be accepted if a certificate of its chain were trusted.
+    pub const fn is_untrusted(self) -> bool {
         matches!(
             self,
             Self::SelfSignedLeaf
@@ -66,7 +66,7 @@ impl Reason {
     }
 }
 
-/// A reason, and the place in the chain of the certificate that it is about: 0 is the server's own.
+/// A reason, and the position in the chain of its certificate. 0 is the server's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Problem {
     pub reason: Reason,

@@ -13,7 +13,7 @@ use crate::io::http::tls::roots::Roots;
 use crate::policy::tls::certificate::Certificate;
 use crate::policy::tls::chain::{problem_of_extensions, problem_of_times};
 use crate::policy::tls::host_name::Host;
-use crate::policy::tls::name_constraints::keeps_name_constraints;
+use crate::policy::tls::name_constraints::satisfies_name_constraints;
 use crate::policy::tls::reason::{Problem, Reason};
 
 /// Limit of certificates in a chain. webpki's limit is two lower: six intermediates between root
@@ -113,7 +113,7 @@ impl<'a> Chain<'a> {
             (Some((_, problem)), _) => Some(problem),
             (None, dated) => dated,
         };
-        let is_constrained = self.end == End::Trusted && !keeps_name_constraints(chain, host);
+        let is_constrained = self.end == End::Trusted && !satisfies_name_constraints(chain, host);
         let constraints = is_constrained.then_some(Problem { reason: Reason::NameConstraints, at: 0 });
         // For a lone certificate, OpenSSL reports the unknown issuer only if nothing else is wrong.
         let lone = end.filter(|problem| problem.reason == Reason::UnknownIssuer);

@@ -24,7 +24,7 @@ use crate::io::http::tls::roots::Roots;
 use crate::policy::tls::certificate::Certificate;
 use crate::policy::tls::chain::problem_of_chain;
 use crate::policy::tls::host_name::{Host, Match};
-use crate::policy::tls::name_constraints::keeps_name_constraints;
+use crate::policy::tls::name_constraints::satisfies_name_constraints;
 use crate::policy::tls::reason::{Problem, Reason};
 
 /// The reason why a server is not trusted, as text and as a Node.js code.
@@ -40,10 +40,10 @@ impl UntrustedReason {
         let Problem { reason, at } = problem;
         let certificate = chain.get(at).copied();
         let whose = match certificate {
-            Some(certificate) if at > 0 => format!("the certificate of {}", certificate.shown()),
+            Some(certificate) if at > 0 => format!("the certificate of {}", certificate.display_subject()),
             _ => "the certificate".to_owned(),
         };
-        let issuer = certificate.map(Certificate::shown_issuer).unwrap_or_default();
+        let issuer = certificate.map(Certificate::display_issuer).unwrap_or_default();
         let text = match reason {
             Reason::SelfSignedLeaf => {
                 "the certificate is self-signed; to trust it, pass it as `ca`, or name a PEM file in NODE_EXTRA_CA_CERTS"
@@ -84,7 +84,7 @@ impl UntrustedReason {
     /// Adds the trusted certificates that could not be used: one of them may be the one that is
     /// missing.
     fn with_complaints(mut self, complaints: &[String]) -> Self {
-        if self.reason.is_for_want_of_trust() && !complaints.is_empty() {
+        if self.reason.is_untrusted() && !complaints.is_empty() {
             self.text.push_str("; not used: ");
             self.text.push_str(&complaints.join(", "));
         }
@@ -155,7 +155,7 @@ impl Verifier {
         match chain.problem(&server.host, self.algorithms.all, now) {
             Some(problem) => Err(UntrustedReason::new(problem, &chain.certificates)),
             // The only problem is that webpki does not accept such certificates from servers.
-            None if chain.is_trusted() && (server.leaf.is_unusual() || chain.is_leaf_trusted) => server.check_name(),
+            None if chain.is_trusted() && (server.leaf.needs_own_path() || chain.is_leaf_trusted) => server.check_name(),
             None => Err(refused),
         }
     }
@@ -208,7 +208,7 @@ impl Verifier {
             return Err(refusal(Reason::OtherHost));
         }
         // webpki has checked the name constraints for alternative names, but not for a common name.
-        if is_by_common_name && !keeps_name_constraints(&chain, &server.host) {
+        if is_by_common_name && !satisfies_name_constraints(&chain, &server.host) {
             return Err(refusal(Reason::NameConstraints));
         }
         Ok(())

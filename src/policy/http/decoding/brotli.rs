@@ -1,8 +1,9 @@
-//! How much a brotli stream (RFC 7932) will decode to, by its first bytes.
+//! The size of a brotli stream (RFC 7932), by its first bytes.
 
-use super::work::LIGHT;
+use crate::policy::http::decoding::work::LIGHT;
 
-/// Whether a brotli stream consists of one block that is light, as small bodies do (RFC 7932, 9.1 and 9.2).
+/// Whether a brotli stream has one block that is decoded to less than [`LIGHT`], as small bodies
+/// have (RFC 7932, 9.1 and 9.2).
 pub fn is_small_brotli(stream: &[u8]) -> bool {
     let mut beginning = [0; 4];
     let known = stream.len().min(beginning.len());
@@ -17,12 +18,12 @@ pub fn is_small_brotli(stream: &[u8]) -> bool {
     };
     let header = bits >> window;
     let (is_last, is_empty, nibbles) = (header & 1 == 1, header >> 1 & 1 == 1, header >> 2 & 3);
-    // Of four to six nibbles; six are too many in any case.
+    // The length has four to six nibbles. Six are too many in any case.
     let length = match nibbles {
         0 => header >> 4 & 0xffff,
         1 => header >> 4 & 0xf_ffff,
         _ => u32::MAX,
     };
-    // The longest of these headers ends within the four bytes.
+    // The longest of these headers ends within four bytes.
     is_last && (is_empty || known == beginning.len() && u64::from(length) < LIGHT)
 }

@@ -1,7 +1,8 @@
-//! Which codings the `Content-Encoding` fields of a response name.
+//! The codings in the `Content-Encoding` fields of a response.
 
 use crate::base::error::{Error, Kind};
 
+/// A content coding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Coding {
     Gzip,
@@ -11,6 +12,7 @@ pub enum Coding {
 }
 
 impl Coding {
+    /// The name in `Content-Encoding`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Gzip => "gzip",
@@ -21,8 +23,8 @@ impl Coding {
     }
 }
 
-/// The codings that `Content-Encoding` fields name, in their order; none at all when one is unknown, because then the
-/// bytes as sent are all that we can offer.
+/// Reads `Content-Encoding` fields: the codings in the order in which they were applied. Empty if
+/// one is unknown, because then only the bytes as sent can be returned.
 pub fn parse_codings<'a>(fields: impl IntoIterator<Item = &'a str>) -> Vec<Coding> {
     let names = fields.into_iter().flat_map(|names| names.split(','));
     let known = names.map(|name| match name.trim().to_ascii_lowercase().as_str() {
@@ -36,6 +38,7 @@ pub fn parse_codings<'a>(fields: impl IntoIterator<Item = &'a str>) -> Vec<Codin
     known.collect::<Option<Vec<_>>>().unwrap_or_default().into_iter().flatten().collect()
 }
 
+/// The error of a body that cannot be decoded.
 pub fn broken(reason: impl std::fmt::Display) -> Error {
     Error::new(Kind::Decode, format!("the body cannot be decoded: {reason}"))
 }

@@ -2,15 +2,16 @@
 
 use flate2::{Crc, Decompress};
 
-use super::inflate::{Reason, Run, inflated};
+use crate::policy::http::decoding::inflate::{Reason, Run, inflate};
 
-/// Gzip members (RFC 1952).
+/// A decoder of gzip members.
 pub struct Gzip {
     inflate: Decompress,
     crc: Crc,
     part: Part,
 }
 
+/// The part of a member that is being read.
 enum Part {
     Header(Header),
     Data,
@@ -22,6 +23,7 @@ impl Gzip {
         Self { inflate: Decompress::new(false), crc: Crc::new(), part: Part::Header(Header::default()) }
     }
 
+    /// Prepares for the next member.
     pub fn reset(&mut self) {
         self.inflate.reset(false);
         self.crc.reset();
@@ -33,6 +35,7 @@ impl Gzip {
         matches!(self.part, Part::Trailer { read: 0, .. })
     }
 
+    /// Decodes what is there of the input.
     pub fn run(&mut self, input: &[u8], output: &mut [u8]) -> Result<Run, Reason> {
         let mut read = 0;
         if let Part::Header(header) = &mut self.part {
@@ -44,7 +47,7 @@ impl Gzip {
         }
         let mut written = 0;
         if let Part::Data = self.part {
-            let run = inflated(&mut self.inflate, &input[read..], output)?;
+            let run = inflate(&mut self.inflate, &input[read..], output)?;
             (read, written) = (read + run.read, run.written);
             self.crc.update(&output[..written]);
             if run.ended {
@@ -72,13 +75,14 @@ impl Gzip {
     }
 }
 
-/// How far the header of a member has been read.
+/// The header of a member, as far as it has been read.
 #[derive(Default)]
 struct Header {
     field: Field,
-    /// Bytes of the field so far.
+    /// Bytes of the current field so far.
     read: usize,
     flags: u8,
+    /// Bytes of the extra field.
     extra: usize,
 }
 
@@ -102,7 +106,7 @@ impl Header {
     const COMMENT: u8 = 16;
     const RESERVED: u8 = 0xe0;
 
-    /// How many bytes belong to the header.
+    /// Reads as much of the input as belongs to the header, and returns the number of its bytes.
     fn read(&mut self, input: &[u8]) -> Result<usize, Reason> {
         let mut read = 0;
         while self.field != Field::None && read < input.len() {
@@ -127,7 +131,7 @@ impl Header {
                 }
                 Field::Extra => self.read + 1 == self.extra,
                 Field::Name | Field::Comment => byte == 0,
-                // Of the header alone: not looked at.
+                // The checksum of the header is not verified.
                 Field::Checksum => self.read == 1,
                 Field::None => true,
             };
@@ -140,6 +144,7 @@ impl Header {
         Ok(read)
     }
 
+    /// The next field that the flags announce.
     fn next(&self) -> Field {
         let fields = [
             (Field::ExtraLength, Self::EXTRA),

@@ -4,21 +4,24 @@ use std::fmt;
 
 use flate2::{Decompress, FlushDecompress, Status};
 
+/// The progress of one run of a decoder, in bytes.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Run {
     pub read: usize,
     pub written: usize,
+    /// Whether a member, frame or stream has ended.
     pub ended: bool,
 }
 
-/// Why data cannot be decoded.
+/// The reason why data cannot be decoded.
 #[derive(Debug)]
 pub enum Reason {
     Data,
     Header,
     Checksum,
     Length,
-    Told(String),
+    /// The message of the decoder.
+    Message(String),
 }
 
 impl fmt::Display for Reason {
@@ -28,19 +31,20 @@ impl fmt::Display for Reason {
             Self::Header => "invalid header",
             Self::Checksum => "the checksum differs",
             Self::Length => "the length differs",
-            Self::Told(text) => text,
+            Self::Message(text) => text,
         })
     }
 }
 
-pub fn inflated(inflate: &mut Decompress, input: &[u8], output: &mut [u8]) -> Result<Run, Reason> {
-    let (read, written) = (inflate.total_in(), inflate.total_out());
-    let status = inflate.decompress(input, output, FlushDecompress::None).map_err(|_| Reason::Data)?;
-    // Both are parts of a buffer.
+/// Runs a decoder of deflate once.
+pub fn inflate(decoder: &mut Decompress, input: &[u8], output: &mut [u8]) -> Result<Run, Reason> {
+    let (read, written) = (decoder.total_in(), decoder.total_out());
+    let status = decoder.decompress(input, output, FlushDecompress::None).map_err(|_| Reason::Data)?;
+    // Both are lengths within a buffer.
     let part = |length: u64| usize::try_from(length).unwrap_or(usize::MAX);
     Ok(Run {
-        read: part(inflate.total_in() - read),
-        written: part(inflate.total_out() - written),
+        read: part(decoder.total_in() - read),
+        written: part(decoder.total_out() - written),
         ended: status == Status::StreamEnd,
     })
 }

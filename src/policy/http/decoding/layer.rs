@@ -1,15 +1,15 @@
-//! One coding of a body, from its first byte to what stands behind its end.
+//! One coding of a body, in bounded steps, with its members or frames and the bytes after its end.
 
-use super::brotli::is_small_brotli;
-use super::coding::{Coding, broken};
-use super::decoder::Decoder;
-use super::inflate::Run;
-use super::work::{MEMBER_COST, READ_COST, WASTE_COST};
+use crate::policy::http::decoding::brotli::is_small_brotli;
+use crate::policy::http::decoding::coding::{Coding, broken};
+use crate::policy::http::decoding::decoder::Decoder;
+use crate::policy::http::decoding::inflate::Run;
+use crate::policy::http::decoding::work::{MEMBER_COST, READ_COST, WASTE_COST};
 use crate::base::error::Result;
 
-/// Bytes that one step reads at most.
+/// The most bytes that one step reads.
 const READ_MAX: usize = 8 << 10;
-/// Bytes that one step makes room for at most. A decoder may hold back as much as its window.
+/// The most bytes that one step makes room for. A decoder may hold back as much as its window.
 const WRITE_MAX: usize = 64 << 10;
 const WRITE_MIN: usize = 1 << 10;
 
@@ -24,6 +24,7 @@ pub enum NextStep {
     Done,
 }
 
+/// The outcome of one step, in bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct Step {
     pub read: usize,
@@ -34,6 +35,7 @@ pub struct Step {
 }
 
 impl Step {
+    /// The cost of the step.
     pub const fn work(&self) -> u64 {
         let member = if self.ended { MEMBER_COST } else { 0 };
         let wasted = self.read.saturating_sub(self.written) as u64;
@@ -41,36 +43,41 @@ impl Step {
     }
 }
 
+/// The position in the encoded data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+enum Position {
     Start,
     Inside,
-    /// Behind the end of a member, frame or stream.
-    Behind,
+    /// After the end of a member, frame or stream.
+    AfterEnd,
 }
 
+/// One coding of a body.
 pub struct Layer {
     coding: Coding,
     decoder: Decoder,
-    place: Place,
-    /// Whether the last output was as long as its room: there may be more without further input.
+    position: Position,
+    /// Whether the last output filled its room, so that there may be more without further input.
     is_full: bool,
+    /// See [`super::Chain::new`].
     is_whole: bool,
-    /// Bytes of any value that may stand behind the end.
-    tolerated: usize,
+    /// Bytes of any value that are still ignored after the end.
+    ignored: usize,
+    /// Whether the data is brotli that is decoded to little.
     is_small: bool,
 }
 
 impl Layer {
     pub fn new(coding: Coding, is_whole: bool) -> Result<Self> {
         let decoder = Decoder::new(coding)?;
-        Ok(Self { coding, decoder, place: Place::Start, is_full: false, is_whole, tolerated: 0, is_small: false })
+        Ok(Self { coding, decoder, position: Position::Start, is_full: false, is_whole, ignored: 0, is_small: false })
     }
 
+    /// Whether the next step may be too much work for a network thread.
     pub fn is_heavy(&self, input: &[u8]) -> bool {
-        // Its steps are as large as its window, so that a few bytes can be a bomb.
+        // The steps of brotli are as large as its window, so that a few bytes can be a bomb.
         self.is_brotli()
-            && !(self.is_small || self.place == Place::Start && (input.is_empty() || is_small_brotli(input)))
+            && !(self.is_small || self.position == Position::Start && (input.is_empty() || is_small_brotli(input)))
     }
 
     pub fn is_brotli(&self) -> bool {
@@ -78,11 +85,12 @@ impl Layer {
     }
 
     pub fn step(&mut self, input: &[u8], is_last: bool, output: &mut Vec<u8>) -> Result<Step> {
-        if self.place == Place::Behind { self.pass(input, is_last) } else { self.decode(input, is_last, output) }
+        if self.position == Position::AfterEnd { self.skip(input, is_last) } else { self.decode(input, is_last, output) }
     }
 
-    /// Behind the end there may be zeros, as padding, and other members and frames. Other bytes would be lost unseen.
-    fn pass(&mut self, input: &[u8], is_last: bool) -> Result<Step> {
+    /// Skips zeros after the end, which are padding, up to another member or frame. Other bytes are
+    /// an error: they would be lost without notice.
+    fn skip(&mut self, input: &[u8], is_last: bool) -> Result<Step> {
         let input = &input[..input.len().min(READ_MAX)];
         let zeros = input.iter().take_while(|byte| **byte == 0).count();
         let mut step = Step { read: zeros, written: 0, ended: false, next: NextStep::Step };
@@ -94,12 +102,12 @@ impl Layer {
             };
         } else if matches!(self.coding, Coding::Gzip | Coding::Zstd) {
             self.decoder.restart();
-            self.place = Place::Inside;
-        } else if self.tolerated > 0 {
-            self.tolerated -= 1;
+            self.position = Position::Inside;
+        } else if self.ignored > 0 {
+            self.ignored -= 1;
             step.read += 1;
         } else {
-            return Err(broken(format_args!("other bytes stand behind the end of its {} data", self.coding.name())));
+            return Err(broken(format_args!("other bytes follow its {} data", self.coding.name())));
         }
         Ok(step)
     }
@@ -111,14 +119,14 @@ impl Layer {
                 return Ok(Step { read: 0, written: 0, ended: false, next: NextStep::Feed });
             }
             if self.is_whole && self.decoder.lacks_its_trailer_only() {
-                self.place = Place::Behind;
+                self.position = Position::AfterEnd;
                 return Ok(Step { read: 0, written: 0, ended: true, next: NextStep::Step });
             }
             return Err(broken(format_args!("its {} data is cut off", self.coding.name())));
         }
-        if self.place == Place::Start {
+        if self.position == Position::Start {
             self.is_small = is_small_brotli(input);
-            self.place = Place::Inside;
+            self.position = Position::Inside;
         }
         let room = if input.is_empty() { WRITE_MAX } else { (input.len() * 4).clamp(WRITE_MIN, WRITE_MAX) };
         let start = output.len();
@@ -129,9 +137,9 @@ impl Layer {
         output.truncate(start + written);
         self.is_full = written == room;
         if ended {
-            self.place = Place::Behind;
+            self.position = Position::AfterEnd;
             self.is_full = false;
-            self.tolerated = self.decoder.tolerated();
+            self.ignored = self.decoder.ignored_after_end();
         } else if read == 0 && written == 0 && !input.is_empty() {
             return Err(broken(format_args!("its {} data is broken", self.coding.name())));
         }

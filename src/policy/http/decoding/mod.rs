@@ -13,4 +13,4 @@ mod work;
 pub use chain::{Chain, decode_now};
 pub use coding::{Coding, parse_codings};
 pub use layer::NextStep;
-pub use limit::{encoded_max, too_large, within};
+pub use limit::{check_size, encoded_max, too_large};

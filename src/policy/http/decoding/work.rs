@@ -1,10 +1,13 @@
-//! How much work a step was, so that a body is moved to another thread before it delays a network thread.
+//! The cost of decoding, in the unit of writing one byte.
+//!
+//! A body that is too much work for a network thread is decoded on another thread.
 
-/// The work of reading a byte, in bytes that are written meanwhile.
+/// The cost of reading one byte.
 pub const READ_COST: u64 = 4;
-/// The same of a byte for which less comes out: eleven bytes of deflate can be two tables, for nothing.
+/// The additional cost of a byte that is read without output: eleven bytes of deflate can be two
+/// tables that produce nothing.
 pub const WASTE_COST: u64 = 32;
-/// The same of beginning another gzip member or zstd frame.
+/// The cost of the end of a gzip member or zstd frame, after which another begins.
 pub const MEMBER_COST: u64 = 4 << 10;
-/// Work that delays nobody: some 300 µs.
+/// The most work that a network thread does for one body: some 300 µs.
 pub const LIGHT: u64 = 256 << 10;

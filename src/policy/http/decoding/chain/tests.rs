@@ -1,3 +1,5 @@
+//! Tests of the decoding of bodies: every coding, cut anywhere, damaged, too large, or hostile.
+
 use std::io::Write;
 
 use flate2::Compression;
@@ -31,7 +33,7 @@ fn name(coding: &str) -> &str {
     if coding == "bare" { "deflate" } else { coding }
 }
 
-/// Bytes of which a part is easy to compress.
+/// Bytes that are in part easy to compress.
 fn mixed(length: usize) -> Vec<u8> {
     let mut random = fastrand::Rng::with_seed(7);
     (0..length).map(|at| if at % 5000 < 2000 { random.u8(..) } else { b'a' }).collect()
@@ -79,7 +81,7 @@ fn a_body_that_is_cut_anywhere_is_refused() {
 }
 
 #[test]
-fn a_gzip_trailer_may_lack_only_where_nothing_else_can() {
+fn only_a_gzip_trailer_may_be_missing_and_only_if_the_length_was_announced() {
     let body = encoded("gzip", b"text");
     let without = &body[..body.len() - 8];
     assert_eq!(decode_now(without, "gzip", u64::MAX, true).unwrap(), "text");
@@ -91,13 +93,13 @@ fn a_gzip_trailer_may_lack_only_where_nothing_else_can() {
 }
 
 #[test]
-fn zeros_behind_the_end_are_padding_and_other_bytes_are_an_error() {
+fn zeros_after_the_end_are_padding_and_other_bytes_are_an_error() {
     for coding in CODINGS {
         let body = encoded(coding, b"text");
         let followed = |by: &[u8]| decode_now(&[&body, by].concat(), name(coding), u64::MAX, false);
         assert_eq!(followed(&vec![0; 100_000]).unwrap(), "text", "{coding}");
         assert_eq!(followed(b"other bytes").unwrap_err().kind(), Kind::Decode, "{coding}");
-        // curl lets a checksum behind bare deflate pass.
+        // curl ignores a checksum after bare deflate.
         assert_eq!(followed(b"four").is_ok(), coding == "bare", "{coding}");
     }
 }
@@ -108,13 +110,13 @@ fn members_and_frames_follow_each_other() {
         let parts = [&encoded(coding, b"one ")[..], &encoded(coding, b""), &[0, 0, 0], &encoded(coding, b"two")];
         assert_eq!(decode_now(&parts.concat(), coding, u64::MAX, false).unwrap(), "one two", "{coding}");
     }
-    // A frame that is to be skipped.
+    // A skippable frame.
     let frames = [&encoded("zstd", b"one ")[..], b"\x50\x2a\x4d\x18\x03\0\0\0abc", &encoded("zstd", b"two")];
     assert_eq!(decode_now(&frames.concat(), "zstd", u64::MAX, false).unwrap(), "one two");
 }
 
 #[test]
-fn all_fields_of_a_gzip_header_are_passed_over() {
+fn all_fields_of_a_gzip_header_are_skipped() {
     let body = encoded("gzip", b"text");
     let extended = |flags: u8, fields: &[u8]| [&body[..3], &[flags], &body[4..10], fields, &body[10..]].concat();
     for (flags, fields) in [
@@ -147,10 +149,10 @@ fn a_wrong_checksum_or_length_is_refused() {
 #[test]
 fn bytes_between_two_codings_count_against_the_limit() {
     const LIMIT: u64 = 1 << 20;
-    // Nothing comes out of it.
+    // It has no output.
     let error = decode_now(MANY_MEMBERS, "gzip, br", LIMIT, false).unwrap_err();
     assert_eq!(error.kind(), Kind::BodyTooLarge);
-    // What fits just so may have grown on the way.
+    // A body that just fits may be larger between the codings.
     let plain = mixed(usize::try_from(LIMIT).unwrap());
     let body = encoded("deflate", &encoded("gzip", &plain));
     assert_eq!(decode_now(&body, "gzip, deflate", LIMIT, false).unwrap().len() as u64, LIMIT);
@@ -160,13 +162,13 @@ fn bytes_between_two_codings_count_against_the_limit() {
 }
 
 #[test]
-fn a_step_is_bounded_also_where_nothing_comes_out() {
+fn a_step_without_output_is_bounded() {
     let mut chain = Chain::new(&[Coding::Gzip, Coding::Brotli], u64::MAX, false).unwrap();
     chain.feed(Some(Bytes::from_static(MANY_MEMBERS)));
     for _ in 0..1000 {
         assert_eq!(chain.step().unwrap(), NextStep::Step);
     }
-    assert!(chain.passed < 8 << 20 && chain.body.is_empty(), "{}", chain.passed);
+    assert!(chain.between_total < 8 << 20 && chain.body.is_empty(), "{}", chain.between_total);
 }
 
 #[test]
@@ -186,7 +188,7 @@ fn work_grows_with_members_and_bytes() {
 }
 
 #[test]
-fn brotli_is_light_when_its_first_bytes_say_that_it_is_small() {
+fn brotli_is_light_if_its_first_bytes_say_that_it_is_small() {
     let heavy = |body: &'static [u8]| {
         let mut chain = Chain::new(&[Coding::Brotli], u64::MAX, false).unwrap();
         chain.feed(Some(Bytes::from_static(body)));
