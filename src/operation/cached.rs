@@ -16,7 +16,7 @@ use crate::base::status::is_outage;
 use crate::io::cache::store::{Found, Store};
 use crate::io::http::transport::Transport;
 use crate::operation::request::{Response, request};
-use crate::policy::cache::freshness::{CacheDecision, CachedResponse, is_cacheable, stored_fields, storable};
+use crate::policy::cache::freshness::{CacheDecision, CachedResponse, is_cacheable, storable, stored_fields};
 
 /// How old an answer a call accepts.
 #[derive(Clone, Copy, Debug)]
