@@ -125,7 +125,7 @@ pub fn put_expected(
     put(cache, key, content, metadata)
 }
 
-/// Removes a key. Its content stays until [`clear`], because other keys may have the same.
+/// Removes a key. Its content stays until [`clear()`], because other keys may have the same.
 pub fn remove(cache: &Path, key: &str) -> Result<()> {
     root(cache, READ_INDEX)?.map_or(Ok(()), |root| remove_from(&root, key))
 }

@@ -3,6 +3,7 @@
 use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};
 
+#[cfg(unix)]
 use crate::io::file::trusted::is_mine;
 
 pub fn resolved(path: &Path) -> PathBuf {

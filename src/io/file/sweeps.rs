@@ -18,7 +18,7 @@ impl Sweeps {
         Self(Mutex::new(BTreeMap::new()))
     }
 
-    /// Whether the directory has not been swept for [`INTERVAL`]. Counts as a sweep if so.
+    /// Whether the directory has not been swept for a minute. Counts as a sweep if so.
     pub fn is_due(&self, directory: &Path, now: Instant) -> bool {
         let mut swept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         swept.retain(|_, last| now.duration_since(*last) < INTERVAL);

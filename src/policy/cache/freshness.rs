@@ -65,7 +65,10 @@ impl CachedResponse {
                 CacheDecision::Use { age }
             }
             // The request has directives of its own.
-            Some(age) => match self.policy(self.with_agreed_lifetime(ttl)).before_request(&library_request(normalized(request)), now) {
+            Some(age) => match self
+                .policy(self.with_agreed_lifetime(ttl))
+                .before_request(&library_request(normalized(request)), now)
+            {
                 BeforeRequest::Fresh(_) => CacheDecision::Use { age },
                 BeforeRequest::Stale { .. } => self.fetch(request, now),
             },
@@ -99,7 +102,8 @@ impl CachedResponse {
             response.headers_mut().insert(ETAG, etag.clone());
         }
         let policy = self.policy(normalized(&self.headers));
-        let AfterResponse::NotModified(..) = policy.after_response(&library_request(request.clone()), &response, now) else {
+        let AfterResponse::NotModified(..) = policy.after_response(&library_request(request.clone()), &response, now)
+        else {
             return None;
         };
         let mut headers = self.headers.clone();

@@ -53,9 +53,7 @@ fn satisfies(constraints: &NameConstraints, names: &Names, host: &Host) -> bool 
     let is_address = |base: &&&GeneralName| matches!(base, GeneralName::IpAddress(_));
     let has_name =
         |name: &str, base: &GeneralName| matches!(base, GeneralName::DnsName(tree) if is_under(name, tree.as_str()));
-    let has_address = |address: IpAddr, base: &GeneralName| {
-        matches!(base, GeneralName::IpAddress(block) if is_in(address, block.as_bytes()))
-    };
+    let has_address = |address: IpAddr, base: &GeneralName| matches!(base, GeneralName::IpAddress(block) if is_in(address, block.as_bytes()));
     let is_name_allowed = |name: &str| {
         let is_free = !permitted.iter().any(|base| is_dns(&base));
         (is_free || permitted.iter().any(|base| has_name(name, base)))

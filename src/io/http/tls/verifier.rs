@@ -155,7 +155,9 @@ impl Verifier {
         match chain.problem(&server.host, self.algorithms.all, now) {
             Some(problem) => Err(UntrustedReason::new(problem, &chain.certificates)),
             // The only problem is that webpki does not accept such certificates from servers.
-            None if chain.is_trusted() && (server.leaf.needs_own_path() || chain.is_leaf_trusted) => server.check_name(),
+            None if chain.is_trusted() && (server.leaf.needs_own_path() || chain.is_leaf_trusted) => {
+                server.check_name()
+            }
             None => Err(refused),
         }
     }

@@ -7,11 +7,11 @@
 
 use bytes::{Buf, Bytes};
 
+use crate::base::error::Result;
 use crate::policy::http::decoding::coding::{Coding, broken, parse_codings};
 use crate::policy::http::decoding::layer::{Layer, NextStep};
 use crate::policy::http::decoding::limit::{check_size, encoded_max, too_large};
 use crate::policy::http::decoding::work::LIGHT;
-use crate::base::error::Result;
 
 /// The most codings of one body. RFC 9110 allows more; servers send one.
 const LAYERS_MAX: usize = 2;

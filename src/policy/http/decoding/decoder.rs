@@ -4,10 +4,10 @@ use brotli_decompressor::{BrotliDecompressStream, BrotliResult, BrotliState, Sta
 use flate2::Decompress;
 use zstd::stream::raw::{Decoder as Zstd, Operation};
 
+use crate::base::error::Result;
 use crate::policy::http::decoding::coding::{Coding, broken};
 use crate::policy::http::decoding::gzip::Gzip;
 use crate::policy::http::decoding::inflate::{Reason, Run, inflate};
-use crate::base::error::Result;
 
 type Brotli = BrotliState<StandardAlloc, StandardAlloc, StandardAlloc>;
 
@@ -80,16 +80,8 @@ impl Decoder {
 
 fn run_brotli(state: &mut Brotli, input: &[u8], output: &mut [u8]) -> Result<Run, Reason> {
     let (mut left, mut room, mut run) = (input.len(), output.len(), Run::default());
-    let result = BrotliDecompressStream(
-        &mut left,
-        &mut run.read,
-        input,
-        &mut room,
-        &mut run.written,
-        output,
-        &mut 0,
-        state,
-    );
+    let result =
+        BrotliDecompressStream(&mut left, &mut run.read, input, &mut room, &mut run.written, output, &mut 0, state);
     match result {
         BrotliResult::ResultFailure => Err(Reason::Data),
         BrotliResult::ResultSuccess => Ok(Run { ended: true, ..run }),

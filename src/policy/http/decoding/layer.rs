@@ -1,11 +1,11 @@
 //! One coding of a body, in bounded steps, with its members or frames and the bytes after its end.
 
+use crate::base::error::Result;
 use crate::policy::http::decoding::brotli::is_small_brotli;
 use crate::policy::http::decoding::coding::{Coding, broken};
 use crate::policy::http::decoding::decoder::Decoder;
 use crate::policy::http::decoding::inflate::Run;
 use crate::policy::http::decoding::work::{MEMBER_COST, READ_COST, WASTE_COST};
-use crate::base::error::Result;
 
 /// The most bytes that one step reads.
 const READ_MAX: usize = 8 << 10;
@@ -85,7 +85,11 @@ impl Layer {
     }
 
     pub fn step(&mut self, input: &[u8], is_last: bool, output: &mut Vec<u8>) -> Result<Step> {
-        if self.position == Position::AfterEnd { self.skip(input, is_last) } else { self.decode(input, is_last, output) }
+        if self.position == Position::AfterEnd {
+            self.skip(input, is_last)
+        } else {
+            self.decode(input, is_last, output)
+        }
     }
 
     /// Skips zeros after the end, which are padding, up to another member or frame. Other bytes are
