@@ -34,10 +34,13 @@ function load() {
   const attempts = []
   for (const target of targetsOf(system)) {
     const file = join(__dirname, '..', `registry.${target}.node`)
-    const ways = existsSync(file) ? [[file, () => open(file)]] : []
-    for (const [name, way] of [...ways, [`@socketsecurity/registry-${target}`, PACKAGES[target]]]) {
+    const builds = existsSync(file) ? [[file, () => open(file)]] : []
+    for (const [name, loadIt] of [
+      ...builds,
+      [`@socketsecurity/registry-${target}`, PACKAGES[target]],
+    ]) {
       try {
-        return way()
+        return loadIt()
       } catch (error) {
         attempts.push({ name, error })
       }

@@ -122,7 +122,10 @@ describe('the examples run', () => {
       // An example that finds nothing in the cache, and one that removes it, follow one that fills it.
       const { put } = require('@socketsecurity/registry/lib/cacache')
       await put('tool:1.0.0', 'text')
-      const said = [t.mock.method(console, 'log', () => {}), t.mock.method(console, 'error', () => {})]
+      const said = [
+        t.mock.method(console, 'log', () => {}),
+        t.mock.method(console, 'error', () => {}),
+      ]
       const runnable = code
         .replaceAll(API, local)
         .replaceAll("from 'node:https'", "from 'node:http'")

@@ -218,9 +218,9 @@ impl Attempt<'_> {
         // A range that the caller has set is fetched from its start.
         let is_from_start = !self.resume || self.head.headers.contains_key(header::RANGE);
         let part = &writer.part;
-        let asked =
+        let range =
             if is_from_start { None } else { resume::range_request(part.record.as_ref(), part.length, self.source) };
-        let mut response = self.begin(asked.as_ref(), writer).await?;
+        let mut response = self.begin(range.as_ref(), writer).await?;
         let from = writer.part.length;
         let total = writer.part.record.as_ref().and_then(|record| record.total);
         let report = |downloaded| progress.send_replace(total.map(|total| Progress { downloaded, total }));
@@ -244,11 +244,11 @@ impl Attempt<'_> {
     }
 
     /// Gets a response that fits the part file, and makes the part file fit the response.
-    async fn begin(self, asked: Option<&RangeRequest>, writer: &mut Writer) -> Result<IncomingResponse> {
-        let (response, url) = self.send(asked).await?;
+    async fn begin(self, range: Option<&RangeRequest>, writer: &mut Writer) -> Result<IncomingResponse> {
+        let (response, url) = self.send(range).await?;
         // A range that the caller has set is theirs to judge.
         let wants_range = self.head.headers.contains_key(header::RANGE);
-        let next = match resume::decide(asked, response.status, &response.headers, response.content_length()) {
+        let next = match resume::decide(range, response.status, &response.headers, response.content_length()) {
             ResumeDecision::Refuse if wants_range && response.status == StatusCode::PARTIAL_CONTENT => {
                 ResumeDecision::Whole { total: response.content_length() }
             }
@@ -280,8 +280,8 @@ impl Attempt<'_> {
         }
     }
 
-    async fn send(self, asked: Option<&RangeRequest>) -> Result<(IncomingResponse, Url)> {
-        let Some(fields) = asked.and_then(RangeRequest::fields) else {
+    async fn send(self, range: Option<&RangeRequest>) -> Result<(IncomingResponse, Url)> {
+        let Some(fields) = range.and_then(RangeRequest::fields) else {
             return follow(self.exchange, self.head, None, None).await;
         };
         let mut head = self.head.clone();

@@ -85,7 +85,7 @@ pub fn on_retry(callback: RetryCallback, callback_error: &CallbackError) -> napi
         let (callback, callback_error) = (callback.clone(), callback_error.clone());
         Box::pin(async move {
             let arguments = FnArgs::from((attempt, Failed(error), milliseconds(delay)));
-            callback_error.caught(callback.call_async_catch(arguments).await).map(|Advice(advice)| advice)
+            callback_error.caught(callback.call_async_catch(arguments).await).map(|Advice(decision)| decision)
         })
     })))
 }

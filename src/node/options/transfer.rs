@@ -151,8 +151,8 @@ pub fn transfer_options<'env>(
         Some(limit) => Some(limit).filter(|limit| *limit != Duration::MAX),
         None => plain.timeout,
     };
-    let asked = optional(retries, |value| count(env, "options.retries", value))?;
-    let retries = streamed_body::retries(defaults.retry.retries, asked, body.is_streamed);
+    let given = optional(retries, |value| count(env, "options.retries", value))?;
+    let retries = streamed_body::retries(defaults.retry.retries, given, body.is_streamed);
     let retries = retries.map_err(|error| to_js(env, error))?;
     Ok(TransferOptions {
         headers: headers(env, &environment, defaults.headers, fields, body.headers)?,
