@@ -16,6 +16,8 @@ const AT_ONCE = Math.min(8, 2 * availableParallelism())
 /** The longest, by duration. They start first, so that none is left to run when all others are done. */
 const LONGEST = [
   'requests/late-reader',
+  'requests/json-and-text',
+  'package/types',
   'locks/lock-processes',
   'security/shared-directory',
   'package/consumers',

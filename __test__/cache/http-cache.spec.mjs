@@ -5,7 +5,10 @@ import { once } from 'node:events'
 import { afterEach, describe, test } from 'node:test'
 import { HttpClient } from '@socketsecurity/registry'
 import { later, silence, startOrigin } from '../helpers/origins/http-origin.mjs'
-import { rejection, sleep, temporaryDirectory } from '../helpers/support.mjs'
+import { rejection, sleep, temporaryDirectory, until } from '../helpers/support.mjs'
+
+/** Long enough for calls that began together to have joined one request, on a busy machine. */
+const JOINED = 300
 
 /** Answers with how many requests came before, and whatever else is said. */
 const counting = (headers = {}) => {
@@ -281,7 +284,7 @@ for (const cache of ['memory', 'disk', true]) {
       const origin = await startOrigin(t, later(50, { body: '1' }))
       const client = clientOf(t, origin)
       const call = client.getJson('/')
-      while (origin.requests.length === 0) await sleep(2)
+      await until(() => origin.requests.length === 1, 'the request')
       await client.clearCache()
       const joined = client.getJson('/')
       await Promise.all([call, joined])
@@ -289,7 +292,7 @@ for (const cache of ['memory', 'disk', true]) {
     })
 
     test('equal calls at the same time share one request', async (t) => {
-      const origin = await startOrigin(t, later(300, { status: 503, body: '{"a":1}' }))
+      const origin = await startOrigin(t, later(JOINED, { status: 503, body: '{"a":1}' }))
       const client = clientOf(t, origin, { retries: 0 })
       const calls = Array.from({ length: 10 }, () => client.request('/'))
       const other = client.request('/', { headers: { Authorization: 'x' } })
@@ -313,7 +316,8 @@ for (const cache of ['memory', 'disk', true]) {
       const client = clientOf(t, origin)
       const controllers = Array.from({ length: 3 }, () => new AbortController())
       const calls = controllers.map(({ signal }) => client.getJson('/', { signal }))
-      while (origin.requests.length === 0) await sleep(2)
+      await until(() => origin.requests.length === 1, 'the request')
+      await sleep(JOINED)
       controllers[0].abort()
       assert.equal((await rejection(calls[0])).name, 'AbortError')
       answer()
@@ -324,7 +328,8 @@ for (const cache of ['memory', 'disk', true]) {
         const controller = new AbortController()
         return [controller, client.getJson('/gone', { signal: controller.signal })]
       })
-      while (origin.requests.length === 1) await sleep(2)
+      await until(() => origin.requests.length === 2, 'the second request')
+      await sleep(JOINED)
       for (const [controller, call] of gone) {
         controller.abort()
         await rejection(call)
@@ -335,7 +340,7 @@ for (const cache of ['memory', 'disk', true]) {
 
     test('a failure is shared, and not kept', async (t) => {
       const origin = await startOrigin(t, [
-        (_request, response) => void setTimeout(() => response.destroy(), 30),
+        (_request, response) => void setTimeout(() => response.destroy(), JOINED),
         { body: '1' },
       ])
       const client = clientOf(t, origin, { retries: 0 })
