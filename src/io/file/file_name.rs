@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 /// The longest name of a file on the common file systems, in bytes.
 const NAME_MAX: usize = 255;
 
-/// Shortens `name` so that `room` bytes are left within `NAME_MAX`. A hash keeps shortened names
+/// Shortens `name` so that `room` bytes are left for a suffix. A hash keeps shortened names
 /// unique.
 pub fn shortened(name: &str, room: usize) -> Cow<'_, str> {
     if name.len() + room <= NAME_MAX {
