@@ -18,7 +18,7 @@ use crate::operation::request::Response;
 use crate::policy::cache::key::readable_prefix;
 use crate::policy::cache::prefix::Prefix;
 use crate::policy::http::address::{Base, is_absolute, parse_url};
-use crate::policy::http::headers::is_credential_name;
+use crate::policy::http::credentials::remove_credentials;
 
 #[derive(Debug)]
 pub struct HttpClient {
@@ -90,11 +90,8 @@ impl HttpClient {
     /// The client's own fields, as far as this URL may have them: credentials are for the origin of the base alone.
     pub fn fields_for(&self, url: &Url, fields: &HeaderMap) -> HeaderMap {
         let mut fields = fields.clone();
-        if self.base.as_ref().is_some_and(|base| !base.is_home(url)) {
-            let secret: Vec<_> = fields.keys().filter(|name| is_credential_name(name.as_str())).cloned().collect();
-            for name in secret {
-                fields.remove(name);
-            }
+        if self.base.as_ref().is_some_and(|base| !base.is_same_origin(url)) {
+            remove_credentials(&mut fields);
         }
         fields
     }
@@ -158,7 +155,7 @@ impl HttpClient {
             _ => prefix.to_owned(),
         };
         let prefix = Prefix::new(readable_prefix(&prefix));
-        cache.store.clear(move |url| prefix.begins(url)).await
+        cache.store.clear(move |url| prefix.is_prefix_of(url)).await
     }
 
     pub fn metrics(&self) -> Metrics {

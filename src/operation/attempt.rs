@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::future::Future;
 use std::time::{Duration, SystemTime};
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use http::{HeaderMap, HeaderName, Method, header};
 use tokio::time::{sleep, timeout};
 use url::Url;
 
@@ -13,9 +13,11 @@ use crate::base::body::Body;
 use crate::base::error::{Error, Kind, Result};
 use crate::base::listeners::{OnRetry, RetryAdvice};
 use crate::base::options::{Redirects, Retry};
+use crate::base::redact::remove_user;
 use crate::io::http::tls;
-use crate::io::http::transport::{Answer, Transport};
+use crate::io::http::transport::{IncomingResponse, Transport};
 use crate::operation::hooks::HookDispatcher;
+use crate::policy::http::credentials::basic_of_url;
 use crate::policy::http::headers::text;
 use crate::policy::http::redirect::{self, RedirectDecision, RequestHead};
 use crate::policy::http::retry::{self, Failure};
@@ -33,19 +35,10 @@ pub fn first_hop(method: Method, mut url: Url, mut headers: HeaderMap, with_body
 }
 
 fn take_credentials(url: &mut Url, headers: &mut HeaderMap) {
-    if url.username().is_empty() && url.password().is_none() {
-        return;
+    if let Some(credentials) = basic_of_url(url) {
+        headers.entry(header::AUTHORIZATION).or_insert(credentials);
     }
-    let decoded = |part: &str| percent_encoding::percent_decode_str(part).collect::<Vec<u8>>();
-    let pair = [&decoded(url.username())[..], b":", &decoded(url.password().unwrap_or_default())].concat();
-    let basic = format!("Basic {}", base64::Engine::encode(&base64::engine::general_purpose::STANDARD, pair));
-    if let (false, Ok(mut value)) = (headers.contains_key(header::AUTHORIZATION), HeaderValue::from_str(&basic)) {
-        value.set_sensitive(true);
-        headers.insert(header::AUTHORIZATION, value);
-    }
-    // Neither fails for http and https.
-    let _ = url.set_username("");
-    let _ = url.set_password(None);
+    remove_user(url);
 }
 
 /// How requests are sent, whichever they are.
@@ -62,7 +55,7 @@ pub async fn follow(
     first: &RequestHead,
     body: Option<&Body>,
     hooks_of_call: Option<&HookDispatcher<'_>>,
-) -> Result<(Answer, Url)> {
+) -> Result<(IncomingResponse, Url)> {
     follow_and_tell(exchange, first, body, hooks_of_call).await.map(|(answer, url, _)| (answer, url))
 }
 
@@ -72,7 +65,7 @@ pub async fn follow_and_tell(
     first: &RequestHead,
     body: Option<&Body>,
     hooks_of_call: Option<&HookDispatcher<'_>>,
-) -> Result<(Answer, Url, bool)> {
+) -> Result<(IncomingResponse, Url, bool)> {
     let Exchange { transport, redirects, idle_timeout } = exchange;
     let mut hop = Cow::Borrowed(first);
     let mut followed = 0;
@@ -86,7 +79,7 @@ pub async fn follow_and_tell(
             hooks_of_call.receives(&answer).await;
         }
         match redirect::decide(redirects, followed, &hop, answer.status, &answer.headers) {
-            RedirectDecision::Answer => {
+            RedirectDecision::Respond => {
                 let url = match hop {
                     Cow::Borrowed(hop) => hop.url.clone(),
                     Cow::Owned(hop) => hop.url,
@@ -114,7 +107,7 @@ pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 }
 
 /// Bounds one attempt. `what` opens the message: `Request timed out after 30000ms`.
-pub async fn within<T>(
+pub async fn with_timeout<T>(
     limit: Option<Duration>,
     what: &str,
     url: &Url,
@@ -188,6 +181,8 @@ pub fn failure_of(error: &Error) -> Failure {
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
+
     use super::*;
 
     #[test]

@@ -16,7 +16,7 @@ use crate::base::status::is_outage;
 use crate::io::cache::store::{Found, Store};
 use crate::io::http::transport::Transport;
 use crate::operation::request::{Response, request};
-use crate::policy::cache::freshness::{CacheDecision, CachedResponse, is_cacheable, kept_fields, storable};
+use crate::policy::cache::freshness::{CacheDecision, CachedResponse, is_cacheable, storable, stored_fields};
 
 /// How old an answer a call accepts.
 #[derive(Clone, Copy, Debug)]
@@ -81,9 +81,9 @@ impl Cache {
     pub fn get_fresh(&self, url: &Url, options: &RequestOptions, terms: Terms) -> Option<Response> {
         let key = self.store.key(url, &options.headers, &options.network)?;
         let stored = self.store.get_fresh(&key, &options.headers).filter(|stored| fits(stored, options))?;
-        match stored.look(&options.headers, terms.ttl, SystemTime::now()) {
+        match stored.decide(&options.headers, terms.ttl, SystemTime::now()) {
             CacheDecision::Use { age } => Some(given(&stored, Some(age), url.clone())),
-            CacheDecision::Ask { .. } => None,
+            CacheDecision::Fetch { .. } => None,
         }
     }
 
@@ -100,12 +100,12 @@ impl Cache {
         };
         let kept = self.store.find(&key, &options.headers).await.filter(|(stored, _)| fits(stored, &options));
         let (kept, conditions) = match kept {
-            Some((stored, found)) => match stored.look(&options.headers, terms.ttl, SystemTime::now()) {
+            Some((stored, found)) => match stored.decide(&options.headers, terms.ttl, SystemTime::now()) {
                 CacheDecision::Use { age } => {
                     let source = if found == Found::Memory { Source::Memory } else { Source::Disk };
                     return Ok((given(&stored, Some(age), url), source));
                 }
-                CacheDecision::Ask { conditions } => (Some(stored), conditions),
+                CacheDecision::Fetch { conditions } => (Some(stored), conditions),
             },
             None => (None, HeaderMap::new()),
         };
@@ -202,13 +202,13 @@ impl Asked {
         };
         let Terms { ttl, stale_if_error } = self.terms;
         let now = SystemTime::now();
-        let is_usable = is_missing && kept.is_usable_in_need(ttl, stale_if_error, now);
+        let is_usable = is_missing && kept.is_usable_if_error(ttl, stale_if_error, now);
         let (answer, age) = (CachedResponse::clone(kept), now.duration_since(kept.time).ok());
         is_usable.then(|| Fetched { answer, url: self.url.clone(), attempts, source: Source::Stale, age })
     }
 
     async fn keep(&self, generation: u64, varies: Vec<HeaderName>, mut answer: CachedResponse) {
-        answer.headers = kept_fields(&answer.headers);
+        answer.headers = stored_fields(&answer.headers);
         self.cache.store.put(generation, &self.key, varies, &self.options.headers, Arc::new(answer)).await;
     }
 }
@@ -281,7 +281,7 @@ fn given(stored: &CachedResponse, age: Option<Duration>, url: Url) -> Response {
     Response {
         status: stored.status,
         status_text: stored.status_text.clone(),
-        headers: age.map_or_else(|| stored.headers.clone(), |age| stored.aged(age)),
+        headers: age.map_or_else(|| stored.headers.clone(), |age| stored.headers_with_age(age)),
         body: stored.body.clone(),
         stream: None,
         url,

@@ -15,11 +15,11 @@ use crate::base::integrity::{Algorithm, Digest, Expected};
 use crate::base::options::DownloadOptions;
 use crate::io::file::staging::{Finish, Progress, Staging};
 use crate::io::file::writer::Writer;
-use crate::io::http::transport::{Answer, Transport};
-use crate::operation::attempt::{Attempts, Exchange, failure_of, first_hop, follow, retry_after, within};
+use crate::io::http::transport::{IncomingResponse, Transport};
+use crate::operation::attempt::{Attempts, Exchange, failure_of, first_hop, follow, retry_after, with_timeout};
 use crate::operation::{blocking, dispose, request::named};
 use crate::policy::http::redirect::RequestHead;
-use crate::policy::http::resume::{self, Ask, Record, ResumeDecision};
+use crate::policy::http::resume::{self, RangeRequest, Record, ResumeDecision};
 
 /// A file at its destination.
 #[derive(Clone, Debug)]
@@ -129,7 +129,7 @@ pub(super) async fn fetch(
             verified(staging, transfer, &expected, &hop.url, Finish { mode, fsync }).await
         }
         Err(error) => {
-            let can_go_on = resume::ask(writer.part.record.as_ref(), writer.part.length, &source).is_some();
+            let can_go_on = resume::range_request(writer.part.record.as_ref(), writer.part.length, &source).is_some();
             let keeps = resume && can_go_on && error.kind() != Kind::File;
             // Waits, so that nothing is being written or removed any more when the caller hears of it.
             if let Ok(staging) = writer.finish().await {
@@ -156,7 +156,7 @@ async fn transfer(
     loop {
         attempts.announce(&mut hop.headers);
         let attempt = Attempt { hop: &hop, ..attempt };
-        let error = match within(timeout, "Download", &hop.url, attempt.receive(writer, progress)).await {
+        let error = match with_timeout(timeout, "Download", &hop.url, attempt.receive(writer, progress)).await {
             Ok(transfer) => return Ok(Transfer { attempts: attempts.made + 1, ..transfer }),
             Err(error) => error,
         };
@@ -228,7 +228,8 @@ impl Attempt<'_> {
         // A caller who asks for a range of his own gets that, from its start.
         let asks_for_all = !self.resume || self.hop.headers.contains_key(header::RANGE);
         let part = &writer.part;
-        let asked = if asks_for_all { None } else { resume::ask(part.record.as_ref(), part.length, self.source) };
+        let asked =
+            if asks_for_all { None } else { resume::range_request(part.record.as_ref(), part.length, self.source) };
         let mut answer = self.begin(asked.as_ref(), writer).await?;
         let from = writer.part.length;
         let total = writer.part.record.as_ref().and_then(|record| record.total);
@@ -248,12 +249,12 @@ impl Attempt<'_> {
             let message = format!("the file has {length} bytes, {total} were announced");
             return Err(Error::new(Kind::BodyLength, message).with_url(&self.hop.url));
         }
-        let Answer { status, status_text, headers, .. } = answer;
+        let IncomingResponse { status, status_text, headers, .. } = answer;
         Ok(Transfer { status, status_text, headers, attempts: 0, resumed_from: from })
     }
 
     /// Gets an answer that fits the part file, and makes the part file fit the answer.
-    async fn begin(self, asked: Option<&Ask>, writer: &mut Writer) -> Result<Answer> {
+    async fn begin(self, asked: Option<&RangeRequest>, writer: &mut Writer) -> Result<IncomingResponse> {
         let (answer, url) = self.send(asked).await?;
         // What the caller's own range gives is his business.
         let wants_range = self.hop.headers.contains_key(header::RANGE);
@@ -273,7 +274,7 @@ impl Attempt<'_> {
                 writer.restart(Record { source: self.source.to_owned(), validator, total }).await?;
                 Ok(answer)
             }
-            ResumeDecision::AskForAll => {
+            ResumeDecision::RequestAll => {
                 drop(answer);
                 Box::pin(self.begin(None, writer)).await
             }
@@ -289,8 +290,8 @@ impl Attempt<'_> {
         }
     }
 
-    async fn send(self, asked: Option<&Ask>) -> Result<(Answer, Url)> {
-        let Some(fields) = asked.and_then(Ask::fields) else {
+    async fn send(self, asked: Option<&RangeRequest>) -> Result<(IncomingResponse, Url)> {
+        let Some(fields) = asked.and_then(RangeRequest::fields) else {
             return follow(self.exchange, self.hop, None, None).await;
         };
         let mut hop = self.hop.clone();

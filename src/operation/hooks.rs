@@ -8,7 +8,7 @@ use http::{HeaderMap, Method, StatusCode};
 
 use crate::base::error::{Error, redacted};
 use crate::base::listeners::{Hooks, Received, Sent};
-use crate::io::http::transport::Answer;
+use crate::io::http::transport::IncomingResponse;
 use crate::policy::http::redirect::RequestHead;
 
 /// The hooks of one attempt, and the request whose outcome they have not heard of.
@@ -36,7 +36,7 @@ impl<'a> HookDispatcher<'a> {
         }
     }
 
-    pub async fn receives(&self, answer: &Answer) {
+    pub async fn receives(&self, answer: &IncomingResponse) {
         if self.hooks.on_response.is_some() {
             Box::pin(self.tell(Ok((answer.status, answer.status_text.clone(), answer.headers.clone())))).await;
         }

@@ -23,7 +23,7 @@ use crate::io::file::lock::{Attempt, Guard, LockAcquirer, lock_path};
 use crate::io::file::staging::{Progress, observe};
 use crate::io::file::watch::watch;
 use crate::io::http::transport::Transport;
-use crate::operation::attempt::within;
+use crate::operation::attempt::with_timeout;
 use crate::operation::download::{Downloaded, Watchers, fetch};
 use crate::operation::shared_download::{Controls, Listeners, SharedDownloads, Stage, Waiter};
 use crate::operation::{blocking, dispose};
@@ -150,7 +150,7 @@ async fn stoppable<T: Send + 'static>(
 ) -> Result<T> {
     let stop = CancellationToken::new();
     let _stopped_with_us = stop.clone().drop_guard();
-    within(job.download.timeout, "Download", &job.url, blocking(move || look(&|| stop.is_cancelled()))).await
+    with_timeout(job.download.timeout, "Download", &job.url, blocking(move || look(&|| stop.is_cancelled()))).await
 }
 
 fn look(destination: &Path, expected: &Expected, is_stopped: &dyn Fn() -> bool) -> Result<Presence> {

@@ -12,9 +12,9 @@ use crate::base::body::Body;
 use crate::base::error::{Error, Kind, Result};
 use crate::base::options::RequestOptions;
 use crate::io::http::decode;
-use crate::io::http::transport::{Answer, Transport};
+use crate::io::http::transport::{IncomingResponse, Transport};
 use crate::operation::attempt::{
-    Attempts, Exchange, failure_of, first_hop, follow_and_tell, retry_after, timed_out, within,
+    Attempts, Exchange, failure_of, first_hop, follow_and_tell, retry_after, timed_out, with_timeout,
 };
 use crate::operation::hooks::HookDispatcher;
 use crate::policy::http::retry::Failure;
@@ -39,7 +39,7 @@ pub struct Response {
 /// A body on the wire, as it was sent. Dropped, it closes its connection, unless it was read to its end.
 #[derive(Debug)]
 pub struct Incoming {
-    answer: Answer,
+    answer: IncomingResponse,
     url: Url,
     /// The end of the attempt, and how long that was allowed to take.
     deadline: Option<(Instant, Duration)>,
@@ -99,7 +99,7 @@ pub async fn request(transport: &Transport, url: Url, options: RequestOptions) -
             let response = if stream { streamed(answer, url, until) } else { collected(answer, url, max_size).await? };
             Ok(Response { redirected, ..response })
         });
-        let result = within(timeout, "Request", &hop.url, answering).await;
+        let result = with_timeout(timeout, "Request", &hop.url, answering).await;
         if let Err(error) = &result {
             hooks_of_call.fails(error).await;
         }
@@ -129,15 +129,15 @@ pub fn status_error(answer: &Response) -> Error {
         .with_url(&answer.url)
 }
 
-async fn collected(mut answer: Answer, url: Url, max_size: Option<u64>) -> Result<Response> {
+async fn collected(mut answer: IncomingResponse, url: Url, max_size: Option<u64>) -> Result<Response> {
     let body = decode::collect(&mut answer, max_size)
         .await
         .map_err(|error| error.with_status(answer.status.as_u16(), None).with_url(&url))?;
-    let Answer { status, status_text, headers, .. } = answer;
+    let IncomingResponse { status, status_text, headers, .. } = answer;
     Ok(Response { status, status_text, headers, body, stream: None, url, redirected: false, attempts: 0 })
 }
 
-fn streamed(answer: Answer, url: Url, deadline: Option<(Instant, Duration)>) -> Response {
+fn streamed(answer: IncomingResponse, url: Url, deadline: Option<(Instant, Duration)>) -> Response {
     Response {
         status: answer.status,
         status_text: answer.status_text.clone(),

@@ -96,7 +96,9 @@ impl Environment {
                 .map(PathBuf::from)
                 .collect(),
             directories: directories.map(|list| std::env::split_paths(&list).collect()).unwrap_or_default(),
-            explain: self.get("NODE_DEBUG").is_some_and(|sections| node_debug::has(&sections, node_debug::SECTION)),
+            explain: self
+                .get("NODE_DEBUG")
+                .is_some_and(|sections| node_debug::is_enabled(&sections, node_debug::SECTION)),
         }
     }
 }

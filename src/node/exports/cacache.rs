@@ -150,7 +150,7 @@ pub fn clear<'env>(env: &'env Env, options: Option<Unknown<'env>>) -> napi::Resu
         let clear = move || match prefix {
             Some(prefix) => {
                 let prefix = Prefix::new(&prefix);
-                cacache::clear(&cache, |entry| !prefix.begins(&entry.key))
+                cacache::clear(&cache, |entry| !prefix.is_prefix_of(&entry.key))
             }
             None => cacache::clear_all(&cache),
         };

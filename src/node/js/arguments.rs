@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::{HeaderMap, HeaderName, Method};
 use napi::bindgen_prelude::{FromNapiValue, JsObjectValue, Object, Uint8ArraySlice, Unknown};
 use napi::{Env, JsString, JsStringUtf8, JsValue, ValueType};
 
 use crate::base::error::{Error, Kind};
 use crate::base::integrity::{Digest, parse_integrity};
 use crate::node::js::error::to_js;
+use crate::policy::http::headers::latin_1;
 
 pub fn path(env: &Env, name: &str, value: Unknown) -> napi::Result<PathBuf> {
     let path = string(env, name, value)?;
@@ -89,12 +90,6 @@ pub fn own_names(env: &Env, list: &str, object: &Object) -> napi::Result<Vec<Str
         }
     }
     Ok(own)
-}
-
-/// Each character a byte, as Node sends it; `None` for what does not fit or must not be in a field.
-fn latin_1(text: &str) -> Option<HeaderValue> {
-    let bytes: Option<Vec<u8>> = text.chars().map(|character| u8::try_from(u32::from(character)).ok()).collect();
-    HeaderValue::from_bytes(&bytes?).ok()
 }
 
 /// Subresource Integrity, as the option of that name.

@@ -8,9 +8,9 @@ use napi::bindgen_prelude::{FromNapiValue, JsObjectValue, Object, Unknown};
 use napi::{Env, ValueType};
 use napi_derive::napi;
 
-use crate::base::options::{Caching, Retry, Ttl, UNLIMITED};
+use crate::base::options::{CacheLimits, Caching, Retry, Ttl, UNLIMITED};
 use crate::http_client::CallCaching;
-use crate::io::cache::store::{Limits, Place, Store};
+use crate::io::cache::store::{Place, Store};
 use crate::io::file::destination::absolute;
 use crate::node::environment::instance::js_function;
 use crate::node::environment::objects::{address, given_object, read};
@@ -21,9 +21,6 @@ use crate::node::js::error::to_js;
 use crate::node::js::value::property;
 use crate::node::options::shared::{ConnectOverrides, retry};
 use crate::policy::http::address::Base;
-
-/// Repetitions of a client that is not told how many.
-const RETRIES: u32 = 3;
 
 /// Options of `HttpClient`. Durations are milliseconds, sizes bytes.
 #[napi(object, object_to_js = false)]
@@ -175,7 +172,7 @@ pub struct Settings<'env> {
 }
 
 pub fn settings<'env>(env: &'env Env, options: Option<Unknown<'env>>) -> napi::Result<Settings<'env>> {
-    let own_retry = Retry { retries: RETRIES, retry_idempotent_only: true, ..Retry::default() };
+    let own_retry = Retry::for_client();
     let Some(options) = read::<HttpClientOptions>(env, options)? else {
         return Ok(Settings { retry: own_retry, ..Settings::default() });
     };
@@ -198,14 +195,14 @@ pub fn settings<'env>(env: &'env Env, options: Option<Unknown<'env>>) -> napi::R
         proxy,
         hooks,
     } = options;
-    let default = Limits::default();
+    let default = CacheLimits::default();
     let bytes = |name, value, default| {
         given(value, |value| size(env, name, value)).map(|size| match size {
             None => default,
             Some(size) => size.unwrap_or(u64::MAX),
         })
     };
-    let limits = Limits {
+    let limits = CacheLimits {
         memory: bytes("options.cacheMemoryMax", cache_memory_max, default.memory)?,
         disk: bytes("options.cacheDiskMax", cache_disk_max, default.disk)?,
         age: given(cache_age_max, |value| duration(env, "options.cacheAgeMax", value))?.unwrap_or(default.age),

@@ -258,7 +258,7 @@ pub fn download_options<'env>(
             return Err(wrong());
         }
         let log: Function<String, UnknownReturnValue> = logger.get_named_property_unchecked("log")?;
-        log_progress(log.bind(logger)?, interval.unwrap_or(10), callback_error)
+        log_progress(log.bind(logger)?, interval.unwrap_or(DownloadOptions::PROGRESS_INTERVAL), callback_error)
     })?;
     Ok((download, DownloadHandlers { report: on_progress.or(logged), signal }))
 }
