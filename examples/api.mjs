@@ -1,4 +1,4 @@
-// Calls a JSON API, repeats what may pass, and tells the user what to do about the rest.
+// Calls a JSON API, retries transient failures, and tells the user what to do about the others.
 //
 //   API_TOKEN=… node examples/api.mjs <url>
 
