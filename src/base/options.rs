@@ -105,24 +105,44 @@ pub const CHECKSUMS_MAX: u64 = 16 << 20;
 /// The limit of a caller who wants none.
 pub const UNLIMITED: u64 = u64::MAX;
 
-/// Options of a request.
+/// Options that requests and downloads share.
 #[derive(Clone, Debug)]
-pub struct RequestOptions {
-    /// `GET` by default.
-    pub method: Method,
+pub struct TransferOptions {
     pub headers: HeaderMap,
-    pub body: Option<Body>,
     pub redirects: Redirects,
     pub retry: Retry,
     pub on_retry: Option<OnRetry>,
-    pub hooks: Hooks,
-    /// Limit of one attempt, redirects and body included; 30 s by default.
+    /// Limit of one attempt, redirects and body included; 30 s by default, 120 s for downloads.
     pub timeout: Option<Duration>,
-    /// Limit of the time without a byte from the server, once the request has been sent.
+    /// Limit of the time without a byte in either direction, once the connection is open.
     pub idle_timeout: Option<Duration>,
-    /// Shared, because most calls have the options of the call before.
+    /// Shared: most calls use the network of the call before.
     pub network: Arc<Network>,
-    /// Limit of the decoded body in bytes. `None`: unlimited for bytes, [`TEXT_MAX`] for text.
+}
+
+impl Default for TransferOptions {
+    fn default() -> Self {
+        Self {
+            headers: HeaderMap::new(),
+            redirects: Redirects::default(),
+            retry: Retry::default(),
+            on_retry: None,
+            timeout: Some(Duration::from_secs(30)),
+            idle_timeout: None,
+            network: Arc::default(),
+        }
+    }
+}
+
+/// Options of a request.
+#[derive(Clone, Debug)]
+pub struct RequestOptions {
+    pub transfer: TransferOptions,
+    /// `GET` by default.
+    pub method: Method,
+    pub body: Option<Body>,
+    pub hooks: Hooks,
+    /// Limit of the decoded body in bytes. `None`: no limit for bytes, [`TEXT_MAX`] for text.
     pub max_size: Option<u64>,
     /// Whether the body is left on the wire, undecoded, for the caller to read.
     pub stream: bool,
@@ -131,16 +151,10 @@ pub struct RequestOptions {
 impl Default for RequestOptions {
     fn default() -> Self {
         Self {
+            transfer: TransferOptions::default(),
             method: Method::GET,
-            headers: HeaderMap::new(),
             body: None,
-            redirects: Redirects::default(),
-            retry: Retry::default(),
-            on_retry: None,
             hooks: Hooks::default(),
-            timeout: Some(Duration::from_secs(30)),
-            idle_timeout: None,
-            network: Arc::default(),
             max_size: None,
             stream: false,
         }
@@ -150,25 +164,16 @@ impl Default for RequestOptions {
 /// Options of a download.
 #[derive(Clone, Debug)]
 pub struct DownloadOptions {
-    pub headers: HeaderMap,
-    pub redirects: Redirects,
-    pub retry: Retry,
-    pub on_retry: Option<OnRetry>,
-    /// Limit of one attempt, redirects and body included; 120 s by default.
-    pub timeout: Option<Duration>,
-    /// Limit of the time without a byte from the server.
-    pub idle_timeout: Option<Duration>,
-    /// Shared, because most calls have the options of the call before.
-    pub network: Arc<Network>,
+    pub transfer: TransferOptions,
     /// The digests that the file must have.
     pub expected: Expected,
-    /// Whether SHA-256 and SHA-512 are computed even if no digest is expected.
+    /// Whether SHA-256 and SHA-512 are computed during the download even if neither is expected.
     pub digests: bool,
-    /// Permission bits of the file, set before it appears. Ignored on Windows.
+    /// Permission bits of the file, set before it appears. Without effect on Windows.
     pub mode: Option<u32>,
-    /// Whether an interrupted transfer is resumed, as by default.
+    /// Whether an interrupted transfer resumes where it stopped, as by default.
     pub resume: bool,
-    /// Whether the file is flushed to the disk, not only to the system's cache, before it appears.
+    /// Whether the file is flushed to disk, not only to the system's cache, before it appears.
     pub fsync: bool,
 }
 
@@ -180,13 +185,7 @@ impl DownloadOptions {
 impl Default for DownloadOptions {
     fn default() -> Self {
         Self {
-            headers: HeaderMap::new(),
-            redirects: Redirects::default(),
-            retry: Retry::default(),
-            on_retry: None,
-            timeout: Some(Duration::from_secs(120)),
-            idle_timeout: None,
-            network: Arc::default(),
+            transfer: TransferOptions { timeout: Some(Duration::from_secs(120)), ..TransferOptions::default() },
             expected: Expected::default(),
             digests: false,
             mode: None,
@@ -286,6 +285,9 @@ impl LockOptions {
         self.settle.unwrap_or_else(|| (self.poll / 4).min(Duration::from_millis(250)))
     }
 }
+
+#[cfg(test)]
+mod documented;
 
 #[cfg(test)]
 mod tests {

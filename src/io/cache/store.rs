@@ -3,6 +3,7 @@
 
 mod disk;
 mod memory;
+mod pending;
 mod record;
 
 use std::path::PathBuf;
@@ -171,6 +172,13 @@ impl Store {
             keys.extend(disk.clone().clear(is_unwanted).await);
         }
         keys.len()
+    }
+
+    /// Waits for the end of everything that is still being written to the disk or removed from it.
+    pub async fn flush(&self) {
+        if let Some(disk) = &self.disk {
+            disk.flush().await;
+        }
     }
 
     /// The current generation. A response of an older one must not be stored.

@@ -1,8 +1,8 @@
-//! How results reach the JavaScript thread: one queue of completions for each environment.
+//! The queue of completions of one environment, by which results reach the JavaScript thread.
 //!
-//! napi's own deferred makes a threadsafe function for every promise, and each wakes the event loop by itself. Here the
-//! event loop takes all that are there, and the worker wakes it once for several. See `docs/decisions/0010-one-mailbox.md`
-//! and `0019-mimalloc.md`.
+//! napi's own deferred creates a threadsafe function for every promise, and each wakes the event
+//! loop by itself. Here the worker wakes the event loop once for several completions. See
+//! `docs/decisions/0010-one-mailbox.md` and `0019-mimalloc.md`.
 
 use std::future::poll_fn;
 use std::mem;
@@ -15,16 +15,18 @@ use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Env, Status, check_status, sys};
 use tokio::task;
 
-/// The number of completions that wakes the event loop even while the worker has more work at hand. A wakeup costs about
-/// ten system calls on two threads; more completions than this would leave the event loop idle for too long.
+/// The number of queued completions at which the worker wakes the event loop although it has more
+/// ready tasks. A wakeup costs about ten system calls on two threads; with larger batches the event
+/// loop is idle for too long.
 const BATCH: usize = 8;
 
 /// Runs once, on the JavaScript thread.
 type Completion = Box<dyn FnOnce(Env) + Send>;
-/// Weak: whether somebody waits is counted by [`CompletionQueue`].
+/// Weak: [`CompletionQueue`] counts whether promises are pending.
 type Wakeup = ThreadsafeFunction<(), (), (), Status, false, true>;
 
-/// The side of the JavaScript thread. Keeps the event loop alive while promises are pending.
+/// The end of the queue on the JavaScript thread. Keeps the event loop alive while promises are
+/// pending.
 pub struct CompletionQueue {
     pub slot: Slot,
 }
@@ -74,15 +76,16 @@ impl CompletionQueue {
         Ok(Self { slot: Slot { queue, wakeup: Arc::new(wakeup) } })
     }
 
-    /// One promise more is waited for.
+    /// Counts a new pending promise.
     pub fn expect(&self, env: &Env) -> napi::Result<()> {
         if self.slot.queue.pending.fetch_add(1, Ordering::Relaxed) == 0 {
-            // SAFETY: on the JavaScript thread, of a function that lives as long as its environment.
+            // SAFETY: on the JavaScript thread, and the function lives as long as its environment.
             check_status!(unsafe { sys::napi_ref_threadsafe_function(env.raw(), self.slot.wakeup.raw()) })?;
         }
         Ok(())
     }
 
+    /// Counts a settled promise.
     pub fn received(&self, env: &Env) -> napi::Result<()> {
         if self.slot.queue.pending.fetch_sub(1, Ordering::Relaxed) == 1 {
             // SAFETY: as above.
@@ -93,8 +96,9 @@ impl CompletionQueue {
 }
 
 impl Slot {
-    /// Wakes the event loop at once for the last pending completion, for a full batch and on other threads than the
-    /// worker; else after the tasks that are ready now, so that their completions share the wakeup.
+    /// Wakes the event loop at once for the last pending promise, for a full batch, and from other
+    /// threads than the worker. Otherwise wakes it after the tasks that are ready now, so that their
+    /// completions share the wakeup.
     pub fn enqueue(&self, completion: Completion) {
         let (is_first, is_due) = {
             let mut state = self.queue.state();

@@ -9,4 +9,5 @@ pub mod redirect;
 pub mod resume;
 pub mod retry;
 pub mod status_text;
+pub mod streamed_body;
 pub mod user_agent;

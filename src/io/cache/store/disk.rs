@@ -13,10 +13,11 @@ use std::time::{Duration, SystemTime};
 use crate::base::error::Kind;
 use crate::base::options::CacheLimits;
 use crate::io::cache::cacache::{self, milliseconds};
+use crate::io::cache::store::pending::Pending;
 use crate::io::cache::store::record::{Record, is_due};
 use crate::io::file::directory::{Directory, Temporary};
 use crate::io::file::trusted::Access;
-use crate::io::threads::spawn_blocking;
+use crate::io::threads::{Task, spawn_blocking};
 use crate::policy::cache::index::Entry;
 use crate::policy::cache::key::{OUTDATED, PREFIX, Secret};
 
@@ -40,11 +41,34 @@ pub struct Disk {
     /// the path.
     root: Mutex<Option<Arc<Directory>>>,
     swept: Mutex<Option<SystemTime>>,
+    pending: Pending,
 }
 
 impl Disk {
     pub fn new(directory: PathBuf, limits: CacheLimits) -> Self {
-        Self { directory, limits, secret: OnceLock::new(), root: Mutex::default(), swept: Mutex::default() }
+        Self {
+            directory,
+            limits,
+            secret: OnceLock::new(),
+            root: Mutex::default(),
+            swept: Mutex::default(),
+            pending: Pending::default(),
+        }
+    }
+
+    /// Waits for the end of all work in the directory, also of work that no call waits for.
+    pub async fn flush(&self) {
+        self.pending.ended().await;
+    }
+
+    /// Runs work on a thread that may block. It is pending until it ends, even if the task is
+    /// dropped.
+    fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Task<T> {
+        let running = self.pending.begin();
+        spawn_blocking(move || {
+            let _running = running;
+            work()
+        })
     }
 
     /// The secret that keys are made with. `None` before [`Disk::open`], and if the directory
@@ -54,10 +78,11 @@ impl Disk {
     }
 
     pub async fn open(self: Arc<Self>) {
+        let disk = self.clone();
         let open = move || {
-            self.secret.get_or_init(|| self.read_secret().or_else(|| self.write_secret()));
+            disk.secret.get_or_init(|| disk.read_secret().or_else(|| disk.write_secret()));
         };
-        let _ = spawn_blocking(open).await;
+        let _ = self.run(open).await;
     }
 
     /// Reads the secret from a file that nobody else can read, in a directory of this user.
@@ -93,7 +118,8 @@ impl Disk {
 
     /// Returns the record of a key. A broken entry is removed.
     pub async fn get(self: Arc<Self>, key: String) -> Option<Record> {
-        spawn_blocking(move || self.read(&key)).await.ok()?
+        let disk = self.clone();
+        self.run(move || disk.read(&key)).await.ok()?
     }
 
     fn root(&self) -> Option<Arc<Directory>> {
@@ -143,18 +169,21 @@ impl Disk {
             let now = SystemTime::now();
             is_due(&disk.swept, SWEEP_INTERVAL, now) && disk.takes_turn(now).unwrap_or(true)
         };
-        if spawn_blocking(write).await.is_ok_and(|takes_turn| takes_turn) {
+        if self.run(write).await.is_ok_and(|takes_turn| takes_turn) {
             // Not awaited, because it only removes.
-            spawn_blocking(move || self.sweep(SystemTime::now()));
+            let disk = self.clone();
+            self.run(move || disk.sweep(SystemTime::now()));
         }
     }
 
     pub async fn remove(self: Arc<Self>, key: String) {
-        let _ = spawn_blocking(move || cacache::remove(&self.directory, &key)).await;
+        let disk = self.clone();
+        let _ = self.run(move || cacache::remove(&disk.directory, &key)).await;
     }
 
     /// Removes this package's entries whose keys are unwanted, and returns their keys.
     pub async fn clear(self: Arc<Self>, is_unwanted: impl Fn(&str) -> bool + Send + 'static) -> HashSet<String> {
+        let disk = self.clone();
         let clear = move || {
             let keys = Mutex::new(HashSet::new());
             let is_wanted = |entry: &Entry| {
@@ -164,10 +193,10 @@ impl Disk {
                 }
                 is_wanted
             };
-            let _ = cacache::clear(&self.directory, is_wanted);
+            let _ = cacache::clear(&disk.directory, is_wanted);
             keys.into_inner().unwrap_or_default()
         };
-        spawn_blocking(clear).await.unwrap_or_default()
+        self.run(clear).await.unwrap_or_default()
     }
 
     /// Enforces the limits.
