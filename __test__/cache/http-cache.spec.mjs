@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { describe, test } from 'node:test'
+import { afterEach, describe, test } from 'node:test'
 import { HttpClient } from '@socketsecurity/registry'
 import { later, silence, startOrigin } from '../helpers/origins/http-origin.mjs'
 import { rejection, sleep, temporaryDirectory, until } from '../helpers/support.mjs'
@@ -22,16 +22,20 @@ const validated = (headers = {}) => {
       : { headers: { ETag: '"v"', ...headers }, body: JSON.stringify(index) }
 }
 
+const clients = []
+
+// Before the directories are removed.
+afterEach(() => Promise.all(clients.splice(0).map((client) => client.flush())))
+
 for (const cache of ['memory', 'disk', true]) {
   /** A client of this kind of cache, with a directory of its own. */
-  const clientOf = (t, origin, options) =>
-    new HttpClient({
-      baseUrl: origin.url,
-      cache,
-      cacheDir: temporaryDirectory(t),
-      retryDelay: 1,
-      ...options,
-    })
+  const clientOf = (t, origin, options) => {
+    const cacheDir = options?.cacheDir ?? temporaryDirectory(t)
+    const own = { baseUrl: origin.url, cache, retryDelay: 1, ...options, cacheDir }
+    const client = new HttpClient(own)
+    clients.push(client)
+    return client
+  }
 
   describe(`cache: ${cache}`, () => {
     test('a response is used again within its time', async (t) => {

@@ -156,7 +156,7 @@ describe('examples/api.mjs', () => {
     const origin = await serve((_request, response) => response.end('<html>'))
     const { code, stderr } = await run('api.mjs', [origin.url])
     assert.equal(code, 1)
-    assert.match(stderr, /^The server did not answer with JSON: Failed to parse JSON response/)
+    assert.match(stderr, /^The response is not JSON: Failed to parse JSON response/)
   })
 
   it('explains a server that is not there', async () => {

@@ -1,50 +1,19 @@
-//! What the options of requests, downloads and clients have in common.
+//! Options of connections: certificates, proxy and the time to connect.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::HeaderMap;
 use napi::bindgen_prelude::{FromNapiValue, Uint8ArraySlice, Unknown};
 use napi::{Env, JsValue, ValueType};
 
-use crate::base::listeners::OnRetry;
-use crate::base::options::{Network, Redirects, Retry};
+use crate::base::options::Network;
 use crate::base::proxy::{self, Proxy};
-use crate::node::convert::listeners::on_retry;
-use crate::node::environment::objects::given_object;
+use crate::node::environment::objects::caller_object;
 use crate::node::environment::variables::Environment;
-use crate::node::js::arguments::{
-    boolean, certificate, count, duration, elements, function, given, limit, string, wrong_type, wrong_value,
-};
+use crate::node::js::arguments::{certificate, elements, limit, optional, string, wrong_type, wrong_value};
 use crate::node::js::value::property;
-use crate::node::promise::failure::CallbackError;
 
-pub fn retry_listener(
-    env: &Env,
-    value: Option<Unknown>,
-    callback_error: &CallbackError,
-) -> napi::Result<Option<OnRetry>> {
-    given(value, |value| on_retry(function(env, "options.onRetry", value)?, callback_error))
-}
-
-/// What a call has where its caller says nothing, if that is not what a function has by itself.
-#[derive(Default)]
-pub struct Defaults<'env> {
-    pub headers: HeaderMap,
-    pub retry: Retry,
-    /// [`Duration::MAX`]: no limit.
-    pub timeout: Option<Duration>,
-    pub max_size: Option<u64>,
-    pub way: ConnectOverrides,
-    pub hooks: Option<Unknown<'env>>,
-}
-
-/// The limit of a client, or that of the function.
-pub fn limited(own: Option<Duration>, plain: Option<Duration>) -> Option<Duration> {
-    own.map_or(plain, |limit| Some(limit).filter(|limit| *limit != Duration::MAX))
-}
-
-/// What callers say about the way to servers; the environment says the rest.
+/// Options of a caller that override the variables of the environment.
 #[derive(Clone, Debug, Default)]
 pub struct ConnectOverrides {
     pub ca: Option<Vec<String>>,
@@ -54,10 +23,11 @@ pub struct ConnectOverrides {
 
 impl ConnectOverrides {
     pub fn read(env: &Env, ca: Option<Unknown>, proxy: Option<Unknown>) -> napi::Result<Self> {
-        let ca = given(ca, |value| certificates(env, value))?;
-        Ok(Self { ca, proxy: given(proxy, |value| proxy_url(env, value))?, connect_timeout: None })
+        let ca = optional(ca, |value| certificates(env, value))?;
+        Ok(Self { ca, proxy: optional(proxy, |value| proxy_url(env, value))?, connect_timeout: None })
     }
 
+    /// The network of these options. Shared with other calls if there are none.
     pub fn network(self, environment: &Environment) -> Arc<Network> {
         let Self { ca, proxy, connect_timeout } = self;
         if ca.is_none() && proxy.is_none() && connect_timeout.is_none() {
@@ -68,6 +38,7 @@ impl ConnectOverrides {
     }
 }
 
+/// The network of one call: its own options, else those of its client, else the environment.
 pub fn network(
     env: &Env,
     environment: &Environment,
@@ -76,13 +47,14 @@ pub fn network(
     proxy: Option<Unknown>,
     connect_timeout: Option<Unknown>,
 ) -> napi::Result<Arc<Network>> {
-    let given = ConnectOverrides::read(env, ca, proxy)?;
+    let own = ConnectOverrides::read(env, ca, proxy)?;
     let connect_timeout = limit(env, "options.connectTimeout", connect_timeout, default.connect_timeout)?;
-    let way = ConnectOverrides { ca: given.ca.or(default.ca), proxy: given.proxy.or(default.proxy), connect_timeout };
-    Ok(way.network(environment))
+    let overrides = ConnectOverrides { ca: own.ca.or(default.ca), proxy: own.proxy.or(default.proxy), connect_timeout };
+    Ok(overrides.network(environment))
 }
 
-/// PEM, as one text or several; each a string or bytes. What is in it is looked at when it is needed, as Node does.
+/// PEM, as one text or several, each a string or bytes. It is parsed when a connection needs it, as
+/// Node does.
 fn certificates(env: &Env, value: Unknown) -> napi::Result<Vec<String>> {
     const NAME: &str = "options.ca";
     if value.is_array()? {
@@ -112,7 +84,7 @@ fn proxy_url(env: &Env, value: Unknown) -> napi::Result<Proxy> {
         ValueType::Boolean if !bool::from_unknown(value)? => return Ok(Proxy::None),
         ValueType::String => string(env, NAME, value)?,
         ValueType::Object => {
-            let href = property(&given_object(env, value)?, "href")?;
+            let href = property(&caller_object(env, value)?, "href")?;
             if href.get_type()? != ValueType::String {
                 return Err(wrong_type(env, NAME, "a string, a URL or false", value));
             }
@@ -120,30 +92,6 @@ fn proxy_url(env: &Env, value: Unknown) -> napi::Result<Proxy> {
         }
         _ => return Err(wrong_type(env, NAME, "a string, a URL or false", value)),
     };
-    // It may hold a password: not repeated.
+    // Not repeated in the message: it may hold a password.
     proxy::parse(&text).map(Proxy::Fixed).ok_or_else(|| wrong_value(env, NAME, RULE, "another string"))
-}
-
-pub fn redirects(env: &Env, follow: Option<Unknown>, maximum: Option<Unknown>) -> napi::Result<Redirects> {
-    let default = Redirects::default();
-    Ok(Redirects {
-        follow: given(follow, |value| boolean(env, "options.followRedirects", value))?.unwrap_or(default.follow),
-        maximum: given(maximum, |value| count(env, "options.maxRedirects", value))?.unwrap_or(default.maximum),
-    })
-}
-
-pub fn retry(
-    env: &Env,
-    retries: Option<Unknown>,
-    delay: Option<Unknown>,
-    delay_max: Option<Unknown>,
-    default: Retry,
-) -> napi::Result<Retry> {
-    Ok(Retry {
-        retries: given(retries, |value| count(env, "options.retries", value))?.unwrap_or(default.retries),
-        delay: given(delay, |value| duration(env, "options.retryDelay", value))?.unwrap_or(default.delay),
-        delay_max: given(delay_max, |value| duration(env, "options.retryDelayMax", value))?
-            .unwrap_or(default.delay_max),
-        ..default
-    })
 }
