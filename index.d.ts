@@ -2,6 +2,30 @@
 
 export interface HttpRequestOptions extends HttpTransferOptions {}
 
+/** One value of a header field. `undefined` is not sent. */
+export type HttpHeaderValue = string | number | boolean | undefined
+
+/** Header fields of a request. A `Headers` is an iterable of names and values. */
+export type HttpRequestHeaders =
+  | Record<string, HttpHeaderValue | readonly HttpHeaderValue[]>
+  | Iterable<readonly [string, HttpHeaderValue | readonly HttpHeaderValue[]]>
+  | { [Symbol.iterator](): Iterator<[string, string]> }
+
+/**
+ * A request body. All but the last three are whole: they can be sent again by `retries`, and their
+ * `Content-Length` is known. The last three are streams.
+ */
+export type HttpRequestBody =
+  | string
+  | ArrayBufferView
+  | ArrayBufferLike
+  | URLSearchParams
+  | Blob
+  | FormData
+  | import('node:stream').Readable
+  | import('node:stream/web').ReadableStream
+  | AsyncIterable<string | ArrayBufferView | ArrayBufferLike>
+
 export interface HttpDownloadOptions extends HttpTransferOptions {}
 
 export interface DownloadWithLockOptions extends HttpDownloadOptions {}
@@ -553,7 +577,7 @@ export interface HttpClientOptions {
    *
    * @default {}
    */
-  headers?: Record<string, string> | undefined
+  headers?: HttpRequestHeaders | undefined
   /**
    * Time limit of one attempt, in ms, redirects and body included. `0` or `Infinity`: no limit.
    *
@@ -893,16 +917,17 @@ export interface HttpRequestOptions {
    */
   method?: string | undefined
   /**
-   * Request body. A string is sent as UTF-8. `Content-Length` is computed; no `Content-Type` is
-   * added. A `Readable` is streamed: it cannot be combined with `retries`, and redirects are not
-   * followed.
+   * Request body. A string is sent as UTF-8, without a `Content-Type`. `URLSearchParams`, `Blob`
+   * and `FormData` are sent with the `Content-Type` that `fetch` sends, unless the caller sets
+   * one. `Content-Length` is computed.
    *
-   * Header fields of its `getHeaders()`, as of `form-data`, are sent unless the caller sets
-   * them.
+   * A `Readable`, a web `ReadableStream` or an async iterable is streamed: it cannot be combined
+   * with `retries`, and redirects are not followed. Header fields of its `getHeaders()`, as of
+   * the package `form-data`, are sent unless the caller sets them.
    *
    * @default none
    */
-  body?: string | Uint8Array | import('node:stream').Readable | null | undefined
+  body?: HttpRequestBody | null | undefined
   /**
    * Size limit of the decoded body, in bytes. A larger body rejects with `ERR_BODY_TOO_LARGE`,
    * and its connection is closed at once. `0`: no limit. Without effect on `stream`.
@@ -983,13 +1008,16 @@ export declare function httpText(url: string | URL, options?: HttpRequestOptions
 /** Options that requests and downloads share. Durations are milliseconds. */
 export interface HttpTransferOptions {
   /**
-   * Header fields. An invalid name, or a value with a control character or one outside Latin-1,
-   * rejects before anything is sent. `Accept-Encoding` of a download is always `identity`: the
-   * bytes received are those of the file.
+   * Header fields: a record, `Headers`, a `Map`, or any iterable of names and values. Numbers and
+   * booleans are sent as text, each element of an array as a field, `undefined` not at all. If a
+   * record spells a name twice, the last one counts. Anything else, an invalid name, or a value
+   * with a control character or one outside Latin-1, rejects before anything is sent.
+   * `Accept-Encoding` of a download is always `identity`: the bytes received are those of the
+   * file.
    *
    * @default {}
    */
-  headers?: Record<string, string> | undefined
+  headers?: HttpRequestHeaders | undefined
   /**
    * Whether redirects are followed. If not, a redirect is a response like any other, and a
    * download rejects with `Download failed: HTTP 302 Found`.

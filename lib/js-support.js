@@ -17,22 +17,33 @@ class HttpResponseError extends Error {
   }
 }
 
+/** Loaded lazily: most bodies are strings and Buffers, which the addon reads by itself. */
+const bodies = () => require('./request-body.js')
+
 /**
  * Reads a stream into a request. `write` resolves with `false` if no more is wanted. `end` takes
  * the error of the stream.
  */
 async function send(source, write, end) {
-  const { PassThrough, pipeline } = streams()
   try {
-    // Streams of the old kind, as form-data's, are not iterable.
-    const chunks =
-      Symbol.asyncIterator in source ? source : pipeline(source, new PassThrough(), () => {})
+    const { chunkOf, modernStream } = bodies()
+    const chunks = Symbol.asyncIterator in source ? source : modernStream(source)
     for await (const chunk of chunks) {
-      if (!(await write(chunk))) return
+      if (!(await write(chunkOf(chunk)))) return
     }
     end()
   } catch (error) {
     end(error)
+  }
+}
+
+/** Reads a whole body. `read` is that of `requestBody` in request-body.js. */
+async function readBody(read, done, failed) {
+  try {
+    const { bytes, type } = await read()
+    done(bytes, type)
+  } catch (error) {
+    failed(error)
   }
 }
 
@@ -222,6 +233,33 @@ function ownView(object, root) {
 }
 
 /**
+ * Header fields as a list: whether they are a record, and then names and values in turn.
+ * `undefined` if they cannot be read, which must not send nothing.
+ */
+function headerEntries(headers) {
+  if (typeof headers[Symbol.iterator] === 'function') {
+    const list = [false]
+    for (const pair of headers) {
+      if (typeof pair?.[Symbol.iterator] !== 'function' || typeof pair === 'string')
+        return undefined
+      const entry = [...pair]
+      if (entry.length !== 2) return undefined
+      list.push(...entry)
+    }
+    return list
+  }
+  const list = [true]
+  for (const name of Object.keys(headers)) list.push(name, headers[name])
+  return list.length > 1 || isRecord(headers) ? list : undefined
+}
+
+/** Whether an object without properties is an empty record: `{}`, but no `Promise`. */
+function isRecord(object) {
+  const parent = getPrototypeOf(object)
+  return parent === null || getPrototypeOf(parent) === null
+}
+
+/**
  * The subscribers of each signal. They share one listener: Node.js warns of more than ten, and
  * searches its list for each.
  */
@@ -268,7 +306,10 @@ module.exports = {
   cacheDirectory,
   collect,
   environmentReader,
+  headerEntries,
+  readBody,
   receive,
+  requestBody: (value) => bodies().requestBody(value),
   send,
   warn,
   subscribe,

@@ -2,6 +2,29 @@
 
 export interface HttpRequestOptions extends HttpTransferOptions {}
 
+/** One value of a header field. `undefined` is not sent. */
+export type HttpHeaderValue = string | number | boolean | undefined
+
+/** Header fields of a request. A `Headers` is an iterable of names and values. */
+export type HttpRequestHeaders =
+  | Record<string, HttpHeaderValue | readonly HttpHeaderValue[]>
+  | Iterable<readonly [string, HttpHeaderValue | readonly HttpHeaderValue[]]>
+
+/**
+ * A request body. All but the last three are whole: they can be sent again by `retries`, and their
+ * `Content-Length` is known. The last three are streams.
+ */
+export type HttpRequestBody =
+  | string
+  | ArrayBufferView
+  | ArrayBufferLike
+  | URLSearchParams
+  | Blob
+  | FormData
+  | import('node:stream').Readable
+  | import('node:stream/web').ReadableStream
+  | AsyncIterable<string | ArrayBufferView | ArrayBufferLike>
+
 export interface HttpDownloadOptions extends HttpTransferOptions {}
 
 export interface DownloadWithLockOptions extends HttpDownloadOptions {}

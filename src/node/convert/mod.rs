@@ -2,7 +2,9 @@
 
 pub mod client_metrics;
 pub mod download_result;
+pub mod header_fields;
 pub mod listeners;
+pub mod request_body;
 pub mod response;
 pub mod streams;
 pub mod user_agent;

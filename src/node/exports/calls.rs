@@ -2,16 +2,19 @@
 
 use std::path::PathBuf;
 
+use http::header::CONTENT_TYPE;
 use napi::bindgen_prelude::{FromNapiValue, JsObjectValue, Object, ObjectRef, Unknown};
 use napi::{Env, JsError};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
+use crate::base::body::Body;
 use crate::base::error::{Error, Kind, Result};
 use crate::base::options::{RequestOptions, TEXT_MAX};
 use crate::client::Client;
 use crate::io::file::destination::resolve;
 use crate::node::convert::download_result::result;
+use crate::node::convert::request_body::{Source, read_later};
 use crate::node::convert::response::{plain_response, response_error, response_with};
 use crate::node::convert::streams::{ResponseStream, send};
 use crate::node::environment::instance::instance;
@@ -117,7 +120,8 @@ impl Dispatch for &'static Client {
     }
 }
 
-/// The promise of a request. `prepare` changes its options, given whether there is a body;
+/// The promise of a request. `prepare` changes its options, given whether there is a body
+/// that needs a media type;
 /// `convert` converts the response.
 pub fn requested<'env>(
     env: &'env Env,
@@ -154,17 +158,30 @@ pub fn requested_by<'env, D: Dispatch>(
         let PreparedRequest { dispatch, url, mut options, call: Call { signal, source, throw_on_error } } =
             begin(&callback_error)?;
         let has_body = options.body.is_some() || source.is_some();
-        prepare(&mut options, has_body);
+        let needs_type = match (&options.body, source) {
+            (Some(Body::Whole(bytes)), _) => !bytes.is_empty(),
+            // It brings its own.
+            (_, Some(Source::Form(_))) => false,
+            _ => has_body,
+        };
+        prepare(&mut options, needs_type);
         warn_if_unverified(env, &url, &options.transfer.network.tls)?;
         let mut abort = Abort::listen(env, signal).inspect_err(|_| {
-            let _ = source.map(|source| destroy(&Object::from_unknown(source)?));
+            if let Some(Source::Stream(stream)) = source {
+                let _ = Object::from_unknown(stream).and_then(|stream| destroy(&stream));
+            }
         })?;
         // Only a stream outlives the promise and needs the signal afterwards.
         let signal = signal.filter(|_| options.stream && abort.is_listening());
         let signal = signal.map(|signal| Object::from_unknown(signal)?.create_ref()).transpose()?;
-        if let Some(source) = source {
-            abort.owns(Object::from_unknown(source)?)?;
-            options.body = Some(send(env, source, &abort, &callback_error)?);
+        let mut pending = None;
+        match source {
+            Some(Source::Stream(stream)) => {
+                abort.owns(Object::from_unknown(stream)?)?;
+                options.body = Some(send(env, stream, &abort, &callback_error)?);
+            }
+            Some(Source::Blob(read) | Source::Form(read)) => pending = Some(read_later(env, read, &callback_error)?),
+            None => {}
         }
         if let Some(response) = dispatch.get_fresh(&url, &options).filter(|_| !has_body) {
             return Ok((Start::Done((response, PendingCall { throw_on_error, signal, stream: None })), abort));
@@ -172,9 +189,19 @@ pub fn requested_by<'env, D: Dispatch>(
         let cancel = abort.token.clone();
         let life = instance(env)?.life.clone();
         let operation = async move {
+            let response = async {
+                if let Some(pending) = pending {
+                    let (bytes, media_type) = pending.read(&cancel).await?;
+                    options.body = Some(Body::Whole(bytes));
+                    if let Some(media_type) = media_type {
+                        options.transfer.headers.entry(CONTENT_TYPE).or_insert(media_type);
+                    }
+                }
+                dispatch.request(url, options, &cancel).await
+            };
             // Boxed on the thread that runs it: the future is large, and would be copied on its way
             // there.
-            match Box::pin(dispatch.request(url, options, &cancel)).await {
+            match Box::pin(response).await {
                 Ok(mut response) => {
                     let stream = response.stream.take().map(|incoming| ResponseStream::new(*incoming, &life));
                     Ok((response, PendingCall { throw_on_error, signal, stream }))

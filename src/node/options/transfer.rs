@@ -21,12 +21,15 @@ use crate::policy::http::streamed_body;
 #[napi(object, object_to_js = false)]
 #[derive(Default)]
 pub struct HttpTransferOptions<'env> {
-    /// Header fields. An invalid name, or a value with a control character or one outside Latin-1,
-    /// rejects before anything is sent. `Accept-Encoding` of a download is always `identity`: the
-    /// bytes received are those of the file.
+    /// Header fields: a record, `Headers`, a `Map`, or any iterable of names and values. Numbers and
+    /// booleans are sent as text, each element of an array as a field, `undefined` not at all. If a
+    /// record spells a name twice, the last one counts. Anything else, an invalid name, or a value
+    /// with a control character or one outside Latin-1, rejects before anything is sent.
+    /// `Accept-Encoding` of a download is always `identity`: the bytes received are those of the
+    /// file.
     ///
     /// @default {}
-    #[napi(ts_type = "Record<string, string> | undefined")]
+    #[napi(ts_type = "HttpRequestHeaders | undefined")]
     pub headers: Option<Unknown<'env>>,
     /// Whether redirects are followed. If not, a redirect is a response like any other, and a
     /// download rejects with `Download failed: HTTP 302 Found`.
@@ -117,7 +120,7 @@ pub struct TransferDefaults {
 #[derive(Default)]
 pub struct BodyTraits<'env> {
     pub is_streamed: bool,
-    /// The header fields of its `getHeaders()`.
+    /// Its own header fields, such as those of `getHeaders()`.
     pub headers: Option<Unknown<'env>>,
 }
 
