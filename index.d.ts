@@ -9,7 +9,6 @@ export type HttpHeaderValue = string | number | boolean | undefined
 export type HttpRequestHeaders =
   | Record<string, HttpHeaderValue | readonly HttpHeaderValue[]>
   | Iterable<readonly [string, HttpHeaderValue | readonly HttpHeaderValue[]]>
-  | { [Symbol.iterator](): Iterator<[string, string]> }
 
 /**
  * A request body. All but the last three are whole: they can be sent again by `retries`, and their

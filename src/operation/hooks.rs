@@ -4,6 +4,8 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, Shared};
 use http::{HeaderMap, Method, StatusCode};
 
 use crate::base::error::{Error, redacted};
@@ -17,11 +19,13 @@ pub struct HookDispatcher<'a> {
     hooks: &'a Hooks,
     timeout: Option<Duration>,
     pending: Mutex<Option<(Method, String, Instant)>>,
+    /// The call of a hook that was last begun.
+    running: Mutex<Option<Shared<BoxFuture<'static, ()>>>>,
 }
 
 impl<'a> HookDispatcher<'a> {
     pub fn new(hooks: &'a Hooks, timeout: Option<Duration>) -> Self {
-        Self { hooks, timeout, pending: Mutex::default() }
+        Self { hooks, timeout, pending: Mutex::default(), running: Mutex::default() }
     }
 
     pub async fn sends(&self, head: &RequestHead) {
@@ -32,7 +36,7 @@ impl<'a> HookDispatcher<'a> {
         }
         if let Some(hook) = on_request {
             let (method, url) = (head.method.clone(), redacted(&head.url));
-            hook(Sent { method, url, headers: head.headers.clone(), timeout: self.timeout }).await;
+            self.run(hook(Sent { method, url, headers: head.headers.clone(), timeout: self.timeout })).await;
         }
     }
 
@@ -42,17 +46,28 @@ impl<'a> HookDispatcher<'a> {
         }
     }
 
-    /// Reports a failure before any response, a timeout included.
+    /// Reports a failure before any response, a timeout or an abort included. Before that, awaits
+    /// the hook during which the attempt ended, so that none is called later.
     pub async fn fails(&self, error: &Error) {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(running) = running {
+            running.await;
+        }
         if self.hooks.on_response.is_some() {
             Box::pin(self.emit(Err(error.clone()))).await;
         }
     }
 
+    async fn run(&self, call: BoxFuture<'static, ()>) {
+        let call = call.shared();
+        *self.running.lock().unwrap_or_else(PoisonError::into_inner) = Some(call.clone());
+        call.await;
+    }
+
     async fn emit(&self, outcome: Result<(StatusCode, String, HeaderMap), Error>) {
         let pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let (Some((method, url, started)), Some(hook)) = (pending, &self.hooks.on_response) {
-            hook(Received { method, url, duration: started.elapsed(), outcome }).await;
+            self.run(hook(Received { method, url, duration: started.elapsed(), outcome })).await;
         }
     }
 }

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
+use tokio::select;
 use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::base::body::Body;
@@ -59,9 +61,14 @@ impl Incoming {
     }
 }
 
-/// Sends a request until a response is received or no attempt is left. Resolves with any status
-/// that is not retried.
-pub async fn request(transport: &Transport, url: Url, options: RequestOptions) -> Result<Response> {
+/// Sends a request until a response is received, no attempt is left, or `cancel` is cancelled.
+/// Resolves with any status that is not retried.
+pub async fn request(
+    transport: &Transport,
+    url: Url,
+    options: RequestOptions,
+    cancel: &CancellationToken,
+) -> Result<Response> {
     let RequestOptions { transfer, method, body, hooks, max_size, stream } = options;
     let TransferOptions { mut headers, mut redirects, retry, on_retry, timeout, idle_timeout, network: _ } = transfer;
     if !stream {
@@ -90,16 +97,28 @@ pub async fn request(transport: &Transport, url: Url, options: RequestOptions) -
                 if stream { streamed(response, url, deadline) } else { collected(response, url, max_size).await? };
             Ok(Response { redirected, ..response })
         });
-        let result = with_timeout(timeout, "Request", &head.url, attempt).await;
+        let attempt = with_timeout(timeout, "Request", &head.url, attempt);
+        let result = unless(cancel, &head.url, attempt).await;
         if let Err(error) = &result {
             hooks.fails(error).await;
         }
-        if !attempts.again(outcome_of(&result), || error_of(&result)).await? {
+        let again = attempts.again(outcome_of(&result), || error_of(&result));
+        if !unless(cancel, &head.url, again).await? {
             return match result {
                 Ok(response) => Ok(Response { attempts: attempts.made, ..response }),
                 Err(error) => Err(failed(error).with_attempts(attempts.made)),
             };
         }
+    }
+}
+
+/// Ends a wait when the call is cancelled.
+async fn unless<T>(cancel: &CancellationToken, url: &Url, wait: impl Future<Output = Result<T>>) -> Result<T> {
+    // In order: a random choice costs time, and an aborted call must not resolve.
+    select! {
+        biased;
+        () = cancel.cancelled() => Err(Error::aborted().with_url(url)),
+        ended = wait => ended,
     }
 }
 

@@ -59,7 +59,8 @@ pub fn downloaded<'env>(
         };
         let (options, DownloadHandlers { report, signal }) = download_options(env, options, defaults, &callback_error)?;
         warn_if_unverified(env, &url, &options.transfer.network.tls)?;
-        let abort = Abort::listen(env, signal)?;
+        let mut abort = Abort::listen(env, signal, callback_error.clone())?;
+        abort.obeys_callbacks();
         let cancel = abort.token.clone();
         let operation = async move {
             let client = Client::shared();
@@ -166,7 +167,7 @@ pub fn requested_by<'env, D: Dispatch>(
         };
         prepare(&mut options, needs_type);
         warn_if_unverified(env, &url, &options.transfer.network.tls)?;
-        let mut abort = Abort::listen(env, signal).inspect_err(|_| {
+        let mut abort = Abort::listen(env, signal, callback_error.clone()).inspect_err(|_| {
             if let Some(Source::Stream(stream)) = source {
                 let _ = Object::from_unknown(stream).and_then(|stream| destroy(&stream));
             }

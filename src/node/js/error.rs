@@ -47,6 +47,9 @@ pub fn describe(env: &Env, object: &mut Object, details: Details, retryable: boo
         holder,
         cause,
     } = details;
+    if kind == Kind::Aborted {
+        object.set_named_property("name", "AbortError")?;
+    }
     set(object, "url", url)?;
     set(object, "status", status)?;
     set(object, "attempts", attempts)?;

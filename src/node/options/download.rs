@@ -1,14 +1,13 @@
 //! Options of downloads.
 
-use napi::bindgen_prelude::{Function, JsObjectValue, Unknown};
-use napi::threadsafe_function::UnknownReturnValue;
+use napi::bindgen_prelude::{JsObjectValue, Unknown};
 use napi::{Env, ValueType};
 use napi_derive::napi;
 
 use crate::base::error::{Error, Kind};
 use crate::base::integrity::{Expected, parse_sha256};
 use crate::base::options::DownloadOptions;
-use crate::node::convert::listeners::{log_progress, report};
+use crate::node::convert::listeners::{LogCallback, log_progress, report};
 use crate::node::environment::objects::{caller_object, options_object, part};
 use crate::node::js::arguments::{self, boolean, count, function, optional, string, wrong_type, wrong_value};
 use crate::node::js::error::to_js;
@@ -170,7 +169,7 @@ fn logged(
         if property(&logger, "log")?.get_type()? != ValueType::Function {
             return Err(wrong());
         }
-        let log: Function<String, UnknownReturnValue> = logger.get_named_property_unchecked("log")?;
+        let log: LogCallback = logger.get_named_property_unchecked("log")?;
         log_progress(log.bind(logger)?, interval.unwrap_or(DownloadOptions::PROGRESS_INTERVAL), callback_error)
     })
 }

@@ -102,7 +102,7 @@ pub fn request_options<'env>(
         transfer: transfer_options(env, transfer, default.transfer, defaults.transfer, traits, callback_error)?,
         method: optional(method, |value| arguments::method(env, "options.method", value))?.unwrap_or(default.method),
         body,
-        hooks: hooks(env, own_hooks.or(defaults.hooks))?,
+        hooks: hooks(env, own_hooks.or(defaults.hooks), callback_error)?,
         max_size: optional(max_response_size, |value| size(env, "options.maxResponseSize", value))?
             .map_or(default.max_size, |limit| limit.or(Some(UNLIMITED))),
         stream: flag("options.stream", stream)?,

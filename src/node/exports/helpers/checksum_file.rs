@@ -67,7 +67,7 @@ pub fn fetch_checksum_file<'env>(
         let url = url(env, address)?;
         let (options, Call { signal, .. }) = request_options(env, options, Defaults::default(), &callback_error)?;
         warn_if_unverified(env, &url, &options.transfer.network.tls)?;
-        let abort = Abort::listen(env, signal)?;
+        let abort = Abort::listen(env, signal, callback_error.clone())?;
         let cancel = abort.token.clone();
         let operation = async move {
             let digests = Client::shared().fetch_checksum_file(url, options, &cancel).await;
