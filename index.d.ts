@@ -49,38 +49,53 @@ export interface HttpClientRequestOptions extends HttpRequestOptions {}
  */
 export declare function withTmp<T>(callback: (directory: string) => T | Promise<T>): Promise<T>
 
+/** A request that is about to be sent. `url` has no password; `headers` may hold credentials. */
+export interface HttpHookRequestInfo {
+  method: string
+  url: string
+  headers: import('node:http').IncomingHttpHeaders
+  /** The time limit of the attempt, in ms; 0 is none. */
+  timeout: number
+}
+
+/** A request whose response head has been received, or that has failed before. */
+export interface HttpHookResponseInfo {
+  method: string
+  url: string
+  /** The time since `onRequest`, in ms. */
+  duration: number
+  status?: number
+  statusText?: string
+  headers?: import('node:http').IncomingHttpHeaders
+  /** The error of a request without a response, that of its body's stream and an abort included. */
+  error?: Error
+}
+
 /**
- * Listeners of `httpRequest`, called once for each attempt and each redirect. Errors that they throw
- * are ignored.
+ * Listeners of `httpRequest`, called once for each attempt and each redirect, and never after the
+ * promise has settled. Errors that they throw are ignored.
  */
 export interface HttpHooks {
-  /**
-   * Called before a request is sent. `timeout` is the time limit of the attempt, in ms; 0 is none.
-   */
-  onRequest?:
-    | ((request: {
-        method: string
-        url: string
-        headers: import('node:http').IncomingHttpHeaders
-        timeout: number
-      }) => unknown)
-    | undefined
-  /**
-   * Called when the head of a response has been received, or the attempt has failed before.
-   * `duration` is in ms.
-   */
-  onResponse?:
-    | ((response: {
-        method: string
-        url: string
-        duration: number
-        status?: number
-        statusText?: string
-        headers?: import('node:http').IncomingHttpHeaders
-        error?: Error
-      }) => unknown)
-    | undefined
+  /** Called before a request is sent. */
+  onRequest?: ((request: HttpHookRequestInfo) => unknown) | undefined
+  /** Called when the head of a response has been received, or the attempt has failed before. */
+  onResponse?: ((response: HttpHookResponseInfo) => unknown) | undefined
 }
+
+/** A request that a server of `node:http` receives. */
+export type IncomingRequest = import('node:http').IncomingMessage
+
+/** A response that a client of `node:http` receives: see `readIncomingResponse`. */
+export type IncomingResponse = import('node:http').IncomingMessage
+
+/** The digests of a checksum file: file names, and `sha256-<base64>`. */
+export type ChecksumFile = Record<string, string>
+
+/** Options of `fetchChecksumFile`. */
+export type FetchChecksumFileOptions = Omit<
+  HttpRequestOptions,
+  'body' | 'method' | 'stream' | 'throwOnError'
+>
 
 /**
  * The error of a response whose status is outside 200 to 299: see `throwOnError`, `httpJson` and
@@ -345,7 +360,7 @@ export interface CacachePutOptions {
  * const agent = chainUserAgents('tool/1.0.0', process.env.SOCKET_CALLER_USER_AGENT)
  * ```
  */
-export declare function chainUserAgents(...agents: (string | readonly string[] | null | undefined)[]): string
+export declare function chainUserAgents(...agents: (string | readonly (string | null | undefined)[] | null | undefined)[]): string
 
 /**
  * Removes all entries, or those whose keys begin with a prefix.
@@ -468,8 +483,9 @@ export interface DownloadWithLockOptions {
 }
 
 /**
- * Describes a failed request to a person: `GET request failed: <url>`, and a second line by
- * `error.code`, or by the code of its `cause`. Passwords and tokens in the URL are removed.
+ * Describes a failed request to a person: `GET request failed: <url>`, a line that explains
+ * `error.code`, or the code of its `cause`, and a line that says what helps. Passwords and tokens
+ * in the URL are removed.
  *
  * @throws `TypeError` for a wrong `url` or `method`. `error` may be any value.
  * @example
@@ -503,7 +519,7 @@ export declare function enrichErrorMessage(url: string | URL, method: string | u
  * await httpDownload(`${release}/tool.tgz`, 'tool.tgz', { integrity: digests['tool.tgz'] })
  * ```
  */
-export declare function fetchChecksumFile(url: string | URL, options?: Omit<HttpRequestOptions, 'body' | 'method' | 'stream' | 'throwOnError'> | null | undefined): Promise<Record<string, string>>
+export declare function fetchChecksumFile(url: string | URL, options?: FetchChecksumFileOptions | null | undefined): Promise<ChecksumFile>
 
 /**
  * Reads an entry and verifies it.
@@ -525,17 +541,18 @@ export declare function fetchChecksumFile(url: string | URL, options?: Omit<Http
 export declare function get(key: string): Promise<CacacheEntry>
 
 /**
- * Returns the program that started this one, by `SOCKET_CALLER_USER_AGENT` of `process.env` at the
- * time of the call, sanitized. `undefined` if the variable is unset or empty.
+ * Returns the `User-Agent` that requests have by default: this package, Node.js and the platform,
+ * followed by the program that started this one, by `SOCKET_CALLER_USER_AGENT` of `process.env` at
+ * the time of the call.
  *
  * @example
  * ```js
  * import { getSocketCallerUserAgent } from '@socketsecurity/registry/lib/http-request/user-agent'
  *
- * console.log(`started by ${getSocketCallerUserAgent() ?? 'an unknown program'}`)
+ * const headers = { 'user-agent': getSocketCallerUserAgent() }
  * ```
  */
-export declare function getSocketCallerUserAgent(): string | undefined
+export declare function getSocketCallerUserAgent(): string
 
 /** Counts since an `HttpClient` was created. Downloads are not counted. */
 export interface HttpClientMetrics {
@@ -738,12 +755,12 @@ export interface HttpDownloadOptions {
   /**
    * Called with the bytes received so far and the total, if the server announces the total: at
    * most once per 50 ms, never with fewer bytes than before, and with `downloaded === total`
-   * before the promise resolves. If it throws, the download stops and rejects with the same
-   * error.
+   * before the promise resolves. If it throws, or returns a promise that rejects during the
+   * download, the download stops and rejects with the same error.
    *
    * @default none
    */
-  onProgress?: ((downloaded: number, total: number) => void) | undefined
+  onProgress?: ((downloaded: number, total: number) => unknown) | undefined
   /**
    * Expected SHA-256: 64 hexadecimal digits, in any case. A file that differs rejects with
    * `ERR_INTEGRITY` and is not published.
@@ -981,7 +998,11 @@ export interface HttpResponse {
   arrayBuffer: () => ArrayBuffer
   /** Attempts made. */
   attempts: number
-  /** With `stream`: the body as sent, to be read once. Destroying it closes the connection. */
+  /**
+   * With `stream`: the body as sent, to be read once. Destroying it closes the connection.
+   * Otherwise a stream that has ended, created at the first access and not enumerable; the
+   * message, by `readIncomingResponse`.
+   */
   rawResponse?: import('node:stream').Readable & { statusCode: number; statusMessage: string; headers: import('node:http').IncomingHttpHeaders }
 }
 
@@ -1088,11 +1109,12 @@ export interface HttpTransferOptions {
   /**
    * Called before each retry, with the number of the attempt that failed (from 1), its error,
    * and the delay in ms. Returns `false` to give up, another delay, or nothing. If it throws,
-   * the call rejects with the same error.
+   * the call rejects with the same error. May be an async function, which is awaited. With
+   * `throwOnError`, the error of a status is an `HttpResponseError`.
    *
    * @default none
    */
-  onRetry?: ((attempt: number, error: Error, delay: number) => boolean | number | void | undefined) | undefined
+  onRetry?: ((attempt: number, error: Error, delay: number) => boolean | number | void | undefined | Promise<boolean | number | void | undefined>) | undefined
   /**
    * Aborts the call: while connecting, waiting, reading, or between attempts. The call rejects
    * with an `AbortError`.
@@ -1142,7 +1164,7 @@ export interface LockHolder {
  * const integrity = parseChecksumFile(text)['tool.tgz']
  * ```
  */
-export declare function parseChecksumFile(text: string): Record<string, string>
+export declare function parseChecksumFile(text: string): ChecksumFile
 
 /**
  * Converts a `Retry-After` field to milliseconds. The field is a number of whole seconds, or a
@@ -1192,7 +1214,7 @@ export declare function put(key: string, data: string | Uint8Array, options?: Ca
  * console.log(response.status, response.json())
  * ```
  */
-export declare function readIncomingResponse(message: import('node:http').IncomingMessage, options?: DecodeOptions | null | undefined): Promise<HttpResponse>
+export declare function readIncomingResponse(message: IncomingResponse, options?: DecodeOptions | null | undefined): Promise<HttpResponse>
 
 /**
  * Removes an entry. A missing entry is not an error.
@@ -1241,9 +1263,9 @@ export declare function sanitizeHeaders(headers?: object | Iterable<readonly [st
 
 /**
  * Converts text to a valid `User-Agent`: characters outside visible ASCII become spaces, several
- * spaces become one, and at most 256 characters are left.
+ * spaces become one, and at most 256 characters are left. `null` and `undefined` become `''`.
  *
- * @throws `TypeError` if `text` is not a string.
+ * @throws `TypeError` if `text` is anything else than a string.
  * @example
  * ```js
  * import { sanitizeUserAgent } from '@socketsecurity/registry/lib/http-request/user-agent'
@@ -1251,4 +1273,4 @@ export declare function sanitizeHeaders(headers?: object | Iterable<readonly [st
  * sanitizeUserAgent('tool/1.0.0 ✨ (beta)') // 'tool/1.0.0 (beta)'
  * ```
  */
-export declare function sanitizeUserAgent(text: string): string
+export declare function sanitizeUserAgent(text: string | null | undefined): string

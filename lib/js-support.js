@@ -123,6 +123,30 @@ function receive(head, read, close, signal) {
   return stream
 }
 
+/**
+ * `rawResponse` of a response that has its body: a stream that has ended. Created when it is looked
+ * at, and not enumerable: logging or comparing a response must not load streams.
+ */
+const rawResponse = {
+  configurable: true,
+  get() {
+    const { Readable } = streams()
+    const { status: statusCode, statusText: statusMessage, headers } = this
+    const value = Object.assign(new Readable(), { statusCode, statusMessage, headers })
+    value.push(null)
+    value.read()
+    Object.defineProperty(this, 'rawResponse', { configurable: true, writable: true, value })
+    return value
+  },
+  set(value) {
+    Object.defineProperty(this, 'rawResponse', { configurable: true, writable: true, value })
+  },
+}
+
+function addRawResponse(response) {
+  Object.defineProperty(response, 'rawResponse', rawResponse)
+}
+
 /** The error with which streams of Node.js end when their signal fires. */
 function abortError(signal) {
   const error = new Error('The operation was aborted', { cause: signal.reason })
@@ -303,6 +327,7 @@ function cacheDirectory() {
 
 module.exports = {
   HttpResponseError,
+  addRawResponse,
   cacheDirectory,
   collect,
   environmentReader,

@@ -11,7 +11,7 @@ use url::Url;
 
 use crate::base::body::Body;
 use crate::base::error::{Error, Kind, Result};
-use crate::base::listeners::{OnRetry, RetryAdvice};
+use crate::base::listeners::{FailedAttempt, OnRetry, RefusedResponse, RetryAdvice};
 use crate::base::options::{Redirects, Retry};
 use crate::base::redact::remove_user;
 use crate::io::http::tls;
@@ -140,16 +140,22 @@ impl<'a> Attempts<'a> {
         Self { policy, on_retry, method, made: 0, waited: Duration::ZERO }
     }
 
-    /// Counts a failed attempt, and waits before the next one. `false` if it was the last. `error`
-    /// creates the error of the attempt for the listener.
-    pub async fn again(&mut self, failure: Failure, error: impl FnOnce() -> Error) -> Result<bool> {
+    /// Counts a failed attempt, and waits before the next one. `false` if it was the last. `outcome`
+    /// creates the error of the attempt for the listener, with the response that is the failure.
+    pub async fn again(
+        &mut self,
+        failure: Failure,
+        outcome: impl FnOnce() -> (Error, Option<Box<RefusedResponse>>),
+    ) -> Result<bool> {
         let next = retry::decide(self.policy, self.method, self.made, failure, fastrand::f64());
         self.made = self.made.saturating_add(1);
         let retry::RetryDecision::Wait(mut delay) = next else {
             return Ok(false);
         };
         if let Some(OnRetry(listener)) = self.on_retry {
-            match listener(self.made, error().with_attempts(self.made), delay).await? {
+            let (error, response) = outcome();
+            let failed = FailedAttempt { number: self.made, error: error.with_attempts(self.made), response };
+            match listener(failed, delay).await? {
                 RetryAdvice::Default => {}
                 RetryAdvice::Stop => return Ok(false),
                 RetryAdvice::Wait(instead) => delay = instead,

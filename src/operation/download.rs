@@ -150,7 +150,7 @@ async fn transfer(
             Err(error) => error,
         };
         let failure = failure_of(&error);
-        if !attempts.again(failure, || with_context("HTTP download failed", error.clone())).await? {
+        if !attempts.again(failure, || (with_context("HTTP download failed", error.clone()), None)).await? {
             return Err(error.with_attempts(attempts.made));
         }
     }

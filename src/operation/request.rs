@@ -12,6 +12,7 @@ use url::Url;
 
 use crate::base::body::Body;
 use crate::base::error::{Error, Kind, Result};
+use crate::base::listeners::RefusedResponse;
 use crate::base::options::{RequestOptions, TransferOptions};
 use crate::io::http::decode;
 use crate::io::http::transport::{IncomingResponse, Transport};
@@ -102,7 +103,7 @@ pub async fn request(
         if let Err(error) = &result {
             hooks.fails(error).await;
         }
-        let again = attempts.again(outcome_of(&result), || error_of(&result));
+        let again = attempts.again(outcome_of(&result), || failure_for_listener(&result));
         if !unless(cancel, &head.url, again).await? {
             return match result {
                 Ok(response) => Ok(Response { attempts: attempts.made, ..response }),
@@ -132,11 +133,20 @@ fn outcome_of(result: &Result<Response>) -> Failure {
     }
 }
 
-/// The error of an attempt, for the caller's `onRetry`.
-fn error_of(result: &Result<Response>) -> Error {
+/// The failure of an attempt, for the caller's `onRetry`.
+fn failure_for_listener(result: &Result<Response>) -> (Error, Option<Box<RefusedResponse>>) {
     match result {
-        Ok(response) => status_error(response),
-        Err(error) => failed(error.clone()),
+        Ok(response) => {
+            let Response { status, status_text, headers, body, .. } = response;
+            let refused = RefusedResponse {
+                status: *status,
+                status_text: status_text.clone(),
+                headers: headers.clone(),
+                body: body.clone(),
+            };
+            (status_error(response), Some(Box::new(refused)))
+        }
+        Err(error) => (failed(error.clone()), None),
     }
 }
 

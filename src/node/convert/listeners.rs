@@ -16,7 +16,8 @@ use napi::{Env, JsValue, ValueType, sys};
 use tokio::time::timeout;
 
 use crate::base::error::{Error, Kind};
-use crate::base::listeners::{Hook, Hooks, OnRetry, Received, RetryAdvice, Sent};
+use crate::base::listeners::{FailedAttempt, Hook, Hooks, OnRetry, Received, RefusedResponse, RetryAdvice, Sent};
+use crate::node::convert::response::{refused_response, response_error};
 use crate::node::environment::objects::caller_object;
 use crate::node::js::arguments::{function, optional, wrong_type};
 use crate::node::js::error::to_js;
@@ -79,15 +80,24 @@ pub fn on_wait(callback: WaitCallback, callback_error: &CallbackError) -> napi::
 }
 
 /// The caller's `onRetry`.
-pub type RetryCallback<'env> = Function<'env, FnArgs<(u32, Failed, f64)>, Returned<Advice>>;
+pub type RetryCallback<'env> = Function<'env, RetryArguments, Returned<Advice>>;
+type RetryArguments = FnArgs<(u32, Failed, f64)>;
 
-pub fn on_retry(callback: RetryCallback, callback_error: &CallbackError) -> napi::Result<OnRetry> {
-    let callback = Arc::new(callback.build_threadsafe_function::<FnArgs<(u32, Failed, f64)>>().weak::<true>().build()?);
+/// A listener before each retry. With `throws_on_status`, the error of a status is an
+/// `HttpResponseError`, as that of the call.
+pub fn on_retry(
+    callback: RetryCallback,
+    throws_on_status: bool,
+    callback_error: &CallbackError,
+) -> napi::Result<OnRetry> {
+    let callback = Arc::new(callback.build_threadsafe_function::<RetryArguments>().weak::<true>().build()?);
     let callback_error = callback_error.clone();
-    Ok(OnRetry(Arc::new(move |attempt, error, delay| {
+    Ok(OnRetry(Arc::new(move |failed, delay| {
         let (callback, callback_error) = (callback.clone(), callback_error.clone());
         Box::pin(async move {
-            let arguments = FnArgs::from((attempt, Failed(error), milliseconds(delay)));
+            let FailedAttempt { number, error, response } = failed;
+            let failed = Failed { error, response: response.filter(|_| throws_on_status), number };
+            let arguments = FnArgs::from((number, failed, milliseconds(delay)));
             let advice = match callback_error.caught(callback.call_async_catch(arguments).await)? {
                 Returned::Now(advice) => advice,
                 Returned::Later(promise) => callback_error.caught(promise.await)?,
@@ -219,13 +229,22 @@ impl ToNapiValue for Event<Received> {
     }
 }
 
-/// An error, converted on the JavaScript thread.
-pub struct Failed(Error);
+/// The error of an attempt, converted on the JavaScript thread.
+pub struct Failed {
+    error: Error,
+    response: Option<Box<RefusedResponse>>,
+    number: u32,
+}
 
 impl ToNapiValue for Failed {
-    unsafe fn to_napi_value(env: sys::napi_env, Self(error): Self) -> napi::Result<sys::napi_value> {
+    unsafe fn to_napi_value(env: sys::napi_env, failed: Self) -> napi::Result<sys::napi_value> {
         let env = Env::from_raw(env);
-        handle(&env, js_error(&env, error))
+        let Self { error, response, number } = failed;
+        let Some(response) = response else {
+            return handle(&env, js_error(&env, error));
+        };
+        let response = refused_response(&env, *response, number)?;
+        handle(&env, napi::JsError::from(response_error(&env, error, response)).into_unknown(env))
     }
 }
 

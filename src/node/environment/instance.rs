@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::node::environment::methods::{self, Methods};
 use crate::node::environment::queue::CompletionQueue;
 use crate::node::environment::variables::{Environment, VARIABLES};
-use crate::node::js::value::property;
+use crate::node::js::value::{Handle, property};
 
 /// The state of one environment, which lives as long as the environment.
 pub struct Instance {
@@ -30,6 +30,8 @@ struct Support {
     read_environment: ReadEnvironment,
     /// Called for every object of options.
     without_plain: FunctionRef<Unknown<'static>, Unknown<'static>>,
+    /// Called for every response.
+    add_raw_response: FunctionRef<Unknown<'static>, Unknown<'static>>,
 }
 
 /// Returns the values of [`VARIABLES`] if they have changed.
@@ -47,6 +49,13 @@ impl Instance {
         // SAFETY: the value belongs to this callback, and the function returns before it ends.
         let view = without_plain.call(unsafe { Unknown::from_raw_unchecked(env.raw(), object.raw()) })?;
         Ok(if view.get_type()? == ValueType::Undefined { object } else { view })
+    }
+
+    /// Gives a response a `rawResponse` that is created when it is looked at.
+    pub fn add_raw_response(&self, env: &Env, response: Handle) -> napi::Result<()> {
+        // SAFETY: the value belongs to this callback, and the function returns before it ends.
+        let response = unsafe { Unknown::from_raw_unchecked(env.raw(), response) };
+        self.support()?.add_raw_response.borrow_back(env)?.call(response).map(drop)
     }
 
     fn support(&self) -> napi::Result<&Support> {
@@ -86,7 +95,11 @@ pub fn register(env: &Env, support: Object) -> napi::Result<()> {
     let read_environment = reader_of.call(VARIABLES.to_vec())?.create_ref()?;
     let without_plain: Function<Unknown<'static>, Unknown<'static>> = support.get_named_property("withoutPlain")?;
     let without_plain = without_plain.create_ref()?;
-    instance(env)?.support = Some(Support { all: support.create_ref()?, read_environment, without_plain });
+    let add_raw_response: Function<Unknown<'static>, Unknown<'static>> =
+        support.get_named_property("addRawResponse")?;
+    let add_raw_response = add_raw_response.create_ref()?;
+    let all = support.create_ref()?;
+    instance(env)?.support = Some(Support { all, read_environment, without_plain, add_raw_response });
     Ok(())
 }
 

@@ -12,7 +12,7 @@ use crate::node::environment::objects::{caller_object, options_object, part};
 use crate::node::js::arguments::{self, boolean, count, function, optional, string, wrong_type, wrong_value};
 use crate::node::js::error::to_js;
 use crate::node::js::value::property;
-use crate::node::options::transfer::{BodyTraits, HttpTransferOptions, TransferDefaults, transfer_options};
+use crate::node::options::transfer::{HttpTransferOptions, RequestTraits, TransferDefaults, transfer_options};
 use crate::node::promise::failure::CallbackError;
 use crate::operation::progress::Report;
 
@@ -22,11 +22,11 @@ use crate::operation::progress::Report;
 pub struct HttpDownloadOptions<'env> {
     /// Called with the bytes received so far and the total, if the server announces the total: at
     /// most once per 50 ms, never with fewer bytes than before, and with `downloaded === total`
-    /// before the promise resolves. If it throws, the download stops and rejects with the same
-    /// error.
+    /// before the promise resolves. If it throws, or returns a promise that rejects during the
+    /// download, the download stops and rejects with the same error.
     ///
     /// @default none
-    #[napi(ts_type = "((downloaded: number, total: number) => void) | undefined")]
+    #[napi(ts_type = "((downloaded: number, total: number) => unknown) | undefined")]
     pub on_progress: Option<Unknown<'env>>,
     /// Expected SHA-256: 64 hexadecimal digits, in any case. A file that differs rejects with
     /// `ERR_INTEGRITY` and is not published.
@@ -119,7 +119,14 @@ pub fn download_options<'env>(
     let flag =
         |name, value, default| optional(value, |value| boolean(env, name, value)).map(|flag| flag.unwrap_or(default));
     let download = DownloadOptions {
-        transfer: transfer_options(env, transfer, default.transfer, defaults, BodyTraits::default(), callback_error)?,
+        transfer: transfer_options(
+            env,
+            transfer,
+            default.transfer,
+            defaults,
+            RequestTraits::default(),
+            callback_error,
+        )?,
         expected: expected(env, sha256, integrity)?,
         digests: flag("options.digests", digests, default.digests)?,
         mode: optional(mode, |value| permissions(env, value))?,

@@ -10,7 +10,7 @@ use crate::node::convert::listeners::hooks;
 use crate::node::convert::request_body::{Content, Source, given_body};
 use crate::node::environment::objects::{options_object, part};
 use crate::node::js::arguments::{self, boolean, optional, size};
-use crate::node::options::transfer::{BodyTraits, HttpTransferOptions, TransferDefaults, transfer_options};
+use crate::node::options::transfer::{HttpTransferOptions, RequestTraits, TransferDefaults, transfer_options};
 use crate::node::promise::failure::CallbackError;
 
 /// Options of `httpRequest`, `httpJson`, `httpText`, `httpGetJson` and `httpGetText`, in addition
@@ -96,8 +96,13 @@ pub fn request_options<'env>(
         Some(Content::Source(source)) => (None, Some(source)),
         None => (None, None),
     };
-    let traits = BodyTraits { is_streamed: source.is_some_and(|source| source.is_stream()), headers };
     let flag = |name, value| optional(value, |value| boolean(env, name, value)).map(Option::unwrap_or_default);
+    let throw_on_error = flag("options.throwOnError", throw_on_error)?;
+    let traits = RequestTraits {
+        throws_on_status: throw_on_error,
+        is_streamed: source.is_some_and(|source| source.is_stream()),
+        headers,
+    };
     let request = RequestOptions {
         transfer: transfer_options(env, transfer, default.transfer, defaults.transfer, traits, callback_error)?,
         method: optional(method, |value| arguments::method(env, "options.method", value))?.unwrap_or(default.method),
@@ -107,5 +112,5 @@ pub fn request_options<'env>(
             .map_or(default.max_size, |limit| limit.or(Some(UNLIMITED))),
         stream: flag("options.stream", stream)?,
     };
-    Ok((request, Call { signal, source, throw_on_error: flag("options.throwOnError", throw_on_error)? }))
+    Ok((request, Call { signal, source, throw_on_error }))
 }
