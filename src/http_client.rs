@@ -18,7 +18,7 @@ use crate::operation::request::Response;
 use crate::policy::cache::key::readable_prefix;
 use crate::policy::cache::prefix::Prefix;
 use crate::policy::http::address::{Base, is_absolute, parse_url};
-use crate::policy::http::headers::is_credential_name;
+use crate::policy::http::redirect::drop_credentials;
 
 #[derive(Debug)]
 pub struct HttpClient {
@@ -91,10 +91,7 @@ impl HttpClient {
     pub fn fields_for(&self, url: &Url, fields: &HeaderMap) -> HeaderMap {
         let mut fields = fields.clone();
         if self.base.as_ref().is_some_and(|base| !base.is_home(url)) {
-            let secret: Vec<_> = fields.keys().filter(|name| is_credential_name(name.as_str())).cloned().collect();
-            for name in secret {
-                fields.remove(name);
-            }
+            drop_credentials(&mut fields);
         }
         fields
     }

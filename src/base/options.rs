@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, Method};
+use url::Url;
 
 use crate::base::body::Body;
 use crate::base::integrity::Expected;
@@ -133,6 +134,24 @@ impl Default for RequestOptions {
     }
 }
 
+/// Other sources of the bytes of a download. See [`crate::policy::http::mirror`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Mirrors {
+    /// Asked in this order, after the URL of the download.
+    pub urls: Vec<Url>,
+    /// Rules of the environment, for the URL of the download and for `urls`.
+    pub rules: Vec<MirrorRule>,
+    /// Whether a URL that a rule is for is asked for at its replacement alone.
+    pub rules_only: bool,
+}
+
+/// A URL that begins with `prefix` is first asked for at `replacement`, followed by the rest of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MirrorRule {
+    pub prefix: String,
+    pub replacement: String,
+}
+
 #[derive(Clone, Debug)]
 pub struct DownloadOptions {
     pub headers: HeaderMap,
@@ -141,8 +160,11 @@ pub struct DownloadOptions {
     pub on_retry: Option<OnRetry>,
     /// Limit of one attempt, redirects and body included.
     pub timeout: Option<Duration>,
-    /// Limit of the time without a byte from the server.
+    /// Limit of the time without a byte from the server. `None`: not said, which is no limit for
+    /// the last source. [`Duration::MAX`]: no limit for any.
     pub idle_timeout: Option<Duration>,
+    /// Other sources of the same bytes.
+    pub mirrors: Mirrors,
     /// Shared: seldom another than that of the call before.
     pub network: Arc<Network>,
     /// What the file must be.
@@ -166,6 +188,7 @@ impl Default for DownloadOptions {
             on_retry: None,
             timeout: Some(Duration::from_secs(120)),
             idle_timeout: None,
+            mirrors: Mirrors::default(),
             network: Arc::default(),
             expected: Expected::default(),
             digests: false,
@@ -213,11 +236,27 @@ impl Ttl {
     }
 }
 
+/// The limit of a wait for a lock that somebody else holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LockWait {
+    /// The whole wait, whatever the holder does.
+    Total(Duration),
+    /// The time in which the holder makes no progress.
+    WithoutProgress(Duration),
+    Unlimited,
+}
+
+impl Default for LockWait {
+    fn default() -> Self {
+        Self::WithoutProgress(Duration::from_secs(60))
+    }
+}
+
 /// See [`crate::io::file::lock`] and `docs/locking.md`.
 #[derive(Clone, Debug)]
 pub struct LockOptions {
     /// How long one caller waits for a lock that somebody else holds.
-    pub timeout: Option<Duration>,
+    pub wait: LockWait,
     /// A holder that showed no sign of life for this long is passed over.
     pub stale: Duration,
     /// How often a waiter looks where the operating system cannot wake it.
@@ -232,7 +271,7 @@ pub struct LockOptions {
 impl Default for LockOptions {
     fn default() -> Self {
         Self {
-            timeout: Some(Duration::from_secs(60)),
+            wait: LockWait::default(),
             stale: Duration::from_secs(300),
             poll: Duration::from_secs(1),
             directory: None,

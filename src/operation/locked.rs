@@ -14,26 +14,22 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use crate::base::error::{Error, Kind, Result, redacted};
+use crate::base::error::{Error, Result};
 use crate::base::integrity::{Digest, Expected};
 use crate::base::options::{DownloadOptions, LockOptions};
 use crate::io::file::destination::{Existing, Opened, Ready, age, check, existing, open_existing, ready};
 use crate::io::file::digest::of_reader;
-use crate::io::file::lock::{Attempt, Guard, LockAcquirer, lock_path};
-use crate::io::file::staging::{Progress, observe};
+use crate::io::file::lock::{Guard, lock_path};
+use crate::io::file::staging::Progress;
 use crate::io::file::watch::watch;
 use crate::io::http::transport::Transport;
 use crate::operation::attempt::within;
-use crate::operation::download::{Downloaded, Watchers, fetch};
+use crate::operation::download::Downloaded;
+use crate::operation::lock_queue::{LockQueue, Turn};
 use crate::operation::shared_download::{Controls, Listeners, SharedDownloads, Stage, Waiter};
+use crate::operation::sources::{Watchers, fetch};
 use crate::operation::{blocking, dispose};
-
-/// How often to look where nothing wakes a waiter.
-const UNWATCHED_POLL: Duration = Duration::from_millis(25);
-/// After being woken: the kernel tells of a close a moment before it lets go of the lock.
-const HURRIED: [Duration; 3] = [Duration::from_millis(16), Duration::from_millis(4), Duration::from_millis(1)];
-/// How often a waiter with listeners looks at the progress of the holder.
-const OBSERVE: Duration = Duration::from_millis(100);
+use crate::policy::http::mirror::{self, SourceDecision};
 
 /// What a locked download is about.
 #[derive(Clone, Debug)]
@@ -68,23 +64,27 @@ pub async fn download_with_lock(
     loop {
         let passenger = Waiter {
             started,
-            limit: job.lock.timeout,
+            wait: job.lock.wait,
             lock_path: &path,
             listeners: std::mem::take(&mut listeners),
             cancel,
             expected: &job.download.expected,
+            mirrors: &job.download.mirrors,
         };
         let course = |controls| DownloadTask { transport: transport.clone(), job: job.clone(), controls };
         let landing = shared_downloads.run(&job.destination, passenger, |controls| course(controls).run()).await;
-        let is_verified = landing.is_verified;
+        let (is_verified, has_same_mirrors) = (landing.is_verified, landing.has_same_mirrors);
         let Some(result) = landing.own_result() else {
             continue;
         };
-        // We may have shared the download of a caller with other expectations: then the next one may be for ours.
+        // It may have been the download of a caller with other expectations, or other mirrors: then the next one may be for
+        // this caller's.
         match result {
             Ok(downloaded) if is_verified || is_as_expected(&job, &downloaded).await? => return Ok(downloaded),
-            Err(error) if is_verified || error.kind() != Kind::Integrity => return Err(error),
-            _ => {}
+            Err(error) if !is_verified && error.concerns_integrity() => {}
+            Err(error) if !has_same_mirrors && mirror::decide(&error) != SourceDecision::Stop => {}
+            Err(error) => return Err(error),
+            Ok(_) => {}
         }
     }
 }
@@ -210,22 +210,12 @@ struct DownloadTask {
     controls: Controls,
 }
 
-/// What waiting has led to.
-enum Turn {
-    /// It is ours to download.
-    Ours(Guard),
-    /// A file has appeared.
-    Appeared,
-}
-
 impl DownloadTask {
     async fn run(self) -> Result<Downloaded> {
-        let LockOptions { stale, poll, .. } = self.job.lock;
-        let poll = poll.max(Duration::from_millis(1));
-        let mut acquirer = Some(LockAcquirer::new(self.job.lock_path(), redacted(&self.job.url), stale, poll));
+        let mut queue = LockQueue::new(self.job.lock_path(), &self.job.url, &self.job.destination, &self.job.lock);
         let (mut foreign, mut is_restless, mut losses) = (None, false, 0);
         loop {
-            let turn = self.turn(&mut acquirer, poll, foreign).await?;
+            let turn = queue.turn(&self.controls, foreign).await?;
             self.controls.stage.send_replace(Stage::Working);
             if let Turn::Ours(guard) = turn {
                 let worked = select! {
@@ -265,71 +255,6 @@ impl DownloadTask {
 
     fn aborted(&self) -> Error {
         Error::aborted().with_url(&self.job.url)
-    }
-
-    /// Waits for the lock, or for a file other than the `foreign` one that is known not to be the right one.
-    async fn turn(&self, acquirer: &mut Option<LockAcquirer>, poll: Duration, foreign: Option<Ready>) -> Result<Turn> {
-        let (mut hurry, mut is_older) = (0, false);
-        for look in 0_u64.. {
-            // Not while an attempt is under way: it might still take the lock when the caller has been told otherwise.
-            if self.controls.cancel.is_cancelled() {
-                return Err(self.aborted());
-            }
-            let Some(mut mine) = acquirer.take() else {
-                return Err(Error::new(Kind::Internal, "the contender for the lock was lost"));
-            };
-            let destination = self.job.destination.clone();
-            let may_be_ready = look > 0 && !is_older;
-            let (mine, mut wake, attempt) = blocking(move || {
-                // Before the attempt, so that no release between the two is missed.
-                let wake = watch(mine.path());
-                let appeared = || ready(&destination).is_some_and(|found| Some(found) != foreign);
-                if may_be_ready && appeared() {
-                    return Ok((mine, wake, None));
-                }
-                let attempt = mine.attempt()?;
-                Ok((mine, wake, Some(attempt)))
-            })
-            .await?;
-            *acquirer = Some(mine);
-            match attempt {
-                None => return Ok(Turn::Appeared),
-                Some(Attempt::Acquired(guard)) => return Ok(Turn::Ours(guard)),
-                Some(Attempt::Blocked(holder)) => {
-                    // Older holders may write in place: their file is not ready before their lock is gone.
-                    is_older = holder.as_ref().is_some_and(|holder| !holder.kernel_lock && holder.refresh.is_none());
-                    self.controls.stage.send_replace(Stage::Waiting(holder));
-                }
-            }
-            let pause = match (hurry, wake.wakes()) {
-                (0, true) => poll,
-                (0, false) => poll.min(UNWATCHED_POLL),
-                (left, _) => HURRIED[left - 1],
-            };
-            hurry = hurry.saturating_sub(1);
-            let until = Instant::now() + pause;
-            loop {
-                select! {
-                    () = wake.changed() => {
-                        hurry = HURRIED.len();
-                        break;
-                    }
-                    () = sleep_until(until) => break,
-                    () = self.controls.cancel.cancelled() => return Err(self.aborted()),
-                    () = sleep(OBSERVE), if self.controls.progress.receiver_count() > 0 => self.observe().await?,
-                }
-            }
-        }
-        unreachable!("looks are counted in 64 bits")
-    }
-
-    /// Passes on the progress of the holder in another process.
-    async fn observe(&self) -> Result<()> {
-        let destination = self.job.destination.clone();
-        if let Some(progress) = blocking(move || Ok(observe(&destination))).await? {
-            self.controls.progress.send_replace(Some(progress));
-        }
-        Ok(())
     }
 
     /// The holder's part. `None`: there is nothing to do, or nothing to publish, because somebody else did.

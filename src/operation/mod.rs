@@ -4,10 +4,12 @@ pub mod attempt;
 pub mod cached;
 pub mod download;
 pub mod hooks;
+pub mod lock_queue;
 pub mod locked;
 pub mod progress;
 pub mod request;
 pub mod shared_download;
+pub mod sources;
 
 use crate::base::error::Result;
 use crate::io::threads::spawn_blocking;

@@ -42,6 +42,8 @@ use crate::policy::lock::staleness::KernelLock;
 
 /// A sealed file that is younger than this is about to be published.
 const ORPHAN_MIN_AGE: Duration = Duration::from_secs(60);
+/// Bytes that are copied from one part file to another at a time.
+const COPY_BUFFER: usize = 256 << 10;
 /// Bytes of a record at most: it has a few hundred.
 const RECORD_MAX: u64 = 64 << 10;
 /// Where this process has looked for orphans.
@@ -84,11 +86,25 @@ pub struct Found {
     pub record: Option<Record>,
 }
 
-/// How far the download of somebody else has come.
+/// How far a download of known total has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
     pub downloaded: u64,
     pub total: u64,
+}
+
+/// How far the download of somebody else has come, and of how many bytes, if they know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Observed {
+    pub downloaded: u64,
+    pub total: Option<u64>,
+}
+
+impl Observed {
+    pub fn progress(self) -> Option<Progress> {
+        let Self { downloaded, total } = self;
+        total.map(|total| Progress { downloaded: downloaded.min(total), total })
+    }
 }
 
 impl Staging {
@@ -199,6 +215,26 @@ impl Staging {
         }
         file.seek(SeekFrom::Start(from)).map_err(|error| self.failed("lseek", &error))?;
         (self.hashers, self.length, self.is_new) = (hashers, from, false);
+        Ok(())
+    }
+
+    /// The same in a new file, with a new record. Whoever else has the old one open, and knows the
+    /// old record, never gets bytes of two sources.
+    pub fn resume_in_copy(&mut self, from: u64, record: &Record) -> Result<()> {
+        let mut old = self.file()?.try_clone().map_err(|error| self.failed("dup", &error))?;
+        self.restart(record)?;
+        old.rewind().map_err(|error| self.failed("lseek", &error))?;
+        let (mut left, mut buffer) = (from, vec![0; COPY_BUFFER]);
+        while left > 0 {
+            let wanted = usize::try_from(left).map_or(COPY_BUFFER, |left| left.min(COPY_BUFFER));
+            let read = old.read(&mut buffer[..wanted]).map_err(|error| self.failed("read", &error))?;
+            if read == 0 {
+                let there = from - left;
+                return Err(Error::new(Kind::Internal, format!("the part file has {there} bytes, not {from}")));
+            }
+            self.write(&buffer[..read])?;
+            left -= read as u64;
+        }
         Ok(())
     }
 
@@ -459,13 +495,33 @@ fn read_record(file: &File) -> Option<Record> {
     Record::parse(&content)
 }
 
-/// The progress of whoever downloads to this destination now, from what lies beside it.
-pub fn observe(destination: &Path) -> Option<Progress> {
-    let part = part_path(destination, "", "part");
-    let total = read_record(&open_record(&part)?)?.total?;
+/// The progress of whoever downloads to this destination now, from what lies beside it: `None` without a part file of this
+/// user. `holder` is the process of whom a part file under a unique name is looked for, where none has the usual name.
+pub fn observe(destination: &Path, holder: Option<u32>) -> Option<Observed> {
+    let usual = part_path(destination, "", "part");
+    of_part(&usual).or_else(|| of_part(&unique_part(destination, holder?)?))
+}
+
+/// The progress of one part file.
+fn of_part(part: &Path) -> Option<Observed> {
+    // Without a record it is not one of a download that goes on.
+    let record = read_record(&open_record(part)?)?;
     let found = fs::symlink_metadata(part).ok().filter(trusted::is_own)?;
-    let downloaded = found.len().min(total);
-    Some(Progress { downloaded, total })
+    Some(Observed { downloaded: found.len(), total: record.total })
+}
+
+/// The part file under a unique name that a process has for this destination. Reads the whole directory.
+fn unique_part(destination: &Path, process: u32) -> Option<PathBuf> {
+    let begins = part_path(destination, &format!(".{process}-"), "");
+    let begins = begins.file_name()?.to_str()?.strip_suffix('.')?.to_owned();
+    let is_of_process = |name: &str| {
+        let random = name.strip_prefix(&begins).and_then(|rest| rest.strip_suffix(".part"));
+        random.is_some_and(|random| is_unique_infix(&format!("{process}-{random}")))
+    };
+    let entries = fs::read_dir(destination.parent()?).ok()?.flatten();
+    entries
+        .map(|entry| entry.path())
+        .find(|path| path.file_name().and_then(|name| name.to_str()).is_some_and(is_of_process))
 }
 
 /// `.<process>-<random>`: a name that nobody else has.

@@ -45,6 +45,7 @@ pub struct Writer {
 enum Command {
     Restart(Record),
     Resume(u64),
+    ResumeInCopy(u64, Record),
     Write(Bytes),
 }
 
@@ -140,6 +141,13 @@ impl Writer {
         if let Some(record) = &mut self.part.record {
             record.total = Some(total);
         }
+        Ok(())
+    }
+
+    /// The same in a new file, because what follows comes from another source: `record` describes both.
+    pub async fn resume_in_copy(&mut self, from: u64, record: Record) -> Result<()> {
+        self.send(Command::ResumeInCopy(from, record.clone())).await?;
+        self.part = Found { length: from, record: Some(record) };
         Ok(())
     }
 
@@ -301,6 +309,7 @@ impl Work {
             let done = match command {
                 Command::Restart(record) => staging.restart(&record),
                 Command::Resume(from) => staging.resume(from),
+                Command::ResumeInCopy(from, record) => staging.resume_in_copy(from, &record),
                 Command::Write(chunk) => staging.write(&chunk),
             };
             if let Err(error) = done {

@@ -1,5 +1,6 @@
 //! What the exported functions and methods share: from arguments to the promise of an answer or a file.
 
+use std::iter;
 use std::path::PathBuf;
 
 use napi::bindgen_prelude::{FromNapiValue, JsObjectValue, Object, ObjectRef, Unknown};
@@ -8,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::base::error::{Error, Kind, Result};
-use crate::base::options::{RequestOptions, TEXT_MAX};
+use crate::base::options::{DownloadOptions, RequestOptions, TEXT_MAX};
 use crate::client::Client;
 use crate::io::file::destination::resolve;
 use crate::node::convert::listeners::on_wait;
@@ -41,7 +42,7 @@ pub fn downloaded<'env>(
         let (url, defaults) = begin()?;
         let (path, file) = destination(env, dest_path)?;
         let (options, DownloadHandlers { report, signal }) = download_options(env, options, defaults, &callback_error)?;
-        warn_if_unverified(env, &url, &options.network.tls)?;
+        warn_of_sources(env, &url, &options)?;
         let abort = Abort::listen(env, signal)?;
         let cancel = abort.token.clone();
         let operation = async move {
@@ -66,7 +67,7 @@ pub fn downloaded_with_lock<'env>(
         let (path, file) = destination(env, dest_path)?;
         let (lock, waiting) = lock_options(env, options)?;
         let (options, DownloadHandlers { report, signal }) = download_options(env, options, defaults, &callback_error)?;
-        warn_if_unverified(env, &url, &options.network.tls)?;
+        warn_of_sources(env, &url, &options)?;
         let listeners =
             Listeners { report, on_wait: waiting.map(|listener| on_wait(listener, &callback_error)).transpose()? };
         let abort = Abort::listen(env, signal)?;
@@ -79,6 +80,11 @@ pub fn downloaded_with_lock<'env>(
         Ok((operation, abort))
     };
     promise(env, start, |env, (path, file, downloaded)| result(&env, &path, file, downloaded))
+}
+
+fn warn_of_sources(env: &Env, url: &Url, options: &DownloadOptions) -> napi::Result<()> {
+    let mut urls = iter::once(url).chain(&options.mirrors.urls);
+    urls.try_for_each(|url| warn_if_unverified(env, url, &options.network.tls))
 }
 
 /// The destination as given, and its absolute form: now, because the process may change its directory at any time.

@@ -1,7 +1,7 @@
 //! Core errors as JavaScript errors: one table of properties.
 
-use napi::bindgen_prelude::{FromNapiValue, JsObjectValue, Object, ToNapiValue, Unknown};
-use napi::{Env, JsError, JsTypeError};
+use napi::bindgen_prelude::{Array, FromNapiValue, JsObjectValue, Object, ToNapiValue, Unknown};
+use napi::{Env, JsError, JsTypeError, JsValue};
 
 use crate::base::error::{Details, Error, Kind};
 use crate::node::js::lock_holder::LockHolder;
@@ -45,6 +45,7 @@ pub fn describe(env: &Env, object: &mut Object, details: Details, retryable: boo
         lock_path,
         holder,
         cause,
+        errors,
     } = details;
     set(object, "url", url)?;
     set(object, "status", status)?;
@@ -59,13 +60,24 @@ pub fn describe(env: &Env, object: &mut Object, details: Details, retryable: boo
     if let Some(cause) = cause {
         set_cause(object, JsError::from(napi::Error::new(code, cause)).into_unknown(*env))?;
     }
+    if !errors.is_empty() {
+        let errors: Vec<_> =
+            errors.into_iter().map(|error| JsError::from(to_js(env, error)).into_unknown(*env)).collect();
+        set_cause(object, errors[0])?;
+        let errors = Array::from_vec(env, errors)?;
+        set_hidden(object, "errors", &errors)?;
+    }
     Ok(())
 }
 
-/// Not enumerable, like the `cause` of an error made in JavaScript.
 pub fn set_cause(object: &mut Object, cause: Unknown) -> napi::Result<()> {
+    set_hidden(object, "cause", &cause)
+}
+
+/// Not enumerable, like the `cause` and the `errors` of an error made in JavaScript.
+fn set_hidden<'env>(object: &mut Object, name: &str, value: &impl JsValue<'env>) -> napi::Result<()> {
     let attributes = napi::PropertyAttributes::Writable | napi::PropertyAttributes::Configurable;
-    let property = napi::Property::new().with_utf8_name("cause")?.with_value(&cause);
+    let property = napi::Property::new().with_utf8_name(name)?.with_value(value);
     object.define_properties(&[property.with_property_attributes(attributes)])
 }
 

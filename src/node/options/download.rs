@@ -1,5 +1,7 @@
 //! Options of downloads.
 
+use std::time::Duration;
+
 use napi::bindgen_prelude::{Function, JsObjectValue, Unknown};
 use napi::threadsafe_function::UnknownReturnValue;
 use napi::{Env, ValueType};
@@ -7,11 +9,12 @@ use napi_derive::napi;
 
 use crate::base::error::{Error, Kind};
 use crate::base::integrity::{Expected, parse_sha256};
-use crate::base::options::DownloadOptions;
+use crate::base::options::{DownloadOptions, Mirrors};
 use crate::node::convert::listeners::{log_progress, report};
 use crate::node::convert::user_agent::headers;
 use crate::node::environment::instance::environment;
-use crate::node::environment::objects::{given_object, read};
+use crate::node::environment::mirrors;
+use crate::node::environment::objects::{given_object, read, urls};
 use crate::node::js::arguments::{self, boolean, count, function, given, limit, string, wrong_type, wrong_value};
 use crate::node::js::error::to_js;
 use crate::node::js::value::property;
@@ -93,6 +96,15 @@ pub struct HttpDownloadOptions<'env> {
     /// @default `0o666` less the umask; writable by the owner only if a digest is computed
     #[napi(ts_type = "number | undefined")]
     pub mode: Option<Unknown<'env>>,
+    /// Other URLs of the same bytes. They are tried in order after the URL itself: the next one when
+    /// the retries of one are used up, or at once if it fails in a way that lasts there, such as 404,
+    /// a certificate, or bytes that are not the expected ones. With `sha256` or `integrity`, a
+    /// transfer that one source interrupted is continued from the next. Credentials among `headers`
+    /// are sent to the origin of the URL only. If all fail, rejects with `ERR_ALL_SOURCES_FAILED`.
+    ///
+    /// @default none
+    #[napi(ts_type = "readonly (string | URL)[] | undefined")]
+    pub mirrors: Option<Unknown<'env>>,
     /// Whether an interrupted transfer resumes where it stopped, in this call or a later one, if
     /// the server proves that the file has not changed.
     ///
@@ -114,7 +126,7 @@ pub struct HttpDownloadOptions<'env> {
     /// Longest time without a byte from the server, in ms, once the request has been sent. Rejects
     /// with `ERR_TIMEOUT`. `0` or `Infinity`: no limit.
     ///
-    /// @default none
+    /// @default none; 15000 while another source is left: see `mirrors`
     #[napi(ts_type = "number | undefined")]
     pub idle_timeout: Option<Unknown<'env>>,
     /// Certificates in PEM. They are trusted in addition to the bundled roots, those of the system,
@@ -181,10 +193,12 @@ pub fn download_options<'env>(
     let plain = DownloadOptions::default();
     let default = DownloadOptions { timeout: limited(own_timeout, plain.timeout), ..plain };
     let environment = environment(env)?;
+    let mirrors = mirrors::mirrors(env)?;
     let Some(options) = read::<HttpDownloadOptions>(env, options)? else {
         let network = way.network(&environment);
         let headers = headers(env, &environment, own, None, None)?;
-        return Ok((DownloadOptions { headers, retry: own_retry, network, ..default }, DownloadHandlers::default()));
+        let options = DownloadOptions { headers, retry: own_retry, mirrors, network, ..default };
+        return Ok((options, DownloadHandlers::default()));
     };
     let HttpDownloadOptions {
         headers: fields,
@@ -199,6 +213,7 @@ pub fn download_options<'env>(
         integrity,
         digests,
         mode,
+        mirrors: mirror_urls,
         resume,
         fsync,
         connect_timeout,
@@ -223,7 +238,14 @@ pub fn download_options<'env>(
         retry: retry(env, retries, retry_delay, retry_delay_max, own_retry)?,
         on_retry: retry_listener(env, on_retry, callback_error)?,
         timeout: limit(env, "options.timeout", timeout, default.timeout)?,
-        idle_timeout: limit(env, "options.idleTimeout", idle_timeout, default.idle_timeout)?,
+        // That there is no limit is not the same as nothing said.
+        idle_timeout: given(idle_timeout, |value| {
+            Ok(limit(env, "options.idleTimeout", Some(value), None)?.unwrap_or(Duration::MAX))
+        })?,
+        mirrors: Mirrors {
+            urls: given(mirror_urls, |value| urls(env, "options.mirrors", value))?.unwrap_or_default(),
+            ..mirrors
+        },
         network: network(env, &environment, way, ca, proxy, connect_timeout)?,
         expected: Expected {
             sha256: given(sha256, |value| {

@@ -6,7 +6,7 @@ use napi::Env;
 use napi::bindgen_prelude::Unknown;
 use napi_derive::napi;
 
-use crate::base::options::LockOptions;
+use crate::base::options::{LockOptions, LockWait};
 use crate::io::file::destination::absolute;
 use crate::node::convert::listeners::WaitCallback;
 use crate::node::environment::objects::read;
@@ -17,10 +17,11 @@ use crate::node::js::error::to_js;
 /// milliseconds.
 #[napi(object, object_to_js = false)]
 pub struct DownloadWithLockOptions<'env> {
-    /// Longest wait, in ms, while another process holds the lock. Rejects with `ERR_LOCK_TIMEOUT`.
-    /// The time of the caller's own download does not count. `0`: no wait. `Infinity`: no limit.
+    /// Longest wait, in ms, while another process holds the lock, whatever that process does.
+    /// Rejects with `ERR_LOCK_TIMEOUT`. The time of the caller's own download does not count. `0`: no
+    /// wait. `Infinity`: no limit.
     ///
-    /// @default 60000
+    /// @default none, but 60000 ms in which the holder receives no bytes
     #[napi(ts_type = "number | undefined")]
     pub lock_timeout: Option<Unknown<'env>>,
     /// Time, in ms, after which a lock is broken whose holder has not renewed its lock file.
@@ -64,13 +65,16 @@ pub fn lock_options<'env>(
     };
     let DownloadWithLockOptions { lock_timeout, stale_timeout, poll_interval, locks_dir, settle_delay, on_wait } =
         options;
-    let timeout = match lock_timeout {
+    let wait = match lock_timeout {
         // Unlike the time of an attempt, no time to wait is a wish that makes sense.
-        Some(value) => Some(duration(env, "options.lockTimeout", value)?).filter(|limit| *limit != Duration::MAX),
-        None => default.timeout,
+        Some(value) => match duration(env, "options.lockTimeout", value)? {
+            Duration::MAX => LockWait::Unlimited,
+            limit => LockWait::Total(limit),
+        },
+        None => default.wait,
     };
     let lock = LockOptions {
-        timeout,
+        wait,
         stale: given(stale_timeout, |value| span(env, "options.staleTimeout", value))?.unwrap_or(default.stale),
         poll: given(poll_interval, |value| span(env, "options.pollInterval", value))?.unwrap_or(default.poll),
         directory: given(locks_dir, |value| path(env, "options.locksDir", value))?

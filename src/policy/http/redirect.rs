@@ -81,9 +81,15 @@ fn next_hop(hop: &RequestHead, status: StatusCode, url: Url) -> RequestHead {
         remove(&mut next.headers, |name| name.as_str().starts_with("content-"));
     }
     if next.url.origin() != hop.url.origin() {
-        remove(&mut next.headers, |name| *name == header::HOST || is_credential_name(name.as_str()));
+        drop_credentials(&mut next.headers);
     }
     next
+}
+
+/// Removes what another origin must not see: every field that holds or looks like a credential. And
+/// `Host`, which is wrong there.
+pub fn drop_credentials(headers: &mut HeaderMap) {
+    remove(headers, |name| *name == header::HOST || is_credential_name(name.as_str()));
 }
 
 fn remove(headers: &mut HeaderMap, unwanted: impl Fn(&HeaderName) -> bool) {

@@ -3,6 +3,10 @@
 //! A part is continued only if the server proves that it still has the same representation: with `Range` and `If-Range`
 //! (RFC 9110, 13.1.5) under a strong `ETag`, or a `Last-Modified` that is old enough to be strong, and an answer that
 //! says exactly what was asked for. Everything else starts from zero; two representations are never mixed.
+//!
+//! The one exception are sources that the caller calls equal (mirrors). Nothing that they send proves it, so a part of one
+//! is continued from another only when a digest of the whole file is expected and the totals agree. From then on its
+//! record says that it is mixed, and nobody without a digest continues it.
 
 use std::time::Duration;
 
@@ -22,18 +26,25 @@ pub enum Validator {
 /// What is known of a part file beside its length: the record that lies next to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
-    /// A hash of the URL, which may itself be a secret.
+    /// A hash of the URL, which may itself be a secret. Of several sources, the last.
     pub source: String,
     pub validator: Option<Validator>,
     pub total: Option<u64>,
+    /// Whether the bytes come from several sources.
+    pub is_mixed: bool,
 }
+
+/// The key of the source in a record of a mixed part. Versions that know of no other source find none.
+const MIXED: &str = "mixedSource";
 
 impl Record {
     pub fn parse(content: &[u8]) -> Option<Self> {
         let value: Value = serde_json::from_slice(content).ok()?;
         let string = |name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
+        let mixed = string(MIXED);
         Some(Self {
-            source: string("source")?,
+            is_mixed: mixed.is_some(),
+            source: mixed.or_else(|| string("source"))?,
             validator: string("etag")
                 .map(Validator::ETag)
                 .or_else(|| string("lastModified").map(Validator::LastModified)),
@@ -47,8 +58,19 @@ impl Record {
             Some(Validator::LastModified(date)) => (None, Some(date)),
             None => (None, None),
         };
-        json!({ "source": self.source, "etag": etag, "lastModified": last_modified, "total": self.total }).to_string()
+        let source = if self.is_mixed { MIXED } else { "source" };
+        json!({ source: self.source, "etag": etag, "lastModified": last_modified, "total": self.total }).to_string()
     }
+}
+
+/// The source that is to be asked.
+#[derive(Clone, Copy, Debug)]
+pub struct AskedSource<'a> {
+    pub source: &'a str,
+    /// All sources of the same bytes, as far as the caller knows.
+    pub equals: &'a [String],
+    /// Whether the whole file is compared with what it must be.
+    pub has_digest: bool,
 }
 
 /// What to ask the server for.
@@ -56,23 +78,37 @@ impl Record {
 pub struct Ask {
     /// The first byte wanted.
     pub from: u64,
-    validator: Validator,
+    /// `None`: the bytes that are there come from another source.
+    validator: Option<Validator>,
     total: Option<u64>,
 }
 
 impl Ask {
+    /// Whether the bytes that are there come from another source.
+    pub fn is_elsewhere(&self) -> bool {
+        self.validator.is_none()
+    }
+
     /// The fields of the request; `None` when the validator cannot be a field value.
-    pub fn fields(&self) -> Option<[(HeaderName, HeaderValue); 2]> {
-        let (Validator::ETag(validator) | Validator::LastModified(validator)) = &self.validator;
-        let range = HeaderValue::try_from(format!("bytes={}-", self.from)).ok()?;
-        Some([(header::RANGE, range), (header::IF_RANGE, HeaderValue::from_bytes(validator.as_bytes()).ok()?)])
+    pub fn fields(&self) -> Option<HeaderMap> {
+        let mut fields = HeaderMap::new();
+        fields.insert(header::RANGE, HeaderValue::try_from(format!("bytes={}-", self.from)).ok()?);
+        if let Some(Validator::ETag(validator) | Validator::LastModified(validator)) = &self.validator {
+            fields.insert(header::IF_RANGE, HeaderValue::from_bytes(validator.as_bytes()).ok()?);
+        }
+        Some(fields)
     }
 }
 
 /// Whether to ask for the rest of a part of `length` bytes. `None`: ask for everything.
-pub fn ask(record: Option<&Record>, length: u64, source: &str) -> Option<Ask> {
-    let record = record.filter(|record| record.source == source)?;
-    let validator = record.validator.clone()?;
+pub fn ask(record: Option<&Record>, length: u64, asked: AskedSource<'_>) -> Option<Ask> {
+    let record = record.filter(|record| !record.is_mixed || asked.has_digest)?;
+    let is_equal = || asked.has_digest && record.total.is_some() && asked.equals.contains(&record.source);
+    let validator = match record.source == asked.source {
+        true => Some(record.validator.clone()?),
+        false if is_equal() => None,
+        false => return None,
+    };
     // Of a part that is complete its last byte is asked for again: "nothing more" cannot be asked for.
     let from = match record.total {
         Some(total) if length > total => return None,
@@ -125,8 +161,10 @@ pub fn decide(asked: Option<&Ask>, status: StatusCode, headers: &HeaderMap, leng
 fn continues(asked: &Ask, headers: &HeaderMap, sent: ContentRange, length: Option<u64>) -> bool {
     let same = |name: HeaderName, ours: &str| headers.get(name).is_none_or(|theirs| text(theirs) == ours);
     let unchanged = match &asked.validator {
-        Validator::ETag(etag) => same(header::ETAG, etag),
-        Validator::LastModified(date) => same(header::LAST_MODIFIED, date),
+        Some(Validator::ETag(etag)) => same(header::ETAG, etag),
+        Some(Validator::LastModified(date)) => same(header::LAST_MODIFIED, date),
+        // The total, and in the end the digest, must do.
+        None => true,
     };
     let is_plain = headers
         .get(header::CONTENT_TYPE)
@@ -180,7 +218,18 @@ mod tests {
     }
 
     fn record() -> Record {
-        Record { source: "s".into(), validator: Some(Validator::ETag("\"v1\"".into())), total: Some(200) }
+        let validator = Some(Validator::ETag("\"v1\"".into()));
+        Record { source: "s".into(), validator, total: Some(200), is_mixed: false }
+    }
+
+    fn ask(record: Option<&Record>, length: u64, source: &str) -> Option<Ask> {
+        super::ask(record, length, AskedSource { source, equals: &[], has_digest: false })
+    }
+
+    /// Of the second of two equal sources, `s` and `t`.
+    fn ask_other(record: &Record, length: u64, has_digest: bool) -> Option<Ask> {
+        let equals = ["s".to_owned(), "t".to_owned()];
+        super::ask(Some(record), length, AskedSource { source: "t", equals: &equals, has_digest })
     }
 
     fn asked() -> Ask {
@@ -206,8 +255,43 @@ mod tests {
 
     #[test]
     fn the_request_names_the_byte_and_the_validator() {
-        let [range, if_range] = asked().fields().unwrap();
-        assert_eq!((range.1.to_str().unwrap(), if_range.1.to_str().unwrap()), ("bytes=100-", "\"v1\""));
+        let fields = asked().fields().unwrap();
+        assert_eq!(
+            (&fields[header::RANGE], &fields[header::IF_RANGE]),
+            (&"bytes=100-".parse().unwrap(), &"\"v1\"".parse().unwrap())
+        );
+    }
+
+    #[test]
+    fn a_part_of_an_equal_source_is_continued_only_under_a_digest_and_with_a_known_total() {
+        let asked = ask_other(&record(), 100, true).unwrap();
+        assert!(asked.is_elsewhere() && asked.from == 100);
+        let fields = asked.fields().unwrap();
+        assert_eq!((&fields[header::RANGE], fields.get(header::IF_RANGE)), (&"bytes=100-".parse().unwrap(), None));
+        assert_eq!(ask_other(&record(), 100, false), None);
+        assert_eq!(ask_other(&Record { total: None, ..record() }, 100, true), None);
+        assert_eq!(ask_other(&Record { source: "u".into(), ..record() }, 100, true), None);
+        assert!(!ask_other(&Record { source: "t".into(), ..record() }, 100, true).unwrap().is_elsewhere());
+    }
+
+    #[test]
+    fn a_mixed_part_is_continued_only_under_a_digest_also_by_its_last_source() {
+        let mixed = Record { source: "t".into(), is_mixed: true, ..record() };
+        assert_eq!(ask_other(&mixed, 100, false), None);
+        assert!(!ask_other(&mixed, 100, true).unwrap().is_elsewhere());
+    }
+
+    #[test]
+    fn the_rest_from_an_equal_source_must_be_of_the_same_total() {
+        let asked = ask_other(&record(), 100, true).unwrap();
+        let answer = |range: &str| {
+            let fields = headers(&[("content-range", range), ("etag", "\"of t\"")]);
+            decide(Some(&asked), StatusCode::PARTIAL_CONTENT, &fields, None)
+        };
+        assert_eq!(answer("bytes 100-199/200"), ResumeDecision::Append { from: 100, total: 200 });
+        for other in ["bytes 100-200/201", "bytes 100-198/199", "bytes 100-199/*", "bytes 99-199/200"] {
+            assert_eq!(answer(other), ResumeDecision::AskForAll, "{other}");
+        }
     }
 
     #[test]
@@ -280,9 +364,14 @@ mod tests {
     #[test]
     fn a_record_is_read_back_and_nonsense_is_none() {
         for validator in [None, record().validator, Some(Validator::LastModified("x".into()))] {
-            let record = Record { validator, ..record() };
-            assert_eq!(Record::parse(record.to_json().as_bytes()), Some(record));
+            for is_mixed in [false, true] {
+                let record = Record { validator: validator.clone(), is_mixed, ..record() };
+                assert_eq!(Record::parse(record.to_json().as_bytes()), Some(record));
+            }
         }
+        // Who knows of no mixed parts finds no source.
+        let mixed = Record { is_mixed: true, ..record() }.to_json();
+        assert!(serde_json::from_str::<Value>(&mixed).unwrap().get("source").is_none());
         for nonsense in ["", "{", "[]", "{\"etag\":\"x\"}", "null"] {
             assert_eq!(Record::parse(nonsense.as_bytes()), None);
         }
