@@ -228,10 +228,11 @@ export declare function downloadWithLock(url: string | URL, destPath: string, op
  */
 export interface DownloadWithLockOptions {
   /**
-   * Longest wait, in ms, while another process holds the lock. Rejects with `ERR_LOCK_TIMEOUT`.
-   * The time of the caller's own download does not count. `0`: no wait. `Infinity`: no limit.
+   * Longest wait, in ms, while another process holds the lock, whatever that process does.
+   * Rejects with `ERR_LOCK_TIMEOUT`. The time of the caller's own download does not count. `0`: no
+   * wait. `Infinity`: no limit.
    *
-   * @default 60000
+   * @default none, but 60000 ms in which the holder receives no bytes
    */
   lockTimeout?: number | undefined
   /**
@@ -573,6 +574,16 @@ export interface HttpDownloadOptions {
    */
   mode?: number | undefined
   /**
+   * Other URLs of the same bytes. They are tried in order after the URL itself: the next one when
+   * the retries of one are used up, or at once if it fails in a way that lasts there, such as 404,
+   * a certificate, or bytes that are not the expected ones. With `sha256` or `integrity`, a
+   * transfer that one source interrupted is continued from the next. Credentials among `headers`
+   * are sent to the origin of the URL only. If all fail, rejects with `ERR_ALL_SOURCES_FAILED`.
+   *
+   * @default none
+   */
+  mirrors?: readonly (string | URL)[] | undefined
+  /**
    * Whether an interrupted transfer resumes where it stopped, in this call or a later one, if
    * the server proves that the file has not changed.
    *
@@ -597,7 +608,7 @@ export interface HttpDownloadOptions {
    * Longest time without a byte from the server, in ms, once the request has been sent. Rejects
    * with `ERR_TIMEOUT`. `0` or `Infinity`: no limit.
    *
-   * @default none
+   * @default none; 15000 while another source is left: see `mirrors`
    */
   idleTimeout?: number | undefined
   /**
@@ -669,6 +680,8 @@ export interface HttpDownloadResult {
   attempts: number
   /** The byte at which the last attempt went on; 0 when it fetched everything. */
   resumedFrom: number
+  /** The URL whose bytes the file has, without credentials: that of the call, or one of its mirrors. `undefined` for a file that was there. */
+  source: string | undefined
   /** SHA-256 of the file, in hexadecimal. Computed at the first look, unless it was on the way: see `digests`. */
   sha256: string
   /**

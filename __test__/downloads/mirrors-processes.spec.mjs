@@ -27,7 +27,10 @@ function place(t) {
 }
 
 /** A handler that sends what is asked for slowly: in so many pieces, some milliseconds apart. */
-function trickle({ body, validators }, { pieces = 20, pause = 10, from: first = 0, to = body.length } = {}) {
+function trickle(
+  { body, validators },
+  { pieces = 20, pause = 10, from: first = 0, to = body.length } = {},
+) {
   return async (request, response) => {
     const condition = request.headers['if-range']
     const isSame = condition === undefined || condition === validators.ETag
@@ -49,7 +52,12 @@ function trickle({ body, validators }, { pieces = 20, pause = 10, from: first = 
 }
 
 describe('of several processes one goes through the sources', () => {
-  for (const how of ['refuses connections', 'responds with 404', 'stalls at 50 %', 'sends other bytes']) {
+  for (const how of [
+    'refuses connections',
+    'responds with 404',
+    'stalls at 50 %',
+    'sends other bytes',
+  ]) {
     test(`when the first source ${how}`, async (t) => {
       const file = representation(SIZE, { ETag: '"ours"' })
       const first = await startFailing(t, failures[how], file)
@@ -106,7 +114,9 @@ test('a digest that another call expected of all sources does not reject this on
   const mirror = await startOrigin(t, honest(file))
   const { destination } = place(t)
   const mirrors = [at(mirror)]
-  const wrong = rejection(downloadWithLock(at(first), destination, { mirrors, sha256: '0'.repeat(64) }))
+  const wrong = rejection(
+    downloadWithLock(at(first), destination, { mirrors, sha256: '0'.repeat(64) }),
+  )
   const right = downloadWithLock(at(first), destination, { mirrors, sha256: hash(file.body) })
   assert.equal((await wrong).code, 'ERR_ALL_SOURCES_FAILED')
   assert.equal((await right).source, at(first))
@@ -120,7 +130,11 @@ test('whoever goes on after a killed process goes on with its part, from any sou
   const options = { mirrors: [at(mirror)], sha256: hash(file.body) }
   const job = startJob(t, 'mirror-job', { url: at(first), destPath: destination, options })
   const part = `${destination}.part`
-  await until(() => existsSync(part) && readFileSync(part).length > SIZE / 4, 'a part is there', 10_000)
+  await until(
+    () => existsSync(part) && readFileSync(part).length > SIZE / 4,
+    'a part is there',
+    10_000,
+  )
   job.kill('SIGKILL')
   await job.exit
   const result = await downloadWithLock(at(first), destination, options)
@@ -137,7 +151,10 @@ for (const hasDigest of [false, true]) {
     for (let round = 0; round < ROUNDS / 2; round += 1) {
       const ours = representation(SIZE, { ETag: '"ours"' })
       // Equal in length: only the bytes tell.
-      const theirs = { body: hasDigest && chance(0.5) ? ours.body : representation(SIZE).body, validators: { ETag: '"theirs"' } }
+      const theirs = {
+        body: hasDigest && chance(0.5) ? ours.body : representation(SIZE).body,
+        validators: { ETag: '"theirs"' },
+      }
       const first = await startOrigin(t, trickle(ours, { to: between(0, SIZE) }))
       const mirror = await startOrigin(t, trickle(theirs, { to: pick([SIZE, between(0, SIZE)]) }))
       const { directory, destination } = place(t)
@@ -150,7 +167,9 @@ for (const hasDigest of [false, true]) {
       job.kill('SIGKILL')
       await job.exit
       const last = await startOrigin(t, honest({ ...theirs, validators: { ETag: '"last"' } }))
-      const sources = hasDigest ? [at(first), at(mirror), at(last)] : [at(mirror), at(first), at(last)]
+      const sources = hasDigest
+        ? [at(first), at(mirror), at(last)]
+        : [at(mirror), at(first), at(last)]
       const [url, ...mirrors] = sources
       const digest = hasDigest ? { sha256: options.sha256 } : {}
       const result = await httpDownload(url, destination, { mirrors, ...digest })
@@ -177,7 +196,9 @@ for (const hasDigest of [false, true]) {
       const delay = between(0, 150)
       const where = `seed ${seed}, round ${round}, ${download.name}, after ${delay} ms`
       const signal = AbortSignal.timeout(delay)
-      const outcome = await download(at(first), destination, { ...options, signal }).catch((error) => error)
+      const outcome = await download(at(first), destination, { ...options, signal }).catch(
+        (error) => error,
+      )
       if (outcome instanceof Error) {
         assert.equal(outcome.code, 'ABORT_ERR', where)
         assert.equal(outcome.url, at(first), where)
@@ -201,7 +222,9 @@ for (const hasDigest of [false, true]) {
 describe('a waiter without lockTimeout', () => {
   const skip = !process.env.LONG_TESTS && 'takes two minutes: set LONG_TESTS=1'
 
-  test('waits while bytes arrive at the holder, and gives up a minute after the last', { skip }, async (t) => {
+  test('waits while bytes arrive at the holder, and gives up a minute after the last', {
+    skip,
+  }, async (t) => {
     const file = representation(SIZE, { ETag: '"v"' })
     const slowly = trickle(file, { pieces: 10, pause: 9000, to: SIZE - 1 })
     const origin = await startOrigin(t, async (request, response) => {

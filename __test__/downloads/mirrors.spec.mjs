@@ -9,7 +9,14 @@ import { describe, test } from 'node:test'
 import { httpDownload } from '@socketsecurity/registry/lib/http-request'
 import { failures, startFailing } from '../origins/failing-source.mjs'
 import { redirectTo, silence, startOrigin } from '../origins/http-origin.mjs'
-import { brokenOff, honest, rangeStart, representation, slice, whole } from '../origins/resume-origin.mjs'
+import {
+  brokenOff,
+  honest,
+  rangeStart,
+  representation,
+  slice,
+  whole,
+} from '../origins/resume-origin.mjs'
 import { rejection, temporaryDirectory } from '../support.mjs'
 
 const SIZE = 100_000
@@ -104,7 +111,10 @@ describe('a part of one source', () => {
     const [{ headers }] = mirror.requests
     assert.equal(headers.range, `bytes=${HALF}-`)
     assert.equal(headers['if-range'], undefined)
-    assert.deepEqual(calls, calls.toSorted((a, b) => a - b))
+    assert.deepEqual(
+      calls,
+      calls.toSorted((a, b) => a - b),
+    )
     assert.equal(calls.at(-1), SIZE)
   })
 
@@ -361,7 +371,11 @@ describe('the option', () => {
     ['a hole in it', [, 'http://a.test/'], /"options\.mirrors\[0\]" must be a string or a URL/],
     ['an object in it', [{}], /"options\.mirrors\[0\]" must be a string or a URL/],
     ['no URL in it', ['http://a.test/', 'nonsense'], /"options\.mirrors\[1\]" .*Invalid URL/],
-    ['another scheme in it', ['ftp://a.test/'], /"options\.mirrors\[0\]" .*"ftp:" is not supported/],
+    [
+      'another scheme in it',
+      ['ftp://a.test/'],
+      /"options\.mirrors\[0\]" .*"ftp:" is not supported/,
+    ],
     ['a secret in it', ['http://user:hunter2@ho st/'], /"options\.mirrors\[0\]" (?!.*hunter2)/],
   ]
   for (const [what, mirrors, message] of cases) {

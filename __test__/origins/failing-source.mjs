@@ -98,5 +98,9 @@ export async function startFailing(t, failure, file) {
   }
   const script = failure.script(file)
   const origin = await startOrigin(t, script, { secure: failure.secure })
-  return { url: `${origin.url}/file`, requests: origin.requests, connections: () => origin.connections }
+  return {
+    url: `${origin.url}/file`,
+    requests: origin.requests,
+    connections: () => origin.connections,
+  }
 }

@@ -18,7 +18,14 @@ try {
     onWait: () => report('waiting'),
   })
   const sha256 = hashOf(destPath)
-  report('done', { source, size, resumedFrom, attempts, sha256, length: readFileSync(destPath).length })
+  report('done', {
+    source,
+    size,
+    resumedFrom,
+    attempts,
+    sha256,
+    length: readFileSync(destPath).length,
+  })
 } catch (error) {
   const { name, message, code, lockPath } = error
   report('failed', { name, message, code, lockPath, codes: error.errors?.map((each) => each.code) })

@@ -15,7 +15,7 @@ use crate::base::lock_holder::Holder;
 use crate::base::options::{LockOptions, LockWait};
 use crate::io::file::destination::{Ready, ready};
 use crate::io::file::lock::{Attempt, Guard, LockAcquirer};
-use crate::io::file::staging::observe;
+use crate::io::file::staging::{Observed, observe};
 use crate::io::file::watch::{Watch, watch};
 use crate::operation::blocking;
 use crate::operation::shared_download::{Controls, Stage};
@@ -175,7 +175,7 @@ impl HolderWatch {
         if has_advanced {
             controls.advanced.send_replace(self.looked);
         }
-        if let Some(progress) = observed.and_then(|observed| observed.progress()) {
+        if let Some(progress) = observed.and_then(Observed::progress) {
             controls.progress.send_replace(Some(progress));
         }
         Ok(())

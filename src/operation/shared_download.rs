@@ -173,11 +173,11 @@ impl SharedDownload {
         F: Future<Output = Result<Downloaded>> + Send + 'static,
     {
         let (stage, watched_stage) = watch::channel(Stage::Working);
-        let (advances, advanced) = watch::channel(Instant::now());
+        let (clock, advanced) = watch::channel(Instant::now());
         let (ended, outcome) = watch::channel(None);
         let (progress, cancel) = (Arc::new(watch::Sender::new(None)), CancellationToken::new());
         let download =
-            download(Controls { stage, advanced: advances, progress: progress.clone(), cancel: cancel.clone() });
+            download(Controls { stage, advanced: clock, progress: progress.clone(), cancel: cancel.clone() });
         tokio::spawn(async move {
             let result = download.await;
             ended.send_replace(Some(result));
@@ -195,12 +195,12 @@ impl SharedDownload {
     ) -> Result<Downloaded> {
         let (mut stage, mut advanced, mut outcome) = (self.stage.clone(), self.advanced.clone(), self.outcome.clone());
         loop {
-            let last = *advanced.borrow_and_update();
+            let progress = *advanced.borrow_and_update();
             // A limit beyond what the clock can count is none.
             let limit = match wait {
                 LockWait::Total(limit) => started.checked_add(limit).map(|deadline| (deadline, limit)),
                 LockWait::WithoutProgress(limit) => {
-                    last.max(started).checked_add(limit).map(|deadline| (deadline, limit))
+                    progress.max(started).checked_add(limit).map(|deadline| (deadline, limit))
                 }
                 LockWait::Unlimited => None,
             };
@@ -279,7 +279,7 @@ mod tests {
         };
         let holder = move |controls: Controls| async move {
             controls.stage.send_replace(Stage::Waiting(None));
-            while started.elapsed() < PROGRESS {
+            while started.elapsed() < PROGRESS && !controls.cancel.is_cancelled() {
                 controls.advanced.send_replace(Instant::now());
                 sleep(LIMIT / 20).await;
             }

@@ -116,7 +116,8 @@ pub fn result(env: &Env, path: &Path, file: PathBuf, downloaded: Downloaded) -> 
         let getter = move |env: Env, _: This| digests.get(env, algorithm).map(|digest| write(&digest));
         // Not enumerable: who only logs, spreads or compares a result does not pay for hashing the file.
         let attributes = PropertyAttributes::Configurable;
-        Ok(Property::new().with_utf8_name(name)?.with_getter_closure(getter).with_property_attributes(attributes))
+        let property = Property::new().with_utf8_name(name)?.with_getter_closure(getter);
+        Ok::<_, napi::Error>(property.with_property_attributes(attributes))
     };
     let source = Property::new()
         .with_utf8_name("source")?

@@ -37,11 +37,11 @@ pub fn sources(first: &Url, mirrors: &Mirrors) -> Result<Vec<Url>> {
     let mut is_confined = false;
     for (index, url) in std::iter::once(first).chain(urls).enumerate() {
         let replacement = replaced(url, rules)?;
+        let is_replaced = *rules_only && replacement.is_some();
         // Where the URL itself must not be asked for, neither must its mirrors.
-        is_confined |= index == 0 && *rules_only && replacement.is_some();
-        let is_asked = !is_confined && !(*rules_only && replacement.is_some());
+        is_confined |= index == 0 && is_replaced;
         sources.extend(replacement);
-        sources.extend(is_asked.then(|| url.clone()));
+        sources.extend((!is_confined && !is_replaced).then(|| url.clone()));
     }
     let mut known = HashSet::new();
     sources.retain(|url| known.insert(url[..Position::AfterQuery].to_owned()));
