@@ -232,7 +232,7 @@ export interface DownloadWithLockOptions {
    * Rejects with `ERR_LOCK_TIMEOUT`. The time of the caller's own download does not count. `0`: no
    * wait. `Infinity`: no limit.
    *
-   * @default none, but 60000 ms in which the holder receives no bytes
+   * @default 60000 without a byte that the holder receives; no limit while it receives some
    */
   lockTimeout?: number | undefined
   /**

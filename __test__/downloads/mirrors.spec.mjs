@@ -26,6 +26,7 @@ const QUICK = { retryDelay: 1, idleTimeout: 150 }
 
 const sha256 = ({ body }) => createHash('sha256').update(body).digest('hex')
 const file = (etag) => representation(SIZE, { ETag: `"${etag}"` })
+const gone = (_request, response) => response.destroy()
 const at = (origin) => `${origin.url}/file`
 
 function place(t) {
@@ -76,7 +77,7 @@ describe('the next source is asked', () => {
         const served = hasDigest ? { ...theirs, body: ours.body } : theirs
         const first = await startOrigin(t, [
           brokenOff(ours, HALF),
-          ...[failure.script?.(ours) ?? ((_request, response) => response.destroy())],
+          failure.secure ? gone : (failure.script?.(ours) ?? gone),
         ])
         const mirror = await startOrigin(t, honest(served))
         const to = place(t)
@@ -368,7 +369,7 @@ describe('the option', () => {
     ['a Set', new Set(), /"options\.mirrors" must be an array of strings and URLs/],
     ['null', null, /"options\.mirrors" must be an array of strings and URLs/],
     ['a number in it', ['http://a.test/', 7], /"options\.mirrors\[1\]" must be a string or a URL/],
-    ['a hole in it', [, 'http://a.test/'], /"options\.mirrors\[0\]" must be a string or a URL/],
+    ['a hole in it', new Array(1), /"options\.mirrors\[0\]" must be a string or a URL/],
     ['an object in it', [{}], /"options\.mirrors\[0\]" must be a string or a URL/],
     ['no URL in it', ['http://a.test/', 'nonsense'], /"options\.mirrors\[1\]" .*Invalid URL/],
     [

@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use crate::base::error::{Error, Result};
+use crate::base::error::{Error, Kind, Result};
 use crate::base::integrity::{Digest, Expected};
 use crate::base::options::{DownloadOptions, LockOptions};
 use crate::io::file::destination::{Existing, Opened, Ready, age, check, existing, open_existing, ready};
@@ -83,6 +83,9 @@ pub async fn download_with_lock(
             Ok(downloaded) if is_verified || is_as_expected(&job, &downloaded).await? => return Ok(downloaded),
             Err(error) if !is_verified && error.concerns_integrity() => {}
             Err(error) if !has_same_mirrors && mirror::decide(&error) != SourceDecision::Stop => {}
+            Err(error) if matches!(error.kind(), Kind::Aborted | Kind::LockTimeout) => {
+                return Err(error.with_url(&job.url));
+            }
             Err(error) => return Err(error),
             Ok(_) => {}
         }

@@ -21,7 +21,7 @@ pub struct DownloadWithLockOptions<'env> {
     /// Rejects with `ERR_LOCK_TIMEOUT`. The time of the caller's own download does not count. `0`: no
     /// wait. `Infinity`: no limit.
     ///
-    /// @default none, but 60000 ms in which the holder receives no bytes
+    /// @default 60000 without a byte that the holder receives; no limit while it receives some
     #[napi(ts_type = "number | undefined")]
     pub lock_timeout: Option<Unknown<'env>>,
     /// Time, in ms, after which a lock is broken whose holder has not renewed its lock file.
