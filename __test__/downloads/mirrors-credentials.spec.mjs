@@ -8,6 +8,7 @@ import { inspect } from 'node:util'
 import { HttpClient } from '@socketsecurity/registry/lib/http-client'
 import { httpDownload } from '@socketsecurity/registry/lib/http-request'
 import { startOrigin } from '../origins/http-origin.mjs'
+import { cert } from '../origins/localhost-certificate.mjs'
 import { brokenOff, representation } from '../origins/resume-origin.mjs'
 import { rejection, temporaryDirectory } from '../support.mjs'
 
@@ -62,6 +63,16 @@ test('a mirror with the origin of the URL is sent what the URL is', async (t) =>
     [other.path, other.headers.authorization, other.headers.cookie],
     ['/other', one.headers.authorization, 'a=b'],
   )
+})
+
+test('a mirror without TLS is sent no credential of a URL with it', async (t) => {
+  const first = await startOrigin(t, { status: 404 }, { secure: true })
+  const mirror = await startOrigin(t, { body: 'file' })
+  const options = { headers: SECRETS, ca: cert, mirrors: [at(mirror)] }
+  const result = await httpDownload(at(first), place(t), options)
+  assert.equal(result.source, at(mirror))
+  assert.equal(first.requests[0].headers['x-api-key'], 'hunter2')
+  assertClean(mirror)
 })
 
 test('credentials in the URL of a mirror are sent to that mirror', async (t) => {

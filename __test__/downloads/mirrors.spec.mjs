@@ -225,6 +225,34 @@ describe('a part of one source', () => {
   })
 })
 
+test('false from onRetry gives up the source, and each source is counted anew', async (t) => {
+  const ours = file('ours')
+  const first = await startOrigin(t, { status: 503 })
+  const second = await startOrigin(t, { status: 503 })
+  const last = await startOrigin(t, honest(ours))
+  const told = []
+  const result = await httpDownload(at(first), place(t).destination, {
+    ...QUICK,
+    retries: 3,
+    mirrors: [at(second), at(last)],
+    onRetry: (attempt, error) => {
+      told.push([attempt, error.url])
+      return attempt < 2
+    },
+  })
+  assert.deepEqual(told, [
+    [1, at(first)],
+    [2, at(first)],
+    [1, at(second)],
+    [2, at(second)],
+  ])
+  assert.equal(result.source, at(last))
+  assert.deepEqual(
+    second.requests.map(({ headers }) => headers['retry-attempt']),
+    [undefined, '1'],
+  )
+})
+
 describe('a source is not left', () => {
   test('when it has the file', async (t) => {
     const ours = file('ours')
@@ -401,6 +429,19 @@ test('a mirror may redirect, also to the origin of the URL', async (t) => {
   assert.equal(result.source, at(mirror), 'the source is what the caller named')
   assert.equal(mirror.requests[0].headers.authorization, undefined)
   assert.equal(first.requests[1].headers.authorization, undefined, 'what was dropped stays dropped')
+})
+
+test('a silent source is left after 15 s, while another one is left', {
+  skip: !process.env.LONG_TESTS && 'takes 16 s: set LONG_TESTS=1',
+}, async (t) => {
+  const ours = file('ours')
+  const first = await startOrigin(t, silence)
+  const mirror = await startOrigin(t, honest(ours))
+  const started = performance.now()
+  const result = await httpDownload(at(first), place(t).destination, { mirrors: [at(mirror)] })
+  assert.equal(result.source, at(mirror))
+  const took = performance.now() - started
+  assert.ok(took > 14_000 && took < 60_000, `${took} ms`)
 })
 
 test('the source of a result is redacted, does not show, and is not known of a file that was there', async (t) => {

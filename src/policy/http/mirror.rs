@@ -25,6 +25,8 @@ use crate::policy::http::redirect::drop_credentials;
 const IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 /// Failures that the message of [`all_failed`] repeats; `errors` has all of them.
 const REASONS_MAX: usize = 10;
+/// Characters of a rule that a message repeats.
+const RULE_MAX: usize = 300;
 /// The variable with the rules.
 const RULES: &str = "SOCKET_DOWNLOAD_MIRRORS";
 /// The variable that says whether a URL that a rule is for is asked for nowhere else.
@@ -134,10 +136,14 @@ fn has_credentials(url: &str) -> bool {
 }
 
 fn redacted_rule(text: &str) -> String {
-    match split_rule(text).or_else(|| text.split_once('=')) {
+    let mut shown = match split_rule(text).or_else(|| text.split_once('=')) {
         Some((prefix, replacement)) => format!("{}={}", redacted_text(prefix), redacted_text(replacement)),
         None => redacted_text(text),
+    };
+    if let Some((end, _)) = shown.char_indices().nth(RULE_MAX) {
+        shown.replace_range(end.., "…");
     }
+    shown
 }
 
 /// What a source is asked for and sent: the URL of a source with the fields of the call, as far as
