@@ -7,10 +7,10 @@ import { describe, test } from 'node:test'
 import { inspect } from 'node:util'
 import { HttpClient } from '@socketsecurity/registry/lib/http-client'
 import { httpDownload } from '@socketsecurity/registry/lib/http-request'
-import { startOrigin } from '../origins/http-origin.mjs'
-import { cert } from '../origins/localhost-certificate.mjs'
-import { brokenOff, representation } from '../origins/resume-origin.mjs'
-import { rejection, temporaryDirectory } from '../support.mjs'
+import { startOrigin } from '../helpers/origins/http-origin.mjs'
+import { cert } from '../helpers/origins/localhost-certificate.mjs'
+import { brokenOff, representation } from '../helpers/origins/resume-origin.mjs'
+import { rejection, temporaryDirectory } from '../helpers/support.mjs'
 
 const at = (origin) => `${origin.url}/file`
 const place = (t) => join(temporaryDirectory(t), 'file')

@@ -7,8 +7,8 @@ import { afterEach, describe, test } from 'node:test'
 import { Worker } from 'node:worker_threads'
 import { downloadWithLock } from '@socketsecurity/registry/lib/download-lock'
 import { httpDownload } from '@socketsecurity/registry/lib/http-request'
-import { redirectTo, startOrigin } from '../origins/http-origin.mjs'
-import { rejection, temporaryDirectory } from '../support.mjs'
+import { redirectTo, startOrigin } from '../helpers/origins/http-origin.mjs'
+import { rejection, temporaryDirectory } from '../helpers/support.mjs'
 
 const place = (t) => join(temporaryDirectory(t), 'file')
 

@@ -8,12 +8,12 @@ import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { downloadWithLock } from '@socketsecurity/registry/lib/download-lock'
 import { httpDownload } from '@socketsecurity/registry/lib/http-request'
-import { failures, startFailing } from '../origins/failing-source.mjs'
-import { startOrigin } from '../origins/http-origin.mjs'
-import { honest, rangeStart, representation } from '../origins/resume-origin.mjs'
-import { startJob } from '../processes/job-process.mjs'
-import { dice } from '../seeded-random.mjs'
-import { rejection, sleep, temporaryDirectory, until } from '../support.mjs'
+import { failures, startFailing } from '../helpers/origins/failing-source.mjs'
+import { startOrigin } from '../helpers/origins/http-origin.mjs'
+import { honest, rangeStart, representation } from '../helpers/origins/resume-origin.mjs'
+import { startJob } from '../helpers/processes/job-process.mjs'
+import { dice } from '../helpers/seeded-random.mjs'
+import { rejection, sleep, temporaryDirectory, until } from '../helpers/support.mjs'
 
 const SIZE = 200_000
 const ROUNDS = process.env.LONG_TESTS ? 200 : 24

@@ -10,9 +10,9 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:f
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { downloadWithLock, httpDownload } from '@socketsecurity/registry'
-import { drawVersions, startFickleOrigin } from '../origins/fickle-origin.mjs'
-import { dice as diceFrom } from '../seeded-random.mjs'
-import { temporaryDirectory } from '../support.mjs'
+import { drawVersions, startFickleOrigin } from '../helpers/origins/fickle-origin.mjs'
+import { dice as diceFrom } from '../helpers/seeded-random.mjs'
+import { temporaryDirectory } from '../helpers/support.mjs'
 
 const CASES = Number(process.env.MIRRORS_CASES ?? (process.env.LONG_TESTS ? 20_000 : 600))
 const AT_ONCE = 8

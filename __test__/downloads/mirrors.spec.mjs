@@ -7,8 +7,8 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { httpDownload } from '@socketsecurity/registry/lib/http-request'
-import { failures, startFailing } from '../origins/failing-source.mjs'
-import { redirectTo, silence, startOrigin } from '../origins/http-origin.mjs'
+import { failures, startFailing } from '../helpers/origins/failing-source.mjs'
+import { redirectTo, silence, startOrigin } from '../helpers/origins/http-origin.mjs'
 import {
   brokenOff,
   honest,
@@ -16,8 +16,8 @@ import {
   representation,
   slice,
   whole,
-} from '../origins/resume-origin.mjs'
-import { rejection, temporaryDirectory } from '../support.mjs'
+} from '../helpers/origins/resume-origin.mjs'
+import { rejection, temporaryDirectory } from '../helpers/support.mjs'
 
 const SIZE = 100_000
 const HALF = 50_000

@@ -1,4 +1,4 @@
-//! A download from one source: attempts at one request whose body becomes a part file.
+//! The download from one source: attempts at a request whose body becomes a part file.
 
 use std::time::Duration;
 
@@ -11,39 +11,39 @@ use crate::base::error::{Error, Kind, Result, redacted};
 use crate::base::integrity::{Algorithm, Digest};
 use crate::io::file::staging::Progress;
 use crate::io::file::writer::Writer;
-use crate::io::http::transport::Answer;
-use crate::operation::attempt::{Attempts, Exchange, failure_of, follow, retry_after, within};
-use crate::operation::request::named;
+use crate::io::http::transport::IncomingResponse;
+use crate::operation::attempt::{Attempts, Exchange, failure_of, follow, retry_after, with_timeout};
+use crate::operation::request::with_context;
 use crate::policy::http::mirror::{self, SourceDecision};
 use crate::policy::http::redirect::RequestHead;
-use crate::policy::http::resume::{self, Ask, AskedSource, Record, ResumeDecision, Validator};
+use crate::policy::http::resume::{self, NextSource, RangeRequest, Record, ResumeDecision, Validator};
 use crate::policy::http::retry::Failure;
 
 /// A file at its destination.
 #[derive(Clone, Debug)]
 pub struct Downloaded {
     pub size: u64,
-    /// Those that were asked for.
+    /// The digests that were expected or requested.
     pub digests: Vec<Digest>,
-    /// How it came; `None` for a file that was there.
+    /// `None` for a file that was already there.
     pub transfer: Option<Transfer>,
 }
 
-/// The answer whose body was published.
+/// The response whose body was published.
 #[derive(Clone, Debug)]
 pub struct Transfer {
     pub status: StatusCode,
     pub status_text: String,
     pub headers: HeaderMap,
     pub attempts: u32,
-    /// The byte at which the last attempt went on; 0 when it had everything to fetch.
+    /// The byte at which the last attempt resumed; 0 if it fetched everything.
     pub resumed_from: u64,
     /// The URL of the source, before redirects and without secrets.
     pub source: String,
 }
 
 impl Downloaded {
-    /// A file that was there.
+    /// A file that was already there.
     pub fn cached(size: u64) -> Self {
         Self { size, digests: Vec::new(), transfer: None }
     }
@@ -57,23 +57,24 @@ pub(super) async fn transfer(
     writer: &mut Writer,
     progress: &watch::Sender<Option<Progress>>,
 ) -> Result<Transfer> {
-    let mut hop = attempt.hop.clone();
+    let mut head = attempt.head.clone();
     loop {
-        attempts.announce(&mut hop.headers);
-        let attempt = Attempt { hop: &hop, ..attempt };
-        let error = match within(timeout, "Download", &hop.url, attempt.receive(writer, progress)).await {
+        attempts.announce(&mut head.headers);
+        let attempt = Attempt { head: &head, ..attempt };
+        let error = match with_timeout(timeout, "Download", &head.url, attempt.receive(writer, progress)).await {
             Ok(transfer) => return Ok(Transfer { attempts: attempts.made + 1, ..transfer }),
             Err(error) => error,
         };
-        let lasts = attempt.is_another_left && mirror::decide(&error) == SourceDecision::Next;
-        let failure = if lasts { Failure::Permanent } else { failure_of(&error) };
-        if !attempts.again(failure, || named("HTTP download failed", error.clone())).await? {
+        let is_permanent = attempt.is_another_left && mirror::decide(&error) == SourceDecision::Next;
+        let failure = if is_permanent { Failure::Permanent } else { failure_of(&error) };
+        if !attempts.again(failure, || with_context("HTTP download failed", error.clone())).await? {
             return Err(error.with_attempts(attempts.made));
         }
     }
 }
 
-/// Tells representations of different requests apart, without repeating a URL or credential that may be secret.
+/// Identifies the representation that a request selects, without a URL or credential that may be
+/// secret.
 pub(super) fn source_of(url: &Url, headers: &HeaderMap) -> String {
     let mut hash = Sha256::new();
     hash.update(&url[..url::Position::AfterQuery]);
@@ -90,95 +91,96 @@ pub(super) fn source_of(url: &Url, headers: &HeaderMap) -> String {
 #[derive(Clone, Copy)]
 pub(super) struct Attempt<'a> {
     pub exchange: Exchange<'a>,
-    pub hop: &'a RequestHead,
-    pub source: AskedSource<'a>,
+    pub head: &'a RequestHead,
+    pub source: NextSource<'a>,
     pub resume: bool,
-    /// Whether a source is left that can be asked instead.
+    /// Whether another source can be requested instead.
     pub is_another_left: bool,
 }
 
 impl Attempt<'_> {
     async fn receive(self, writer: &mut Writer, progress: &watch::Sender<Option<Progress>>) -> Result<Transfer> {
-        // A caller who asks for a range of his own gets that, from its start.
-        let asks_for_all = !self.resume || self.hop.headers.contains_key(header::RANGE);
+        // A range that the caller has set is fetched from its start.
+        let is_from_start = !self.resume || self.head.headers.contains_key(header::RANGE);
         let part = &writer.part;
-        let asked = if asks_for_all { None } else { resume::ask(part.record.as_ref(), part.length, self.source) };
-        let mut answer = self.begin(asked.as_ref(), writer).await?;
+        let range =
+            if is_from_start { None } else { resume::range_request(part.record.as_ref(), part.length, self.source) };
+        let mut response = self.begin(range.as_ref(), writer).await?;
         let from = writer.part.length;
         let total = writer.part.record.as_ref().and_then(|record| record.total);
         let report = |downloaded| progress.send_replace(total.map(|total| Progress { downloaded, total }));
         report(from);
-        while let Some(chunk) = answer.chunk().await? {
+        while let Some(chunk) = response.chunk().await? {
             writer.write(chunk).await?;
             report(writer.part.length);
         }
-        if answer.is_end_uncertain() && !self.source.has_digest {
+        if response.is_end_uncertain() && !self.source.has_digest {
             let message = "the body ended with its TLS connection, without a length and without close_notify: it may have broken \
                            off. With `sha256` or `integrity` it would be compared";
-            return Err(Error::new(Kind::BodyLength, message).with_url(&self.hop.url));
+            return Err(Error::new(Kind::BodyLength, message).with_url(&self.head.url));
         }
         let length = writer.part.length;
         if let Some(total) = total.filter(|&total| total != length) {
             let message = format!("the file has {length} bytes, {total} were announced");
-            return Err(Error::new(Kind::BodyLength, message).with_url(&self.hop.url));
+            return Err(Error::new(Kind::BodyLength, message).with_url(&self.head.url));
         }
-        let Answer { status, status_text, headers, .. } = answer;
-        let source = redacted(&self.hop.url);
+        let IncomingResponse { status, status_text, headers, .. } = response;
+        let source = redacted(&self.head.url);
         Ok(Transfer { status, status_text, headers, attempts: 0, resumed_from: from, source })
     }
 
-    /// Gets an answer that fits the part file, and makes the part file fit the answer.
-    async fn begin(self, asked: Option<&Ask>, writer: &mut Writer) -> Result<Answer> {
-        let (answer, url) = self.send(asked).await?;
-        // What the caller's own range gives is his business.
-        let wants_range = self.hop.headers.contains_key(header::RANGE);
-        let next = match resume::decide(asked, answer.status, &answer.headers, answer.content_length()) {
-            ResumeDecision::Refuse if wants_range && answer.status == StatusCode::PARTIAL_CONTENT => {
-                ResumeDecision::Whole { total: answer.content_length() }
+    /// Gets a response that fits the part file, and makes the part file fit the response.
+    async fn begin(self, range: Option<&RangeRequest>, writer: &mut Writer) -> Result<IncomingResponse> {
+        let (response, url) = self.send(range).await?;
+        // A range that the caller has set is theirs to judge.
+        let wants_range = self.head.headers.contains_key(header::RANGE);
+        let next = match resume::decide(range, response.status, &response.headers, response.content_length()) {
+            ResumeDecision::Refuse if wants_range && response.status == StatusCode::PARTIAL_CONTENT => {
+                ResumeDecision::Whole { total: response.content_length() }
             }
             next => next,
         };
         match next {
             ResumeDecision::Append { from, total } => {
-                if asked.is_some_and(Ask::is_elsewhere) {
-                    let validator = resume::validator(&answer.headers);
+                if range.is_some_and(RangeRequest::changes_source) {
+                    let validator = resume::validator(&response.headers);
                     writer.resume_in_copy(from, self.record(validator, Some(total), true)).await?;
                 } else {
                     writer.resume(from, total).await?;
                 }
-                Ok(answer)
+                Ok(response)
             }
             ResumeDecision::Whole { total } => {
-                let validator = resume::validator(&answer.headers).filter(|_| !wants_range);
+                let validator = resume::validator(&response.headers).filter(|_| !wants_range);
                 writer.restart(self.record(validator, total, false)).await?;
-                Ok(answer)
+                Ok(response)
             }
-            ResumeDecision::AskForAll => {
-                drop(answer);
+            ResumeDecision::RequestAll => {
+                drop(response);
                 Box::pin(self.begin(None, writer)).await
             }
             ResumeDecision::Refuse => {
-                let message = format!("the server sent a part of the file under status {}", answer.status.as_u16());
-                Err(Error::new(Kind::BodyLength, message).with_status(answer.status.as_u16(), None).with_url(&url))
+                let message = format!("the server sent a part of the file under status {}", response.status.as_u16());
+                Err(Error::new(Kind::BodyLength, message).with_status(response.status.as_u16(), None).with_url(&url))
             }
             ResumeDecision::Failed => {
-                let message = format!("Download failed: HTTP {} {}", answer.status.as_u16(), answer.status_text);
+                let message = format!("Download failed: HTTP {} {}", response.status.as_u16(), response.status_text);
                 let error = Error::new(Kind::Status, message.trim_end());
-                Err(error.with_status(answer.status.as_u16(), retry_after(&answer.headers)).with_url(&url))
+                Err(error.with_status(response.status.as_u16(), retry_after(&response.headers)).with_url(&url))
             }
         }
     }
 
     fn record(self, validator: Option<Validator>, total: Option<u64>, is_mixed: bool) -> Record {
-        Record { source: self.source.source.to_owned(), validator, total, is_mixed }
+        Record { source: self.source.name.to_owned(), validator, total, is_mixed }
     }
 
-    async fn send(self, asked: Option<&Ask>) -> Result<(Answer, Url)> {
-        let Some(fields) = asked.and_then(Ask::fields) else {
-            return follow(self.exchange, self.hop, None, None).await;
+    async fn send(self, range: Option<&RangeRequest>) -> Result<(IncomingResponse, Url)> {
+        let Some(fields) = range.and_then(RangeRequest::fields) else {
+            return follow(self.exchange, self.head, None, None).await;
         };
-        let mut hop = self.hop.clone();
-        hop.headers.extend(fields);
-        follow(self.exchange, &hop, None, None).await
+        let mut head = self.head.clone();
+        head.headers.extend(fields);
+        follow(self.exchange, &head, None, None).await
     }
 }

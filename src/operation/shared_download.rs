@@ -1,6 +1,7 @@
 //! One download for all callers of a process that want the same destination.
 //!
-//! Each caller keeps its own progress, its own lock timeout, its own end; the download ends when the last of them leaves.
+//! Each caller has its own progress, lock timeout and cancellation. The download is cancelled when
+//! the last caller leaves.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -21,10 +22,10 @@ use crate::io::file::staging::Progress;
 use crate::operation::download::Downloaded;
 use crate::operation::progress::{Report, reported};
 
-/// Told once, when a caller begins to wait for another process.
+/// Called once, when a caller begins to wait for another process.
 pub type OnWait = Box<dyn FnOnce(Holder) -> BoxFuture<'static, Result<()>> + Send>;
 
-/// What a caller wants to hear of.
+/// The listeners of one caller.
 #[derive(Default)]
 pub struct Listeners {
     pub report: Option<Report>,
@@ -35,7 +36,7 @@ pub struct Listeners {
 #[derive(Debug, Default)]
 pub struct SharedDownloads(Mutex<HashMap<PathBuf, Weak<SharedDownload>>>);
 
-/// One download for all callers of this process. Ends when the last of them leaves.
+/// One download for all callers of this process. Cancelled when the last caller leaves.
 #[derive(Debug)]
 pub struct SharedDownload {
     stage: watch::Receiver<Stage>,
@@ -43,27 +44,27 @@ pub struct SharedDownload {
     progress: Arc<watch::Sender<Option<Progress>>>,
     outcome: watch::Receiver<Option<Result<Downloaded>>>,
     cancel: CancellationToken,
-    /// What the file is verified against on its way.
+    /// The digests that the download verifies.
     expected: Expected,
-    /// From where it comes, apart from the URL.
     mirrors: Mirrors,
 }
 
-/// What the download itself has of the shared download.
+/// The end of a shared download that the downloading task holds.
 #[derive(Debug)]
 pub struct Controls {
     pub stage: watch::Sender<Stage>,
-    /// When somebody else who has the lock took it, or was seen to have received more bytes.
+    /// The time at which the holder in another process took the lock, or was seen to have received
+    /// more bytes.
     pub advanced: watch::Sender<Instant>,
     pub progress: Arc<watch::Sender<Option<Progress>>>,
-    /// Fires when the last caller has left.
+    /// Cancelled when the last caller has left.
     pub cancel: CancellationToken,
 }
 
-/// What one caller brings along.
+/// One caller that waits for a shared download.
 pub struct Waiter<'a> {
     pub started: Instant,
-    /// How long it waits while another process has the lock.
+    /// The longest wait while another process holds the lock.
     pub wait: LockWait,
     pub lock_path: &'a Path,
     pub listeners: Listeners,
@@ -72,19 +73,19 @@ pub struct Waiter<'a> {
     pub mirrors: &'a Mirrors,
 }
 
-/// What a caller comes back with.
+/// The outcome of a shared download for one caller.
 pub struct SharedOutcome {
     pub result: Result<Downloaded>,
     /// Whether the shared download verified what this caller expects.
     pub is_verified: bool,
-    /// Whether it had the same mirrors as this caller.
+    /// Whether the shared download had the mirrors of this caller.
     pub has_same_mirrors: bool,
-    /// Whether a callback of the caller who started it has ended the shared download, which is nothing to this one.
+    /// Whether a callback of another caller, who started the download, has ended it.
     is_ended_by_another: bool,
 }
 
 impl SharedOutcome {
-    /// The outcome for this caller; `None` when it has to fly again.
+    /// The result for this caller. `None` if it has to join or start another download.
     pub fn own_result(self) -> Option<Result<Downloaded>> {
         (!self.is_ended_by_another).then_some(self.result)
     }
@@ -92,9 +93,10 @@ impl SharedOutcome {
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Stage {
-    /// Somebody else has the lock, or keeps changing the file: the time of callers runs.
+    /// Another process holds the lock, or keeps changing the file. The lock timeout of callers
+    /// runs.
     Waiting(Option<Holder>),
-    /// Looking, settling for the first time, or downloading.
+    /// The task looks at the file, lets it settle for the first time, or downloads.
     Working,
 }
 
@@ -103,13 +105,13 @@ impl SharedDownloads {
     pub async fn run<F>(
         &self,
         destination: &Path,
-        passenger: Waiter<'_>,
+        waiter: Waiter<'_>,
         download: impl FnOnce(Controls) -> F,
     ) -> SharedOutcome
     where
         F: Future<Output = Result<Downloaded>> + Send + 'static,
     {
-        let Waiter { started, wait, lock_path, listeners, cancel, expected, mirrors } = passenger;
+        let Waiter { started, wait, lock_path, listeners, cancel, expected, mirrors } = waiter;
         let Listeners { report, mut on_wait } = listeners;
         let start = || SharedDownload::start(expected.clone(), mirrors.clone(), download);
         let (shared_download, is_starter) = self.join(destination, start);
@@ -126,7 +128,7 @@ impl SharedDownloads {
             Some(report) => reported(shared_download.progress.subscribe(), report, outcome, &stop).await,
             None => outcome.await,
         };
-        // Nobody else can abort a shared download that has callers.
+        // Only a callback of the starter can abort a shared download that has callers.
         let is_aborted =
             matches!(&*shared_download.outcome.borrow(), Some(Err(error)) if error.kind() == Kind::Aborted);
         let is_ended_by_another = is_aborted && !is_starter && !cancel.is_cancelled();
@@ -136,7 +138,7 @@ impl SharedDownloads {
         SharedOutcome { result, is_verified, has_same_mirrors, is_ended_by_another }
     }
 
-    /// The shared download, and whether it was started now.
+    /// The shared download, and whether this call has started it.
     fn join(&self, destination: &Path, start: impl FnOnce() -> SharedDownload) -> (Arc<SharedDownload>, bool) {
         let mut shared_downloads = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let under_way = shared_downloads.get(destination).and_then(Weak::upgrade);
@@ -149,10 +151,11 @@ impl SharedDownloads {
         (shared_download, true)
     }
 
-    /// Ends the download if this was its last caller, and waits until nothing of it is left.
+    /// Cancels the download if this was its last caller, and waits until it has ended.
     async fn leave(&self, shared_download: Arc<SharedDownload>) {
         let outcome = {
-            // Under the lock, so that nobody joins a shared download that is being ended, and of several who leave one is the last.
+            // Under the lock, so that nobody joins a download that is being cancelled, and exactly
+            // one of several leaving callers is the last.
             let mut shared_downloads = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             if Arc::strong_count(&shared_download) > 1 {
                 drop(shared_download);
@@ -162,7 +165,7 @@ impl SharedDownloads {
             shared_download.cancel.cancel();
             shared_download.outcome.clone()
         };
-        // An error means that it has ended, too.
+        // An error means that it has ended as well.
         let _ = { outcome }.wait_for(Option::is_some).await;
     }
 }
@@ -185,7 +188,7 @@ impl SharedDownload {
         Self { stage: watched_stage, advanced, progress, outcome, cancel, expected, mirrors }
     }
 
-    /// Waits for the end, or until the wait is over while somebody else has the lock.
+    /// Waits for the end, or until `wait` is over while another process holds the lock.
     async fn outcome(
         &self,
         started: Instant,
@@ -196,7 +199,7 @@ impl SharedDownload {
         let (mut stage, mut advanced, mut outcome) = (self.stage.clone(), self.advanced.clone(), self.outcome.clone());
         loop {
             let progress = *advanced.borrow_and_update();
-            // A limit beyond what the clock can count is none.
+            // A limit beyond the range of the clock is no limit.
             let limit = match wait {
                 LockWait::Total(limit) => started.checked_add(limit).map(|deadline| (deadline, limit)),
                 LockWait::WithoutProgress(limit) => {
@@ -268,7 +271,7 @@ mod tests {
     /// How long a caller waits for a holder that makes progress for [`PROGRESS`] and then none.
     async fn waited(wait: LockWait) -> Duration {
         let (cancel, started) = (CancellationToken::new(), Instant::now());
-        let passenger = Waiter {
+        let waiter = Waiter {
             started,
             wait,
             lock_path: Path::new("/lock"),
@@ -287,7 +290,7 @@ mod tests {
             Err(Error::aborted())
         };
         let run = SharedDownloads::default();
-        let outcome = run.run(Path::new("/file"), passenger, holder);
+        let outcome = run.run(Path::new("/file"), waiter, holder);
         let Ok(outcome) = tokio::time::timeout(PROGRESS * 4, outcome).await else { return Duration::MAX };
         let error = outcome.result.unwrap_err();
         assert_eq!(error.to_string(), "Lock acquisition timed out after 300ms (held by an unknown process)");

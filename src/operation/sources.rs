@@ -15,16 +15,16 @@ use url::Url;
 
 use crate::base::error::{Error, Kind, Result, redacted};
 use crate::base::integrity::{Algorithm, Digest, Expected};
-use crate::base::options::DownloadOptions;
+use crate::base::options::{DownloadOptions, TransferOptions};
 use crate::io::file::staging::{Finish, Progress, Staging};
 use crate::io::file::writer::Writer;
 use crate::io::http::transport::Transport;
-use crate::operation::attempt::{Attempts, Exchange, first_hop};
+use crate::operation::attempt::{Attempts, Exchange, first_head};
 use crate::operation::download::{Attempt, Downloaded, Transfer, source_of, transfer};
-use crate::operation::{blocking, dispose, request::named};
+use crate::operation::{blocking, dispose, request::with_context};
 use crate::policy::http::mirror::{self, SourceDecision};
 use crate::policy::http::redirect::RequestHead;
-use crate::policy::http::resume::{self, AskedSource};
+use crate::policy::http::resume::{self, NextSource};
 
 /// A complete and verified part file.
 #[derive(Debug)]
@@ -70,11 +70,12 @@ pub(super) async fn fetch(
     watchers: Watchers<'_>,
 ) -> Result<Fetched> {
     // What is written must be the bytes that lengths and digests speak of.
-    options.headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    options.transfer.headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     let urls = mirror::sources(&url, &options.mirrors)?;
-    let requests: Vec<_> = urls.iter().map(|source| mirror::request_for(source, &url, &options.headers)).collect();
+    let requests: Vec<_> =
+        urls.iter().map(|source| mirror::request_for(source, &url, &options.transfer.headers)).collect();
     let names = requests.iter().map(|(url, headers)| source_of(url, headers)).collect();
-    let head = |(url, headers): (Url, HeaderMap)| first_hop(Method::GET, url, headers, false);
+    let head = |(url, headers): (Url, HeaderMap)| first_head(Method::GET, url, headers, false);
     let heads = requests.into_iter().map(head).collect();
     Sources { transport, url: &url, destination, options: &options, watchers, heads, names }.fetch().await
 }
@@ -134,7 +135,7 @@ impl Sources<'_> {
                 Err(error) => {
                     *writer = Some(open);
                     let made = error.details().attempts.map(|made| made + attempts);
-                    let error = named("HTTP download failed", error);
+                    let error = with_context("HTTP download failed", error);
                     return Err(if let Some(made) = made { error.with_attempts(made) } else { error });
                 }
             };
@@ -161,19 +162,20 @@ impl Sources<'_> {
     }
 
     async fn transfer(&self, index: usize, writer: &mut Writer) -> Result<Transfer> {
-        let DownloadOptions { redirects, retry, on_retry, timeout, idle_timeout, resume, .. } = self.options;
+        let DownloadOptions { transfer: options, mirror_idle_timeout, resume, .. } = self.options;
+        let TransferOptions { redirects, retry, on_retry, timeout, idle_timeout, .. } = options;
         let is_another_left = index + 1 < self.heads.len();
-        let idle_timeout = mirror::idle_timeout(*idle_timeout, is_another_left);
+        let idle_timeout = if is_another_left { *mirror_idle_timeout } else { *idle_timeout };
         let exchange = Exchange { transport: self.transport, redirects, idle_timeout };
-        let (hop, source) = (&self.heads[index], self.asked(index));
-        let attempt = Attempt { exchange, hop, source, resume: *resume, is_another_left };
+        let (head, source) = (&self.heads[index], self.source(index));
+        let attempt = Attempt { exchange, head, source, resume: *resume, is_another_left };
         let attempts = Attempts::new(retry, on_retry.as_ref(), &Method::GET);
         transfer(attempt, attempts, *timeout, writer, self.watchers.progress).await
     }
 
-    fn asked(&self, index: usize) -> AskedSource<'_> {
+    fn source(&self, index: usize) -> NextSource<'_> {
         let has_digest = !self.options.expected.is_empty();
-        AskedSource { source: &self.names[index], equals: &self.names, has_digest }
+        NextSource { name: &self.names[index], equals: &self.names, has_digest }
     }
 
     /// Publishes nothing that is not what was expected.
@@ -197,7 +199,7 @@ impl Sources<'_> {
     async fn close(&self, writer: Option<Writer>, failure: Kind) {
         let Some(writer) = writer else { return };
         let part = &writer.part;
-        let can_go_on = |index| resume::ask(part.record.as_ref(), part.length, self.asked(index)).is_some();
+        let can_go_on = |index| resume::range_request(part.record.as_ref(), part.length, self.source(index)).is_some();
         let keeps = self.options.resume && failure != Kind::File && (0..self.names.len()).any(can_go_on);
         if let Ok(staging) = writer.finish().await {
             if keeps {

@@ -1,4 +1,4 @@
-//! Core errors as JavaScript errors: one table of properties.
+//! Errors of the core as JavaScript errors, with one table of properties.
 
 use napi::bindgen_prelude::{Array, FromNapiValue, JsObjectValue, Object, ToNapiValue, Unknown};
 use napi::{Env, JsError, JsTypeError, JsValue};
@@ -6,12 +6,12 @@ use napi::{Env, JsError, JsTypeError, JsValue};
 use crate::base::error::{Details, Error, Kind};
 use crate::node::js::lock_holder::LockHolder;
 
-/// An error that rejects with the JavaScript `Error` of this one. Only on the JavaScript thread.
+/// Converts an error to one that rejects with a JavaScript `Error`. Only on the JavaScript thread.
 pub fn to_js(env: &Env, error: Error) -> napi::Error {
     to_js_with(env, error, |_| Ok(()))
 }
 
-/// The same with more properties.
+/// [`to_js`], with more properties.
 pub fn to_js_with(env: &Env, error: Error, more: impl FnOnce(&mut Object) -> napi::Result<()>) -> napi::Error {
     let retryable = error.is_retryable();
     let details = error.into_details();
@@ -31,6 +31,7 @@ pub fn to_js_with(env: &Env, error: Error, more: impl FnOnce(&mut Object) -> nap
     }
 }
 
+/// Sets the properties of an error.
 pub fn describe(env: &Env, object: &mut Object, details: Details, retryable: bool) -> napi::Result<()> {
     let Details {
         kind,
@@ -64,17 +65,16 @@ pub fn describe(env: &Env, object: &mut Object, details: Details, retryable: boo
         let errors: Vec<_> =
             errors.into_iter().map(|error| JsError::from(to_js(env, error)).into_unknown(*env)).collect();
         set_cause(object, errors[0])?;
-        let errors = Array::from_vec(env, errors)?;
-        set_hidden(object, "errors", &errors)?;
+        set_hidden(object, "errors", &Array::from_vec(env, errors)?)?;
     }
     Ok(())
 }
 
+/// Sets `cause`, not enumerable, as on an error created in JavaScript.
 pub fn set_cause(object: &mut Object, cause: Unknown) -> napi::Result<()> {
     set_hidden(object, "cause", &cause)
 }
 
-/// Not enumerable, like the `cause` and the `errors` of an error made in JavaScript.
 fn set_hidden<'env>(object: &mut Object, name: &str, value: &impl JsValue<'env>) -> napi::Result<()> {
     let attributes = napi::PropertyAttributes::Writable | napi::PropertyAttributes::Configurable;
     let property = napi::Property::new().with_utf8_name(name)?.with_value(value);

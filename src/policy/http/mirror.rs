@@ -7,22 +7,18 @@
 //!   after a redirect. Those that stand in its own URL are its own.
 //! - A failure that lasts at its source moves on at once. One that may pass is retried there first.
 //!   One that is not the source's (files, aborts, callbacks, arguments) ends the download.
-//! - While another source is left, a silent one is given up after [`IDLE_TIMEOUT`].
 
 use std::collections::HashSet;
-use std::time::Duration;
 
-use http::HeaderMap;
+use http::{HeaderMap, header};
 use url::{Position, Url};
 
 use crate::base::error::{Error, Kind, Result, redacted, redacted_text};
 use crate::base::options::{MirrorRule, Mirrors};
 use crate::base::status::is_transient;
 use crate::policy::http::address::parse_url;
-use crate::policy::http::redirect::drop_credentials;
+use crate::policy::http::credentials::remove_credentials;
 
-/// Limit of the time without a byte while another source is left, unless the caller says otherwise.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 /// Failures that the message of [`all_failed`] repeats; `errors` has all of them.
 const REASONS_MAX: usize = 10;
 /// Characters of a rule that a message repeats.
@@ -151,18 +147,14 @@ fn redacted_rule(text: &str) -> String {
 pub fn request_for(source: &Url, first: &Url, headers: &HeaderMap) -> (Url, HeaderMap) {
     let (mut url, mut headers) = (source.clone(), headers.clone());
     if url.origin() != first.origin() {
-        drop_credentials(&mut headers);
+        headers.remove(header::HOST);
+        remove_credentials(&mut headers);
     } else if url.username().is_empty() && url.password().is_none() {
         // Neither fails for http and https.
         let _ = url.set_username(first.username());
         let _ = url.set_password(first.password());
     }
     (url, headers)
-}
-
-/// The limit of the time without a byte.
-pub fn idle_timeout(given: Option<Duration>, is_another_left: bool) -> Option<Duration> {
-    given.or(is_another_left.then_some(IDLE_TIMEOUT)).filter(|limit| *limit != Duration::MAX)
 }
 
 /// The next step after a failure at one source, while another is left.
@@ -226,7 +218,7 @@ fn reason(url: &Url, error: &Error) -> String {
 
 #[cfg(test)]
 mod tests {
-    use http::{HeaderValue, header};
+    use http::HeaderValue;
 
     use super::*;
 
@@ -352,16 +344,6 @@ mod tests {
         for other in ["http://a/y", "https://a:444/y", "https://b/y", "https://a.b/y", "https://v:q@b/y"] {
             assert_eq!(sent(other), (other.into(), 1, true));
         }
-    }
-
-    #[test]
-    fn a_silent_source_is_given_up_while_another_is_left_unless_the_caller_says_otherwise() {
-        let second = Duration::from_secs(1);
-        assert_eq!(idle_timeout(None, true), Some(IDLE_TIMEOUT));
-        assert_eq!(idle_timeout(None, false), None);
-        assert_eq!(idle_timeout(Some(second), true), Some(second));
-        assert_eq!(idle_timeout(Some(second), false), Some(second));
-        assert_eq!(idle_timeout(Some(Duration::MAX), true), None);
     }
 
     #[test]
