@@ -403,9 +403,9 @@ export declare function downloadWithLock(url: string | URL, destPath: string, op
  */
 export interface DownloadWithLockOptions {
   /**
-   * Longest wait, in ms, while another process holds the lock, whether that process makes progress
-   * or not. Rejects with `ERR_LOCK_TIMEOUT`. The time of the caller's own download does not count.
-   * `0`: no wait. `Infinity`: no limit.
+   * Longest wait, in ms, while another process holds the lock, whether that process makes
+   * progress or not. Rejects with `ERR_LOCK_TIMEOUT`. The time of the caller's own download does
+   * not count. `0`: no wait. `Infinity`: no limit.
    *
    * @default none while the holder receives bytes, 60000 since the last
    */
@@ -751,11 +751,11 @@ export interface HttpDownloadOptions {
    */
   mode?: number | undefined
   /**
-   * Other URLs of the same bytes. They are tried in order after the URL itself: the next one when
-   * the retries of one are used up, or at once after a permanent failure, such as a 404, an
-   * untrusted certificate, or a digest that differs. With `sha256` or `integrity`, a transfer that
-   * one source interrupted is resumed from the next. Credentials in `headers` are sent to the
-   * origin of the URL only. If all sources fail, rejects with `ERR_ALL_SOURCES_FAILED`.
+   * Other URLs of the same bytes. They are tried in order after the URL itself: the next one
+   * when the retries of one are used up, or at once after a permanent failure, such as a 404, an
+   * untrusted certificate, or a digest that differs. With `sha256` or `integrity`, a transfer
+   * that one source interrupted is resumed from the next. Credentials in `headers` are sent to
+   * the origin of the URL only. If all sources fail, rejects with `ERR_ALL_SOURCES_FAILED`.
    *
    * @default none
    */

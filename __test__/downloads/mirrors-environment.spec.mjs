@@ -139,7 +139,7 @@ describe('a rule that cannot be read', () => {
       ]) {
         const error = await rejection(call)
         assert.equal(error.code, 'ERR_INVALID_ARG_VALUE')
-        assert.match(error.message, /^SOCKET_DOWNLOAD_MIRRORS has a rule that cannot be read: /)
+        assert.match(error.message, /^SOCKET_DOWNLOAD_MIRRORS has an invalid rule: /)
         assert.ok(error.message.includes(quoted), error.message)
         assert.doesNotMatch(error.message, /hunter2/)
       }

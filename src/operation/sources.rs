@@ -1,9 +1,10 @@
-//! A download: a file from the first of its sources that has it. See
-//! [`mirror`](crate::policy::http::mirror) for their order, and for what moves on to the next.
+//! A download: the file of the first source that has it. See
+//! [`mirror`](crate::policy::http::mirror) for the order of the sources, and for the failures after
+//! which the next one is tried.
 //!
-//! All sources are fetched into one part file, one after the other: what one of them left is
-//! continued from the next where [`resume`](crate::policy::http::resume) allows. A file that turns
-//! out to be wrong is thrown away before another source is asked.
+//! All sources write one part file, one after the other. A part of one source is continued from the
+//! next where [`resume`](crate::policy::http::resume) allows that. A file with a wrong digest is
+//! removed before another source is tried.
 
 use std::path::Path;
 
@@ -35,7 +36,7 @@ pub struct Fetched {
     finish: Finish,
 }
 
-/// Who looks on: hears of progress, or ends it.
+/// The receiver of progress, and the signal that cancels the download.
 #[derive(Clone, Copy, Debug)]
 pub struct Watchers<'a> {
     pub progress: &'a watch::Sender<Option<Progress>>,
@@ -50,7 +51,7 @@ impl Fetched {
     }
 }
 
-/// Downloads to `destination`, which appears only whole.
+/// Downloads to `destination`, which appears only complete.
 pub async fn download(
     transport: &Transport,
     url: Url,
@@ -69,7 +70,7 @@ pub(super) async fn fetch(
     mut options: DownloadOptions,
     watchers: Watchers<'_>,
 ) -> Result<Fetched> {
-    // What is written must be the bytes that lengths and digests speak of.
+    // Lengths and digests are those of the bytes as sent.
     options.transfer.headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     let urls = mirror::sources(&url, &options.mirrors)?;
     let requests: Vec<_> =
@@ -83,14 +84,14 @@ pub(super) async fn fetch(
 /// The sources of one download.
 struct Sources<'a> {
     transport: &'a Transport,
-    /// The URL of the download, by which callers know it.
+    /// The URL of the call, which errors of the whole download name.
     url: &'a Url,
     destination: &'a Path,
     options: &'a DownloadOptions,
     watchers: Watchers<'a>,
-    /// The request to each.
+    /// The request to each source.
     heads: Vec<RequestHead>,
-    /// The name of each in the records of part files.
+    /// The name of each source in the records of part files.
     names: Vec<String>,
 }
 
@@ -117,8 +118,8 @@ impl Sources<'_> {
         Err(mirror::all_failed(self.url, failures))
     }
 
-    /// Fetches one source into the part file that is open, or into a new one. After a failure it is
-    /// left open for the next source, unless its bytes are wrong.
+    /// Fetches one source into the open part file, or into a new one. After a failure the part file
+    /// stays open for the next source, unless its digest is wrong.
     async fn fetch_from(&self, index: usize, writer: &mut Option<Writer>) -> Result<Fetched> {
         let mut attempts = 0;
         loop {
@@ -144,7 +145,7 @@ impl Sources<'_> {
             let is_mixed = open.part.record.as_ref().is_some_and(|record| record.is_mixed);
             let staging = open.finish().await?;
             match self.verified(staging, transfer, &self.heads[index].url).await {
-                // That may be the fault of a source before: by itself, this one may be right.
+                // The bytes of a source before may be wrong: this one is fetched once more, alone.
                 Err(error) if is_mixed && error.kind() == Kind::Integrity => {}
                 verified => return verified,
             }
@@ -156,8 +157,8 @@ impl Sources<'_> {
             turn = Writer::turn() => turn?,
             () = self.watchers.cancel.cancelled() => return Err(self.aborted()),
         };
-        let asked_for = [Algorithm::Sha256, Algorithm::Sha512].into_iter().filter(|_| self.options.digests);
-        let algorithms = self.options.expected.algorithms().chain(asked_for).collect();
+        let requested = [Algorithm::Sha256, Algorithm::Sha512].into_iter().filter(|_| self.options.digests);
+        let algorithms = self.options.expected.algorithms().chain(requested).collect();
         Writer::open(turn, self.destination, algorithms).await
     }
 
@@ -178,7 +179,7 @@ impl Sources<'_> {
         NextSource { name: &self.names[index], equals: &self.names, has_digest }
     }
 
-    /// Publishes nothing that is not what was expected.
+    /// Refuses a file that differs from the expected digests.
     async fn verified(&self, staging: Staging, transfer: Transfer, url: &Url) -> Result<Fetched> {
         let digests = staging.digests();
         match verify(&self.options.expected, &digests, url) {
@@ -187,22 +188,23 @@ impl Sources<'_> {
                 Ok(Fetched { staging, digests, transfer, finish })
             }
             Err(error) => {
-                // The part file goes before the caller hears of it.
+                // The part file is removed before the rejection.
                 dispose(staging).await;
                 Err(error.with_attempts(transfer.attempts).with_status(transfer.status.as_u16(), None))
             }
         }
     }
 
-    /// Keeps the part file for a later call, if that could go on with it. Waits, so that nothing is
-    /// being written or removed any more when the caller hears of the failure.
+    /// Keeps the part file if a later call can resume it. Waits, so that nothing is written or
+    /// removed any more after the rejection.
     async fn close(&self, writer: Option<Writer>, failure: Kind) {
         let Some(writer) = writer else { return };
         let part = &writer.part;
-        let can_go_on = |index| resume::range_request(part.record.as_ref(), part.length, self.source(index)).is_some();
-        let keeps = self.options.resume && failure != Kind::File && (0..self.names.len()).any(can_go_on);
+        let is_resumable =
+            |index| resume::range_request(part.record.as_ref(), part.length, self.source(index)).is_some();
+        let is_kept = self.options.resume && failure != Kind::File && (0..self.names.len()).any(is_resumable);
         if let Ok(staging) = writer.finish().await {
-            if keeps {
+            if is_kept {
                 staging.keep();
             } else {
                 dispose(staging).await;

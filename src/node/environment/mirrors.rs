@@ -1,4 +1,4 @@
-//! The mirrors that the environment names.
+//! Mirrors of the environment.
 
 use napi::bindgen_prelude::{FromNapiValue, Unknown};
 use napi::{Env, ValueType};
@@ -9,7 +9,8 @@ use crate::node::js::arguments::string;
 use crate::node::js::error::to_js;
 use crate::policy::http::mirror::parse_rules;
 
-/// Reads `SOCKET_DOWNLOAD_MIRRORS` and `SOCKET_DOWNLOAD_MIRRORS_ONLY`, for each download: requests need not pay for it.
+/// Reads `SOCKET_DOWNLOAD_MIRRORS` and `SOCKET_DOWNLOAD_MIRRORS_ONLY`. Only downloads do: the time
+/// of requests counts.
 pub fn mirrors(env: &Env) -> napi::Result<Mirrors> {
     let values: Vec<Unknown> = Vec::from_unknown(js_function::<()>(env, "downloadMirrors")?.call(())?)?;
     let mut texts = values.into_iter().map(|value| match value.get_type()? {

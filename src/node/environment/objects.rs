@@ -44,7 +44,7 @@ pub fn url(env: &Env, value: Unknown) -> napi::Result<url::Url> {
     parse_url(&address(env, value)?).map_err(|error| to_js(env, error))
 }
 
-/// An array of URLs. What cannot be one is refused by its index.
+/// An array of URLs. The error of an invalid one names its index.
 pub fn urls(env: &Env, name: &str, value: Unknown) -> napi::Result<Vec<url::Url>> {
     if !value.is_array()? {
         return Err(wrong_type(env, name, "an array of strings and URLs", value));
@@ -60,7 +60,7 @@ pub fn urls(env: &Env, name: &str, value: Unknown) -> napi::Result<Vec<url::Url>
     elements(env, name, value)?.into_iter().enumerate().map(one).collect()
 }
 
-/// The text of what should be a URL.
+/// The text of a URL that may be invalid.
 pub fn address(env: &Env, value: Unknown) -> napi::Result<String> {
     address_named(env, "url", value)
 }

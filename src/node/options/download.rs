@@ -54,11 +54,11 @@ pub struct HttpDownloadOptions<'env> {
     /// @default `0o666` less the umask; writable by the owner only if a digest is computed
     #[napi(ts_type = "number | undefined")]
     pub mode: Option<Unknown<'env>>,
-    /// Other URLs of the same bytes. They are tried in order after the URL itself: the next one when
-    /// the retries of one are used up, or at once after a permanent failure, such as a 404, an
-    /// untrusted certificate, or a digest that differs. With `sha256` or `integrity`, a transfer that
-    /// one source interrupted is resumed from the next. Credentials in `headers` are sent to the
-    /// origin of the URL only. If all sources fail, rejects with `ERR_ALL_SOURCES_FAILED`.
+    /// Other URLs of the same bytes. They are tried in order after the URL itself: the next one
+    /// when the retries of one are used up, or at once after a permanent failure, such as a 404, an
+    /// untrusted certificate, or a digest that differs. With `sha256` or `integrity`, a transfer
+    /// that one source interrupted is resumed from the next. Credentials in `headers` are sent to
+    /// the origin of the URL only. If all sources fail, rejects with `ERR_ALL_SOURCES_FAILED`.
     ///
     /// @default none
     #[napi(ts_type = "readonly (string | URL)[] | undefined")]

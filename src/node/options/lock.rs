@@ -20,9 +20,9 @@ use crate::operation::shared_download::OnWait;
 #[napi(object, object_to_js = false)]
 #[derive(Default)]
 pub struct DownloadWithLockOptions<'env> {
-    /// Longest wait, in ms, while another process holds the lock, whether that process makes progress
-    /// or not. Rejects with `ERR_LOCK_TIMEOUT`. The time of the caller's own download does not count.
-    /// `0`: no wait. `Infinity`: no limit.
+    /// Longest wait, in ms, while another process holds the lock, whether that process makes
+    /// progress or not. Rejects with `ERR_LOCK_TIMEOUT`. The time of the caller's own download does
+    /// not count. `0`: no wait. `Infinity`: no limit.
     ///
     /// @default none while the holder receives bytes, 60000 since the last
     #[napi(ts_type = "number | undefined")]

@@ -1,7 +1,7 @@
-//! Waiting for one's turn: for the lock, or for the file of whoever holds it.
+//! The wait for the lock, or for the file of its holder.
 //!
-//! A waiter is woken by the release of the lock, and looks at the holder's progress meanwhile: for
-//! listeners, and because callers wait for as long as there is some.
+//! A waiter is woken by the release of the lock. Meanwhile it reads the holder's progress, for
+//! listeners and for the lock timeout, which starts again whenever there is some.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -21,18 +21,18 @@ use crate::operation::blocking;
 use crate::operation::locked::job::Job;
 use crate::operation::shared_download::{Controls, Stage};
 
-/// How often to look where nothing wakes a waiter.
+/// Interval between two looks where the system cannot wake a waiter.
 const UNWATCHED_POLL: Duration = Duration::from_millis(25);
-/// After being woken: the kernel tells of a close a moment before it lets go of the lock.
+/// Delays after a wake-up: the kernel reports a close a moment before it releases the lock.
 const HURRIED: [Duration; 3] = [Duration::from_millis(16), Duration::from_millis(4), Duration::from_millis(1)];
-/// How often a waiter with listeners looks at the progress of the holder.
+/// Interval at which a waiter with listeners reads the progress of the holder.
 const OBSERVE: Duration = Duration::from_millis(100);
-/// How often one without listeners does.
-const OBSERVE_UNHEARD: Duration = Duration::from_secs(2);
+/// The longest such interval of a waiter without listeners.
+const OBSERVE_SILENTLY: Duration = Duration::from_secs(2);
 
-/// One waiter's place among those who want a lock.
+/// One waiter among the processes that want a lock.
 pub struct LockQueue {
-    /// Elsewhere while it is at work.
+    /// `None` during an attempt, on the thread that makes it.
     acquirer: Option<LockAcquirer>,
     url: Url,
     destination: PathBuf,
@@ -40,9 +40,9 @@ pub struct LockQueue {
     holder: HolderWatch,
 }
 
-/// What waiting has led to.
+/// The end of a wait.
 pub enum Turn {
-    /// It is ours to download.
+    /// The lock is held by this task.
     Ours(Guard),
     /// A file has appeared.
     Appeared,
@@ -61,11 +61,12 @@ impl LockQueue {
         }
     }
 
-    /// Waits for the lock, or for a file other than the `foreign` one that is known not to be the right one.
+    /// Waits for the lock, or for a file other than `foreign`, which is known not to be the
+    /// expected one.
     pub async fn turn(&mut self, controls: &Controls, foreign: Option<Ready>) -> Result<Turn> {
         let (mut hurry, mut is_older) = (0, false);
         for look in 0_u64.. {
-            // Not while an attempt is under way: it might still take the lock when the caller has been told otherwise.
+            // Not during an attempt: it might still take the lock after the caller's rejection.
             if controls.cancel.is_cancelled() {
                 return Err(self.aborted());
             }
@@ -75,7 +76,8 @@ impl LockQueue {
                 None => return Ok(Turn::Appeared),
                 Some(Attempt::Acquired(guard)) => return Ok(Turn::Ours(guard)),
                 Some(Attempt::Blocked(holder)) => {
-                    // Older holders may write in place: their file is not ready before their lock is gone.
+                    // Older holders may write in place: their file is not ready before they
+                    // release.
                     is_older = holder.as_ref().is_some_and(|holder| !holder.kernel_lock && holder.refresh.is_none());
                     self.holder.is_held_by(holder.as_ref(), controls);
                     controls.stage.send_replace(Stage::Waiting(holder));
@@ -104,14 +106,14 @@ impl LockQueue {
         unreachable!("looks are counted in 64 bits")
     }
 
-    /// Looks for a file, if there may be one, and tries for the lock.
+    /// Looks for a file, if there may be one, and tries to take the lock.
     async fn attempt(&mut self, may_be_ready: bool, foreign: Option<Ready>) -> Result<(Watch, Option<Attempt>)> {
         let Some(mut mine) = self.acquirer.take() else {
-            return Err(Error::new(Kind::Internal, "the contender for the lock was lost"));
+            return Err(Error::new(Kind::Internal, "the acquirer of the lock was lost"));
         };
         let destination = self.destination.clone();
         let (mine, wake, attempt) = blocking(move || {
-            // Before the attempt, so that no release between the two is missed.
+            // Watched before the attempt, so that no release between the two is missed.
             let wake = watch(mine.path());
             let appeared = || ready(&destination).is_some_and(|found| Some(found) != foreign);
             if may_be_ready && appeared() {
@@ -130,28 +132,28 @@ impl LockQueue {
     }
 }
 
-/// What a waiter has seen of the holder in another process.
+/// The observations of the holder in another process.
 struct HolderWatch {
-    /// By what it is told apart from the next one.
+    /// The process of the holder, and the time at which it took the lock.
     holder: Option<(u32, Option<f64>)>,
-    /// The bytes that it had received; `None` before the first look.
+    /// The bytes that the holder had received at the last look. `None` before the first look.
     received: Option<u64>,
     looked: Instant,
-    /// Between two looks that nobody listens to.
+    /// Between two looks without listeners.
     interval: Duration,
 }
 
 impl HolderWatch {
     fn new(wait: LockWait) -> Self {
         let interval = match wait {
-            LockWait::WithoutProgress(limit) => (limit / 30).clamp(Duration::from_millis(10), OBSERVE_UNHEARD),
-            LockWait::Total(_) | LockWait::Unlimited => OBSERVE_UNHEARD,
+            LockWait::WithoutProgress(limit) => (limit / 30).clamp(Duration::from_millis(10), OBSERVE_SILENTLY),
+            LockWait::Total(_) | LockWait::Unlimited => OBSERVE_SILENTLY,
         };
         Self { holder: None, received: None, looked: Instant::now(), interval }
     }
 
-    /// A new holder has its own time to make progress. One of another user has not: a lock must not be worth more for
-    /// being handed on.
+    /// Starts the time of callers again when the holder changes. Not for holders of another user,
+    /// who could hand the lock on for ever.
     fn is_held_by(&mut self, holder: Option<&Holder>, controls: &Controls) {
         let Some(holder) = holder.filter(|holder| holder.is_known() && holder.owner.is_none()) else { return };
         let seen = Some((holder.pid, holder.start_time));
@@ -162,17 +164,18 @@ impl HolderWatch {
     }
 
     fn next_look(&self, controls: &Controls) -> Instant {
-        let is_heard = controls.progress.receiver_count() > 0;
-        self.looked + if is_heard { OBSERVE.min(self.interval) } else { self.interval }
+        let has_listeners = controls.progress.receiver_count() > 0;
+        self.looked + if has_listeners { OBSERVE.min(self.interval) } else { self.interval }
     }
 
-    /// Looks at the progress of the holder, and passes it on.
+    /// Reads the progress of the holder and forwards it. Bytes that have arrived since the last
+    /// look start the time of callers again.
     async fn look(&mut self, destination: &Path, controls: &Controls) -> Result<()> {
         let (destination, holder) = (destination.to_owned(), self.holder.map(|(process, _)| process));
         let observed = blocking(move || Ok(observe(&destination, holder))).await?;
         self.looked = Instant::now();
         let received = observed.map_or(0, |observed| observed.downloaded);
-        // It may begin again from zero, and then receives bytes as well.
+        // A retry may have started from zero: fewer bytes than before are progress, too.
         let has_advanced = self.received.replace(received).is_some_and(|before| before != received && received > 0);
         if has_advanced {
             controls.advanced.send_replace(self.looked);
@@ -209,7 +212,7 @@ mod tests {
         Holder { pid, start_time: Some(1.0), url: None, kernel_lock: true, refresh: None, owner }
     }
 
-    /// Whether something starts the clock of waiters again.
+    /// Whether `what` starts the time of callers again.
     async fn restarts(controls: &Controls, what: impl AsyncFnOnce()) -> bool {
         let before = *controls.advanced.borrow();
         sleep(Duration::from_millis(2)).await;
@@ -227,13 +230,13 @@ mod tests {
         let record = Record { source: "s".into(), validator: None, total: None, is_mixed: false };
         part.restart(&record).unwrap();
         part.write(b"before").unwrap();
-        assert!(!look().await, "what was there is no progress");
+        assert!(!look().await, "bytes from before the first look");
         assert!(!look().await);
         part.write(b"more").unwrap();
-        assert!(look().await, "also where the total is not known");
+        assert!(look().await, "the total need not be known");
         assert!(!look().await);
         part.restart(&record).unwrap();
-        assert!(!look().await, "to begin again is no progress");
+        assert!(!look().await, "an empty part file");
         part.write(b"again").unwrap();
         assert!(look().await);
         drop(part);
@@ -241,7 +244,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_new_holder_starts_the_clock_again_unless_it_is_another_users() {
+    async fn a_new_holder_starts_the_time_again_unless_it_is_of_another_user() {
         let (controls, mut watch) = (controls(), HolderWatch::new(LockWait::default()));
         let mut sees =
             async |holder: Holder| restarts(&controls, async || watch.is_held_by(Some(&holder), &controls)).await;
@@ -253,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn looks_are_seldom_where_nobody_listens_and_the_limit_is_long() {
+    fn without_listeners_a_long_limit_needs_few_looks() {
         let interval = |wait| HolderWatch::new(wait).interval;
         assert_eq!(interval(LockWait::default()), Duration::from_secs(2));
         assert_eq!(interval(LockWait::WithoutProgress(Duration::from_millis(600))), Duration::from_millis(20));

@@ -1,12 +1,13 @@
-//! Several sources of one file: which are asked, in which order, what each of them is sent, and
-//! which failure moves on to the next.
+//! Several sources of one file: their order, the request to each of them, and the failures after
+//! which the next one is tried.
 //!
-//! - The URL of the download comes first, then its mirrors. A rule of the environment puts a
-//!   replacement before the URL that it is for, or in its place. No URL is asked for twice.
-//! - A source with another origin than the URL of the download gets no credentials of the call, as
-//!   after a redirect. Those that stand in its own URL are its own.
-//! - A failure that lasts at its source moves on at once. One that may pass is retried there first.
-//!   One that is not the source's (files, aborts, callbacks, arguments) ends the download.
+//! - The URL of the download is first, then its mirrors. A rule of the environment puts a
+//!   replacement before the URL that it applies to, or in its place. No URL is requested twice.
+//! - A source with another origin than the URL of the download receives no credentials of the call,
+//!   as after a redirect. Credentials in its own URL are for itself.
+//! - After a permanent failure the next source is tried at once, after a transient one when the
+//!   retries are used up. A failure that has nothing to do with the source (files, aborts,
+//!   callbacks, arguments) ends the download.
 
 use std::collections::HashSet;
 
@@ -19,16 +20,16 @@ use crate::base::status::is_transient;
 use crate::policy::http::address::parse_url;
 use crate::policy::http::credentials::remove_credentials;
 
-/// Failures that the message of [`all_failed`] repeats; `errors` has all of them.
+/// Limit of the failures that the message of [`all_failed`] lists. Its `errors` are all of them.
 const REASONS_MAX: usize = 10;
-/// Characters of a rule that a message repeats.
+/// Limit of the characters of a rule that a message quotes.
 const RULE_MAX: usize = 300;
 /// The variable with the rules.
 const RULES: &str = "SOCKET_DOWNLOAD_MIRRORS";
-/// The variable that says whether a URL that a rule is for is asked for nowhere else.
+/// The variable that confines downloads to the replacements.
 const RULES_ONLY: &str = "SOCKET_DOWNLOAD_MIRRORS_ONLY";
 
-/// The URLs to ask, in their order, none twice. There is at least one.
+/// The URLs to request, in order, none twice. There is at least one.
 pub fn sources(first: &Url, mirrors: &Mirrors) -> Result<Vec<Url>> {
     let Mirrors { urls, rules, rules_only } = mirrors;
     let mut sources = Vec::new();
@@ -36,7 +37,7 @@ pub fn sources(first: &Url, mirrors: &Mirrors) -> Result<Vec<Url>> {
     for (index, url) in std::iter::once(first).chain(urls).enumerate() {
         let replacement = replaced(url, rules)?;
         let is_replaced = *rules_only && replacement.is_some();
-        // Where the URL itself must not be asked for, neither must its mirrors.
+        // If the URL itself must not be requested, neither must its mirrors.
         is_confined |= index == 0 && is_replaced;
         sources.extend(replacement);
         sources.extend((!is_confined && !is_replaced).then(|| url.clone()));
@@ -46,9 +47,10 @@ pub fn sources(first: &Url, mirrors: &Mirrors) -> Result<Vec<Url>> {
     Ok(sources)
 }
 
-/// The URL in place of this one, by the rule with the longest prefix; of equal ones, the first.
+/// The replacement of a URL by the rule with the longest prefix. Of equal prefixes, the first
+/// counts.
 fn replaced(url: &Url, rules: &[MirrorRule]) -> Result<Option<Url>> {
-    // Neither user and password nor a fragment are part of what a rule is about.
+    // Credentials and fragments are not compared.
     let mut plain = url.clone();
     plain.set_fragment(None);
     // Neither fails for http and https.
@@ -60,32 +62,31 @@ fn replaced(url: &Url, rules: &[MirrorRule]) -> Result<Option<Url>> {
     };
     let slash = if is_bare(&rule.replacement) && !rest.starts_with('/') { "/" } else { "" };
     let replacement = parse_url(&format!("{}{slash}{rest}", rule.replacement)).map_err(|error| {
-        let message = format!("{RULES} replaces {} by what is no URL: {error}", redacted(url));
+        let message = format!("{RULES} replaces {} by an invalid URL: {error}", redacted(url));
         Error::new(Kind::ArgumentValue, message).with_url(url)
     })?;
     Ok(Some(replacement))
 }
 
-/// The rest of a URL that begins with a prefix. A host without a path is not the beginning of
-/// another host.
+/// The rest of a URL that begins with a prefix. `https://a` is not a prefix of `https://ab/`.
 fn rest_behind<'url>(prefix: &str, url: &'url str) -> Option<&'url str> {
     let rest = url.strip_prefix(prefix)?;
     (!is_bare(prefix) || rest.starts_with('/')).then_some(rest)
 }
 
-/// Whether a URL that was written ends with its host or port.
+/// Whether the spelling of a URL ends with its host or port.
 fn is_bare(url: &str) -> bool {
     url.split_once("://").is_some_and(|(_, rest)| !rest.is_empty() && !rest.contains('/'))
 }
 
-/// The rules of `SOCKET_DOWNLOAD_MIRRORS`, and whether `SOCKET_DOWNLOAD_MIRRORS_ONLY` confines
-/// downloads to them.
+/// Parses the rules of `SOCKET_DOWNLOAD_MIRRORS`, and whether `SOCKET_DOWNLOAD_MIRRORS_ONLY`
+/// confines downloads to them.
 pub fn parse_rules(rules: Option<&str>, only: Option<&str>) -> Result<(Vec<MirrorRule>, bool)> {
     let wrong = |message| Error::new(Kind::ArgumentValue, message);
     let rule = |text| {
         parse_rule(text).ok_or_else(|| {
             wrong(format!(
-                "{RULES} has a rule that cannot be read: {:?}. Expected <prefix>=<replacement>, two URLs of http or https, as in \
+                "{RULES} has an invalid rule: {:?}. Expected <prefix>=<replacement>, two URLs of http or https, as in \
                  https://example.com/=http://mirror.example:8080/example.com/",
                 redacted_rule(text)
             ))
@@ -103,14 +104,14 @@ pub fn parse_rules(rules: Option<&str>, only: Option<&str>) -> Result<(Vec<Mirro
 fn parse_rule(text: &str) -> Option<MirrorRule> {
     let (prefix, replacement) = split_rule(text)?;
     let prefix = match prefix.to_ascii_lowercase() {
-        // All URLs of a scheme.
+        // A prefix of all URLs of the scheme.
         scheme if matches!(scheme.as_str(), "http://" | "https://") => scheme,
         _ => normalized(prefix).filter(|prefix| !has_credentials(prefix))?,
     };
     Some(MirrorRule { prefix, replacement: normalized(replacement)? })
 }
 
-/// Prefixes may have a `=` in their query: the one that counts has a URL behind it.
+/// Splits at the first `=` before a URL: a prefix may have others in its query.
 fn split_rule(text: &str) -> Option<(&str, &str)> {
     let is_url = |text: &str| {
         let begins = |scheme: &str| text.get(..scheme.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(scheme));
@@ -119,7 +120,7 @@ fn split_rule(text: &str) -> Option<(&str, &str)> {
     text.match_indices('=').map(|(at, _)| (&text[..at], &text[at + 1..])).find(|(_, replacement)| is_url(replacement))
 }
 
-/// A URL as URLs are compared, but without a path where none was written.
+/// A URL in its normal form, but without the path `/` if it was written without.
 fn normalized(text: &str) -> Option<String> {
     let url = parse_url(text).ok().filter(|url| url.fragment().is_none())?;
     let has_path = !is_bare(text) || url.query().is_some();
@@ -142,8 +143,8 @@ fn redacted_rule(text: &str) -> String {
     shown
 }
 
-/// What a source is asked for and sent: the URL of a source with the fields of the call, as far as
-/// it may have them.
+/// The URL and the header fields of the request to a source: those of the call, without credentials
+/// for another origin.
 pub fn request_for(source: &Url, first: &Url, headers: &HeaderMap) -> (Url, HeaderMap) {
     let (mut url, mut headers) = (source.clone(), headers.clone());
     if url.origin() != first.origin() {
@@ -157,22 +158,23 @@ pub fn request_for(source: &Url, first: &Url, headers: &HeaderMap) -> (Url, Head
     (url, headers)
 }
 
-/// The next step after a failure at one source, while another is left.
+/// The next step after a failure at one source while another is left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SourceDecision {
-    /// It lasts there: the next source, at once.
+    /// The failure is permanent: try the next source at once.
     Next,
-    /// It may pass: the next source when the retries are used up.
+    /// The failure is transient: try the next source when the retries are used up.
     NextAfterRetries,
-    /// It is no failure of the source, and would be the same at any other.
+    /// The failure has nothing to do with the source: end the download.
     Stop,
 }
 
+/// Decides after a failure at one source.
 pub fn decide(error: &Error) -> SourceDecision {
     let details = error.details();
     match error.kind() {
         Kind::Status if details.status.is_some_and(is_transient) => SourceDecision::NextAfterRetries,
-        // A name that does not exist. One that cannot be looked up now is another matter.
+        // Not `EAI_AGAIN`: that lookup may succeed later.
         Kind::Network if details.code == "ENOTFOUND" => SourceDecision::Next,
         Kind::Network | Kind::Timeout => SourceDecision::NextAfterRetries,
         Kind::Status
@@ -197,7 +199,7 @@ pub fn decide(error: &Error) -> SourceDecision {
     }
 }
 
-/// The error of a download that no source had. `failures` are in the order in which they were asked.
+/// The error of a download that failed at each source. `failures` are in the order of the sources.
 pub fn all_failed(first: &Url, failures: Vec<(Url, Error)>) -> Error {
     let mut reasons: Vec<_> = failures.iter().take(REASONS_MAX).map(|(url, error)| reason(url, error)).collect();
     if failures.len() > REASONS_MAX {
@@ -209,7 +211,7 @@ pub fn all_failed(first: &Url, failures: Vec<(Url, Error)>) -> Error {
     Error::new(Kind::AllSourcesFailed, message).with_url(first).with_attempts(attempts).with_errors(errors)
 }
 
-/// `<host>: <reason>`, without what every message of a download begins with.
+/// `<host>: <reason>`, without the prefix that messages of downloads have.
 fn reason(url: &Url, error: &Error) -> String {
     let message = error.to_string();
     let reason = ["HTTP download failed: ", "Download failed: "].iter().find_map(|prefix| message.strip_prefix(prefix));
@@ -237,16 +239,16 @@ mod tests {
     }
 
     #[test]
-    fn the_url_comes_first_and_none_comes_twice() {
+    fn the_url_is_first_and_none_is_there_twice() {
         let mirrors = ["https://b/x", "https://a/x", "https://c/x?y", "https://b/x#z", "HTTPS://B:443/x"];
         assert_eq!(order("https://a/x", &mirrors, "", false), ["https://a/x", "https://b/x", "https://c/x?y"]);
         assert_eq!(order("https://a/x", &[], "", true), ["https://a/x"]);
-        // Other credentials may open what these do not.
+        // The other credentials may be accepted.
         assert_eq!(order("https://a/x", &["https://u:p@a/x"], "", false).len(), 2);
     }
 
     #[test]
-    fn a_replacement_comes_before_its_url_or_in_its_place() {
+    fn a_replacement_is_before_its_url_or_in_its_place() {
         let rule = "https://github.com/=http://cache:8080/github.com/";
         let order = |rules_only, mirrors: &[&str]| order("https://github.com/a/b?c=d", mirrors, rule, rules_only);
         let (replacement, own) = ("http://cache:8080/github.com/a/b?c=d", "https://github.com/a/b?c=d");
@@ -260,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn a_url_that_no_rule_is_for_is_asked_for_as_ever() {
+    fn a_url_without_a_rule_is_requested_as_it_is() {
         let rule = "https://github.com/=http://cache/";
         assert_eq!(order("https://a/x", &["https://b/y"], rule, true), ["https://a/x", "https://b/y"]);
         assert_eq!(order("https://a/x", &["https://github.com/y"], rule, true), ["https://a/x", "http://cache/y"]);
@@ -299,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn rules_that_cannot_be_read_are_quoted_without_their_secrets() {
+    fn invalid_rules_are_quoted_without_their_secrets() {
         for (rule, shown) in [
             ("nonsense", "nonsense"),
             ("https://a/", "https://a/"),
@@ -347,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lasts_at_a_source_moves_on_and_what_is_ours_ends() {
+    fn a_permanent_failure_moves_on_and_one_of_the_caller_or_the_system_ends_the_download() {
         let of = |kind| decide(&Error::new(kind, ""));
         for kind in
             [Kind::Certificate, Kind::TooManyRedirects, Kind::RedirectRefused, Kind::BodyLength, Kind::Integrity]
@@ -389,7 +391,7 @@ mod tests {
         let details = error.details();
         assert_eq!((details.code, details.attempts, details.errors.len()), ("ERR_ALL_SOURCES_FAILED", Some(4), 2));
         assert_eq!(details.url.as_deref(), Some("https://a:8443/x"));
-        assert!(error.is_retryable(), "one of them may pass");
+        assert!(error.is_retryable(), "one of them is transient");
     }
 
     #[test]
