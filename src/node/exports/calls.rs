@@ -1,29 +1,30 @@
 //! From the arguments of the exported functions and methods to the promise of a response or a file.
 
+use std::iter;
 use std::path::PathBuf;
 
 use http::header::CONTENT_TYPE;
 use napi::bindgen_prelude::{FromNapiValue, JsObjectValue, Object, ObjectRef, Unknown};
-use napi::{Env, JsError};
+use napi::{Env, JsError, ValueType};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::base::body::Body;
 use crate::base::error::{Error, Kind, Result};
-use crate::base::options::{RequestOptions, TEXT_MAX};
+use crate::base::options::{DownloadOptions, RequestOptions, TEXT_MAX};
 use crate::client::Client;
-use crate::io::file::destination::resolve;
+use crate::io::file::destination::{of_url, resolve};
 use crate::node::convert::download_result::result;
 use crate::node::convert::request_body::{Source, read_later};
 use crate::node::convert::response::{plain_response, response_error, response_with};
 use crate::node::convert::streams::{ResponseStream, send};
 use crate::node::environment::instance::instance;
-use crate::node::environment::objects::url;
+use crate::node::environment::objects::{caller_object, url};
 use crate::node::environment::warning::warn_if_unverified;
-use crate::node::js::arguments::path;
+use crate::node::js::arguments::{path, string, wrong_type};
 use crate::node::js::error::{set_cause, to_js, to_js_with};
 use crate::node::js::json::text;
-use crate::node::js::value::{Handle, handle};
+use crate::node::js::value::{Handle, handle, property};
 use crate::node::options::{
     Call, Defaults, DownloadHandlers, TransferDefaults, download_options, lock_options, request_options,
 };
@@ -58,7 +59,7 @@ pub fn downloaded<'env>(
             Locking::None => None,
         };
         let (options, DownloadHandlers { report, signal }) = download_options(env, options, defaults, &callback_error)?;
-        warn_if_unverified(env, &url, &options.transfer.network.tls)?;
+        warn_if_sources_unverified(env, &url, &options)?;
         let mut abort = Abort::listen(env, signal, callback_error.clone())?;
         abort.obeys_callbacks();
         let cancel = abort.token.clone();
@@ -78,10 +79,25 @@ pub fn downloaded<'env>(
     promise(env, start, |env, (path, file, downloaded)| result(&env, &path, file, downloaded))
 }
 
+fn warn_if_sources_unverified(env: &Env, url: &Url, options: &DownloadOptions) -> napi::Result<()> {
+    let mut urls = iter::once(url).chain(&options.mirrors.urls);
+    urls.try_for_each(|url| warn_if_unverified(env, url, &options.transfer.network.tls))
+}
+
 /// The destination as given, and its absolute form at the time of the call: the process may change
 /// its directory at any time.
 fn destination(env: &Env, value: Unknown) -> napi::Result<(PathBuf, PathBuf)> {
-    let path = path(env, "destPath", value)?;
+    let path = match value.get_type()? {
+        ValueType::Object => {
+            let href = property(&caller_object(env, value)?, "href")?;
+            if href.get_type()? != ValueType::String {
+                return Err(wrong_type(env, "destPath", "a string or a file: URL", value));
+            }
+            of_url(&string(env, "destPath", href)?).map_err(|error| to_js(env, error))?
+        }
+        ValueType::String => path(env, "destPath", value)?,
+        _ => return Err(wrong_type(env, "destPath", "a string or a file: URL", value)),
+    };
     let file = resolve(&path).map_err(|error| to_js(env, error))?;
     Ok((path, file))
 }
