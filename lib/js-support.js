@@ -244,10 +244,16 @@ function cacheDirectory() {
   return join(homedir(), '.socket', '_cacache')
 }
 
+/** The limit of all downloads of the process, as text. */
+function downloadRate() {
+  return environment().SOCKET_DOWNLOAD_RATE
+}
+
 module.exports = {
   HttpResponseError,
   cacheDirectory,
   collect,
+  downloadRate,
   environmentReader,
   receive,
   send,

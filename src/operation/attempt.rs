@@ -63,7 +63,14 @@ pub async fn follow(
     body: Option<&Body>,
     hooks_of_call: Option<&HookDispatcher<'_>>,
 ) -> Result<(IncomingResponse, Url)> {
-    follow_and_tell(exchange, first, body, hooks_of_call).await.map(|(answer, url, _)| (answer, url))
+    let (answer, hop, _) = follow_hops(exchange, first, body, hooks_of_call).await?;
+    Ok((answer, url_of(hop)))
+}
+
+/// [`follow`], but with the request to which redirects led.
+pub async fn follow_to(exchange: Exchange<'_>, first: &RequestHead) -> Result<(IncomingResponse, RequestHead)> {
+    let (answer, hop, _) = follow_hops(exchange, first, None, None).await?;
+    Ok((answer, hop.into_owned()))
 }
 
 /// [`follow`], and whether redirects led there: the URL alone does not tell, as they may lead back.
@@ -73,6 +80,23 @@ pub async fn follow_and_tell(
     body: Option<&Body>,
     hooks_of_call: Option<&HookDispatcher<'_>>,
 ) -> Result<(IncomingResponse, Url, bool)> {
+    let (answer, hop, followed) = follow_hops(exchange, first, body, hooks_of_call).await?;
+    Ok((answer, url_of(hop), followed > 0))
+}
+
+fn url_of(hop: Cow<'_, RequestHead>) -> Url {
+    match hop {
+        Cow::Borrowed(hop) => hop.url.clone(),
+        Cow::Owned(hop) => hop.url,
+    }
+}
+
+async fn follow_hops<'a>(
+    exchange: Exchange<'_>,
+    first: &'a RequestHead,
+    body: Option<&Body>,
+    hooks_of_call: Option<&HookDispatcher<'_>>,
+) -> Result<(IncomingResponse, Cow<'a, RequestHead>, u32)> {
     let Exchange { transport, redirects, idle_timeout } = exchange;
     let mut hop = Cow::Borrowed(first);
     let mut followed = 0;
@@ -86,13 +110,7 @@ pub async fn follow_and_tell(
             hooks_of_call.receives(&answer).await;
         }
         match redirect::decide(redirects, followed, &hop, answer.status, &answer.headers) {
-            RedirectDecision::Answer => {
-                let url = match hop {
-                    Cow::Borrowed(hop) => hop.url.clone(),
-                    Cow::Owned(hop) => hop.url,
-                };
-                return Ok((answer, url, followed > 0));
-            }
+            RedirectDecision::Answer => return Ok((answer, hop, followed)),
             RedirectDecision::Refuse(error) => return Err(error.with_status(answer.status.as_u16(), None)),
             RedirectDecision::Follow(next) => {
                 if answer.content_length().is_some_and(|length| length <= DRAIN_MAX) {

@@ -1,9 +1,10 @@
 //! A download: one request whose body becomes a file.
 
 use std::path::Path;
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, header};
 use sha2::{Digest as _, Sha256};
 use tokio::select;
 use tokio::sync::watch;
@@ -15,11 +16,12 @@ use crate::base::integrity::{Algorithm, Digest, Expected};
 use crate::base::options::DownloadOptions;
 use crate::io::file::staging::{Finish, Progress, Staging};
 use crate::io::file::writer::Writer;
-use crate::io::http::transport::{IncomingResponse, Transport};
-use crate::operation::attempt::{Attempts, Exchange, failure_of, first_hop, follow, retry_after, with_timeout};
+use crate::io::http::transport::Transport;
+use crate::operation::attempt::{Attempts, Exchange, failure_of, first_hop, with_timeout};
+use crate::operation::throttle::Throttle;
+use crate::operation::transfer::{Attempt, Transfer};
 use crate::operation::{blocking, dispose, request::named};
-use crate::policy::http::redirect::RequestHead;
-use crate::policy::http::resume::{self, Ask, Record, ResumeDecision};
+use crate::policy::http::resume;
 
 /// A file at its destination.
 #[derive(Clone, Debug)]
@@ -29,17 +31,6 @@ pub struct Downloaded {
     pub digests: Vec<Digest>,
     /// How it came; `None` for a file that was there.
     pub transfer: Option<Transfer>,
-}
-
-/// The answer whose body was published.
-#[derive(Clone, Debug)]
-pub struct Transfer {
-    pub status: StatusCode,
-    pub status_text: String,
-    pub headers: HeaderMap,
-    pub attempts: u32,
-    /// The byte at which the last attempt went on; 0 when it had everything to fetch.
-    pub resumed_from: u64,
 }
 
 impl Downloaded {
@@ -105,6 +96,8 @@ pub(super) async fn fetch(
         mode,
         resume,
         fsync,
+        connections,
+        rate,
     } = options;
     // What is written must be the bytes that lengths and digests speak of.
     headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
@@ -117,7 +110,16 @@ pub(super) async fn fetch(
     };
     let mut writer = Writer::open(turn, destination, expected.algorithms().chain(asked_for).collect()).await?;
     let exchange = Exchange { transport, redirects: &redirects, idle_timeout };
-    let attempt = Attempt { exchange, hop: &hop, source: &source, resume, has_digest: !expected.is_empty() };
+    let (connections, throttle) = (AtomicUsize::new(connections), Throttle::new(rate));
+    let attempt = Attempt {
+        exchange,
+        hop: &hop,
+        source: &source,
+        resume,
+        has_digest: !expected.is_empty(),
+        connections: &connections,
+        throttle: &throttle,
+    };
     let attempts = Attempts::new(&retry, on_retry.as_ref(), &Method::GET);
     let transferred = select! {
         transferred = transfer(attempt, attempts, timeout, &mut writer, watchers.progress) => transferred,
@@ -129,7 +131,7 @@ pub(super) async fn fetch(
             verified(staging, transfer, &expected, &hop.url, Finish { mode, fsync }).await
         }
         Err(error) => {
-            let can_go_on = resume::ask(writer.part.record.as_ref(), writer.part.length, &source).is_some();
+            let can_go_on = resume::ask(writer.part.record.as_ref(), writer.part.downloaded(), &source).is_some();
             let keeps = resume && can_go_on && error.kind() != Kind::File;
             // Waits, so that nothing is being written or removed any more when the caller hears of it.
             if let Ok(staging) = writer.finish().await {
@@ -210,91 +212,4 @@ fn source_of(url: &Url, headers: &HeaderMap) -> String {
         }
     }
     Digest { algorithm: Algorithm::Sha256, bytes: hash.finalize().to_vec() }.hex()
-}
-
-/// One attempt: the body, or the rest of it, into the part file.
-#[derive(Clone, Copy)]
-struct Attempt<'a> {
-    exchange: Exchange<'a>,
-    hop: &'a RequestHead,
-    source: &'a str,
-    resume: bool,
-    /// Whether the file is compared with what it must be.
-    has_digest: bool,
-}
-
-impl Attempt<'_> {
-    async fn receive(self, writer: &mut Writer, progress: &watch::Sender<Option<Progress>>) -> Result<Transfer> {
-        // A caller who asks for a range of his own gets that, from its start.
-        let asks_for_all = !self.resume || self.hop.headers.contains_key(header::RANGE);
-        let part = &writer.part;
-        let asked = if asks_for_all { None } else { resume::ask(part.record.as_ref(), part.length, self.source) };
-        let mut answer = self.begin(asked.as_ref(), writer).await?;
-        let from = writer.part.length;
-        let total = writer.part.record.as_ref().and_then(|record| record.total);
-        let report = |downloaded| progress.send_replace(total.map(|total| Progress { downloaded, total }));
-        report(from);
-        while let Some(chunk) = answer.chunk().await? {
-            writer.write(chunk).await?;
-            report(writer.part.length);
-        }
-        if answer.is_end_uncertain() && !self.has_digest {
-            let message = "the body ended with its TLS connection, without a length and without close_notify: it may have broken \
-                           off. With `sha256` or `integrity` it would be compared";
-            return Err(Error::new(Kind::BodyLength, message).with_url(&self.hop.url));
-        }
-        let length = writer.part.length;
-        if let Some(total) = total.filter(|&total| total != length) {
-            let message = format!("the file has {length} bytes, {total} were announced");
-            return Err(Error::new(Kind::BodyLength, message).with_url(&self.hop.url));
-        }
-        let IncomingResponse { status, status_text, headers, .. } = answer;
-        Ok(Transfer { status, status_text, headers, attempts: 0, resumed_from: from })
-    }
-
-    /// Gets an answer that fits the part file, and makes the part file fit the answer.
-    async fn begin(self, asked: Option<&Ask>, writer: &mut Writer) -> Result<IncomingResponse> {
-        let (answer, url) = self.send(asked).await?;
-        // What the caller's own range gives is his business.
-        let wants_range = self.hop.headers.contains_key(header::RANGE);
-        let next = match resume::decide(asked, answer.status, &answer.headers, answer.content_length()) {
-            ResumeDecision::Refuse if wants_range && answer.status == StatusCode::PARTIAL_CONTENT => {
-                ResumeDecision::Whole { total: answer.content_length() }
-            }
-            next => next,
-        };
-        match next {
-            ResumeDecision::Append { from, total } => {
-                writer.resume(from, total).await?;
-                Ok(answer)
-            }
-            ResumeDecision::Whole { total } => {
-                let validator = resume::validator(&answer.headers).filter(|_| !wants_range);
-                writer.restart(Record { source: self.source.to_owned(), validator, total }).await?;
-                Ok(answer)
-            }
-            ResumeDecision::AskForAll => {
-                drop(answer);
-                Box::pin(self.begin(None, writer)).await
-            }
-            ResumeDecision::Refuse => {
-                let message = format!("the server sent a part of the file under status {}", answer.status.as_u16());
-                Err(Error::new(Kind::BodyLength, message).with_status(answer.status.as_u16(), None).with_url(&url))
-            }
-            ResumeDecision::Failed => {
-                let message = format!("Download failed: HTTP {} {}", answer.status.as_u16(), answer.status_text);
-                let error = Error::new(Kind::Status, message.trim_end());
-                Err(error.with_status(answer.status.as_u16(), retry_after(&answer.headers)).with_url(&url))
-            }
-        }
-    }
-
-    async fn send(self, asked: Option<&Ask>) -> Result<(IncomingResponse, Url)> {
-        let Some(fields) = asked.and_then(Ask::fields) else {
-            return follow(self.exchange, self.hop, None, None).await;
-        };
-        let mut hop = self.hop.clone();
-        hop.headers.extend(fields);
-        follow(self.exchange, &hop, None, None).await
-    }
 }

@@ -7,7 +7,10 @@ pub mod hooks;
 pub mod locked;
 pub mod progress;
 pub mod request;
+pub mod segments;
 pub mod shared_download;
+pub mod throttle;
+pub mod transfer;
 
 use crate::base::error::Result;
 use crate::io::threads::spawn_blocking;

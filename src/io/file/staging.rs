@@ -22,13 +22,14 @@
 mod names;
 mod part;
 mod publish;
+mod ranged;
 mod record;
 mod sweep;
 #[cfg(test)]
 mod tests;
 
 use std::fs::{self, File};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use crate::base::error::{Error, Kind, Result};
@@ -36,13 +37,16 @@ use crate::base::integrity::{Algorithm, Digest};
 use crate::io::file::destination::check;
 use crate::io::file::digest::Hashers;
 use crate::io::file::lock::is_at;
-use crate::io::file::trusted;
+use crate::io::file::offsets::{Section, write_all_at};
+use crate::io::file::trusted::{self, Access};
 use crate::io::file::windows_retry;
+use crate::policy::http::ranges::Ranges;
 use crate::policy::http::resume::Record;
 
 use self::names::record_path;
 pub use self::part::Found;
 use self::part::{Part, create_locked, create_unique, open_part, remove_same};
+use self::ranged::Ranged;
 use self::record::open_record;
 pub use self::record::{Progress, observe};
 
@@ -59,9 +63,15 @@ pub struct Staging {
     /// Whether we created the file, and nothing was written to it yet.
     is_new: bool,
     file: Option<File>,
-    /// The length of the part so far, and so the offset of the next byte.
-    length: u64,
+    /// The bytes that are there.
+    present: Ranges,
+    /// The offset of the next byte, where bytes come one after the other.
+    position: u64,
+    /// The record, if the part file may have holes.
+    ranged: Option<Ranged>,
+    /// Of the first `hashed` bytes.
     hashers: Hashers,
+    hashed: u64,
     fresh_hashers: Hashers,
 }
 
@@ -94,9 +104,12 @@ impl Staging {
             infix,
             is_new,
             file: Some(file),
-            length: 0,
+            present: found.present(),
+            position: 0,
+            ranged: found.record.as_ref().and_then(Ranged::new),
             fresh_hashers: hashers.clone(),
             hashers,
+            hashed: 0,
         };
         Ok((staging, found))
     }
@@ -106,8 +119,8 @@ impl Staging {
         if !self.is_new {
             self.replace()?;
         }
-        self.length = 0;
-        self.hashers = self.fresh_hashers.clone();
+        (self.present, self.position, self.ranged) = (Ranges::default(), 0, Ranged::new(record));
+        self.forget_digests();
         if !self.write_record(record)? {
             // Something of somebody else is in its place, and would describe our bytes.
             self.leave_name()?;
@@ -138,7 +151,7 @@ impl Staging {
     fn replace(&mut self) -> Result<()> {
         self.discard();
         match create_locked(&self.part) {
-            Ok(file) => (self.file, self.record_file) = (Some(file), open_record(&self.part)),
+            Ok(file) => (self.file, self.record_file) = (Some(file), open_record(&self.part, Access::ReadWrite)),
             Err(_) => self.take(create_unique(&self.destination)?),
         }
         self.is_new = true;
@@ -165,30 +178,61 @@ impl Staging {
         }
     }
 
-    /// Makes the part file ready for its byte number `from`.
+    /// Makes the part file ready for its byte number `from`. What is behind that will be written anew.
     pub fn resume(&mut self, from: u64) -> Result<()> {
-        let mut file = self.file()?;
-        let length = file.metadata().map_err(|error| self.failed("stat", &error))?.len();
-        if length < from {
+        let contiguous = self.present.frontier();
+        if contiguous < from {
             // Would be filled with zeros.
-            return Err(Error::new(Kind::Internal, format!("the part file has {length} bytes, not {from}")));
+            return Err(Error::new(Kind::Internal, format!("the part file has {contiguous} bytes, not {from}")));
         }
-        let mut hashers = self.fresh_hashers.clone();
-        if !hashers.is_empty() {
-            file.rewind().map_err(|error| self.failed("lseek", &error))?;
-            hashers.read(file.take(from)).map_err(|error| self.failed("read", &error))?;
+        self.present.truncate(from);
+        (self.position, self.is_new) = (from, false);
+        if self.hashed > from {
+            self.forget_digests();
         }
-        file.seek(SeekFrom::Start(from)).map_err(|error| self.failed("lseek", &error))?;
-        (self.hashers, self.length, self.is_new) = (hashers, from, false);
+        self.catch_up()
+    }
+
+    /// Writes the next bytes.
+    pub fn write(&mut self, chunk: &[u8]) -> Result<()> {
+        self.write_at(self.position, chunk)?;
+        self.position += chunk.len() as u64;
         Ok(())
     }
 
-    pub fn write(&mut self, chunk: &[u8]) -> Result<()> {
+    /// Writes bytes anywhere.
+    pub fn write_at(&mut self, offset: u64, chunk: &[u8]) -> Result<()> {
         self.is_new = false;
-        self.file()?.write_all(chunk).map_err(|error| self.failed("write", &error))?;
-        self.length += chunk.len() as u64;
-        self.hashers.update(chunk);
+        write_all_at(self.file()?, chunk, offset).map_err(|error| self.failed("write", &error))?;
+        let end = offset + chunk.len() as u64;
+        self.present.insert(offset..end);
+        if offset == self.hashed {
+            self.hashers.update(chunk);
+            self.hashed = end;
+        } else if offset < self.hashed {
+            // The digests are of what is in the file.
+            self.forget_digests();
+        }
+        self.catch_up()?;
+        self.update_record()
+    }
+
+    /// Computes digests up to the first byte that is missing. What was received ahead of others is read from the file,
+    /// while the system still has it in memory.
+    fn catch_up(&mut self) -> Result<()> {
+        let behind = self.hashed..self.present.frontier();
+        if !behind.is_empty() && !self.hashers.is_empty() {
+            let mut hashers = std::mem::take(&mut self.hashers);
+            let read = hashers.read(Section::new(self.file()?, behind.clone()));
+            self.hashers = hashers;
+            read.map_err(|error| self.failed("read", &error))?;
+        }
+        self.hashed = behind.end;
         Ok(())
+    }
+
+    fn forget_digests(&mut self) {
+        (self.hashers, self.hashed) = (self.fresh_hashers.clone(), 0);
     }
 
     /// The digests of everything written.
@@ -199,7 +243,7 @@ impl Staging {
     /// Leaves the part file for a later call, if that could find it, and take it for one of this user.
     pub fn keep(mut self) {
         let is_own = |file: &File| file.metadata().is_ok_and(|found| trusted::is_own(&found));
-        if self.infix.is_none() && self.file.as_ref().is_some_and(is_own) {
+        if self.infix.is_none() && self.file.as_ref().is_some_and(is_own) && self.save_ranges().is_ok() {
             // Nothing is left for `drop` to remove.
             (self.file, self.record_file) = (None, None);
         }

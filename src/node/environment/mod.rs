@@ -4,5 +4,6 @@ pub mod instance;
 pub mod methods;
 pub mod objects;
 pub mod queue;
+pub mod rate;
 pub mod variables;
 pub mod warning;

@@ -7,12 +7,13 @@ use napi_derive::napi;
 
 use crate::base::error::{Error, Kind};
 use crate::base::integrity::{Expected, parse_sha256};
-use crate::base::options::DownloadOptions;
+use crate::base::options::{DownloadOptions, RateLimits};
 use crate::node::convert::listeners::{log_progress, report};
 use crate::node::convert::user_agent::headers;
 use crate::node::environment::instance::environment;
 use crate::node::environment::objects::{given_object, read};
-use crate::node::js::arguments::{self, boolean, count, function, given, limit, string, wrong_type, wrong_value};
+use crate::node::environment::rate::download_rate;
+use crate::node::js::arguments::{self, boolean, count, function, given, limit, size, string, wrong_type, wrong_value};
 use crate::node::js::error::to_js;
 use crate::node::js::value::property;
 use crate::node::options::shared::{Defaults, limited, network, redirects, retry, retry_listener};
@@ -105,6 +106,21 @@ pub struct HttpDownloadOptions<'env> {
     /// @default false
     #[napi(ts_type = "boolean | undefined")]
     pub fsync: Option<Unknown<'env>>,
+    /// Connections at once, from 1 to 16, each of which fetches ranges of the file. Used if the
+    /// server sends ranges under a strong validator, and the file has at least 1 MiB for each; else
+    /// there are fewer, or one. A server that refuses further connections with 429 or 503 gets
+    /// fewer. With several, `status` and `headers` of the result are those of the first range.
+    ///
+    /// @default 1
+    #[napi(ts_type = "number | undefined")]
+    pub connections: Option<Unknown<'env>>,
+    /// Limit of the bytes received per second, averaged over one second, for all connections of the
+    /// call together. The server is slowed down by back-pressure. `0` or `Infinity`: no limit. The
+    /// limit of the process, `SOCKET_DOWNLOAD_RATE`, applies as well.
+    ///
+    /// @default none
+    #[napi(ts_type = "number | undefined")]
+    pub max_bytes_per_second: Option<Unknown<'env>>,
     /// Time limit of connecting, in ms: name lookup, proxy and TLS handshake included. Rejects with
     /// `ERR_TIMEOUT`. `0` or `Infinity`: no limit.
     ///
@@ -181,10 +197,13 @@ pub fn download_options<'env>(
     let plain = DownloadOptions::default();
     let default = DownloadOptions { timeout: limited(own_timeout, plain.timeout), ..plain };
     let environment = environment(env)?;
+    let process = download_rate(env)?;
     let Some(options) = read::<HttpDownloadOptions>(env, options)? else {
         let network = way.network(&environment);
         let headers = headers(env, &environment, own, None, None)?;
-        return Ok((DownloadOptions { headers, retry: own_retry, network, ..default }, DownloadHandlers::default()));
+        let rate = RateLimits { call: None, process };
+        let download = DownloadOptions { headers, retry: own_retry, network, rate, ..default };
+        return Ok((download, DownloadHandlers::default()));
     };
     let HttpDownloadOptions {
         headers: fields,
@@ -201,6 +220,8 @@ pub fn download_options<'env>(
         mode,
         resume,
         fsync,
+        connections,
+        max_bytes_per_second,
         connect_timeout,
         idle_timeout,
         ca,
@@ -241,6 +262,16 @@ pub fn download_options<'env>(
         })?,
         resume: flag("options.resume", resume, default.resume)?,
         fsync: flag("options.fsync", fsync, default.fsync)?,
+        connections: given(connections, |value| {
+            let connections = count(env, "options.connections", value)?;
+            let wrong = || wrong_value(env, "options.connections", "must be 1 to 16", connections);
+            Some(connections as usize).filter(|connections| (1..=16).contains(connections)).ok_or_else(wrong)
+        })?
+        .unwrap_or(default.connections),
+        rate: RateLimits {
+            call: given(max_bytes_per_second, |value| size(env, "options.maxBytesPerSecond", value))?.flatten(),
+            process,
+        },
     };
     let on_progress = given(on_progress, |value| report(function(env, "options.onProgress", value)?, callback_error))?;
     let interval = given(progress_interval, |value| {

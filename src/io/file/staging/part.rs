@@ -10,6 +10,7 @@ use crate::io::file::staging::names::{part_path, record_path, unique_infix};
 use crate::io::file::staging::record::{open_record, read_record};
 use crate::io::file::trusted::{self, Access};
 use crate::io::file::windows_retry;
+use crate::policy::http::ranges::Ranges;
 use crate::policy::http::resume::Record;
 use crate::policy::lock::staleness::KernelLock;
 
@@ -19,8 +20,41 @@ const ROUNDS: u32 = 16;
 /// What was found under the name of the part file.
 #[derive(Clone, Debug, Default)]
 pub struct Found {
+    /// The number of contiguous bytes from the first one on. More may be there, if the record says so.
     pub length: u64,
     pub record: Option<Record>,
+}
+
+impl Found {
+    fn new(length: u64, mut record: Option<Record>) -> Self {
+        let mut contiguous = length;
+        if let Some(record) = record.as_mut().filter(|record| record.ranges.is_some()) {
+            let present = record.present(length);
+            contiguous = present.frontier();
+            record.ranges = Some(present);
+        }
+        Self { length: contiguous, record }
+    }
+
+    /// The bytes that are there.
+    pub fn present(&self) -> Ranges {
+        self.ranges().cloned().unwrap_or_else(|| Ranges::up_to(self.length))
+    }
+
+    /// The number of bytes that are there.
+    pub fn downloaded(&self) -> u64 {
+        self.ranges().map_or(self.length, Ranges::sum)
+    }
+
+    /// Whether nothing is there beyond `total`, which is not 0.
+    pub fn fits(&self, total: u64) -> bool {
+        let end = self.present().iter().last().map_or(0, |range| range.end);
+        total > 0 && end <= total
+    }
+
+    fn ranges(&self) -> Option<&Ranges> {
+        self.record.as_ref()?.ranges.as_ref()
+    }
 }
 
 /// A part file that was opened.
@@ -42,7 +76,7 @@ pub fn open_part(destination: &Path) -> Result<Part> {
     for _ in 0..rounds {
         if let Ok(file) = create_locked(&path) {
             // Left by who was killed right after publishing, or before writing anything.
-            let record_file = open_record(&path);
+            let record_file = open_record(&path, Access::ReadWrite);
             return Ok(Part { path, file, infix: None, record_file, found: None });
         }
         // What cannot be opened, or is or may be somebody else's, is left alone.
@@ -52,7 +86,7 @@ pub fn open_part(destination: &Path) -> Result<Part> {
         match try_kernel_lock(&file) {
             KernelLock::Free if is_at(&file, &path) => {
                 let length = file.metadata().map_or(0, |found| found.len());
-                let record_file = open_record(&path);
+                let record_file = open_record(&path, Access::ReadWrite);
                 let record = record_file.as_ref().and_then(read_record);
                 // A file with content and without a record is not one that we left.
                 if length > 0 && record.is_none() {
@@ -61,7 +95,7 @@ pub fn open_part(destination: &Path) -> Result<Part> {
                 // It may be of a version that left part files readable.
                 #[cfg(unix)]
                 let _ = file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600));
-                return Ok(Part { path, file, infix: None, record_file, found: Some(Found { length, record }) });
+                return Ok(Part { path, file, infix: None, record_file, found: Some(Found::new(length, record)) });
             }
             // Its holder published or removed it between our open and our lock: it is no part file any more.
             KernelLock::Free => {}

@@ -18,6 +18,7 @@ use crate::io::file::trusted::{self, Access};
 #[cfg(unix)]
 use crate::io::file::umask;
 use crate::io::file::windows_retry;
+use crate::policy::http::ranges::Ranges;
 use crate::policy::lock::staleness::KernelLock;
 
 /// How long to wait until children that were just being started have closed their copies of the part file.
@@ -27,7 +28,7 @@ impl Staging {
     /// The whole file becomes the destination, in one step.
     pub fn publish(mut self, finish: Finish) -> Result<u64> {
         let size = self.file()?.metadata().map_err(|error| self.failed("stat", &error))?.len();
-        if size != self.length {
+        if self.present != Ranges::up_to(size) {
             return Err(self.replaced());
         }
         if finish.fsync {

@@ -18,8 +18,8 @@ pub struct Progress {
     pub total: u64,
 }
 
-pub fn open_record(part: &Path) -> Option<File> {
-    trusted::open(&record_path(part), Access::Read).ok()
+pub fn open_record(part: &Path, access: Access) -> Option<File> {
+    trusted::open(&record_path(part), access).ok()
 }
 
 pub fn read_record(file: &File) -> Option<Record> {
@@ -31,8 +31,9 @@ pub fn read_record(file: &File) -> Option<Record> {
 /// The progress of whoever downloads to this destination now, from what lies beside it.
 pub fn observe(destination: &Path) -> Option<Progress> {
     let part = part_path(destination, "", "part");
-    let total = read_record(&open_record(&part)?)?.total?;
+    let record = read_record(&open_record(&part, Access::Read)?)?;
+    let total = record.total?;
     let found = fs::symlink_metadata(part).ok().filter(trusted::is_own)?;
-    let downloaded = found.len().min(total);
+    let downloaded = record.present(found.len()).sum().min(total);
     Some(Progress { downloaded, total })
 }

@@ -19,7 +19,7 @@ fn open(destination: &Path) -> Staging {
 
 fn write(staging: &mut Staging, content: &[u8]) {
     let total = Some(content.len() as u64);
-    staging.restart(&Record { source: "s".into(), validator: None, total }).unwrap();
+    staging.restart(&Record { source: "s".into(), validator: None, total, ranges: None }).unwrap();
     staging.write(content).unwrap();
 }
 

@@ -24,7 +24,9 @@ const LINGER: Duration = Duration::from_millis(5);
 pub enum Command {
     Restart(Record),
     Resume(u64),
+    AllowHoles(Record),
     Write(Bytes),
+    WriteAt(u64, Bytes),
 }
 
 /// The handle of the download. Closes the queue when dropped: the thread finishes what is queued.
@@ -238,7 +240,9 @@ impl Work {
             let done = match command {
                 Command::Restart(record) => staging.restart(&record),
                 Command::Resume(from) => staging.resume(from),
+                Command::AllowHoles(record) => staging.allow_holes(&record),
                 Command::Write(chunk) => staging.write(&chunk),
+                Command::WriteAt(offset, chunk) => staging.write_at(offset, &chunk),
             };
             if let Err(error) = done {
                 let mut state = part_file.state();

@@ -1,0 +1,285 @@
+//! A download over several connections, each of which fetches ranges of the file as [`Segments`] plans them.
+//!
+//! One task reads all of them in turn and hands over what they bring to one writer. While the disk or a limit of the
+//! rate makes it wait, nothing is read, and each connection holds a few hundred kilobytes at most.
+
+mod source;
+
+use std::future::poll_fn;
+use std::ops::Range;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use tokio::select;
+use tokio::time::{interval, sleep};
+
+use self::source::{Event, next_chunk};
+pub use self::source::{RangeSource, status_error};
+use crate::base::error::{Error, Kind, Result};
+use crate::io::file::writer::Writer;
+use crate::io::http::transport::{IncomingResponse, Transport};
+use crate::operation::throttle::Throttle;
+use crate::policy::http::segments::{RangeAsk, SEGMENT_MIN, Segments};
+
+/// How often to look for slow connections, and for work for idle ones.
+const LOOK: Duration = Duration::from_millis(250);
+/// After a wait for a limit of the rate, speeds say nothing about connections for this long.
+const THROTTLED: Duration = Duration::from_secs(5);
+/// The wait before the only connection that is left asks again, where the server names no time.
+const REFUSED_WAIT: Duration = Duration::from_secs(1);
+const REFUSED_WAIT_MAX: Duration = Duration::from_secs(5);
+
+/// What became of a download by ranges.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SegmentsOutcome {
+    /// All bytes are there.
+    Complete,
+    /// The source has no more ranges of this representation. It may have another one.
+    StartOver,
+}
+
+/// The first response, which is already being received, and the range that it brings.
+#[derive(Debug)]
+pub struct FirstRange {
+    pub response: IncomingResponse,
+    pub range: Range<u64>,
+}
+
+/// Fetches everything that is missing.
+pub async fn receive_segments(
+    source: &RangeSource<'_>,
+    first: FirstRange,
+    writer: &mut Writer,
+    throttle: &Throttle,
+    report: impl Fn(u64),
+) -> Result<SegmentsOutcome> {
+    let missing = writer.part.present().complement(source.total);
+    let worthwhile = usize::try_from(missing.sum() / SEGMENT_MIN).unwrap_or(usize::MAX).max(1);
+    let connections = source.connections.load(Ordering::Relaxed).min(worthwhile);
+    let FirstRange { response, range } = first;
+    let mut lines: Vec<_> = (0..connections).map(|_| Line::default()).collect();
+    lines[0] = Line {
+        transport: Some(source.exchange.transport.clone()),
+        asked: range.clone(),
+        next: Some(Box::pin(next_chunk(response))),
+    };
+    let plan = Segments::new(missing, connections, range, Duration::ZERO);
+    let mut download = SegmentedDownload {
+        source,
+        plan,
+        lines,
+        turn: 0,
+        started: Instant::now(),
+        throttled: None,
+        has_waited: false,
+        last: None,
+    };
+    download.run(writer, throttle, report).await
+}
+
+type Step<'a> = BoxFuture<'a, (Option<IncomingResponse>, Event)>;
+
+/// One connection. Dropping the step closes it, unless its response was read to the end.
+#[derive(Default)]
+struct Line<'a> {
+    /// Its own, made when it is first needed.
+    transport: Option<Transport>,
+    /// The range of its request.
+    asked: Range<u64>,
+    next: Option<Step<'a>>,
+}
+
+struct SegmentedDownload<'a> {
+    source: &'a RangeSource<'a>,
+    plan: Segments,
+    lines: Vec<Line<'a>>,
+    /// The connection that is looked at first.
+    turn: usize,
+    started: Instant,
+    /// When a limit of the rate was last waited for.
+    throttled: Option<Instant>,
+    /// Whether the last connection has waited since it was refused.
+    has_waited: bool,
+    /// What the last connection ended with; `None`: it was unusable.
+    last: Option<Error>,
+}
+
+impl<'a> SegmentedDownload<'a> {
+    async fn run(
+        &mut self,
+        writer: &mut Writer,
+        throttle: &Throttle,
+        report: impl Fn(u64),
+    ) -> Result<SegmentsOutcome> {
+        self.assign();
+        let mut look = interval(LOOK);
+        while self.plan.is_working() {
+            select! {
+                biased;
+                (index, response, event) = poll_fn(|context| self.poll_next(context)) => {
+                    if let (Event::Chunk(chunk), Some(response)) = (&event, response) {
+                        let chunk = chunk.clone();
+                        if !self.take_chunk(index, chunk, writer, throttle, &report).await? {
+                            return Ok(SegmentsOutcome::StartOver);
+                        }
+                        self.read_on(index, response);
+                    } else {
+                        self.handle(index, event);
+                    }
+                }
+                _ = look.tick() => self.look(),
+            }
+        }
+        match self.last.take() {
+            _ if self.plan.is_complete() => Ok(SegmentsOutcome::Complete),
+            Some(error) => Err(error),
+            None => Ok(SegmentsOutcome::StartOver),
+        }
+    }
+
+    fn now(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<(usize, Option<IncomingResponse>, Event)> {
+        let count = self.lines.len();
+        for index in (0..count).map(|offset| (self.turn + offset) % count) {
+            let line = &mut self.lines[index];
+            if let Some(Poll::Ready((response, event))) = line.next.as_mut().map(|next| next.as_mut().poll(context)) {
+                line.next = None;
+                // Others first, next time.
+                self.turn = index + 1;
+                return Poll::Ready((index, response, event));
+            }
+        }
+        Poll::Pending
+    }
+
+    /// Writes what belongs to the range of a connection. `false`: the body is longer than its range, so that nobody knows
+    /// what its bytes are.
+    async fn take_chunk(
+        &mut self,
+        index: usize,
+        mut chunk: Bytes,
+        writer: &mut Writer,
+        throttle: &Throttle,
+        report: impl Fn(u64),
+    ) -> Result<bool> {
+        let Some(work) = self.plan.work(index) else {
+            return Ok(true);
+        };
+        let room = usize::try_from(work.end - work.start).unwrap_or(usize::MAX);
+        if chunk.len() > room && work.end == self.lines[index].asked.end {
+            return Ok(false);
+        }
+        chunk.truncate(room);
+        self.has_waited &= chunk.is_empty();
+        let mut offset = work.start;
+        while let Some((piece, has_waited)) = throttle.next(&mut chunk).await {
+            if has_waited {
+                self.throttled = Some(Instant::now());
+            }
+            let bytes = piece.len() as u64;
+            writer.write_at(offset, piece).await?;
+            offset += bytes;
+            self.plan.advance(index, bytes, self.now());
+            report(writer.part.downloaded());
+        }
+        Ok(true)
+    }
+
+    /// Goes on reading, unless another connection fetches the rest.
+    fn read_on(&mut self, index: usize, response: IncomingResponse) {
+        let work = self.plan.work(index).unwrap_or_default();
+        let is_cut = work.end < self.lines[index].asked.end;
+        if work.is_empty() && is_cut {
+            self.plan.release(index, self.now());
+            self.assign();
+        } else {
+            self.lines[index].next = Some(Box::pin(next_chunk(response)));
+        }
+    }
+
+    fn handle(&mut self, index: usize, event: Event) {
+        let now = self.now();
+        let is_received = self.plan.work(index).is_none_or(|work| work.is_empty());
+        match event {
+            // Written before.
+            Event::Chunk(_) => {}
+            Event::End | Event::Failed(_) if is_received => self.plan.release(index, now),
+            Event::End => {
+                let left = self.plan.work(index).map_or(0, |work| work.end - work.start);
+                let message = format!("a range of the file ended {left} bytes early");
+                let error = Error::new(Kind::BodyLength, message).with_url(&self.source.target.url);
+                self.handle(index, Event::Failed(error));
+                return;
+            }
+            Event::Failed(error) => {
+                self.last = Some(error);
+                self.plan.close(index, now);
+            }
+            Event::Fewer(error) if self.plan.active() == 1 && !self.has_waited => {
+                self.has_waited = true;
+                let asked = error.details().retry_after.unwrap_or(REFUSED_WAIT);
+                self.open(index, asked.min(REFUSED_WAIT_MAX));
+                return;
+            }
+            Event::Fewer(error) => {
+                self.last = Some(error);
+                self.plan.retire(index, now);
+                self.source.connections.store(self.plan.active().max(1), Ordering::Relaxed);
+            }
+            Event::Unusable => {
+                self.last = None;
+                self.plan.retire(index, now);
+            }
+        }
+        self.assign();
+    }
+
+    /// Closes a connection that is slow, and gives work to those that have none.
+    fn look(&mut self) {
+        if self.is_throttled() {
+            return;
+        }
+        if let Some(index) = self.plan.slow(self.now()) {
+            self.lines[index].next = None;
+            self.plan.close(index, self.now());
+        }
+        self.assign();
+    }
+
+    fn is_throttled(&self) -> bool {
+        self.throttled.is_some_and(|at| at.elapsed() < THROTTLED)
+    }
+
+    /// Gives work to connections that have none.
+    fn assign(&mut self) {
+        // How long a range will take, a limit of the rate decides: nothing is gained by cutting it.
+        let may_cut = !self.is_throttled();
+        for index in self.plan.idle() {
+            if let Some(range) = self.plan.take(index, self.now(), may_cut) {
+                self.lines[index].asked = range;
+                self.open(index, Duration::ZERO);
+            }
+        }
+    }
+
+    /// Has a connection ask for its range.
+    fn open(&mut self, index: usize, wait: Duration) {
+        let source = self.source;
+        let line = &mut self.lines[index];
+        let transport = line.transport.get_or_insert_with(|| source.exchange.transport.separate()).clone();
+        let of = Some((source.validator.clone(), source.total));
+        let ask = RangeAsk { range: line.asked.clone(), of };
+        line.next = Some(Box::pin(async move {
+            if !wait.is_zero() {
+                sleep(wait).await;
+            }
+            source.open(&transport, &ask).await
+        }));
+    }
+}

@@ -1,0 +1,228 @@
+//! One attempt of a download: the body of a response, or ranges of it, into a part file.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use http::{HeaderMap, StatusCode, header};
+use tokio::sync::watch;
+use url::Url;
+
+use crate::base::error::{Error, Kind, Result};
+use crate::io::file::staging::{Found, Progress};
+use crate::io::file::writer::Writer;
+use crate::io::http::transport::IncomingResponse;
+use crate::operation::attempt::{Exchange, follow, follow_to};
+use crate::operation::segments::{FirstRange, RangeSource, SegmentsOutcome, receive_segments, status_error};
+use crate::operation::throttle::Throttle;
+use crate::policy::http::ranges::Ranges;
+use crate::policy::http::redirect::RequestHead;
+use crate::policy::http::resume::{self, Ask, Record, ResumeDecision};
+use crate::policy::http::segments::{FirstDecision, RangeAsk, SEGMENT_MIN, decide_first};
+
+/// The response whose body was published; the first of several.
+#[derive(Clone, Debug)]
+pub struct Transfer {
+    pub status: StatusCode,
+    pub status_text: String,
+    pub headers: HeaderMap,
+    pub attempts: u32,
+    /// The bytes that were there when the last attempt began; 0 when it had everything to fetch.
+    pub resumed_from: u64,
+}
+
+/// One attempt: the body, or the rest of it, into the part file.
+#[derive(Clone, Copy, Debug)]
+pub struct Attempt<'a> {
+    pub exchange: Exchange<'a>,
+    pub hop: &'a RequestHead,
+    pub source: &'a str,
+    pub resume: bool,
+    /// Whether the file is compared with what it must be.
+    pub has_digest: bool,
+    /// Connections at once; lowered where the server wants fewer.
+    pub connections: &'a AtomicUsize,
+    pub throttle: &'a Throttle,
+}
+
+impl Attempt<'_> {
+    pub async fn receive(self, writer: &mut Writer, progress: &watch::Sender<Option<Progress>>) -> Result<Transfer> {
+        // A caller who asks for a range of his own gets that, from its start.
+        let asks_for_all = !self.resume || self.wants_range();
+        let part = &writer.part;
+        let asked = if asks_for_all { None } else { resume::ask(part.record.as_ref(), part.length, self.source) };
+        let response = match self.first_range(part, asked.is_some()) {
+            None => self.begin(asked.as_ref(), writer).await?,
+            Some(first) => match self.receive_ranges(&first, writer, progress).await? {
+                Received::All(transfer) => return Ok(*transfer),
+                Received::Body(response) => *response,
+                Received::Nothing => self.begin(None, writer).await?,
+            },
+        };
+        self.receive_body(response, writer, progress).await
+    }
+
+    /// What the caller's own range gives is his business.
+    fn wants_range(self) -> bool {
+        self.hop.headers.contains_key(header::RANGE)
+    }
+
+    /// The range to ask for first, where several connections may take part, or have left holes.
+    fn first_range(self, part: &Found, continues: bool) -> Option<RangeAsk> {
+        let connections = self.connections.load(Ordering::Relaxed);
+        let record = part.record.as_ref().filter(|record| self.resume && record.source == self.source);
+        match record {
+            _ if self.wants_range() => None,
+            Some(Record { validator: Some(validator), total: Some(total), ranges, .. })
+                if part.downloaded() > 0 && (connections > 1 || ranges.is_some()) && part.fits(*total) =>
+            {
+                // Of a part that is complete its last byte is asked for again: "nothing more" cannot be asked for.
+                let gap = part.present().complement(*total).first().unwrap_or(total - 1..*total);
+                let end = if connections > 1 { gap.end.min(gap.start + SEGMENT_MIN) } else { gap.end };
+                Some(RangeAsk { range: gap.start..end, of: Some((validator.clone(), *total)) })
+            }
+            // Of an unknown number of bytes.
+            Some(_) if continues => None,
+            _ if connections > 1 => Some(RangeAsk { range: 0..SEGMENT_MIN, of: None }),
+            _ => None,
+        }
+    }
+
+    /// Asks for a first range and, where the answer shows that the source can, fetches the others beside it.
+    async fn receive_ranges(
+        self,
+        ask: &RangeAsk,
+        writer: &mut Writer,
+        progress: &watch::Sender<Option<Progress>>,
+    ) -> Result<Received> {
+        let mut hop = self.hop.clone();
+        hop.headers.extend(ask.fields().unwrap_or_default());
+        let (response, mut target) = follow_to(self.exchange, &hop).await?;
+        let length = response.content_length();
+        let (range, validator, total) = match decide_first(ask, response.status, &response.headers, length) {
+            FirstDecision::Segments { range, validator, total } if range != (0..total) => (range, validator, total),
+            FirstDecision::Segments { total, .. } => {
+                let whole = ResumeDecision::Whole { total: Some(total) };
+                self.settle(whole, &response, &target.url, writer).await?;
+                return Ok(Received::Body(Box::new(response)));
+            }
+            FirstDecision::Other(next) => {
+                let is_ready = self.settle(next, &response, &target.url, writer).await?;
+                return Ok(if is_ready { Received::Body(Box::new(response)) } else { Received::Nothing });
+            }
+        };
+        if ask.of.is_some() {
+            writer.allow_holes(total).await?;
+        } else {
+            let (source, validator) = (self.source.to_owned(), Some(validator.clone()));
+            writer.restart(Record { source, validator, total: Some(total), ranges: Some(Ranges::default()) }).await?;
+        }
+        let from = writer.part.downloaded();
+        let report = |downloaded| {
+            progress.send_replace(Some(Progress { downloaded, total }));
+        };
+        report(from);
+        target.headers.remove(header::RANGE);
+        target.headers.remove(header::IF_RANGE);
+        let (exchange, head, connections) = (self.exchange, self.hop, self.connections);
+        let source = RangeSource { exchange, head, target, validator, total, connections };
+        let (status, status_text, headers) = (response.status, response.status_text.clone(), response.headers.clone());
+        let first = FirstRange { response, range };
+        match receive_segments(&source, first, writer, self.throttle, report).await? {
+            SegmentsOutcome::StartOver => Ok(Received::Nothing),
+            SegmentsOutcome::Complete => {
+                let transfer = Transfer { status, status_text, headers, attempts: 0, resumed_from: from };
+                Ok(Received::All(Box::new(transfer)))
+            }
+        }
+    }
+
+    /// The rest of a body, up to its end.
+    async fn receive_body(
+        self,
+        mut response: IncomingResponse,
+        writer: &mut Writer,
+        progress: &watch::Sender<Option<Progress>>,
+    ) -> Result<Transfer> {
+        let from = writer.part.length;
+        let total = writer.part.record.as_ref().and_then(|record| record.total);
+        let report = |downloaded| progress.send_replace(total.map(|total| Progress { downloaded, total }));
+        report(from);
+        while let Some(mut chunk) = response.chunk().await? {
+            while let Some((piece, _)) = self.throttle.next(&mut chunk).await {
+                writer.write(piece).await?;
+                report(writer.part.length);
+            }
+        }
+        if response.is_end_uncertain() && !self.has_digest {
+            let message = "the body ended with its TLS connection, without a length and without close_notify: it may have broken \
+                           off. With `sha256` or `integrity` it would be compared";
+            return Err(Error::new(Kind::BodyLength, message).with_url(&self.hop.url));
+        }
+        let length = writer.part.length;
+        if let Some(total) = total.filter(|&total| total != length) {
+            let message = format!("the file has {length} bytes, {total} were announced");
+            return Err(Error::new(Kind::BodyLength, message).with_url(&self.hop.url));
+        }
+        let IncomingResponse { status, status_text, headers, .. } = response;
+        Ok(Transfer { status, status_text, headers, attempts: 0, resumed_from: from })
+    }
+
+    /// Gets an answer that fits the part file, and makes the part file fit the answer.
+    async fn begin(self, asked: Option<&Ask>, writer: &mut Writer) -> Result<IncomingResponse> {
+        let (response, url) = self.send(asked).await?;
+        let next = match resume::decide(asked, response.status, &response.headers, response.content_length()) {
+            ResumeDecision::Refuse if self.wants_range() && response.status == StatusCode::PARTIAL_CONTENT => {
+                ResumeDecision::Whole { total: response.content_length() }
+            }
+            next => next,
+        };
+        if self.settle(next, &response, &url, writer).await? {
+            return Ok(response);
+        }
+        drop(response);
+        Box::pin(self.begin(None, writer)).await
+    }
+
+    /// Makes the part file fit a response. `false`: everything has to be asked for.
+    async fn settle(
+        self,
+        next: ResumeDecision,
+        response: &IncomingResponse,
+        url: &Url,
+        writer: &mut Writer,
+    ) -> Result<bool> {
+        match next {
+            ResumeDecision::Append { from, total } => writer.resume(from, total).await?,
+            ResumeDecision::Whole { total } => {
+                let validator = resume::validator(&response.headers).filter(|_| !self.wants_range());
+                let record = Record { source: self.source.to_owned(), validator, total, ranges: None };
+                writer.restart(record).await?;
+            }
+            ResumeDecision::AskForAll => return Ok(false),
+            ResumeDecision::Refuse => {
+                let message = format!("the server sent a part of the file under status {}", response.status.as_u16());
+                let error = Error::new(Kind::BodyLength, message);
+                return Err(error.with_status(response.status.as_u16(), None).with_url(url));
+            }
+            ResumeDecision::Failed => return Err(status_error(response, url)),
+        }
+        Ok(true)
+    }
+
+    async fn send(self, asked: Option<&Ask>) -> Result<(IncomingResponse, Url)> {
+        let Some(fields) = asked.and_then(Ask::fields) else {
+            return follow(self.exchange, self.hop, None, None).await;
+        };
+        let mut hop = self.hop.clone();
+        hop.headers.extend(fields);
+        follow(self.exchange, &hop, None, None).await
+    }
+}
+
+/// What asking for ranges has led to.
+enum Received {
+    /// The whole file.
+    All(Box<Transfer>),
+    /// A response whose body is still to be received.
+    Body(Box<IncomingResponse>),
+    Nothing,
+}
