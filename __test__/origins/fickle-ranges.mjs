@@ -3,7 +3,7 @@
 
 import { createServer } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { honest, rangeOf } from './range-origin.mjs'
+import { drained, honest, rangeOf } from './range-origin.mjs'
 import './no-proxy.mjs'
 
 const PIECE = 65_536
@@ -85,7 +85,7 @@ class FickleRanges {
       this.said.push(`v${this.#current} ${request.headers.range} if ${request.headers['if-range']}: ${what}`)
     if (this.#active > most) {
       say(`refused: ${refusal}`)
-      if (refusal === 'reset') return response.socket.resetAndDestroy()
+      if (refusal === 'reset') return response.socket?.resetAndDestroy()
       return response.writeHead(refusal).end()
     }
     if (dice.chance(fails)) {
@@ -138,8 +138,3 @@ class FickleRanges {
     else if (stall === undefined) response.end()
   }
 }
-
-const drained = (response) =>
-  new Promise((resolve) => {
-    response.once('drain', resolve).once('close', resolve)
-  })

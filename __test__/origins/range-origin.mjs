@@ -81,11 +81,17 @@ export async function startRangeOrigin(t, file, options = {}) {
     origin.requests.push(request)
     origin.active += 1
     origin.most = Math.max(origin.most, origin.active)
-    response.on('error', () => {}).on('close', () => (origin.active -= 1))
+    let isOver = false
+    const over = () => {
+      origin.active -= isOver ? 0 : 1
+      isOver = true
+    }
+    response.on('error', () => {}).on('close', over)
     const answer = script(request, origin.file) ?? honest(incoming, origin.file)
     send(incoming, response, answer, (bytes) => {
       request.sent += bytes
       origin.sent += bytes
+      if (request.sent === answer.body?.length) over()
     }, typeof speed === 'function' ? speed(request) : speed)
   })
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -107,19 +113,28 @@ async function send(incoming, response, answer, count, speed) {
   response.writeHead(status, { ...length, ...headers })
   const until = Math.min(cut ?? body.length, stall ?? body.length)
   const started = performance.now()
-  for (let from = 0; from < until && !response.destroyed; from += PIECE) {
-    const piece = body.subarray(from, Math.min(from + PIECE, until))
-    count(piece.length)
-    if (!response.write(piece)) await drained(response)
-    const ahead = speed ? ((from + PIECE) / speed) * 1000 - (performance.now() - started) : 0
+  for (let from = 0; from < until; from += PIECE) {
     // Others have a turn, too.
+    const ahead = speed ? (from / speed) * 1000 - (performance.now() - started) : 0
     await (ahead > 1 ? sleep(ahead) : new Promise(setImmediate))
+    if (response.destroyed) return undefined
+    const piece = body.subarray(from, Math.min(from + PIECE, until))
+    const isLast = from + PIECE >= body.length
+    count(piece.length)
+    // The head of the next request may come as soon as the last piece is there.
+    if (isLast) return response.end(piece)
+    if (!response.write(piece)) await drained(response)
   }
   if (cut !== undefined) return incoming.stream ? incoming.stream.close(2) : socket?.resetAndDestroy()
   if (stall === undefined) response.end()
 }
 
-const drained = (response) =>
+/** When a response takes more, or is over. */
+export const drained = (response) =>
   new Promise((resolve) => {
-    response.once('drain', resolve).once('close', resolve)
+    const done = () => {
+      response.off('drain', done).off('close', done)
+      resolve()
+    }
+    response.on('drain', done).on('close', done)
   })

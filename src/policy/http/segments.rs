@@ -179,7 +179,8 @@ impl Segments {
         self.unassigned.is_empty() && self.connections.iter().all(is_received)
     }
 
-    /// A connection that has been far slower than the others for as long as speeds are measured.
+    /// A connection that has been far slower than the others for as long as speeds are measured, or silent while another one
+    /// has nothing to do.
     pub fn slow(&self, now: Duration) -> Option<usize> {
         let speed_of = |index: usize| {
             let Connection { speed, .. } = &self.connections[index];
@@ -190,10 +191,9 @@ impl Segments {
             let mut others: Vec<_> =
                 (0..self.connections.len()).filter(|other| other != index).filter_map(speed_of).collect();
             others.sort_unstable_by(f64::total_cmp);
-            let median = others.get(others.len() / 2);
-            work.is_some()
-                && speed.age(now) >= WINDOW
-                && median.zip(speed_of(*index)).is_some_and(|(median, own)| own < median * SLOW)
+            let limit = others.get(others.len().saturating_sub(1) / 2).map_or(0.0, |median| median * SLOW);
+            let is_slower = |own: f64| own < limit || (own == 0.0 && self.idle().next().is_some());
+            work.is_some() && speed.age(now) >= WINDOW && speed_of(*index).is_some_and(is_slower)
         };
         (0..self.connections.len()).find(is_slow)
     }

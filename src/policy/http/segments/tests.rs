@@ -141,6 +141,18 @@ fn those_that_are_done_are_still_compared_with() {
     assert_eq!(plan.slow(at(30.0)), Some(0));
 }
 
+#[test]
+fn silence_is_slow_where_another_connection_has_nothing_to_do() {
+    let mut plan = plan(3 * MIB, 3);
+    for index in [1, 2] {
+        plan.take(index, at(0.0), true);
+    }
+    plan.advance(1, MIB, at(1.0));
+    assert_eq!(plan.slow(at(6.0)), None, "most are silent, and all have work");
+    plan.release(1, at(6.0));
+    assert_eq!(plan.slow(at(6.0)), Some(0));
+}
+
 /// A connection of a simulation.
 #[derive(Clone, Copy)]
 struct Line {
