@@ -13,28 +13,28 @@ use url::Url;
 
 use crate::base::error::{Error, Kind, Result, redacted};
 use crate::base::integrity::{Algorithm, Digest, Expected};
-use crate::base::options::DownloadOptions;
+use crate::base::options::{DownloadOptions, TransferOptions};
 use crate::io::file::staging::{Finish, Progress, Staging};
 use crate::io::file::writer::Writer;
 use crate::io::http::transport::Transport;
-use crate::operation::attempt::{Attempts, Exchange, failure_of, first_hop, with_timeout};
+use crate::operation::attempt::{Attempts, Exchange, failure_of, first_head, with_timeout};
 use crate::operation::throttle::Throttle;
 use crate::operation::transfer::{Attempt, Transfer};
-use crate::operation::{blocking, dispose, request::named};
+use crate::operation::{blocking, dispose, request::with_context};
 use crate::policy::http::resume;
 
 /// A file at its destination.
 #[derive(Clone, Debug)]
 pub struct Downloaded {
     pub size: u64,
-    /// Those that were asked for.
+    /// The digests that were expected or requested.
     pub digests: Vec<Digest>,
-    /// How it came; `None` for a file that was there.
+    /// `None` for a file that was already there.
     pub transfer: Option<Transfer>,
 }
 
 impl Downloaded {
-    /// A file that was there.
+    /// A file that was already there.
     pub fn cached(size: u64) -> Self {
         Self { size, digests: Vec::new(), transfer: None }
     }
@@ -49,7 +49,7 @@ pub struct Fetched {
     finish: Finish,
 }
 
-/// Downloads to `destination`, which appears only whole.
+/// Downloads to `destination`, which appears only complete.
 pub async fn download(
     transport: &Transport,
     url: Url,
@@ -60,7 +60,7 @@ pub async fn download(
     fetch(transport, url, destination, options, watchers).await?.publish().await
 }
 
-/// Who looks on: hears of progress, or ends it.
+/// The receiver of progress, and the signal that cancels the download.
 #[derive(Clone, Copy, Debug)]
 pub struct Watchers<'a> {
     pub progress: &'a watch::Sender<Option<Progress>>,
@@ -83,37 +83,23 @@ pub(super) async fn fetch(
     options: DownloadOptions,
     watchers: Watchers<'_>,
 ) -> Result<Fetched> {
-    let DownloadOptions {
-        mut headers,
-        redirects,
-        retry,
-        on_retry,
-        timeout,
-        idle_timeout,
-        network: _,
-        expected,
-        digests,
-        mode,
-        resume,
-        fsync,
-        connections,
-        rate,
-    } = options;
-    // What is written must be the bytes that lengths and digests speak of.
+    let DownloadOptions { transfer: options, expected, digests, mode, resume, fsync, connections, rate } = options;
+    let TransferOptions { mut headers, redirects, retry, on_retry, timeout, idle_timeout, network: _ } = options;
+    // Lengths and digests are those of the bytes as sent.
     headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     let source = source_of(&url, &headers);
-    let hop = first_hop(Method::GET, url, headers, false);
-    let asked_for = [Algorithm::Sha256, Algorithm::Sha512].into_iter().filter(|_| digests);
+    let head = first_head(Method::GET, url, headers, false);
+    let requested = [Algorithm::Sha256, Algorithm::Sha512].into_iter().filter(|_| digests);
     let turn = select! {
         turn = Writer::turn() => turn?,
-        () = watchers.cancel.cancelled() => return Err(Error::aborted().with_url(&hop.url)),
+        () = watchers.cancel.cancelled() => return Err(Error::aborted().with_url(&head.url)),
     };
-    let mut writer = Writer::open(turn, destination, expected.algorithms().chain(asked_for).collect()).await?;
+    let mut writer = Writer::open(turn, destination, expected.algorithms().chain(requested).collect()).await?;
     let exchange = Exchange { transport, redirects: &redirects, idle_timeout };
     let (connections, throttle) = (AtomicUsize::new(connections), Throttle::new(rate));
     let attempt = Attempt {
         exchange,
-        hop: &hop,
+        head: &head,
         source: &source,
         resume,
         has_digest: !expected.is_empty(),
@@ -123,25 +109,26 @@ pub(super) async fn fetch(
     let attempts = Attempts::new(&retry, on_retry.as_ref(), &Method::GET);
     let transferred = select! {
         transferred = transfer(attempt, attempts, timeout, &mut writer, watchers.progress) => transferred,
-        () = watchers.cancel.cancelled() => Err(Error::aborted().with_url(&hop.url)),
+        () = watchers.cancel.cancelled() => Err(Error::aborted().with_url(&head.url)),
     };
     match transferred {
         Ok(transfer) => {
             let staging = writer.finish().await?;
-            verified(staging, transfer, &expected, &hop.url, Finish { mode, fsync }).await
+            verified(staging, transfer, &expected, &head.url, Finish { mode, fsync }).await
         }
         Err(error) => {
-            let can_go_on = resume::ask(writer.part.record.as_ref(), writer.part.downloaded(), &source).is_some();
-            let keeps = resume && can_go_on && error.kind() != Kind::File;
-            // Waits, so that nothing is being written or removed any more when the caller hears of it.
+            let is_resumable =
+                resume::range_request(writer.part.record.as_ref(), writer.part.downloaded(), &source).is_some();
+            let is_kept = resume && is_resumable && error.kind() != Kind::File;
+            // Waits, so that nothing is written or removed any more after the rejection.
             if let Ok(staging) = writer.finish().await {
-                if keeps {
+                if is_kept {
                     staging.keep();
                 } else {
                     dispose(staging).await;
                 }
             }
-            Err(named("HTTP download failed", error))
+            Err(with_context("HTTP download failed", error))
         }
     }
 }
@@ -154,22 +141,22 @@ async fn transfer(
     writer: &mut Writer,
     progress: &watch::Sender<Option<Progress>>,
 ) -> Result<Transfer> {
-    let mut hop = attempt.hop.clone();
+    let mut head = attempt.head.clone();
     loop {
-        attempts.announce(&mut hop.headers);
-        let attempt = Attempt { hop: &hop, ..attempt };
-        let error = match with_timeout(timeout, "Download", &hop.url, attempt.receive(writer, progress)).await {
+        attempts.announce(&mut head.headers);
+        let attempt = Attempt { head: &head, ..attempt };
+        let error = match with_timeout(timeout, "Download", &head.url, attempt.receive(writer, progress)).await {
             Ok(transfer) => return Ok(Transfer { attempts: attempts.made + 1, ..transfer }),
             Err(error) => error,
         };
         let failure = failure_of(&error);
-        if !attempts.again(failure, || named("HTTP download failed", error.clone())).await? {
+        if !attempts.again(failure, || with_context("HTTP download failed", error.clone())).await? {
             return Err(error.with_attempts(attempts.made));
         }
     }
 }
 
-/// Publishes nothing that is not what was expected.
+/// Refuses a file that differs from the expected digests.
 async fn verified(
     staging: Staging,
     transfer: Transfer,
@@ -181,7 +168,7 @@ async fn verified(
     match verify(expected, &digests, url) {
         Ok(()) => Ok(Fetched { staging, digests, transfer, finish }),
         Err(error) => {
-            // The part file goes before the caller hears of it.
+            // The part file is removed before the rejection.
             dispose(staging).await;
             Err(error.with_attempts(transfer.attempts).with_status(transfer.status.as_u16(), None))
         }
@@ -201,7 +188,8 @@ fn verify(expected: &Expected, computed: &[Digest], url: &Url) -> Result<()> {
     })
 }
 
-/// Tells representations of different requests apart, without repeating a URL or credential that may be secret.
+/// Identifies the representation that a request selects, without a URL or credential that may be
+/// secret.
 fn source_of(url: &Url, headers: &HeaderMap) -> String {
     let mut hash = Sha256::new();
     hash.update(&url[..url::Position::AfterQuery]);

@@ -22,7 +22,7 @@ use crate::base::error::{Error, Kind, Result};
 use crate::io::file::writer::Writer;
 use crate::io::http::transport::{IncomingResponse, Transport};
 use crate::operation::throttle::Throttle;
-use crate::policy::http::segments::{RangeAsk, SEGMENT_MIN, Segments};
+use crate::policy::http::segments::{SEGMENT_MIN, SegmentRequest, Segments};
 
 /// How often to look for slow connections, and for work for idle ones.
 const LOOK: Duration = Duration::from_millis(250);
@@ -63,7 +63,7 @@ pub async fn receive_segments(
     let mut lines: Vec<_> = (0..connections).map(|_| Line::default()).collect();
     lines[0] = Line {
         transport: Some(source.exchange.transport.clone()),
-        asked: range.clone(),
+        requested: range.clone(),
         next: Some(Box::pin(next_chunk(response))),
     };
     let plan = Segments::new(missing, connections, range, Duration::ZERO);
@@ -88,7 +88,7 @@ struct Line<'a> {
     /// Its own, made when it is first needed.
     transport: Option<Transport>,
     /// The range of its request.
-    asked: Range<u64>,
+    requested: Range<u64>,
     next: Option<Step<'a>>,
 }
 
@@ -107,13 +107,8 @@ struct SegmentedDownload<'a> {
     last: Option<Error>,
 }
 
-impl<'a> SegmentedDownload<'a> {
-    async fn run(
-        &mut self,
-        writer: &mut Writer,
-        throttle: &Throttle,
-        report: impl Fn(u64),
-    ) -> Result<SegmentsOutcome> {
+impl SegmentedDownload<'_> {
+    async fn run(&mut self, writer: &mut Writer, throttle: &Throttle, report: impl Fn(u64)) -> Result<SegmentsOutcome> {
         self.assign();
         let mut look = interval(LOOK);
         while self.plan.is_working() {
@@ -172,7 +167,7 @@ impl<'a> SegmentedDownload<'a> {
             return Ok(true);
         };
         let room = usize::try_from(work.end - work.start).unwrap_or(usize::MAX);
-        if chunk.len() > room && work.end == self.lines[index].asked.end {
+        if chunk.len() > room && work.end == self.lines[index].requested.end {
             return Ok(false);
         }
         chunk.truncate(room);
@@ -194,7 +189,7 @@ impl<'a> SegmentedDownload<'a> {
     /// Goes on reading, unless another connection fetches the rest.
     fn read_on(&mut self, index: usize, response: IncomingResponse) {
         let work = self.plan.work(index).unwrap_or_default();
-        let is_cut = work.end < self.lines[index].asked.end;
+        let is_cut = work.end < self.lines[index].requested.end;
         if work.is_empty() && is_cut {
             self.plan.release(index, self.now());
             self.assign();
@@ -223,8 +218,8 @@ impl<'a> SegmentedDownload<'a> {
             }
             Event::Fewer(error) if self.plan.active() == 1 && !self.has_waited => {
                 self.has_waited = true;
-                let asked = error.details().retry_after.unwrap_or(REFUSED_WAIT);
-                self.open(index, asked.min(REFUSED_WAIT_MAX));
+                let requested = error.details().retry_after.unwrap_or(REFUSED_WAIT);
+                self.open(index, requested.min(REFUSED_WAIT_MAX));
                 return;
             }
             Event::Fewer(error) => {
@@ -262,7 +257,7 @@ impl<'a> SegmentedDownload<'a> {
         let may_cut = !self.is_throttled();
         for index in self.plan.idle() {
             if let Some(range) = self.plan.take(index, self.now(), may_cut) {
-                self.lines[index].asked = range;
+                self.lines[index].requested = range;
                 self.open(index, Duration::ZERO);
             }
         }
@@ -274,12 +269,12 @@ impl<'a> SegmentedDownload<'a> {
         let line = &mut self.lines[index];
         let transport = line.transport.get_or_insert_with(|| source.exchange.transport.separate()).clone();
         let of = Some((source.validator.clone(), source.total));
-        let ask = RangeAsk { range: line.asked.clone(), of };
+        let request = SegmentRequest { range: line.requested.clone(), of };
         line.next = Some(Box::pin(async move {
             if !wait.is_zero() {
                 sleep(wait).await;
             }
-            source.open(&transport, &ask).await
+            source.open(&transport, &request).await
         }));
     }
 }

@@ -15,8 +15,8 @@ use crate::operation::segments::{FirstRange, RangeSource, SegmentsOutcome, recei
 use crate::operation::throttle::Throttle;
 use crate::policy::http::ranges::Ranges;
 use crate::policy::http::redirect::RequestHead;
-use crate::policy::http::resume::{self, Ask, Record, ResumeDecision};
-use crate::policy::http::segments::{FirstDecision, RangeAsk, SEGMENT_MIN, decide_first};
+use crate::policy::http::resume::{self, RangeRequest, Record, ResumeDecision};
+use crate::policy::http::segments::{FirstDecision, SEGMENT_MIN, SegmentRequest, decide_first};
 
 /// The response whose body was published; the first of several.
 #[derive(Clone, Debug)]
@@ -33,7 +33,7 @@ pub struct Transfer {
 #[derive(Clone, Copy, Debug)]
 pub struct Attempt<'a> {
     pub exchange: Exchange<'a>,
-    pub hop: &'a RequestHead,
+    pub head: &'a RequestHead,
     pub source: &'a str,
     pub resume: bool,
     /// Whether the file is compared with what it must be.
@@ -48,9 +48,10 @@ impl Attempt<'_> {
         // A caller who asks for a range of his own gets that, from its start.
         let asks_for_all = !self.resume || self.wants_range();
         let part = &writer.part;
-        let asked = if asks_for_all { None } else { resume::ask(part.record.as_ref(), part.length, self.source) };
-        let response = match self.first_range(part, asked.is_some()) {
-            None => self.begin(asked.as_ref(), writer).await?,
+        let requested =
+            if asks_for_all { None } else { resume::range_request(part.record.as_ref(), part.length, self.source) };
+        let response = match self.first_range(part, requested.is_some()) {
+            None => self.begin(requested.as_ref(), writer).await?,
             Some(first) => match self.receive_ranges(&first, writer, progress).await? {
                 Received::All(transfer) => return Ok(*transfer),
                 Received::Body(response) => *response,
@@ -62,11 +63,11 @@ impl Attempt<'_> {
 
     /// What the caller's own range gives is his business.
     fn wants_range(self) -> bool {
-        self.hop.headers.contains_key(header::RANGE)
+        self.head.headers.contains_key(header::RANGE)
     }
 
     /// The range to ask for first, where several connections may take part, or have left holes.
-    fn first_range(self, part: &Found, continues: bool) -> Option<RangeAsk> {
+    fn first_range(self, part: &Found, continues: bool) -> Option<SegmentRequest> {
         let connections = self.connections.load(Ordering::Relaxed);
         let record = part.record.as_ref().filter(|record| self.resume && record.source == self.source);
         match record {
@@ -74,14 +75,14 @@ impl Attempt<'_> {
             Some(Record { validator: Some(validator), total: Some(total), ranges, .. })
                 if part.downloaded() > 0 && (connections > 1 || ranges.is_some()) && part.fits(*total) =>
             {
-                // Of a part that is complete its last byte is asked for again: "nothing more" cannot be asked for.
+                // Of a part that is complete its last byte is requested for again: "nothing more" cannot be requested for.
                 let gap = part.present().complement(*total).first().unwrap_or(total - 1..*total);
                 let end = if connections > 1 { gap.end.min(gap.start + SEGMENT_MIN) } else { gap.end };
-                Some(RangeAsk { range: gap.start..end, of: Some((validator.clone(), *total)) })
+                Some(SegmentRequest { range: gap.start..end, of: Some((validator.clone(), *total)) })
             }
             // Of an unknown number of bytes.
             Some(_) if continues => None,
-            _ if connections > 1 => Some(RangeAsk { range: 0..SEGMENT_MIN, of: None }),
+            _ if connections > 1 => Some(SegmentRequest { range: 0..SEGMENT_MIN, of: None }),
             _ => None,
         }
     }
@@ -89,15 +90,15 @@ impl Attempt<'_> {
     /// Asks for a first range and, where the answer shows that the source can, fetches the others beside it.
     async fn receive_ranges(
         self,
-        ask: &RangeAsk,
+        request: &SegmentRequest,
         writer: &mut Writer,
         progress: &watch::Sender<Option<Progress>>,
     ) -> Result<Received> {
-        let mut hop = self.hop.clone();
-        hop.headers.extend(ask.fields().unwrap_or_default());
-        let (response, mut target) = follow_to(self.exchange, &hop).await?;
+        let mut head = self.head.clone();
+        head.headers.extend(request.fields().unwrap_or_default());
+        let (response, mut target) = follow_to(self.exchange, &head).await?;
         let length = response.content_length();
-        let (range, validator, total) = match decide_first(ask, response.status, &response.headers, length) {
+        let (range, validator, total) = match decide_first(request, response.status, &response.headers, length) {
             FirstDecision::Segments { range, validator, total } if range != (0..total) => (range, validator, total),
             FirstDecision::Segments { total, .. } => {
                 let whole = ResumeDecision::Whole { total: Some(total) };
@@ -109,7 +110,7 @@ impl Attempt<'_> {
                 return Ok(if is_ready { Received::Body(Box::new(response)) } else { Received::Nothing });
             }
         };
-        if ask.of.is_some() {
+        if request.of.is_some() {
             writer.allow_holes(total).await?;
         } else {
             let (source, validator) = (self.source.to_owned(), Some(validator.clone()));
@@ -122,7 +123,7 @@ impl Attempt<'_> {
         report(from);
         target.headers.remove(header::RANGE);
         target.headers.remove(header::IF_RANGE);
-        let (exchange, head, connections) = (self.exchange, self.hop, self.connections);
+        let (exchange, head, connections) = (self.exchange, self.head, self.connections);
         let source = RangeSource { exchange, head, target, validator, total, connections };
         let (status, status_text, headers) = (response.status, response.status_text.clone(), response.headers.clone());
         let first = FirstRange { response, range };
@@ -155,21 +156,21 @@ impl Attempt<'_> {
         if response.is_end_uncertain() && !self.has_digest {
             let message = "the body ended with its TLS connection, without a length and without close_notify: it may have broken \
                            off. With `sha256` or `integrity` it would be compared";
-            return Err(Error::new(Kind::BodyLength, message).with_url(&self.hop.url));
+            return Err(Error::new(Kind::BodyLength, message).with_url(&self.head.url));
         }
         let length = writer.part.length;
         if let Some(total) = total.filter(|&total| total != length) {
             let message = format!("the file has {length} bytes, {total} were announced");
-            return Err(Error::new(Kind::BodyLength, message).with_url(&self.hop.url));
+            return Err(Error::new(Kind::BodyLength, message).with_url(&self.head.url));
         }
         let IncomingResponse { status, status_text, headers, .. } = response;
         Ok(Transfer { status, status_text, headers, attempts: 0, resumed_from: from })
     }
 
     /// Gets an answer that fits the part file, and makes the part file fit the answer.
-    async fn begin(self, asked: Option<&Ask>, writer: &mut Writer) -> Result<IncomingResponse> {
-        let (response, url) = self.send(asked).await?;
-        let next = match resume::decide(asked, response.status, &response.headers, response.content_length()) {
+    async fn begin(self, requested: Option<&RangeRequest>, writer: &mut Writer) -> Result<IncomingResponse> {
+        let (response, url) = self.send(requested).await?;
+        let next = match resume::decide(requested, response.status, &response.headers, response.content_length()) {
             ResumeDecision::Refuse if self.wants_range() && response.status == StatusCode::PARTIAL_CONTENT => {
                 ResumeDecision::Whole { total: response.content_length() }
             }
@@ -182,7 +183,7 @@ impl Attempt<'_> {
         Box::pin(self.begin(None, writer)).await
     }
 
-    /// Makes the part file fit a response. `false`: everything has to be asked for.
+    /// Makes the part file fit a response. `false`: everything has to be requested for.
     async fn settle(
         self,
         next: ResumeDecision,
@@ -197,7 +198,7 @@ impl Attempt<'_> {
                 let record = Record { source: self.source.to_owned(), validator, total, ranges: None };
                 writer.restart(record).await?;
             }
-            ResumeDecision::AskForAll => return Ok(false),
+            ResumeDecision::RequestAll => return Ok(false),
             ResumeDecision::Refuse => {
                 let message = format!("the server sent a part of the file under status {}", response.status.as_u16());
                 let error = Error::new(Kind::BodyLength, message);
@@ -208,13 +209,13 @@ impl Attempt<'_> {
         Ok(true)
     }
 
-    async fn send(self, asked: Option<&Ask>) -> Result<(IncomingResponse, Url)> {
-        let Some(fields) = asked.and_then(Ask::fields) else {
-            return follow(self.exchange, self.hop, None, None).await;
+    async fn send(self, requested: Option<&RangeRequest>) -> Result<(IncomingResponse, Url)> {
+        let Some(fields) = requested.and_then(RangeRequest::fields) else {
+            return follow(self.exchange, self.head, None, None).await;
         };
-        let mut hop = self.hop.clone();
-        hop.headers.extend(fields);
-        follow(self.exchange, &hop, None, None).await
+        let mut head = self.head.clone();
+        head.headers.extend(fields);
+        follow(self.exchange, &head, None, None).await
     }
 }
 

@@ -18,7 +18,7 @@ use tokio::sync::Semaphore;
 use crate::base::error::Result;
 use crate::io::http::transport::IncomingResponse;
 use crate::io::threads::spawn_blocking;
-use crate::policy::http::decoding::{Chain, Coding, NextStep, encoded_max, parse_codings, too_large, within};
+use crate::policy::http::decoding::{Chain, Coding, NextStep, check_size, encoded_max, parse_codings, too_large};
 
 /// The supported codings, for `Accept-Encoding`.
 pub const ACCEPTED: &str = "gzip, deflate, br, zstd";
@@ -56,7 +56,7 @@ pub async fn collect(response: &mut IncomingResponse, limit: Option<u64>) -> Res
 }
 
 async fn plain(response: &mut IncomingResponse, first: Bytes, limit: u64) -> Result<Bytes> {
-    within(first.len(), limit)?;
+    check_size(first.len(), limit)?;
     let Some(second) = response.chunk().await? else {
         return Ok(first);
     };
@@ -64,10 +64,10 @@ async fn plain(response: &mut IncomingResponse, first: Bytes, limit: u64) -> Res
     let mut body = BytesMut::with_capacity(usize::try_from(announced).unwrap_or_default());
     body.extend_from_slice(&first);
     body.extend_from_slice(&second);
-    within(body.len(), limit)?;
+    check_size(body.len(), limit)?;
     while let Some(chunk) = response.chunk().await? {
         body.extend_from_slice(&chunk);
-        within(body.len(), limit)?;
+        check_size(body.len(), limit)?;
     }
     Ok(body.freeze())
 }
@@ -142,7 +142,7 @@ pub async fn decode(body: Bytes, encoding: &str, limit: Option<u64>, is_whole: b
     let limit = limit.unwrap_or(u64::MAX);
     let codings = parse_codings([encoding]);
     if codings.is_empty() || body.is_empty() {
-        within(body.len(), limit)?;
+        check_size(body.len(), limit)?;
         return Ok(body);
     }
     if body.len() as u64 > encoded_max(limit) {

@@ -16,7 +16,7 @@ use tower_service::Service;
 use url::Url;
 
 use crate::base::error::{Error, Kind, io_code};
-use crate::base::proxy::shown;
+use crate::base::proxy::host_and_port;
 use crate::io::http::resolve::LookupError;
 use crate::io::http::tls::UntrustedReason;
 
@@ -103,7 +103,7 @@ pub fn of_ended(error: &reqwest::Error, url: &Url, proxy: Option<&Url>) -> Error
 
 fn head_refused(why: &str) -> Error {
     let message = format!(
-        "the head of the response is {why}: at most {HEAD_FIELDS_MAX} fields and {} KB are taken",
+        "the head of the response is {why}: at most {HEAD_FIELDS_MAX} fields and {} KB are accepted",
         HEAD_MAX >> 10
     );
     Error::new(Kind::Head, message).with_syscall("read")
@@ -131,7 +131,7 @@ pub fn no_data(limit: Duration, url: &Url) -> Error {
 pub fn refused(proxy: &Url, status: StatusCode, url: &Url) -> Error {
     let code = status.as_u16();
     let why = match (status, proxy.username().is_empty()) {
-        (status, _) if status.is_success() => "opens tunnels by this status, where only 200 is understood".to_owned(),
+        (status, _) if status.is_success() => "opens tunnels with this status, but only 200 is supported".to_owned(),
         (StatusCode::PROXY_AUTHENTICATION_REQUIRED, true) => {
             "asks for a user and a password: set them as in http://user:password@host:port".to_owned()
         }
@@ -143,14 +143,14 @@ pub fn refused(proxy: &Url, status: StatusCode, url: &Url) -> Error {
             format!("opens no tunnel to {host}:{}", url.port_or_known_default().unwrap_or_default())
         }
     };
-    let message = format!("HTTP {code}: the proxy {} {why}", shown(proxy));
+    let message = format!("HTTP {code}: the proxy {} {why}", host_and_port(proxy));
     Error::new(Kind::Status, message).with_status(code, None).with_url(url)
 }
 
 /// Adds to a message that the failure happened behind a proxy.
 pub fn through(proxy: Option<&Url>, error: Error) -> Error {
     let Some(proxy) = proxy else { return error };
-    let message = format!("{error} (through the proxy {})", shown(proxy));
+    let message = format!("{error} (through the proxy {})", host_and_port(proxy));
     error.with_message(message)
 }
 
@@ -171,7 +171,7 @@ fn of_tls(error: &rustls::Error) -> (Kind, &'static str, String) {
             Some(untrusted) => return (Kind::Certificate, untrusted.code(), untrusted.to_string()),
             None => ("UNSPECIFIED", "the certificate cannot be verified"),
         },
-        C::BadSignature => ("CERT_SIGNATURE_FAILURE", "the server has not got the key of its certificate"),
+        C::BadSignature => ("CERT_SIGNATURE_FAILURE", "the server does not have the key of its certificate"),
         _ => ("UNSPECIFIED", "the certificate cannot be verified"),
     };
     (Kind::Certificate, code, why.to_owned())

@@ -21,12 +21,13 @@ pub use self::response::IncomingResponse;
 use crate::base::body::{Activity, Body};
 use crate::base::error::{Error, Kind, Result};
 use crate::base::options::Network;
-use crate::base::proxy::{Proxy, forwards, shown};
+use crate::base::proxy::{Proxy, forwards, host_and_port};
 use crate::io::http::error::{
     self, Refusal, is_closed_before_response, is_ended_by_us, is_http1_required, is_unprocessed, no_data, refused,
     through,
 };
 use crate::io::http::tls;
+use crate::policy::http::credentials::basic_of_url;
 use crate::policy::http::redirect::RequestHead;
 
 pub mod connect;
@@ -97,6 +98,7 @@ impl Transport {
 
     /// Returns a transport with the same routes and connections of its own, for one request at a
     /// time. Over HTTP/2, requests of one transport share a connection.
+    #[must_use]
     pub fn separate(&self) -> Self {
         let connecting = Connecting { is_single: true, ..self.0.connecting.clone() };
         let http1_only = self.0.http1_only.read().unwrap_or_else(PoisonError::into_inner).clone();
@@ -173,7 +175,7 @@ impl Transport {
         let is_secure = head.url.scheme() == "https";
         let protocols = if is_secure { self.protocols(head) } else { Protocols::Any };
         let mut route = Route { proxy, is_secure, protocols };
-        let credentials = proxy.filter(|proxy| forwards(proxy, &head.url)).and_then(connect::basic);
+        let credentials = proxy.filter(|proxy| forwards(proxy, &head.url)).and_then(basic_of_url);
         loop {
             let client = self.client(route)?;
             let response = send_once(client, head, body, activity, credentials.as_ref()).await;
@@ -299,7 +301,7 @@ fn no_ipv6_behind(proxy: &Url, url: &Url) -> Error {
     let message = format!(
         "https to an IPv6 address ({}) is not possible through the proxy {}: use a name, or exclude the address by NO_PROXY",
         url.host_str().unwrap_or_default(),
-        shown(proxy)
+        host_and_port(proxy)
     );
     Error::new(Kind::ArgumentValue, message).with_url(url)
 }

@@ -11,7 +11,7 @@ use crate::io::http::transport::{IncomingResponse, Transport};
 use crate::operation::attempt::{Exchange, follow, retry_after};
 use crate::policy::http::redirect::RequestHead;
 use crate::policy::http::resume::Validator;
-use crate::policy::http::segments::{RangeAsk, RangeDecision, decide_range};
+use crate::policy::http::segments::{RangeDecision, SegmentRequest, decide_range};
 
 /// Where ranges of one representation come from.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ pub enum Event {
     Failed(Error),
     /// The server wants fewer connections.
     Fewer(Error),
-    /// The response is not what was asked for.
+    /// The response is not what was requested for.
     Unusable,
 }
 
@@ -50,12 +50,12 @@ pub async fn next_chunk(mut response: IncomingResponse) -> (Option<IncomingRespo
 
 impl RangeSource<'_> {
     /// Asks for a range, and begins to read it.
-    pub async fn open(&self, transport: &Transport, ask: &RangeAsk) -> (Option<IncomingResponse>, Event) {
-        let (response, url) = match self.request(transport, ask).await {
+    pub async fn open(&self, transport: &Transport, request: &SegmentRequest) -> (Option<IncomingResponse>, Event) {
+        let (response, url) = match self.request(transport, request).await {
             Ok(received) => received,
             Err(error) => return (None, Event::Failed(error)),
         };
-        match decide_range(ask, response.status, &response.headers, response.content_length()) {
+        match decide_range(request, response.status, &response.headers, response.content_length()) {
             RangeDecision::Take => next_chunk(response).await,
             RangeDecision::Unusable => (None, Event::Unusable),
             RangeDecision::Fewer => (None, Event::Fewer(status_error(&response, &url))),
@@ -64,9 +64,9 @@ impl RangeSource<'_> {
     }
 
     /// Asks at the URL to which redirects led, and once more at the first one where that is no longer valid.
-    async fn request(&self, transport: &Transport, ask: &RangeAsk) -> Result<(IncomingResponse, Url)> {
+    async fn request(&self, transport: &Transport, request: &SegmentRequest) -> Result<(IncomingResponse, Url)> {
         let exchange = Exchange { transport, ..self.exchange };
-        let fields = ask.fields().unwrap_or_default();
+        let fields = request.fields().unwrap_or_default();
         let with_range = |head: &RequestHead| {
             let mut head = head.clone();
             head.headers.extend(fields.clone());

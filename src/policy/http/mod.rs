@@ -1,7 +1,8 @@
-//! Decisions about requests and responses.
+//! Decisions about requests and responses: retries, redirects, resumption, header fields, codings.
 
 pub mod address;
 pub mod addresses;
+pub mod credentials;
 pub mod decoding;
 pub mod headers;
 pub mod ranges;
@@ -11,4 +12,5 @@ pub mod resume;
 pub mod retry;
 pub mod segments;
 pub mod status_text;
+pub mod streamed_body;
 pub mod user_agent;

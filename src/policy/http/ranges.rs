@@ -1,5 +1,6 @@
 //! Sets of bytes of a file: the ranges that are there, or those that are missing.
 
+use std::iter;
 use std::ops::Range;
 
 /// Disjoint ranges in ascending order. Ranges that touch are one range.
@@ -9,7 +10,7 @@ pub struct Ranges(Vec<Range<u64>>);
 impl Ranges {
     /// The first `length` bytes.
     pub fn up_to(length: u64) -> Self {
-        Self::from_iter([0..length])
+        iter::once(0..length).collect()
     }
 
     /// Adds a range, which may overlap others.
@@ -22,7 +23,7 @@ impl Ranges {
         let touched = &self.0[first..behind];
         let start = touched.first().map_or(range.start, |known| known.start.min(range.start));
         let end = touched.last().map_or(range.end, |known| known.end.max(range.end));
-        self.0.splice(first..behind, [start..end]);
+        self.0.splice(first..behind, iter::once(start..end));
     }
 
     /// Takes a range out of the set.
@@ -67,6 +68,7 @@ impl Ranges {
     }
 
     /// The bytes of a file of `total` bytes that are not in the set.
+    #[must_use]
     pub fn complement(&self, total: u64) -> Self {
         let mut missing = Self::up_to(total);
         for range in &self.0 {

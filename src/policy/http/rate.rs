@@ -103,9 +103,8 @@ mod tests {
                 let late = || Duration::from_micros(if random.u8(..) < 3 { 80_000 } else { random.u64(..1500) });
                 let read = run(rate, chunk, late);
                 #[allow(clippy::cast_precision_loss)]
-                let of_share = |read: &[u64]| {
-                    read.iter().sum::<u64>() as f64 / (rate as f64 * read.len() as f64 / 100.0)
-                };
+                let of_share =
+                    |read: &[u64]| read.iter().sum::<u64>() as f64 / (rate as f64 * read.len() as f64 / 100.0);
                 let ratio = of_share(&read);
                 assert!((0.95..=1.05).contains(&ratio), "{rate} in chunks of {chunk}: {ratio}");
                 for tenth in read[100..].windows(10) {

@@ -16,7 +16,7 @@ mod tests;
 use std::ops::Range;
 use std::time::Duration;
 
-pub use self::response::{FirstDecision, RangeAsk, RangeDecision, decide_first, decide_range};
+pub use self::response::{FirstDecision, RangeDecision, SegmentRequest, decide_first, decide_range};
 use self::speed::{Speedometer, WINDOW};
 use crate::policy::http::ranges::Ranges;
 
@@ -114,7 +114,7 @@ impl Segments {
         Some(middle..std::mem::replace(&mut work.end, middle))
     }
 
-    /// What a connection has still to receive: shorter than what it asked for, if another one has taken a half.
+    /// What a connection has still to receive: shorter than what it requested for, if another one has taken a half.
     pub fn work(&self, index: usize) -> Option<Range<u64>> {
         self.connections[index].work.clone()
     }

@@ -3,17 +3,18 @@
 //! The chain explains why a server is not trusted, with the code of Node.js. It also accepts
 //! certificates that webpki cannot: those of version 1, those with `CA:TRUE`, and server
 //! certificates that are trusted themselves. It never accepts a chain with an unverified signature,
-//! one that breaks a rule of [`crate::policy::tls::certificate`], or one that does not end at a
+//! one that breaks a rule of [`crate::policy::tls::chain`], or one that does not end at a
 //! self-signed certificate of [`Roots`].
 
 use rustls::pki_types::{SignatureVerificationAlgorithm, SubjectPublicKeyInfoDer};
 use webpki::RawPublicKeyEntity;
 
 use crate::io::http::tls::roots::Roots;
-use crate::policy::tls::certificate::{
-    Certificate, Problem, Reason, keeps_name_constraints, problem_of_extensions, problem_of_times,
-};
+use crate::policy::tls::certificate::Certificate;
+use crate::policy::tls::chain::{problem_of_extensions, problem_of_times};
 use crate::policy::tls::host_name::Host;
+use crate::policy::tls::name_constraints::satisfies_name_constraints;
+use crate::policy::tls::reason::{Problem, Reason};
 
 /// Limit of certificates in a chain. webpki's limit is two lower: six intermediates between root
 /// and server.
@@ -112,7 +113,7 @@ impl<'a> Chain<'a> {
             (Some((_, problem)), _) => Some(problem),
             (None, dated) => dated,
         };
-        let is_constrained = self.end == End::Trusted && !keeps_name_constraints(chain, host);
+        let is_constrained = self.end == End::Trusted && !satisfies_name_constraints(chain, host);
         let constraints = is_constrained.then_some(Problem { reason: Reason::NameConstraints, at: 0 });
         // For a lone certificate, OpenSSL reports the unknown issuer only if nothing else is wrong.
         let lone = end.filter(|problem| problem.reason == Reason::UnknownIssuer);

@@ -64,7 +64,7 @@ impl Roots {
                     anchors.push(anchor.to_owned());
                     certificates.push(certificate);
                 }
-                Err(error) => complaints.push(format!("{} cannot be used: {error}", certificate.shown())),
+                Err(error) => complaints.push(format!("{} cannot be used: {error}", certificate.display_subject())),
             }
         }
         let intermediates = others.iter().map(|each| CertificateDer::from(each.der.clone())).collect();

@@ -1,7 +1,7 @@
 //! Verifies a server's certificate.
 //!
 //! webpki finds and verifies the path of an ordinary certificate. Each path that it finds is
-//! checked again by the rules of [`crate::policy::tls::certificate`], including the certificate of
+//! checked again by the rules of [`crate::policy::tls::chain`], including the certificate of
 //! its anchor. Certificates that webpki cannot read or accept go through [`Chain`], which also
 //! explains what is wrong with the others.
 
@@ -21,8 +21,11 @@ use webpki::{EndEntityCert, KeyUsage, RawPublicKeyEntity, VerifiedPath};
 use crate::base::error::Result;
 use crate::io::http::tls::path::Chain;
 use crate::io::http::tls::roots::Roots;
-use crate::policy::tls::certificate::{Certificate, Problem, Reason, keeps_name_constraints, problem_of_chain};
+use crate::policy::tls::certificate::Certificate;
+use crate::policy::tls::chain::problem_of_chain;
 use crate::policy::tls::host_name::{Host, Match};
+use crate::policy::tls::name_constraints::satisfies_name_constraints;
+use crate::policy::tls::reason::{Problem, Reason};
 
 /// The reason why a server is not trusted, as text and as a Node.js code.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,10 +40,10 @@ impl UntrustedReason {
         let Problem { reason, at } = problem;
         let certificate = chain.get(at).copied();
         let whose = match certificate {
-            Some(certificate) if at > 0 => format!("the certificate of {}", certificate.shown()),
+            Some(certificate) if at > 0 => format!("the certificate of {}", certificate.display_subject()),
             _ => "the certificate".to_owned(),
         };
-        let issuer = certificate.map(Certificate::shown_issuer).unwrap_or_default();
+        let issuer = certificate.map(Certificate::display_issuer).unwrap_or_default();
         let text = match reason {
             Reason::SelfSignedLeaf => {
                 "the certificate is self-signed; to trust it, pass it as `ca`, or name a PEM file in NODE_EXTRA_CA_CERTS"
@@ -59,7 +62,7 @@ impl UntrustedReason {
             Reason::NotYetValid => format!("{whose} is not valid yet"),
             Reason::InvalidCa => format!("{whose} has signed another, but is not that of a certificate authority"),
             Reason::InvalidPurpose if at > 0 => {
-                format!("{whose} has signed another, and may not: it is none of a certificate authority for servers")
+                format!("{whose} has signed another, but is not meant for a certificate authority of servers")
             }
             Reason::InvalidPurpose => "the certificate is not meant for servers".to_owned(),
             Reason::PathLength => format!("{whose} allows fewer certificates between it and the server's"),
@@ -81,7 +84,7 @@ impl UntrustedReason {
     /// Adds the trusted certificates that could not be used: one of them may be the one that is
     /// missing.
     fn with_complaints(mut self, complaints: &[String]) -> Self {
-        if self.reason.is_for_want_of_trust() && !complaints.is_empty() {
+        if self.reason.is_untrusted() && !complaints.is_empty() {
             self.text.push_str("; not used: ");
             self.text.push_str(&complaints.join(", "));
         }
@@ -152,7 +155,9 @@ impl Verifier {
         match chain.problem(&server.host, self.algorithms.all, now) {
             Some(problem) => Err(UntrustedReason::new(problem, &chain.certificates)),
             // The only problem is that webpki does not accept such certificates from servers.
-            None if chain.is_trusted() && (server.leaf.is_unusual() || chain.is_leaf_trusted) => server.check_name(),
+            None if chain.is_trusted() && (server.leaf.needs_own_path() || chain.is_leaf_trusted) => {
+                server.check_name()
+            }
             None => Err(refused),
         }
     }
@@ -205,7 +210,7 @@ impl Verifier {
             return Err(refusal(Reason::OtherHost));
         }
         // webpki has checked the name constraints for alternative names, but not for a common name.
-        if is_by_common_name && !keeps_name_constraints(&chain, &server.host) {
+        if is_by_common_name && !satisfies_name_constraints(&chain, &server.host) {
             return Err(refusal(Reason::NameConstraints));
         }
         Ok(())

@@ -9,14 +9,13 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use http::HeaderValue;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Client, ClientBuilder, redirect, retry};
 use rustls::ClientConfig;
 use url::Url;
 
 use crate::base::error::{Error, Kind, Result};
-use crate::base::proxy::credentials;
+use crate::base::proxy::SOCKS_PORT;
 use crate::io::http::error::{self, HEAD_FIELDS_MAX, HEAD_MAX};
 use crate::io::http::resolve;
 use crate::policy::http::addresses::side_by_side;
@@ -29,8 +28,6 @@ const STREAM_WINDOW: u32 = 4 << 20;
 const CONNECTION_WINDOW: u32 = 16 << 20;
 /// The same for one of several connections of a download: all of their windows may be full at once.
 const SINGLE_WINDOW: u32 = 1 << 20;
-/// The port of a SOCKS proxy whose URL has none (RFC 1928, 3).
-const SOCKS_PORT: u16 = 1080;
 
 /// The versions of HTTP that are offered to servers over TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,18 +114,6 @@ fn host(url: &Url) -> Arc<str> {
     url.host_str().unwrap_or_default().into()
 }
 
-/// The value of `Proxy-Authorization` for the user and password in the URL of a proxy.
-pub fn basic(proxy: &Url) -> Option<HeaderValue> {
-    let (user, password) = credentials(proxy);
-    if user.is_empty() && password.is_empty() {
-        return None;
-    }
-    let pair = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, format!("{user}:{password}"));
-    let mut value = HeaderValue::try_from(format!("Basic {pair}")).ok()?;
-    value.set_sensitive(true);
-    Some(value)
-}
-
 /// Resolves names by the system's `getaddrinfo`.
 struct Resolver {
     /// The host of a `socks4` proxy, which can reach IPv4 addresses only.
@@ -186,19 +171,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn behind_socks4_names_have_addresses_of_ipv4_only() {
+    async fn behind_socks4_names_resolve_to_ipv4_only() {
         let resolver = Resolver { socks4: Some("proxy.test".into()) };
         let found = resolver.resolve("localhost".parse().unwrap()).await.unwrap();
         let found: Vec<_> = found.collect();
         assert!(!found.is_empty() && found.iter().all(SocketAddr::is_ipv4), "{found:?}");
-    }
-
-    #[test]
-    fn user_and_password_of_a_proxy_are_decoded() {
-        let value = basic(&url("http://us%40er:p%3Aw@host")).unwrap();
-        assert!(value.is_sensitive());
-        assert_eq!(value, "Basic dXNAZXI6cDp3");
-        assert!(basic(&url("http://host")).is_none());
     }
 
     /// Linux drops connections to a listener whose queue is full, and has all of 127.0.0.0/8.
@@ -234,7 +211,7 @@ mod tests {
         }
 
         #[tokio::test]
-        async fn the_second_address_is_tried_beside_a_first_one_that_is_silent() {
+        async fn a_second_address_is_tried_while_the_first_is_silent() {
             if !can_map() {
                 return;
             }

@@ -33,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_proxy_is_told_host_and_port() {
+    fn connect_names_host_and_port() {
         for (server, expected) in [
             ("https://user:secret@origin.test/path?query", Some("origin.test:443")),
             ("https://[::1]:8443/", Some("[::1]:8443")),

@@ -1,6 +1,6 @@
 //! What the response to a request for a range means.
 //!
-//! Bytes of a range are taken only if the server says that they are exactly those that were asked for, of the
+//! Bytes of a range are taken only if the server says that they are exactly those that were requested for, of the
 //! representation that the others are of: the same strong validator and the same total.
 
 use std::ops::Range;
@@ -13,13 +13,13 @@ use crate::policy::http::resume::{self, ContentRange, ResumeDecision, Validator,
 
 /// A request for a range of a known representation, or for the first bytes of one that is not known yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RangeAsk {
+pub struct SegmentRequest {
     pub range: Range<u64>,
     /// The validator and the length of the representation.
     pub of: Option<(Validator, u64)>,
 }
 
-impl RangeAsk {
+impl SegmentRequest {
     /// The fields of the request. `None` if the validator cannot be a field value.
     pub fn fields(&self) -> Option<HeaderMap> {
         let mut fields = HeaderMap::new();
@@ -35,18 +35,23 @@ impl RangeAsk {
 /// What the first response of a download with several connections means.
 #[derive(Debug, PartialEq, Eq)]
 pub enum FirstDecision {
-    /// The range, the beginning of which was asked for, of this representation.
+    /// The range, the beginning of which was requested for, of this representation.
     Segments { range: Range<u64>, validator: Validator, total: u64 },
     /// The same as a response to a request without a range.
     Other(ResumeDecision),
 }
 
 /// `length` is the announced length of this body.
-pub fn decide_first(asked: &RangeAsk, status: StatusCode, headers: &HeaderMap, length: Option<u64>) -> FirstDecision {
+pub fn decide_first(
+    requested: &SegmentRequest,
+    status: StatusCode,
+    headers: &HeaderMap,
+    length: Option<u64>,
+) -> FirstDecision {
     match status {
         StatusCode::PARTIAL_CONTENT => {
             let sent = sent(headers, length);
-            let validator = match &asked.of {
+            let validator = match &requested.of {
                 Some((validator, total)) => sent
                     .as_ref()
                     .filter(|sent| sent.total == *total && is_unchanged(validator, headers))
@@ -54,18 +59,16 @@ pub fn decide_first(asked: &RangeAsk, status: StatusCode, headers: &HeaderMap, l
                 None => resume::validator(headers),
             };
             match (sent, validator) {
-                (Some(sent), Some(validator)) if is_asked(&asked.range, &sent) => FirstDecision::Segments {
-                    range: sent.first..sent.last + 1,
-                    validator,
-                    total: sent.total,
-                },
-                _ => FirstDecision::Other(ResumeDecision::AskForAll),
+                (Some(sent), Some(validator)) if is_asked(&requested.range, &sent) => {
+                    FirstDecision::Segments { range: sent.first..sent.last + 1, validator, total: sent.total }
+                }
+                _ => FirstDecision::Other(ResumeDecision::RequestAll),
             }
         }
-        StatusCode::RANGE_NOT_SATISFIABLE => FirstDecision::Other(ResumeDecision::AskForAll),
+        StatusCode::RANGE_NOT_SATISFIABLE => FirstDecision::Other(ResumeDecision::RequestAll),
         status => match resume::decide(None, status, headers, length) {
             // A slice under 200, which a request without a range may not get.
-            ResumeDecision::Refuse => FirstDecision::Other(ResumeDecision::AskForAll),
+            ResumeDecision::Refuse => FirstDecision::Other(ResumeDecision::RequestAll),
             other => FirstDecision::Other(other),
         },
     }
@@ -74,7 +77,7 @@ pub fn decide_first(asked: &RangeAsk, status: StatusCode, headers: &HeaderMap, l
 /// What the response to one of several connections means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RangeDecision {
-    /// The bytes that were asked for.
+    /// The bytes that were requested for.
     Take,
     /// The server wants fewer connections.
     Fewer,
@@ -85,15 +88,21 @@ pub enum RangeDecision {
 }
 
 /// `length` is the announced length of this body.
-pub fn decide_range(asked: &RangeAsk, status: StatusCode, headers: &HeaderMap, length: Option<u64>) -> RangeDecision {
+pub fn decide_range(
+    requested: &SegmentRequest,
+    status: StatusCode,
+    headers: &HeaderMap,
+    length: Option<u64>,
+) -> RangeDecision {
     match status {
         StatusCode::PARTIAL_CONTENT => {
             let is_right = sent(headers, length).is_some_and(|sent| {
-                sent.first == asked.range.start
-                    && sent.last + 1 == asked.range.end
-                    && asked.of.as_ref().is_none_or(|(validator, total)| {
-                        sent.total == *total && is_unchanged(validator, headers)
-                    })
+                sent.first == requested.range.start
+                    && sent.last + 1 == requested.range.end
+                    && requested
+                        .of
+                        .as_ref()
+                        .is_none_or(|(validator, total)| sent.total == *total && is_unchanged(validator, headers))
             });
             if is_right { RangeDecision::Take } else { RangeDecision::Unusable }
         }
@@ -106,9 +115,8 @@ pub fn decide_range(asked: &RangeAsk, status: StatusCode, headers: &HeaderMap, l
 
 /// The range of a response that holds this range and nothing else.
 fn sent(headers: &HeaderMap, length: Option<u64>) -> Option<ContentRange> {
-    let is_multipart = |kind: &HeaderValue| {
-        text(kind).trim_start().to_ascii_lowercase().starts_with("multipart/byteranges")
-    };
+    let is_multipart =
+        |kind: &HeaderValue| text(kind).trim_start().to_ascii_lowercase().starts_with("multipart/byteranges");
     if headers.get(header::CONTENT_TYPE).is_some_and(is_multipart) {
         return None;
     }
@@ -116,9 +124,9 @@ fn sent(headers: &HeaderMap, length: Option<u64>) -> Option<ContentRange> {
     length.is_none_or(|length| length == sent.last + 1 - sent.first).then_some(sent)
 }
 
-/// Whether it is the range that was asked for, cut where the representation ends.
-fn is_asked(asked: &Range<u64>, sent: &ContentRange) -> bool {
-    sent.first == asked.start && sent.last + 1 == asked.end.min(sent.total)
+/// Whether it is the range that was requested for, cut where the representation ends.
+fn is_asked(requested: &Range<u64>, sent: &ContentRange) -> bool {
+    sent.first == requested.start && sent.last + 1 == requested.end.min(sent.total)
 }
 
 fn is_unchanged(validator: &Validator, headers: &HeaderMap) -> bool {
@@ -144,21 +152,24 @@ mod tests {
     }
 
     fn range(status: u16, fields: &[(&'static str, &str)], length: Option<u64>) -> RangeDecision {
-        let asked = RangeAsk { range: 100..150, of: Some((etag(), 200)) };
-        decide_range(&asked, StatusCode::from_u16(status).unwrap(), &headers(fields), length)
+        let requested = SegmentRequest { range: 100..150, of: Some((etag(), 200)) };
+        decide_range(&requested, StatusCode::from_u16(status).unwrap(), &headers(fields), length)
     }
 
     fn first(status: u16, fields: &[(&'static str, &str)], length: Option<u64>) -> FirstDecision {
-        let asked = RangeAsk { range: 0..50, of: None };
-        decide_first(&asked, StatusCode::from_u16(status).unwrap(), &headers(fields), length)
+        let requested = SegmentRequest { range: 0..50, of: None };
+        decide_first(&requested, StatusCode::from_u16(status).unwrap(), &headers(fields), length)
     }
 
     #[test]
     fn a_request_names_its_first_and_last_byte_and_the_validator() {
-        let ask = RangeAsk { range: 100..150, of: Some((etag(), 200)) };
-        let fields = ask.fields().unwrap();
-        assert_eq!((&fields[header::RANGE], &fields[header::IF_RANGE]), (&"bytes=100-149".parse().unwrap(), &"\"v1\"".parse().unwrap()));
-        let fields = RangeAsk { range: 0..50, of: None }.fields().unwrap();
+        let request = SegmentRequest { range: 100..150, of: Some((etag(), 200)) };
+        let fields = request.fields().unwrap();
+        assert_eq!(
+            (&fields[header::RANGE], &fields[header::IF_RANGE]),
+            (&"bytes=100-149".parse().unwrap(), &"\"v1\"".parse().unwrap())
+        );
+        let fields = SegmentRequest { range: 0..50, of: None }.fields().unwrap();
         assert_eq!((fields.len(), &fields[header::RANGE]), (1, &"bytes=0-49".parse().unwrap()));
     }
 
@@ -208,7 +219,7 @@ mod tests {
 
     #[test]
     fn without_ranges_and_a_strong_validator_there_is_one_connection() {
-        let all = FirstDecision::Other(ResumeDecision::AskForAll);
+        let all = FirstDecision::Other(ResumeDecision::RequestAll);
         let right = ("content-range", "bytes 0-49/200");
         assert_eq!(first(206, &[right], Some(50)), all);
         assert_eq!(first(206, &[right, ("etag", "W/\"v1\"")], Some(50)), all);
@@ -223,16 +234,16 @@ mod tests {
 
     #[test]
     fn a_known_representation_must_be_the_same_one() {
-        let asked = RangeAsk { range: 100..150, of: Some((etag(), 200)) };
+        let requested = SegmentRequest { range: 100..150, of: Some((etag(), 200)) };
         let decide = |fields: &[(&'static str, &str)]| {
-            decide_first(&asked, StatusCode::PARTIAL_CONTENT, &headers(fields), None)
+            decide_first(&requested, StatusCode::PARTIAL_CONTENT, &headers(fields), None)
         };
         let right = ("content-range", "bytes 100-149/200");
         assert_eq!(
             decide(&[right, ("etag", "\"v1\"")]),
             FirstDecision::Segments { range: 100..150, validator: etag(), total: 200 }
         );
-        let all = FirstDecision::Other(ResumeDecision::AskForAll);
+        let all = FirstDecision::Other(ResumeDecision::RequestAll);
         assert_eq!(decide(&[right, ("etag", "\"v2\"")]), all);
         assert_eq!(decide(&[("content-range", "bytes 100-149/300"), ("etag", "\"v1\"")]), all);
     }
