@@ -45,7 +45,10 @@ describe('a server that sends ranges', () => {
     assert.equal(origin.connections, 4, 'a connection is kept for the next range')
     assertDisjoint(origin)
     const sizes = origin.requests.map(({ range }) => range.end - range.start)
-    assert.ok(sizes.every((size) => size >= MIB), `${sizes}`)
+    assert.ok(
+      sizes.every((size) => size >= MIB),
+      `${sizes}`,
+    )
     const conditions = new Set(origin.requests.slice(1).map(({ headers }) => headers['if-range']))
     assert.deepEqual([...conditions], ['"v1"'])
   })
@@ -58,7 +61,13 @@ describe('a server that sends ranges', () => {
   })
 
   test('gets fewer connections for a small file', async (t) => {
-    for (const [size, most] of [[1, 1], [MIB, 1], [2 * MIB - 1, 1], [2 * MIB, 2], [3 * MIB + 5, 3]]) {
+    for (const [size, most] of [
+      [1, 1],
+      [MIB, 1],
+      [2 * MIB - 1, 1],
+      [2 * MIB, 2],
+      [3 * MIB + 5, 3],
+    ]) {
       const origin = await startRangeOrigin(t, version(size), { speed: SLOWLY })
       await download(t, origin, { connections: 16 })
       assert.equal(origin.most, most, `${size} bytes`)
@@ -67,7 +76,10 @@ describe('a server that sends ranges', () => {
   })
 
   test('may identify its file by an old date', async (t) => {
-    const file = { ...version(4 * MIB), validators: { 'Last-Modified': 'Tue, 01 Feb 2022 10:00:00 GMT' } }
+    const file = {
+      ...version(4 * MIB),
+      validators: { 'Last-Modified': 'Tue, 01 Feb 2022 10:00:00 GMT' },
+    }
     const origin = await startRangeOrigin(t, file, { speed: SLOWLY })
     await download(t, origin)
     assert.ok(origin.most > 1)
@@ -96,7 +108,12 @@ describe('a server that sends ranges', () => {
     const onProgress = (downloaded, total) => seen.push([downloaded, total])
     await download(t, origin, { onProgress })
     assert.ok(seen.length > 2)
-    assert.ok(seen.every(([downloaded, total], index) => total === 8 * MIB && downloaded >= (seen[index - 1]?.[0] ?? 0)))
+    assert.ok(
+      seen.every(
+        ([downloaded, total], index) =>
+          total === 8 * MIB && downloaded >= (seen[index - 1]?.[0] ?? 0),
+      ),
+    )
     assert.deepEqual(seen.at(-1), [8 * MIB, 8 * MIB])
   })
 
@@ -197,7 +214,8 @@ describe('a further connection', () => {
     for (const status of [429, 503]) {
       const origin = await startRangeOrigin(t, version(12 * MIB), {
         speed: SLOWLY,
-        script: () => (origin.active > 2 ? { status, headers: { 'Retry-After': '60' } } : undefined),
+        script: () =>
+          origin.active > 2 ? { status, headers: { 'Retry-After': '60' } } : undefined,
       })
       await download(t, origin, { connections: 8, retries: 0 })
       const refused = origin.requests.filter(({ sent }) => sent === 0).length
@@ -329,7 +347,11 @@ describe('what is there', () => {
       const record = await interrupted(origin, join(directory, 'file'), 6 * MIB)
       const there = sum(record.ranges)
       assert.ok(there >= 6 * MIB && record.ranges.length > 1, JSON.stringify(record))
-      assert.equal(record.source, undefined, 'older versions would take the length for what is there')
+      assert.equal(
+        record.source,
+        undefined,
+        'older versions would take the length for what is there',
+      )
       const seen = []
       const onProgress = (downloaded) => seen.push(downloaded)
       const hash = sha256(origin.file.body)
@@ -451,7 +473,9 @@ test('an aborted call ends all connections', async (t) => {
 
 test('wrong numbers of connections are refused', async () => {
   for (const connections of [0, 17, 1.5, -1, Number.NaN, '4', null]) {
-    const error = await rejection(httpDownload('http://127.0.0.1:9/', '/nowhere/file', { connections }))
+    const error = await rejection(
+      httpDownload('http://127.0.0.1:9/', '/nowhere/file', { connections }),
+    )
     assert.match(error.code, /^ERR_INVALID_ARG_(TYPE|VALUE)$/, `${connections}`)
     assert.match(error.message, /options\.connections/)
   }

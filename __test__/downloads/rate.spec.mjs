@@ -1,4 +1,5 @@
-// `maxBytesPerSecond` and SOCKET_DOWNLOAD_RATE: how fast bytes come, and how far the server gets ahead.
+// `maxBytesPerSecond` and SOCKET_DOWNLOAD_RATE: how fast bytes come, and how far the server gets
+// ahead.
 
 import assert from 'node:assert/strict'
 import { createServer } from 'node:http'
@@ -49,7 +50,9 @@ async function rateOf(t, url, seconds, options) {
   const onProgress = (downloaded) => seen.push([performance.now(), downloaded])
   const destination = join(temporaryDirectory(t), 'file')
   const { signal } = controller
-  const downloading = httpDownload(url, destination, { ...options, onProgress, signal }).catch(() => {})
+  const downloading = httpDownload(url, destination, { ...options, onProgress, signal }).catch(
+    () => {},
+  )
   await Promise.race([downloading, sleep(seconds * 1000)])
   controller.abort()
   await downloading
@@ -131,7 +134,10 @@ describe('SOCKET_DOWNLOAD_RATE', () => {
     )
     const ratio = rates.reduce((sum, each) => sum + each) / rate
     assert.ok(ratio > 0.7 && ratio < 1.2, `${ratio}`)
-    assert.ok(rates.every((each) => each > rate / 6), `each has its share: ${rates}`)
+    assert.ok(
+      rates.every((each) => each > rate / 6),
+      `each has its share: ${rates}`,
+    )
   })
 
   test('and the limit of the call apply both', async (t) => {

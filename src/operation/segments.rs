@@ -1,7 +1,9 @@
-//! A download over several connections, each of which fetches ranges of the file as [`Segments`] plans them.
+//! A download over several connections, each of which fetches ranges of the file as [`Segments`]
+//! plans them.
 //!
-//! One task reads all of them in turn and hands over what they bring to one writer. While the disk or a limit of the
-//! rate makes it wait, nothing is read, and each connection holds a few hundred kilobytes at most.
+//! One task reads all of them in turn and hands over what they bring to one writer. While the disk
+//! or a limit of the rate makes it wait, nothing is read, and each connection holds a few hundred
+//! kilobytes at most.
 
 mod source;
 
@@ -153,8 +155,8 @@ impl SegmentedDownload<'_> {
         Poll::Pending
     }
 
-    /// Writes what belongs to the range of a connection. `false`: the body is longer than its range, so that nobody knows
-    /// what its bytes are.
+    /// Writes what belongs to the range of a connection. `false`: the body is longer than its
+    /// range, so that nobody knows what its bytes are.
     async fn take_chunk(
         &mut self,
         index: usize,

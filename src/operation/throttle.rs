@@ -42,8 +42,9 @@ impl Throttle {
         Self { limits, call: Clock::new() }
     }
 
-    /// Takes the next piece off a chunk, and waits until it may be read. Until then nothing else is read, so that the
-    /// server has to wait, too. Returns whether there was a wait; `None` when nothing is left of the chunk.
+    /// Takes the next piece off a chunk, and waits until it may be read. Until then nothing else is
+    /// read, so that the server has to wait, too. Returns whether there was a wait; `None` when
+    /// nothing is left of the chunk.
     pub async fn next(&self, chunk: &mut Bytes) -> Option<(Bytes, bool)> {
         if chunk.is_empty() {
             return None;

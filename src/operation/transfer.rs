@@ -75,7 +75,8 @@ impl Attempt<'_> {
             Some(Record { validator: Some(validator), total: Some(total), ranges, .. })
                 if part.downloaded() > 0 && (connections > 1 || ranges.is_some()) && part.fits(*total) =>
             {
-                // Of a part that is complete its last byte is requested for again: "nothing more" cannot be requested for.
+                // Of a part that is complete its last byte is requested for again: "nothing more"
+                // cannot be requested for.
                 let gap = part.present().complement(*total).first().unwrap_or(total - 1..*total);
                 let end = if connections > 1 { gap.end.min(gap.start + SEGMENT_MIN) } else { gap.end };
                 Some(SegmentRequest { range: gap.start..end, of: Some((validator.clone(), *total)) })
@@ -87,7 +88,8 @@ impl Attempt<'_> {
         }
     }
 
-    /// Asks for a first range and, where the answer shows that the source can, fetches the others beside it.
+    /// Asks for a first range and, where the answer shows that the source can, fetches the others
+    /// beside it.
     async fn receive_ranges(
         self,
         request: &SegmentRequest,

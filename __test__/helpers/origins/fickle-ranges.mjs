@@ -1,5 +1,6 @@
-// A server of many files that are served by ranges, each with a character of its own: honest, limited to some connections,
-// breaking off, stalling, changing, lying about ranges. Every lie can be noticed.
+// A server of many files that are served by ranges, each with a character of its own: honest,
+// limited to some connections, breaking off, stalling, changing, lying about ranges. Every lie can
+// be noticed.
 
 import { createServer } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -48,7 +49,11 @@ class FickleRanges {
     this.#dice = dice
     this.isHonest = dice.chance(0.3)
     this.versions = Array.from({ length: this.isHonest ? 1 : dice.between(1, 2) }, (_, index) => {
-      const size = dice.pick([dice.below(MIB), dice.between(2 * MIB, 4 * MIB), dice.between(2 * MIB, 8 * MIB)])
+      const size = dice.pick([
+        dice.below(MIB),
+        dice.between(2 * MIB, 4 * MIB),
+        dice.between(2 * MIB, 8 * MIB),
+      ])
       const start = dice.below(pool.length - size)
       return { body: pool.subarray(start, start + size), validators: { ETag: `"v${index}"` } }
     })
@@ -58,8 +63,8 @@ class FickleRanges {
       refusal: dice.pick([429, 503, 'reset']),
       breaks: off ? 0 : dice.pick([0, 0, 0.1, 0.3]),
       stalls: off ? 0 : dice.pick([0, 0, 0.03]),
-      changes: off ? 0 : dice.pick([0, 0.05]),
-      lies: off ? 0 : dice.pick([0, 0, 0.1]),
+      changes: off ? 0 : dice.pick([0, 0.05, 0.2]),
+      lies: off ? 0 : dice.pick([0, 0.05, 0.2]),
       fails: off ? 0 : dice.pick([0, 0.05]),
       pause: dice.pick([0, 0, 2, 5]),
     }
@@ -68,7 +73,16 @@ class FickleRanges {
   becomeHonest() {
     const { pause } = this.character
     const most = Number.POSITIVE_INFINITY
-    this.character = { most, refusal: 503, breaks: 0, stalls: 0, changes: 0, lies: 0, fails: 0, pause }
+    this.character = {
+      most,
+      refusal: 503,
+      breaks: 0,
+      stalls: 0,
+      changes: 0,
+      lies: 0,
+      fails: 0,
+      pause,
+    }
   }
 
   async respond(request, response) {
@@ -82,7 +96,9 @@ class FickleRanges {
     if (dice.chance(changes)) this.#current = dice.below(this.versions.length)
     const file = this.versions[this.#current]
     const say = (what) =>
-      this.said.push(`v${this.#current} ${request.headers.range} if ${request.headers['if-range']}: ${what}`)
+      this.said.push(
+        `v${this.#current} ${request.headers.range} if ${request.headers['if-range']}: ${what}`,
+      )
     if (this.#active > most) {
       say(`refused: ${refusal}`)
       if (refusal === 'reset') return response.socket?.resetAndDestroy()
@@ -96,7 +112,9 @@ class FickleRanges {
     const length = answer.body?.length ?? 0
     const cut = dice.chance(breaks) ? dice.below(length + 1) : undefined
     const stall = cut === undefined && dice.chance(stalls) ? dice.below(length + 1) : undefined
-    say(`${answer.status} ${answer.headers?.['Content-Range']} ${cut === undefined ? '' : `cut at ${cut}`} ${stall === undefined ? '' : `stalled at ${stall}`}`)
+    say(
+      `${answer.status} ${answer.headers?.['Content-Range']} ${cut === undefined ? '' : `cut at ${cut}`} ${stall === undefined ? '' : `stalled at ${stall}`}`,
+    )
     await this.#send(response, answer, cut, stall)
   }
 
@@ -113,7 +131,10 @@ class FickleRanges {
     return dice.pick([
       whole,
       { status: 416 },
-      { ...right, headers: { ...right.headers, 'Content-Type': 'multipart/byteranges; boundary=x' } },
+      {
+        ...right,
+        headers: { ...right.headers, 'Content-Type': 'multipart/byteranges; boundary=x' },
+      },
       named(`bytes ${start + 1}-${end}/${total}`),
       named(`bytes ${start}-${end - 1}/${total + 1}`),
       named(`bytes ${start}-${end - 1}/*`),

@@ -1,5 +1,5 @@
-// A server that sends ranges of a file, at a speed of its own for each connection, and keeps a record of every request. What it
-// does wrong is a script.
+// A server that sends ranges of a file, at a speed of its own for each connection, and keeps a
+// record of every request. What it does wrong is a script.
 
 import { randomFillSync } from 'node:crypto'
 import { createServer } from 'node:http'
@@ -61,7 +61,16 @@ export function honest(request, file) {
  */
 export async function startRangeOrigin(t, file, options = {}) {
   const { script = () => undefined, speed, protocol = 'http' } = options
-  const origin = { url: '', port: 0, file, requests: [], sent: 0, connections: 0, active: 0, most: 0 }
+  const origin = {
+    url: '',
+    port: 0,
+    file,
+    requests: [],
+    sent: 0,
+    connections: 0,
+    active: 0,
+    most: 0,
+  }
   const server = {
     http: () => createServer(),
     https: () => createHttpsServer({ key, cert }),
@@ -88,11 +97,17 @@ export async function startRangeOrigin(t, file, options = {}) {
     }
     response.on('error', () => {}).on('close', over)
     const answer = script(request, origin.file) ?? honest(incoming, origin.file)
-    send(incoming, response, answer, (bytes) => {
-      request.sent += bytes
-      origin.sent += bytes
-      if (request.sent === answer.body?.length) over()
-    }, typeof speed === 'function' ? speed(request) : speed)
+    send(
+      incoming,
+      response,
+      answer,
+      (bytes) => {
+        request.sent += bytes
+        origin.sent += bytes
+        if (request.sent === answer.body?.length) over()
+      },
+      typeof speed === 'function' ? speed(request) : speed,
+    )
   })
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
   t.after(() => {
@@ -105,7 +120,16 @@ export async function startRangeOrigin(t, file, options = {}) {
 }
 
 async function send(incoming, response, answer, count, speed) {
-  const { status = 200, headers = {}, body = Buffer.alloc(0), cut, stall, reset, wait = 0, chunked } = answer
+  const {
+    status = 200,
+    headers = {},
+    body = Buffer.alloc(0),
+    cut,
+    stall,
+    reset,
+    wait = 0,
+    chunked,
+  } = answer
   const socket = response.stream ? response.stream.session?.socket : response.socket
   if (wait) await sleep(wait)
   if (reset) return socket?.resetAndDestroy()
@@ -125,7 +149,8 @@ async function send(incoming, response, answer, count, speed) {
     if (isLast) return response.end(piece)
     if (!response.write(piece)) await drained(response)
   }
-  if (cut !== undefined) return incoming.stream ? incoming.stream.close(2) : socket?.resetAndDestroy()
+  if (cut !== undefined)
+    return incoming.stream ? incoming.stream.close(2) : socket?.resetAndDestroy()
   if (stall === undefined) response.end()
 }
 

@@ -1,4 +1,5 @@
-// Downloads a list of files, some at once, and reports each as it ends. Whoever runs it may kill it at any time.
+// Downloads a list of files, some at once, and reports each as it ends. Whoever runs it may kill it
+// at any time.
 
 import { httpDownload } from '@socketsecurity/registry'
 import { job, report } from './lock-child.mjs'

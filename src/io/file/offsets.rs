@@ -4,7 +4,8 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::ops::Range;
 
-/// Writes all bytes, beginning at an offset. The position of the file does not matter, and may change.
+/// Writes all bytes, beginning at an offset. The position of the file does not matter, and may
+/// change.
 pub fn write_all_at(file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
     #[cfg(unix)]
     return std::os::unix::fs::FileExt::write_all_at(file, bytes, offset);

@@ -184,7 +184,8 @@ impl Staging {
         }
     }
 
-    /// Prepares the part file for the byte at the offset `from`. What is behind that is written anew.
+    /// Prepares the part file for the byte at the offset `from`. What is behind that is written
+    /// anew.
     pub fn resume(&mut self, from: u64) -> Result<()> {
         let contiguous = self.present.frontier();
         if contiguous < from {
@@ -220,11 +221,30 @@ impl Staging {
             self.forget_digests();
         }
         self.catch_up()?;
-        self.update_record()
+        let is_due = self.ranged.as_ref().is_some_and(|ranged| ranged.is_due(self.present.sum()));
+        if is_due { self.save_ranges() } else { Ok(()) }
     }
 
-    /// Computes digests up to the first byte that is missing. What was received ahead of others is read from the file,
-    /// while the system still has it in memory.
+    /// Continues a part file as one that may have holes.
+    pub fn allow_holes(&mut self, record: &Record) -> Result<()> {
+        self.ranged = Ranged::new(record);
+        self.save_ranges()
+    }
+
+    /// Writes the record of a part file that may have holes.
+    fn save_ranges(&mut self) -> Result<()> {
+        if let (Some(ranged), Some(file)) = (&mut self.ranged, &self.record_file)
+            && ranged.save(file, &self.present).is_err()
+        {
+            // Without a record nothing is resumed. With one that is torn something might be.
+            let file = self.record_file.take();
+            remove_same(file.as_ref(), &self.record).map_err(|error| self.failed("unlink", &error))?;
+        }
+        Ok(())
+    }
+
+    /// Computes digests up to the first byte that is missing. What was received ahead of others is
+    /// read from the file, while the system still has it in memory.
     fn catch_up(&mut self) -> Result<()> {
         let behind = self.hashed..self.present.frontier();
         if !behind.is_empty() && !self.hashers.is_empty() {

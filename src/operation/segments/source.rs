@@ -63,7 +63,8 @@ impl RangeSource<'_> {
         }
     }
 
-    /// Asks at the URL to which redirects led, and once more at the first one where that is no longer valid.
+    /// Asks at the URL to which redirects led, and once more at the first one where that is no
+    /// longer valid.
     async fn request(&self, transport: &Transport, request: &SegmentRequest) -> Result<(IncomingResponse, Url)> {
         let exchange = Exchange { transport, ..self.exchange };
         let fields = request.fields().unwrap_or_default();

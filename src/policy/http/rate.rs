@@ -1,8 +1,9 @@
 //! Limits of bytes per second.
 //!
-//! A limit is an average over one second: what was not used in a pause is caught up with, but not at twice the rate.
-//! Both are a theoretical arrival time (the generic cell rate algorithm): the time at which all that was taken would
-//! have arrived, had it come at the rate. Whoever takes bytes while it lies ahead has to wait until then.
+//! A limit is an average over one second: what was not used in a pause is caught up with, but not
+//! at twice the rate. Both are a theoretical arrival time (the generic cell rate algorithm): the
+//! time at which all that was taken would have arrived, had it come at the rate. Whoever takes
+//! bytes while it lies ahead has to wait until then.
 
 use std::time::Duration;
 
@@ -15,7 +16,8 @@ const SLACK: Duration = Duration::from_millis(2);
 /// Bytes are taken in pieces of this time at most.
 const PIECE: Duration = Duration::from_millis(10);
 
-/// When the next bytes may be read. Several rates can share one: then each byte takes its time at its own rate.
+/// When the next bytes may be read. Several rates can share one: then each byte takes its time at
+/// its own rate.
 #[derive(Clone, Debug, Default)]
 pub struct Pace {
     average: Duration,
@@ -23,7 +25,8 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// Takes bytes at a rate, and returns how long to wait before reading them. Times count from any one moment.
+    /// Takes bytes at a rate, and returns how long to wait before reading them. Times count from
+    /// any one moment.
     pub fn take(&mut self, now: Duration, bytes: u64, rate: u64) -> Duration {
         #[allow(clippy::cast_precision_loss, reason = "far more exact than timers")]
         let time = Duration::try_from_secs_f64(bytes as f64 / rate.max(1) as f64).unwrap_or(Duration::MAX);
@@ -43,8 +46,8 @@ pub fn piece(rate: u64) -> usize {
     usize::try_from(rate / pieces).unwrap_or(usize::MAX).max(1)
 }
 
-/// Bytes per second as people write them: `500k`, `2M`, `1G` or a number of bytes. A `k` is 1024 bytes, as for curl and
-/// wget. 0 is no limit. `None` for anything else.
+/// Bytes per second as people write them: `500k`, `2M`, `1G` or a number of bytes. A `k` is 1024
+/// bytes, as for curl and wget. 0 is no limit. `None` for anything else.
 pub fn parse(text: &str) -> Option<Option<u64>> {
     let text = text.trim();
     let number = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
@@ -66,7 +69,8 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    /// Bytes read in each hundredth of a second of ten, from a source that is as fast as it may be. Waits are `late` too long.
+    /// Bytes read in each hundredth of a second of ten, from a source that is as fast as it may be.
+    /// Waits are `late` too long.
     fn run(rate: u64, chunk: u64, mut late: impl FnMut() -> Duration) -> Vec<u64> {
         let (mut pace, mut now, mut read) = (Pace::default(), Duration::ZERO, vec![0; 1000]);
         loop {

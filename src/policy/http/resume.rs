@@ -34,8 +34,8 @@ pub struct Record {
     pub ranges: Option<Ranges>,
 }
 
-/// The key of the source in the record of a part file with holes. Versions that would take its length for the number of
-/// bytes that are there find no source in it.
+/// The key of the source in the record of a part file with holes. Versions that would take its
+/// length for the number of bytes that are there find no source in it.
 const RANGED: &str = "rangedSource";
 /// Ranges in a record. It is small, and is read by others while it is written.
 const RANGES_MAX: usize = 1000;

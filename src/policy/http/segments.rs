@@ -1,10 +1,11 @@
 //! Which connection of a download fetches which bytes.
 //!
-//! Connections take segments from the front of what is missing, so that the contiguous bytes at the beginning, over
-//! which digests are computed, grow steadily. A segment is what a connection fetches in about two seconds, 1 MiB at
-//! least, and smaller towards the end. When nothing is left to take, a connection takes the second half of what the
-//! one that will need longest has left. A range that is cut so is closed at its new end. That costs the bytes on the
-//! way and a new connection, so it is done only where it saves time.
+//! Connections take segments from the front of what is missing, so that the contiguous bytes at the
+//! beginning, over which digests are computed, grow steadily. A segment is what a connection
+//! fetches in about two seconds, 1 MiB at least, and smaller towards the end. When nothing is left
+//! to take, a connection takes the second half of what the one that will need longest has left. A
+//! range that is cut so is closed at its new end. That costs the bytes on the way and a new
+//! connection, so it is done only where it saves time.
 //!
 //! No I/O and no clock: times are arguments, and count from any one moment.
 
@@ -60,8 +61,8 @@ impl Segments {
         Self { unassigned, connections }
     }
 
-    /// The next range of a connection that has none: `None` while there is nothing worth taking. `may_cut`: it may be a
-    /// part of the range of another one.
+    /// The next range of a connection that has none: `None` while there is nothing worth taking.
+    /// `may_cut`: it may be a part of the range of another one.
     pub fn take(&mut self, index: usize, now: Duration, may_cut: bool) -> Option<Range<u64>> {
         if self.connections[index].is_retired {
             return None;
@@ -114,7 +115,8 @@ impl Segments {
         Some(middle..std::mem::replace(&mut work.end, middle))
     }
 
-    /// What a connection has still to receive: shorter than what it requested for, if another one has taken a half.
+    /// What a connection has still to receive: shorter than what it requested for, if another one
+    /// has taken a half.
     pub fn work(&self, index: usize) -> Option<Range<u64>> {
         self.connections[index].work.clone()
     }
@@ -129,7 +131,8 @@ impl Segments {
         }
     }
 
-    /// A connection has nothing more to do with its range. What it has not received is for all to take.
+    /// A connection has nothing more to do with its range. What it has not received is for all to
+    /// take.
     pub fn release(&mut self, index: usize, now: Duration) {
         let connection = &mut self.connections[index];
         connection.speed.stop(now);
@@ -138,8 +141,8 @@ impl Segments {
         }
     }
 
-    /// A connection is closed. `true`: another one may be opened in its place, because this one brought something and
-    /// others are at work; else it is retired.
+    /// A connection is closed. `true`: another one may be opened in its place, because this one
+    /// brought something and others are at work; else it is retired.
     pub fn close(&mut self, index: usize, now: Duration) -> bool {
         self.release(index, now);
         let has_others = self.connections.iter().any(|connection| connection.work.is_some());
@@ -179,8 +182,8 @@ impl Segments {
         self.unassigned.is_empty() && self.connections.iter().all(is_received)
     }
 
-    /// A connection that has been far slower than the others for as long as speeds are measured, or silent while another one
-    /// has nothing to do.
+    /// A connection that has been far slower than the others for as long as speeds are measured, or
+    /// silent while another one has nothing to do.
     pub fn slow(&self, now: Duration) -> Option<usize> {
         let speed_of = |index: usize| {
             let Connection { speed, .. } = &self.connections[index];

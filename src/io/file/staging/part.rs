@@ -21,7 +21,8 @@ const ROUNDS: u32 = 16;
 /// The state of a part file that was taken over.
 #[derive(Clone, Debug, Default)]
 pub struct Found {
-    /// The number of contiguous bytes from the first one on. More may be there, if the record says so.
+    /// The number of contiguous bytes from the first one on. More may be there, if the record says
+    /// so.
     pub length: u64,
     pub record: Option<Record>,
 }

@@ -1,33 +1,33 @@
-//! The record of a part file with holes, which several connections fill. It lists the ranges that are there, as the
-//! length of the file says nothing.
+//! The record of a part file with holes, which several connections fill. It lists the ranges that are
+//! there, as the length of the file says nothing.
 //!
-//! It is written after the bytes that it speaks of, so that whoever is killed leaves a record that is true: it may
-//! know of fewer bytes than there are. It is changed in place, in one write, and never becomes shorter: what is read
-//! while it is written is either record, or none.
+//! It is written after the bytes that it lists, so that a process that is killed leaves a record that
+//! is true: it may list fewer bytes than there are. It is changed in place, in one write, and never
+//! becomes shorter: a reader sees a valid record, or an invalid one, which counts as none.
 
+use std::fs::File;
+use std::io;
 use std::time::{Duration, Instant};
 
-use crate::base::error::Result;
 use crate::io::file::offsets::write_all_at;
-use crate::io::file::staging::Staging;
-use crate::io::file::staging::part::remove_same;
+use crate::policy::http::ranges::Ranges;
 use crate::policy::http::resume::Record;
 
-/// Bytes that may have to be fetched again by whoever comes after a process that was killed, unless they came within
+/// Bytes that may have to be fetched again after a process was killed, unless they came within
 /// [`OFTEN`].
 const BYTES: u64 = 1 << 20;
 const OFTEN: Duration = Duration::from_millis(4);
-/// The record is that old at most while bytes come.
+/// The greatest age of the record while bytes are received.
 const SELDOM: Duration = Duration::from_millis(100);
 
-/// What was last written.
+/// The record as it was last written.
 #[derive(Debug)]
 pub struct Ranged {
     record: Record,
-    /// Bytes of the file that it knows of.
+    /// Bytes of the file that it lists.
     sum: u64,
     at: Instant,
-    /// Its length.
+    /// Bytes of the record itself.
     length: usize,
 }
 
@@ -35,48 +35,26 @@ impl Ranged {
     /// `None` for the record of a part file without holes.
     pub fn new(record: &Record) -> Option<Self> {
         let sum = record.ranges.as_ref()?.sum();
-        Some(Self { record: record.clone(), sum, at: Instant::now(), length: record.to_json().len() })
+        Some(Self { record: record.clone(), sum, at: Instant::now(), length: 0 })
     }
-}
 
-impl Staging {
-    /// Goes on with a part file as one with holes.
-    pub fn allow_holes(&mut self, record: &Record) -> Result<()> {
-        let length = self.record_file.as_ref().and_then(|file| file.metadata().ok()).map_or(0, |found| found.len());
-        self.ranged = Ranged::new(record);
-        if let Some(ranged) = &mut self.ranged {
-            ranged.length = ranged.length.max(usize::try_from(length).unwrap_or_default());
+    /// Whether the record should be written again, for a file in which this many bytes are there.
+    pub fn is_due(&self, sum: u64) -> bool {
+        let age = self.at.elapsed();
+        age >= SELDOM || (sum >= self.sum + BYTES && age >= OFTEN)
+    }
+
+    /// Writes the record.
+    pub fn save(&mut self, file: &File, present: &Ranges) -> io::Result<()> {
+        if self.length == 0 {
+            self.length = usize::try_from(file.metadata()?.len()).unwrap_or_default();
         }
-        self.save_ranges()
-    }
-
-    /// Writes the record anew, unless it is still good enough.
-    pub fn update_record(&mut self) -> Result<()> {
-        let is_due = self.ranged.as_ref().is_some_and(|ranged| {
-            let (age, sum) = (ranged.at.elapsed(), self.present.sum());
-            age >= SELDOM || (sum >= ranged.sum + BYTES && age >= OFTEN)
-        });
-        if is_due { self.save_ranges() } else { Ok(()) }
-    }
-
-    /// Writes the record of a part file with holes.
-    pub fn save_ranges(&mut self) -> Result<()> {
-        let Some(ranged) = &mut self.ranged else {
-            return Ok(());
-        };
-        ranged.record.ranges = Some(self.present.clone());
-        let mut content = ranged.record.to_json();
-        ranged.length = ranged.length.max(content.len());
-        content.extend(std::iter::repeat_n(' ', ranged.length - content.len()));
-        (ranged.sum, ranged.at) = (self.present.sum(), Instant::now());
-        let Some(file) = &self.record_file else {
-            return Ok(());
-        };
-        if write_all_at(file, content.as_bytes(), 0).is_err() {
-            // Without a record nothing is continued. With a torn one it might be.
-            let file = self.record_file.take();
-            remove_same(file.as_ref(), &self.record).map_err(|error| self.failed("unlink", &error))?;
-        }
+        self.record.ranges = Some(present.clone());
+        let mut content = self.record.to_json();
+        self.length = self.length.max(content.len());
+        content.extend(std::iter::repeat_n(' ', self.length - content.len()));
+        write_all_at(file, content.as_bytes(), 0)?;
+        (self.sum, self.at) = (present.sum(), Instant::now());
         Ok(())
     }
 }

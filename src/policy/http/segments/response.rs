@@ -1,7 +1,8 @@
 //! What the response to a request for a range means.
 //!
-//! Bytes of a range are taken only if the server says that they are exactly those that were requested for, of the
-//! representation that the others are of: the same strong validator and the same total.
+//! Bytes of a range are taken only if the server says that they are exactly those that were
+//! requested for, of the representation that the others are of: the same strong validator and the
+//! same total.
 
 use std::ops::Range;
 
@@ -11,7 +12,8 @@ use http::{HeaderValue, StatusCode};
 use crate::policy::http::headers::text;
 use crate::policy::http::resume::{self, ContentRange, ResumeDecision, Validator, content_range};
 
-/// A request for a range of a known representation, or for the first bytes of one that is not known yet.
+/// A request for a range of a known representation, or for the first bytes of one that is not known
+/// yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SegmentRequest {
     pub range: Range<u64>,

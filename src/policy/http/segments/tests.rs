@@ -1,4 +1,5 @@
-//! Plans, and downloads that are simulated: connections with speeds of their own, which stall, fail and are refused.
+//! Plans, and downloads that are simulated: connections with speeds of their own, which stall, fail
+//! and are refused.
 
 use super::*;
 
@@ -13,7 +14,8 @@ fn plan(total: u64, connections: usize) -> Segments {
     Segments::new(Ranges::up_to(total), connections, 0..MIB.min(total), Duration::ZERO)
 }
 
-/// A plan with two connections: the first has this much left and this speed, the second has nothing.
+/// A plan with two connections: the first has this much left and this speed, the second has
+/// nothing.
 fn uneven(left: u64, speed: u64) -> Segments {
     let mut plan = Segments::new(Ranges::up_to(left + speed), 2, 0..left + speed, Duration::ZERO);
     plan.advance(0, speed, at(1.0));
