@@ -2,7 +2,7 @@
 //! plans them.
 //!
 //! One task reads all of them in turn and hands over what they bring to one writer. While the disk
-//! or a limit of the rate makes it wait, nothing is read, and each connection holds a few hundred
+//! or a rate limit makes it wait, nothing is read, and each connection holds a few hundred
 //! kilobytes at most.
 
 mod source;
@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use tokio::select;
-use tokio::time::{interval, sleep};
+use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use self::source::{Event, next_chunk};
 pub use self::source::{RangeSource, status_error};
@@ -26,15 +26,16 @@ use crate::io::http::transport::{IncomingResponse, Transport};
 use crate::operation::throttle::Throttle;
 use crate::policy::http::segments::{SEGMENT_MIN, SegmentRequest, Segments};
 
-/// How often to look for slow connections, and for work for idle ones.
+/// The interval of looking for slow connections, and for work for idle ones.
 const LOOK: Duration = Duration::from_millis(250);
-/// After a wait for a limit of the rate, speeds say nothing about connections for this long.
+/// For this long after a wait for a rate limit, speeds say nothing about connections.
 const THROTTLED: Duration = Duration::from_secs(5);
-/// The wait before the only connection that is left asks again, where the server names no time.
+/// The wait of the last connection after it was refused, if the server has no `Retry-After`.
 const REFUSED_WAIT: Duration = Duration::from_secs(1);
+/// Its limit, whatever the server says.
 const REFUSED_WAIT_MAX: Duration = Duration::from_secs(5);
 
-/// What became of a download by ranges.
+/// The outcome of a download by ranges.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SegmentsOutcome {
     /// All bytes are there.
@@ -43,7 +44,7 @@ pub enum SegmentsOutcome {
     StartOver,
 }
 
-/// The first response, which is already being received, and the range that it brings.
+/// The response to the first request, and the range that it has.
 #[derive(Debug)]
 pub struct FirstRange {
     pub response: IncomingResponse,
@@ -60,19 +61,19 @@ pub async fn receive_segments(
 ) -> Result<SegmentsOutcome> {
     let missing = writer.part.present().complement(source.total);
     let worthwhile = usize::try_from(missing.sum() / SEGMENT_MIN).unwrap_or(usize::MAX).max(1);
-    let connections = source.connections.load(Ordering::Relaxed).min(worthwhile);
+    let count = source.connections.load(Ordering::Relaxed).min(worthwhile);
     let FirstRange { response, range } = first;
-    let mut lines: Vec<_> = (0..connections).map(|_| Line::default()).collect();
-    lines[0] = Line {
+    let mut connections: Vec<_> = (0..count).map(|_| Connection::default()).collect();
+    connections[0] = Connection {
         transport: Some(source.exchange.transport.clone()),
         requested: range.clone(),
         next: Some(Box::pin(next_chunk(response))),
     };
-    let plan = Segments::new(missing, connections, range, Duration::ZERO);
+    let plan = Segments::new(missing, count, range, Duration::ZERO);
     let mut download = SegmentedDownload {
         source,
         plan,
-        lines,
+        connections,
         turn: 0,
         started: Instant::now(),
         throttled: None,
@@ -86,8 +87,8 @@ type Step<'a> = BoxFuture<'a, (Option<IncomingResponse>, Event)>;
 
 /// One connection. Dropping the step closes it, unless its response was read to the end.
 #[derive(Default)]
-struct Line<'a> {
-    /// Its own, made when it is first needed.
+struct Connection<'a> {
+    /// The transport of this connection alone, created at its first use.
     transport: Option<Transport>,
     /// The range of its request.
     requested: Range<u64>,
@@ -97,15 +98,15 @@ struct Line<'a> {
 struct SegmentedDownload<'a> {
     source: &'a RangeSource<'a>,
     plan: Segments,
-    lines: Vec<Line<'a>>,
-    /// The connection that is looked at first.
+    connections: Vec<Connection<'a>>,
+    /// The connection that is polled first.
     turn: usize,
     started: Instant,
-    /// When a limit of the rate was last waited for.
+    /// The time of the last wait for a rate limit.
     throttled: Option<Instant>,
     /// Whether the last connection has waited since it was refused.
     has_waited: bool,
-    /// What the last connection ended with; `None`: it was unusable.
+    /// The error of the connection that was retired last. `None` if its response was unusable.
     last: Option<Error>,
 }
 
@@ -113,9 +114,11 @@ impl SegmentedDownload<'_> {
     async fn run(&mut self, writer: &mut Writer, throttle: &Throttle, report: impl Fn(u64)) -> Result<SegmentsOutcome> {
         self.assign();
         let mut look = interval(LOOK);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while self.plan.is_working() {
             select! {
                 biased;
+                _ = look.tick() => self.look(),
                 (index, response, event) = poll_fn(|context| self.poll_next(context)) => {
                     if let (Event::Chunk(chunk), Some(response)) = (&event, response) {
                         let chunk = chunk.clone();
@@ -127,7 +130,6 @@ impl SegmentedDownload<'_> {
                         self.handle(index, event);
                     }
                 }
-                _ = look.tick() => self.look(),
             }
         }
         match self.last.take() {
@@ -142,12 +144,14 @@ impl SegmentedDownload<'_> {
     }
 
     fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<(usize, Option<IncomingResponse>, Event)> {
-        let count = self.lines.len();
+        let count = self.connections.len();
         for index in (0..count).map(|offset| (self.turn + offset) % count) {
-            let line = &mut self.lines[index];
-            if let Some(Poll::Ready((response, event))) = line.next.as_mut().map(|next| next.as_mut().poll(context)) {
-                line.next = None;
-                // Others first, next time.
+            let connection = &mut self.connections[index];
+            if let Some(Poll::Ready((response, event))) =
+                connection.next.as_mut().map(|next| next.as_mut().poll(context))
+            {
+                connection.next = None;
+                // The others are polled first next time.
                 self.turn = index + 1;
                 return Poll::Ready((index, response, event));
             }
@@ -169,7 +173,7 @@ impl SegmentedDownload<'_> {
             return Ok(true);
         };
         let room = usize::try_from(work.end - work.start).unwrap_or(usize::MAX);
-        if chunk.len() > room && work.end == self.lines[index].requested.end {
+        if chunk.len() > room && work.end == self.connections[index].requested.end {
             return Ok(false);
         }
         chunk.truncate(room);
@@ -191,12 +195,12 @@ impl SegmentedDownload<'_> {
     /// Goes on reading, unless another connection fetches the rest.
     fn read_on(&mut self, index: usize, response: IncomingResponse) {
         let work = self.plan.work(index).unwrap_or_default();
-        let is_cut = work.end < self.lines[index].requested.end;
+        let is_cut = work.end < self.connections[index].requested.end;
         if work.is_empty() && is_cut {
             self.plan.release(index, self.now());
             self.assign();
         } else {
-            self.lines[index].next = Some(Box::pin(next_chunk(response)));
+            self.connections[index].next = Some(Box::pin(next_chunk(response)));
         }
     }
 
@@ -204,7 +208,7 @@ impl SegmentedDownload<'_> {
         let now = self.now();
         let is_received = self.plan.work(index).is_none_or(|work| work.is_empty());
         match event {
-            // Written before.
+            // Written by `take_chunk`.
             Event::Chunk(_) => {}
             Event::End | Event::Failed(_) if is_received => self.plan.release(index, now),
             Event::End => {
@@ -220,8 +224,8 @@ impl SegmentedDownload<'_> {
             }
             Event::Fewer(error) if self.plan.active() == 1 && !self.has_waited => {
                 self.has_waited = true;
-                let requested = error.details().retry_after.unwrap_or(REFUSED_WAIT);
-                self.open(index, requested.min(REFUSED_WAIT_MAX));
+                let wait = error.details().retry_after.unwrap_or(REFUSED_WAIT);
+                self.open(index, wait.min(REFUSED_WAIT_MAX));
                 return;
             }
             Event::Fewer(error) => {
@@ -243,7 +247,7 @@ impl SegmentedDownload<'_> {
             return;
         }
         if let Some(index) = self.plan.slow(self.now()) {
-            self.lines[index].next = None;
+            self.connections[index].next = None;
             self.plan.close(index, self.now());
         }
         self.assign();
@@ -255,24 +259,24 @@ impl SegmentedDownload<'_> {
 
     /// Gives work to connections that have none.
     fn assign(&mut self) {
-        // How long a range will take, a limit of the rate decides: nothing is gained by cutting it.
+        // Under a rate limit nothing is gained by cutting ranges.
         let may_cut = !self.is_throttled();
         for index in self.plan.idle() {
             if let Some(range) = self.plan.take(index, self.now(), may_cut) {
-                self.lines[index].requested = range;
+                self.connections[index].requested = range;
                 self.open(index, Duration::ZERO);
             }
         }
     }
 
-    /// Has a connection ask for its range.
+    /// Has a connection request its range.
     fn open(&mut self, index: usize, wait: Duration) {
         let source = self.source;
-        let line = &mut self.lines[index];
-        let transport = line.transport.get_or_insert_with(|| source.exchange.transport.separate()).clone();
+        let connection = &mut self.connections[index];
+        let transport = connection.transport.get_or_insert_with(|| source.exchange.transport.separate()).clone();
         let of = Some((source.validator.clone(), source.total));
-        let request = SegmentRequest { range: line.requested.clone(), of };
-        line.next = Some(Box::pin(async move {
+        let request = SegmentRequest { range: connection.requested.clone(), of };
+        connection.next = Some(Box::pin(async move {
             if !wait.is_zero() {
                 sleep(wait).await;
             }

@@ -36,22 +36,22 @@ pub struct Attempt<'a> {
     pub head: &'a RequestHead,
     pub source: &'a str,
     pub resume: bool,
-    /// Whether the file is compared with what it must be.
+    /// Whether a digest is expected, so that a truncated body cannot go unnoticed.
     pub has_digest: bool,
-    /// Connections at once; lowered where the server wants fewer.
+    /// Connections at once. Lowered if the server wants fewer.
     pub connections: &'a AtomicUsize,
     pub throttle: &'a Throttle,
 }
 
 impl Attempt<'_> {
     pub async fn receive(self, writer: &mut Writer, progress: &watch::Sender<Option<Progress>>) -> Result<Transfer> {
-        // A caller who asks for a range of his own gets that, from its start.
-        let asks_for_all = !self.resume || self.wants_range();
+        // A range that the caller has set is fetched from its start.
+        let is_from_start = !self.resume || self.wants_range();
         let part = &writer.part;
-        let requested =
-            if asks_for_all { None } else { resume::range_request(part.record.as_ref(), part.length, self.source) };
-        let response = match self.first_range(part, requested.is_some()) {
-            None => self.begin(requested.as_ref(), writer).await?,
+        let range =
+            if is_from_start { None } else { resume::range_request(part.record.as_ref(), part.length, self.source) };
+        let response = match self.first_range(part, range.is_some()) {
+            None => self.begin(range.as_ref(), writer).await?,
             Some(first) => match self.receive_ranges(&first, writer, progress).await? {
                 Received::All(transfer) => return Ok(*transfer),
                 Received::Body(response) => *response,
@@ -61,13 +61,14 @@ impl Attempt<'_> {
         self.receive_body(response, writer, progress).await
     }
 
-    /// What the caller's own range gives is his business.
+    /// Whether the caller has set a range, which is theirs to judge.
     fn wants_range(self) -> bool {
         self.head.headers.contains_key(header::RANGE)
     }
 
-    /// The range to ask for first, where several connections may take part, or have left holes.
-    fn first_range(self, part: &Found, continues: bool) -> Option<SegmentRequest> {
+    /// The range to request first, if several connections may take part, or have left holes.
+    /// `is_resumable`: whether one connection would resume.
+    fn first_range(self, part: &Found, is_resumable: bool) -> Option<SegmentRequest> {
         let connections = self.connections.load(Ordering::Relaxed);
         let record = part.record.as_ref().filter(|record| self.resume && record.source == self.source);
         match record {
@@ -75,21 +76,21 @@ impl Attempt<'_> {
             Some(Record { validator: Some(validator), total: Some(total), ranges, .. })
                 if part.downloaded() > 0 && (connections > 1 || ranges.is_some()) && part.fits(*total) =>
             {
-                // Of a part that is complete its last byte is requested for again: "nothing more"
-                // cannot be requested for.
+                // If the part file is already complete, only its last byte is requested again: a
+                // range of no bytes cannot be requested.
                 let gap = part.present().complement(*total).first().unwrap_or(total - 1..*total);
                 let end = if connections > 1 { gap.end.min(gap.start + SEGMENT_MIN) } else { gap.end };
                 Some(SegmentRequest { range: gap.start..end, of: Some((validator.clone(), *total)) })
             }
-            // Of an unknown number of bytes.
-            Some(_) if continues => None,
+            // The total is unknown.
+            Some(_) if is_resumable => None,
             _ if connections > 1 => Some(SegmentRequest { range: 0..SEGMENT_MIN, of: None }),
             _ => None,
         }
     }
 
-    /// Asks for a first range and, where the answer shows that the source can, fetches the others
-    /// beside it.
+    /// Requests a first range. If the response shows that the source can, fetches the others beside
+    /// it.
     async fn receive_ranges(
         self,
         request: &SegmentRequest,
@@ -138,7 +139,7 @@ impl Attempt<'_> {
         }
     }
 
-    /// The rest of a body, up to its end.
+    /// Receives the body of a response, up to its end.
     async fn receive_body(
         self,
         mut response: IncomingResponse,
@@ -169,10 +170,10 @@ impl Attempt<'_> {
         Ok(Transfer { status, status_text, headers, attempts: 0, resumed_from: from })
     }
 
-    /// Gets an answer that fits the part file, and makes the part file fit the answer.
-    async fn begin(self, requested: Option<&RangeRequest>, writer: &mut Writer) -> Result<IncomingResponse> {
-        let (response, url) = self.send(requested).await?;
-        let next = match resume::decide(requested, response.status, &response.headers, response.content_length()) {
+    /// Gets a response that fits the part file, and makes the part file fit the response.
+    async fn begin(self, range: Option<&RangeRequest>, writer: &mut Writer) -> Result<IncomingResponse> {
+        let (response, url) = self.send(range).await?;
+        let next = match resume::decide(range, response.status, &response.headers, response.content_length()) {
             ResumeDecision::Refuse if self.wants_range() && response.status == StatusCode::PARTIAL_CONTENT => {
                 ResumeDecision::Whole { total: response.content_length() }
             }
@@ -185,7 +186,7 @@ impl Attempt<'_> {
         Box::pin(self.begin(None, writer)).await
     }
 
-    /// Makes the part file fit a response. `false`: everything has to be requested for.
+    /// Makes the part file fit a response. `false`: request the whole file.
     async fn settle(
         self,
         next: ResumeDecision,
@@ -211,8 +212,8 @@ impl Attempt<'_> {
         Ok(true)
     }
 
-    async fn send(self, requested: Option<&RangeRequest>) -> Result<(IncomingResponse, Url)> {
-        let Some(fields) = requested.and_then(RangeRequest::fields) else {
+    async fn send(self, range: Option<&RangeRequest>) -> Result<(IncomingResponse, Url)> {
+        let Some(fields) = range.and_then(RangeRequest::fields) else {
             return follow(self.exchange, self.head, None, None).await;
         };
         let mut head = self.head.clone();
@@ -221,11 +222,12 @@ impl Attempt<'_> {
     }
 }
 
-/// What asking for ranges has led to.
+/// The outcome of a request for ranges.
 enum Received {
     /// The whole file.
     All(Box<Transfer>),
     /// A response whose body is still to be received.
     Body(Box<IncomingResponse>),
+    /// The source has no such ranges.
     Nothing,
 }

@@ -1,4 +1,4 @@
-//! Ranges from a server: one request, and what its response is good for.
+//! One request for a range, and the use of its response.
 
 use std::sync::atomic::AtomicUsize;
 
@@ -23,11 +23,11 @@ pub struct RangeSource<'a> {
     pub target: RequestHead,
     pub validator: Validator,
     pub total: u64,
-    /// Connections at once; lowered where the server wants fewer.
+    /// Connections at once. Lowered if the server wants fewer.
     pub connections: &'a AtomicUsize,
 }
 
-/// What a connection reports.
+/// A report of a connection.
 #[derive(Debug)]
 pub enum Event {
     Chunk(Bytes),
@@ -35,7 +35,7 @@ pub enum Event {
     Failed(Error),
     /// The server wants fewer connections.
     Fewer(Error),
-    /// The response is not what was requested for.
+    /// The response is not the requested range.
     Unusable,
 }
 
@@ -49,7 +49,7 @@ pub async fn next_chunk(mut response: IncomingResponse) -> (Option<IncomingRespo
 }
 
 impl RangeSource<'_> {
-    /// Asks for a range, and begins to read it.
+    /// Requests a range, and begins to read it.
     pub async fn open(&self, transport: &Transport, request: &SegmentRequest) -> (Option<IncomingResponse>, Event) {
         let (response, url) = match self.request(transport, request).await {
             Ok(received) => received,
@@ -63,8 +63,8 @@ impl RangeSource<'_> {
         }
     }
 
-    /// Asks at the URL to which redirects led, and once more at the first one where that is no
-    /// longer valid.
+    /// Sends the request to the URL to which redirects led. If that is no longer valid, sends it to
+    /// the first URL again.
     async fn request(&self, transport: &Transport, request: &SegmentRequest) -> Result<(IncomingResponse, Url)> {
         let exchange = Exchange { transport, ..self.exchange };
         let fields = request.fields().unwrap_or_default();

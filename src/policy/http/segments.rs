@@ -115,7 +115,7 @@ impl Segments {
         Some(middle..std::mem::replace(&mut work.end, middle))
     }
 
-    /// What a connection has still to receive: shorter than what it requested for, if another one
+    /// What a connection has still to receive: shorter than what it requested, if another one
     /// has taken a half.
     pub fn work(&self, index: usize) -> Option<Range<u64>> {
         self.connections[index].work.clone()

@@ -1,7 +1,7 @@
 //! What the response to a request for a range means.
 //!
 //! Bytes of a range are taken only if the server says that they are exactly those that were
-//! requested for, of the representation that the others are of: the same strong validator and the
+//! requested, of the representation that the others are of: the same strong validator and the
 //! same total.
 
 use std::ops::Range;
@@ -37,7 +37,7 @@ impl SegmentRequest {
 /// What the first response of a download with several connections means.
 #[derive(Debug, PartialEq, Eq)]
 pub enum FirstDecision {
-    /// The range, the beginning of which was requested for, of this representation.
+    /// The range, the beginning of which was requested, of this representation.
     Segments { range: Range<u64>, validator: Validator, total: u64 },
     /// The same as a response to a request without a range.
     Other(ResumeDecision),
@@ -61,7 +61,7 @@ pub fn decide_first(
                 None => resume::validator(headers),
             };
             match (sent, validator) {
-                (Some(sent), Some(validator)) if is_asked(&requested.range, &sent) => {
+                (Some(sent), Some(validator)) if is_requested(&requested.range, &sent) => {
                     FirstDecision::Segments { range: sent.first..sent.last + 1, validator, total: sent.total }
                 }
                 _ => FirstDecision::Other(ResumeDecision::RequestAll),
@@ -79,7 +79,7 @@ pub fn decide_first(
 /// What the response to one of several connections means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RangeDecision {
-    /// The bytes that were requested for.
+    /// The bytes that were requested.
     Take,
     /// The server wants fewer connections.
     Fewer,
@@ -126,8 +126,8 @@ fn sent(headers: &HeaderMap, length: Option<u64>) -> Option<ContentRange> {
     length.is_none_or(|length| length == sent.last + 1 - sent.first).then_some(sent)
 }
 
-/// Whether it is the range that was requested for, cut where the representation ends.
-fn is_asked(requested: &Range<u64>, sent: &ContentRange) -> bool {
+/// Whether it is the requested range, cut at the end of the representation.
+fn is_requested(requested: &Range<u64>, sent: &ContentRange) -> bool {
     sent.first == requested.start && sent.last + 1 == requested.end.min(sent.total)
 }
 
