@@ -37,7 +37,13 @@ pub struct Worker(Arc<PartFile>);
 
 impl Worker {
     pub fn new(open: Open) -> Self {
-        let state = State { queue: VecDeque::new(), is_closed: false, lingers: false, status: Status::AtRest(open) };
+        let state = State {
+            queue: VecDeque::new(),
+            written: Vec::new(),
+            is_closed: false,
+            lingers: false,
+            status: Status::AtRest(open),
+        };
         let part_file = PartFile { state: Mutex::new(state), wakeup: Condvar::new(), space: Semaphore::new(QUEUE) };
         Self(Arc::new(part_file))
     }
@@ -69,6 +75,9 @@ struct PartFile {
 #[derive(Debug)]
 struct State {
     queue: VecDeque<Command>,
+    /// Chunks that are written, and are freed where they were allocated: the allocator reuses what
+    /// the same thread frees at once, and what another one frees only later.
+    written: Vec<Bytes>,
     is_closed: bool,
     /// Whether the thread waits for a wake-up. Without this flag each command would cost a system
     /// call.
@@ -123,6 +132,8 @@ impl PartFile {
     /// Queues a command, and starts a thread if none works on the queue.
     fn push(part_file: &Arc<Self>, command: Command) -> Result<()> {
         let mut state = part_file.state();
+        // Dropped behind the lock.
+        let _written = mem::take(&mut state.written);
         state.queue.push_back(command);
         if !matches!(state.status, Status::AtRest(_)) {
             part_file.wake(state);
@@ -172,8 +183,9 @@ impl PartFile {
 
     /// The next command. `None` if the thread is to leave; the part file is then at rest, or at its
     /// end.
-    fn next(&self, open: &mut Option<Open>) -> Option<Command> {
+    fn next(&self, open: &mut Option<Open>, written: Option<Bytes>) -> Option<Command> {
         let mut state = self.state();
+        state.written.extend(written);
         let mut has_lingered = false;
         loop {
             if let Some(command) = state.queue.pop_front() {
@@ -238,7 +250,8 @@ impl Work {
         };
         let _guard = CloseOnPanic(part_file.clone());
         let mut open = Some(open);
-        while let Some(command) = part_file.next(&mut open) {
+        let mut written = None;
+        while let Some(command) = part_file.next(&mut open, written.take()) {
             let Some(Open { staging, .. }) = &mut open else {
                 return;
             };
@@ -246,8 +259,8 @@ impl Work {
                 Command::Restart(record) => staging.restart(&record),
                 Command::Resume(from) => staging.resume(from),
                 Command::AllowHoles(record) => staging.allow_holes(&record),
-                Command::Write(chunk) => staging.write(&chunk),
-                Command::WriteAt(offset, chunk) => staging.write_at(offset, &chunk),
+                Command::Write(chunk) => staging.write(written.insert(chunk)),
+                Command::WriteAt(offset, chunk) => staging.write_at(offset, written.insert(chunk)),
             };
             if let Err(error) = done {
                 let mut state = part_file.state();
