@@ -178,10 +178,12 @@ impl Staging {
     /// Removes the part file and its record. The lock is still held meanwhile, so that nobody takes
     /// over a file that is about to vanish.
     fn discard(&mut self) {
-        let _ = remove_same(self.record_file.take().as_ref(), &self.record);
+        // The part file first: a process that is killed in between leaves a record without a part
+        // file, which is replaced. A part file without a record would be left for ever.
         if self.file.as_ref().is_some_and(|file| is_at(file, &self.part)) {
             let _ = windows_retry::remove_file(&self.part);
         }
+        let _ = remove_same(self.record_file.take().as_ref(), &self.record);
     }
 
     /// Prepares the part file for the byte at the offset `from`. What is behind that is written
