@@ -263,6 +263,12 @@ function cacheDirectory() {
   return join(homedir(), '.socket', '_cacache')
 }
 
+/** The rules for mirrors of downloads, and whether nothing else is asked. */
+function downloadMirrors() {
+  const { SOCKET_DOWNLOAD_MIRRORS, SOCKET_DOWNLOAD_MIRRORS_ONLY } = environment()
+  return [SOCKET_DOWNLOAD_MIRRORS, SOCKET_DOWNLOAD_MIRRORS_ONLY]
+}
+
 /** The limit of all downloads of the process, as text. */
 function downloadRate() {
   return environment().SOCKET_DOWNLOAD_RATE
@@ -272,6 +278,7 @@ module.exports = {
   HttpResponseError,
   cacheDirectory,
   collect,
+  downloadMirrors,
   downloadRate,
   environmentReader,
   receive,

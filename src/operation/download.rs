@@ -1,27 +1,21 @@
-//! A download: one request whose body becomes a file.
+//! The download from one source: attempts at a request whose body becomes a part file.
 
-use std::path::Path;
-use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderValue, Method, header};
+use http::{HeaderMap, header};
 use sha2::{Digest as _, Sha256};
-use tokio::select;
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use crate::base::error::{Error, Kind, Result, redacted};
-use crate::base::integrity::{Algorithm, Digest, Expected};
-use crate::base::options::{DownloadOptions, TransferOptions};
-use crate::io::file::staging::{Finish, Progress, Staging};
+use crate::base::error::Result;
+use crate::base::integrity::{Algorithm, Digest};
+use crate::io::file::staging::Progress;
 use crate::io::file::writer::Writer;
-use crate::io::http::transport::Transport;
-use crate::operation::attempt::{Attempts, Exchange, failure_of, first_head, with_timeout};
-use crate::operation::throttle::Throttle;
+use crate::operation::attempt::{Attempts, failure_of, with_timeout};
+use crate::operation::request::with_context;
 use crate::operation::transfer::{Attempt, Transfer};
-use crate::operation::{blocking, dispose, request::with_context};
-use crate::policy::http::resume;
+use crate::policy::http::mirror::{self, SourceDecision};
+use crate::policy::http::retry::Failure;
 
 /// A file at its destination.
 #[derive(Clone, Debug)]
@@ -40,101 +34,8 @@ impl Downloaded {
     }
 }
 
-/// A complete and verified part file.
-#[derive(Debug)]
-pub struct Fetched {
-    staging: Staging,
-    digests: Vec<Digest>,
-    transfer: Transfer,
-    finish: Finish,
-}
-
-/// Downloads to `destination`, which appears only complete.
-pub async fn download(
-    transport: &Transport,
-    url: Url,
-    destination: &Path,
-    options: DownloadOptions,
-    watchers: Watchers<'_>,
-) -> Result<Downloaded> {
-    fetch(transport, url, destination, options, watchers).await?.publish().await
-}
-
-/// The receiver of progress, and the signal that cancels the download.
-#[derive(Clone, Copy, Debug)]
-pub struct Watchers<'a> {
-    pub progress: &'a watch::Sender<Option<Progress>>,
-    pub cancel: &'a CancellationToken,
-}
-
-impl Fetched {
-    pub async fn publish(self) -> Result<Downloaded> {
-        let Self { staging, digests, transfer, finish } = self;
-        let size = blocking(move || staging.publish(finish)).await?;
-        Ok(Downloaded { size, digests, transfer: Some(transfer) })
-    }
-}
-
-/// Downloads to a part file, and leaves its publication to the caller.
-pub(super) async fn fetch(
-    transport: &Transport,
-    url: Url,
-    destination: &Path,
-    options: DownloadOptions,
-    watchers: Watchers<'_>,
-) -> Result<Fetched> {
-    let DownloadOptions { transfer: options, expected, digests, mode, resume, fsync, connections, rate } = options;
-    let TransferOptions { mut headers, redirects, retry, on_retry, timeout, idle_timeout, network: _ } = options;
-    // Lengths and digests are those of the bytes as sent.
-    headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-    let source = source_of(&url, &headers);
-    let head = first_head(Method::GET, url, headers, false);
-    let requested = [Algorithm::Sha256, Algorithm::Sha512].into_iter().filter(|_| digests);
-    let turn = select! {
-        turn = Writer::turn() => turn?,
-        () = watchers.cancel.cancelled() => return Err(Error::aborted().with_url(&head.url)),
-    };
-    let mut writer = Writer::open(turn, destination, expected.algorithms().chain(requested).collect()).await?;
-    let exchange = Exchange { transport, redirects: &redirects, idle_timeout };
-    let (connections, throttle) = (AtomicUsize::new(connections), Throttle::new(rate));
-    let attempt = Attempt {
-        exchange,
-        head: &head,
-        source: &source,
-        resume,
-        has_digest: !expected.is_empty(),
-        connections: &connections,
-        throttle: &throttle,
-    };
-    let attempts = Attempts::new(&retry, on_retry.as_ref(), &Method::GET);
-    let transferred = select! {
-        transferred = transfer(attempt, attempts, timeout, &mut writer, watchers.progress) => transferred,
-        () = watchers.cancel.cancelled() => Err(Error::aborted().with_url(&head.url)),
-    };
-    match transferred {
-        Ok(transfer) => {
-            let staging = writer.finish().await?;
-            verified(staging, transfer, &expected, &head.url, Finish { mode, fsync }).await
-        }
-        Err(error) => {
-            let is_resumable =
-                resume::range_request(writer.part.record.as_ref(), writer.part.downloaded(), &source).is_some();
-            let is_kept = resume && is_resumable && error.kind() != Kind::File;
-            // Waits, so that nothing is written or removed any more after the rejection.
-            if let Ok(staging) = writer.finish().await {
-                if is_kept {
-                    staging.keep();
-                } else {
-                    dispose(staging).await;
-                }
-            }
-            Err(with_context("HTTP download failed", error))
-        }
-    }
-}
-
-/// Attempts until the part file is complete.
-async fn transfer(
+/// Attempts at one source until the part file is complete.
+pub(super) async fn transfer(
     attempt: Attempt<'_>,
     mut attempts: Attempts<'_>,
     timeout: Option<Duration>,
@@ -149,48 +50,17 @@ async fn transfer(
             Ok(transfer) => return Ok(Transfer { attempts: attempts.made + 1, ..transfer }),
             Err(error) => error,
         };
-        let failure = failure_of(&error);
+        let is_permanent = attempt.is_another_left && mirror::decide(&error) == SourceDecision::Next;
+        let failure = if is_permanent { Failure::Permanent } else { failure_of(&error) };
         if !attempts.again(failure, || with_context("HTTP download failed", error.clone())).await? {
             return Err(error.with_attempts(attempts.made));
         }
     }
 }
 
-/// Refuses a file that differs from the expected digests.
-async fn verified(
-    staging: Staging,
-    transfer: Transfer,
-    expected: &Expected,
-    url: &Url,
-    finish: Finish,
-) -> Result<Fetched> {
-    let digests = staging.digests();
-    match verify(expected, &digests, url) {
-        Ok(()) => Ok(Fetched { staging, digests, transfer, finish }),
-        Err(error) => {
-            // The part file is removed before the rejection.
-            dispose(staging).await;
-            Err(error.with_attempts(transfer.attempts).with_status(transfer.status.as_u16(), None))
-        }
-    }
-}
-
-fn verify(expected: &Expected, computed: &[Digest], url: &Url) -> Result<()> {
-    expected.verify(computed).map_err(|mismatch| {
-        let message = format!(
-            "{} verification failed for {}: expected {}, computed {}",
-            mismatch.check,
-            redacted(url),
-            mismatch.expected,
-            mismatch.computed
-        );
-        Error::new(Kind::Integrity, message).with_url(url)
-    })
-}
-
 /// Identifies the representation that a request selects, without a URL or credential that may be
 /// secret.
-fn source_of(url: &Url, headers: &HeaderMap) -> String {
+pub(super) fn source_of(url: &Url, headers: &HeaderMap) -> String {
     let mut hash = Sha256::new();
     hash.update(&url[..url::Position::AfterQuery]);
     for name in [header::AUTHORIZATION, header::COOKIE, header::ACCEPT, header::RANGE] {

@@ -11,6 +11,7 @@ pub mod progress;
 pub mod request;
 pub mod segments;
 pub mod shared_download;
+pub mod sources;
 pub mod throttle;
 pub mod transfer;
 

@@ -6,7 +6,7 @@ use http::{HeaderMap, StatusCode, header};
 use tokio::sync::watch;
 use url::Url;
 
-use crate::base::error::{Error, Kind, Result};
+use crate::base::error::{Error, Kind, Result, redacted};
 use crate::io::file::staging::{Found, Progress};
 use crate::io::file::writer::Writer;
 use crate::io::http::transport::IncomingResponse;
@@ -15,7 +15,7 @@ use crate::operation::segments::{FirstRange, RangeSource, SegmentsOutcome, recei
 use crate::operation::throttle::Throttle;
 use crate::policy::http::ranges::Ranges;
 use crate::policy::http::redirect::RequestHead;
-use crate::policy::http::resume::{self, RangeRequest, Record, ResumeDecision};
+use crate::policy::http::resume::{self, NextSource, RangeRequest, Record, ResumeDecision, Validator};
 use crate::policy::http::segments::{FirstDecision, SEGMENT_MIN, SegmentRequest, decide_first};
 
 /// The response whose body was published; the first of several.
@@ -27,6 +27,8 @@ pub struct Transfer {
     pub attempts: u32,
     /// The bytes that were there when the last attempt began; 0 when it had everything to fetch.
     pub resumed_from: u64,
+    /// The URL of the source, before redirects and without secrets.
+    pub source: String,
 }
 
 /// One attempt: the body, or the rest of it, into the part file.
@@ -34,10 +36,10 @@ pub struct Transfer {
 pub struct Attempt<'a> {
     pub exchange: Exchange<'a>,
     pub head: &'a RequestHead,
-    pub source: &'a str,
+    pub source: NextSource<'a>,
     pub resume: bool,
-    /// Whether a digest is expected, so that a truncated body cannot go unnoticed.
-    pub has_digest: bool,
+    /// Whether another source can be requested instead.
+    pub is_another_left: bool,
     /// Connections at once. Lowered if the server wants fewer.
     pub connections: &'a AtomicUsize,
     pub throttle: &'a Throttle,
@@ -70,7 +72,9 @@ impl Attempt<'_> {
     /// `is_resumable`: whether one connection would resume.
     fn first_range(self, part: &Found, is_resumable: bool) -> Option<SegmentRequest> {
         let connections = self.connections.load(Ordering::Relaxed);
-        let record = part.record.as_ref().filter(|record| self.resume && record.source == self.source);
+        let is_usable = |record: &&Record| !record.is_mixed || self.source.has_digest;
+        let is_same = |record: &&Record| self.resume && record.source == self.source.name;
+        let record = part.record.as_ref().filter(is_same).filter(is_usable);
         match record {
             _ if self.wants_range() => None,
             Some(Record { validator: Some(validator), total: Some(total), ranges, .. })
@@ -82,8 +86,8 @@ impl Attempt<'_> {
                 let end = if connections > 1 { gap.end.min(gap.start + SEGMENT_MIN) } else { gap.end };
                 Some(SegmentRequest { range: gap.start..end, of: Some((validator.clone(), *total)) })
             }
-            // The total is unknown.
-            Some(_) if is_resumable => None,
+            // The total is unknown, or the part is of another source.
+            _ if is_resumable => None,
             _ if connections > 1 => Some(SegmentRequest { range: 0..SEGMENT_MIN, of: None }),
             _ => None,
         }
@@ -105,19 +109,19 @@ impl Attempt<'_> {
             FirstDecision::Segments { range, validator, total } if range != (0..total) => (range, validator, total),
             FirstDecision::Segments { total, .. } => {
                 let whole = ResumeDecision::Whole { total: Some(total) };
-                self.settle(whole, &response, &target.url, writer).await?;
+                self.settle(whole, false, &response, &target.url, writer).await?;
                 return Ok(Received::Body(Box::new(response)));
             }
             FirstDecision::Other(next) => {
-                let is_ready = self.settle(next, &response, &target.url, writer).await?;
+                let is_ready = self.settle(next, false, &response, &target.url, writer).await?;
                 return Ok(if is_ready { Received::Body(Box::new(response)) } else { Received::Nothing });
             }
         };
         if request.of.is_some() {
             writer.allow_holes(total).await?;
         } else {
-            let (source, validator) = (self.source.to_owned(), Some(validator.clone()));
-            writer.restart(Record { source, validator, total: Some(total), ranges: Some(Ranges::default()) }).await?;
+            let record = self.record(Some(validator.clone()), Some(total), false);
+            writer.restart(Record { ranges: Some(Ranges::default()), ..record }).await?;
         }
         let from = writer.part.downloaded();
         let report = |downloaded| {
@@ -133,7 +137,8 @@ impl Attempt<'_> {
         match receive_segments(&source, first, writer, self.throttle, report).await? {
             SegmentsOutcome::StartOver => Ok(Received::Nothing),
             SegmentsOutcome::Complete => {
-                let transfer = Transfer { status, status_text, headers, attempts: 0, resumed_from: from };
+                let source = redacted(&self.head.url);
+                let transfer = Transfer { status, status_text, headers, attempts: 0, resumed_from: from, source };
                 Ok(Received::All(Box::new(transfer)))
             }
         }
@@ -156,7 +161,7 @@ impl Attempt<'_> {
                 report(writer.part.length);
             }
         }
-        if response.is_end_uncertain() && !self.has_digest {
+        if response.is_end_uncertain() && !self.source.has_digest {
             let message = "the body ended with its TLS connection, without a length and without close_notify: it may have broken \
                            off. With `sha256` or `integrity` it would be compared";
             return Err(Error::new(Kind::BodyLength, message).with_url(&self.head.url));
@@ -167,7 +172,8 @@ impl Attempt<'_> {
             return Err(Error::new(Kind::BodyLength, message).with_url(&self.head.url));
         }
         let IncomingResponse { status, status_text, headers, .. } = response;
-        Ok(Transfer { status, status_text, headers, attempts: 0, resumed_from: from })
+        let source = redacted(&self.head.url);
+        Ok(Transfer { status, status_text, headers, attempts: 0, resumed_from: from, source })
     }
 
     /// Gets a response that fits the part file, and makes the part file fit the response.
@@ -179,7 +185,8 @@ impl Attempt<'_> {
             }
             next => next,
         };
-        if self.settle(next, &response, &url, writer).await? {
+        let changes_source = range.is_some_and(RangeRequest::changes_source);
+        if self.settle(next, changes_source, &response, &url, writer).await? {
             return Ok(response);
         }
         drop(response);
@@ -190,16 +197,20 @@ impl Attempt<'_> {
     async fn settle(
         self,
         next: ResumeDecision,
+        changes_source: bool,
         response: &IncomingResponse,
         url: &Url,
         writer: &mut Writer,
     ) -> Result<bool> {
         match next {
+            ResumeDecision::Append { from, total } if changes_source => {
+                let validator = resume::validator(&response.headers);
+                writer.resume_in_copy(from, self.record(validator, Some(total), true)).await?;
+            }
             ResumeDecision::Append { from, total } => writer.resume(from, total).await?,
             ResumeDecision::Whole { total } => {
                 let validator = resume::validator(&response.headers).filter(|_| !self.wants_range());
-                let record = Record { source: self.source.to_owned(), validator, total, ranges: None };
-                writer.restart(record).await?;
+                writer.restart(self.record(validator, total, false)).await?;
             }
             ResumeDecision::RequestAll => return Ok(false),
             ResumeDecision::Refuse => {
@@ -210,6 +221,10 @@ impl Attempt<'_> {
             ResumeDecision::Failed => return Err(status_error(response, url)),
         }
         Ok(true)
+    }
+
+    fn record(self, validator: Option<Validator>, total: Option<u64>, is_mixed: bool) -> Record {
+        Record { source: self.source.name.to_owned(), validator, total, is_mixed, ranges: None }
     }
 
     async fn send(self, range: Option<&RangeRequest>) -> Result<(IncomingResponse, Url)> {

@@ -32,7 +32,7 @@ mod sweep;
 mod tests;
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use crate::base::error::{Error, Kind, Result};
@@ -51,7 +51,10 @@ pub use self::part::Found;
 use self::part::{Part, create_locked, create_unique, open_part, remove_same};
 use self::ranged::Ranged;
 use self::record::open_record;
-pub use self::record::{Progress, observe};
+pub use self::record::{Observed, Progress, observe};
+
+/// Bytes that are copied from one part file to another at a time.
+const COPY_BUFFER: usize = 256 << 10;
 
 /// A part file that this process holds. Removed when dropped, unless it was published or kept.
 #[derive(Debug)]
@@ -189,11 +192,7 @@ impl Staging {
     /// Prepares the part file for the byte at the offset `from`. What is behind that is written
     /// anew.
     pub fn resume(&mut self, from: u64) -> Result<()> {
-        let contiguous = self.present.frontier();
-        if contiguous < from {
-            // The gap would be filled with zeros.
-            return Err(Error::new(Kind::Internal, format!("the part file has {contiguous} bytes, not {from}")));
-        }
+        self.require(from)?;
         self.present.truncate(from);
         (self.position, self.is_new) = (from, false);
         if self.hashed > from {
@@ -206,6 +205,31 @@ impl Staging {
     pub fn write(&mut self, chunk: &[u8]) -> Result<()> {
         self.write_at(self.position, chunk)?;
         self.position += chunk.len() as u64;
+        Ok(())
+    }
+
+    /// Prepares a new part file, with the first `from` bytes of this one, for the byte at that
+    /// offset. Another process that has the old file open, and knows the old record, so never gets
+    /// bytes of two sources.
+    pub fn resume_in_copy(&mut self, from: u64, record: &Record) -> Result<()> {
+        self.require(from)?;
+        let old = self.file()?.try_clone().map_err(|error| self.failed("dup", &error))?;
+        self.restart(record)?;
+        let (mut old, mut buffer) = (Section::new(&old, 0..from), vec![0; COPY_BUFFER]);
+        loop {
+            match old.read(&mut buffer).map_err(|error| self.failed("read", &error))? {
+                0 => return Ok(()),
+                count => self.write(&buffer[..count])?,
+            }
+        }
+    }
+
+    /// Fails if fewer than the first `from` bytes are there: the gap would be filled with zeros.
+    fn require(&self, from: u64) -> Result<()> {
+        let contiguous = self.present.frontier();
+        if contiguous < from {
+            return Err(Error::new(Kind::Internal, format!("the part file has {contiguous} bytes, not {from}")));
+        }
         Ok(())
     }
 

@@ -5,6 +5,7 @@ pub mod addresses;
 pub mod credentials;
 pub mod decoding;
 pub mod headers;
+pub mod mirror;
 pub mod ranges;
 pub mod rate;
 pub mod redirect;

@@ -26,6 +26,7 @@ pub enum Command {
     Restart(Record),
     Resume(u64),
     AllowHoles(Record),
+    ResumeInCopy(u64, Record),
     Write(Bytes),
     WriteAt(u64, Bytes),
 }
@@ -258,6 +259,7 @@ impl Work {
             let done = match command {
                 Command::Restart(record) => staging.restart(&record),
                 Command::Resume(from) => staging.resume(from),
+                Command::ResumeInCopy(from, record) => staging.resume_in_copy(from, &record),
                 Command::AllowHoles(record) => staging.allow_holes(&record),
                 Command::Write(chunk) => staging.write(written.insert(chunk)),
                 Command::WriteAt(offset, chunk) => staging.write_at(offset, written.insert(chunk)),
