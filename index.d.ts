@@ -831,7 +831,7 @@ export interface HttpDownloadResult {
   headers: import('node:http').IncomingHttpHeaders
   /** Attempts made; 0 for a file that was already there. */
   attempts: number
-  /** The byte at which the last attempt resumed; 0 if it fetched everything. */
+  /** Bytes that were there when the last attempt resumed; 0 if it fetched everything. */
   resumedFrom: number
   /**
    * The URL whose bytes the file has, without credentials: that of the call, or of one of its
