@@ -3,6 +3,7 @@
 
 import { spawnSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { install, prepare } from './prepare.mjs'
 
@@ -36,9 +37,11 @@ function isInstalled(program) {
 }
 
 function specs() {
-  const inFolder = (folder) => readdirSync(`${ROOT}${folder}`).map((name) => `${folder}/${name}`)
-  const files = ['__test__', '__test__/security'].flatMap(inFolder)
-  return files.filter((name) => name.endsWith('.spec.mjs')).sort()
+  const names = readdirSync(join(ROOT, '__test__'), { recursive: true })
+  return names
+    .filter((name) => name.endsWith('.spec.mjs') && !name.includes('node_modules'))
+    .map((name) => join('__test__', name))
+    .sort()
 }
 
 try {

@@ -1,7 +1,7 @@
 //! HTTP requests, downloads and download locks for Node.js.
 //!
 //! The rooms, from the top to the ground. Each uses only rooms below it, and no files or folders use each other in a
-//! circle; `__test__/architecture.spec.mjs` holds this list.
+//! circle; `__test__/package/architecture.spec.mjs` holds this list.
 //!
 //! ```text
 //!   node/exports/      the exported functions and classes: convert, call, convert

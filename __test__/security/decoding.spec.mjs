@@ -10,9 +10,9 @@ import {
   decodeBody,
   readIncomingResponse,
 } from '@socketsecurity/registry/lib/http-request/response-reader'
-import { startOrigin } from '../origins/http-origin.mjs'
-import { zstdRepeat } from '../origins/zstd-frame.mjs'
-import { rejection, sleep } from '../support.mjs'
+import { startOrigin } from '../helpers/origins/http-origin.mjs'
+import { zstdRepeat } from '../helpers/origins/zstd-frame.mjs'
+import { rejection, sleep } from '../helpers/support.mjs'
 
 const MB = 1024 * 1024
 /** How long a bomb may work. The time it would need is many times as long. */

@@ -15,9 +15,7 @@ import {
 } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { describe, test } from 'node:test'
-import { startOrigin } from '../origins/http-origin.mjs'
-import { startJob } from '../processes/job-process.mjs'
-import { until } from '../support.mjs'
+import { startOrigin } from '../helpers/origins/http-origin.mjs'
 import {
   ALICE,
   fingerprint,
@@ -28,7 +26,9 @@ import {
   stage,
   whyNotRoot,
   withProtections,
-} from './plants.mjs'
+} from '../helpers/plants.mjs'
+import { startJob } from '../helpers/processes/job-process.mjs'
+import { until } from '../helpers/support.mjs'
 
 const body = randomBytes(100_000)
 const digest = sha256(body)
@@ -52,7 +52,7 @@ const startServer = (t) => startOrigin(t, { body, headers: { ETag: '"1"' } })
 
 /** Makes calls as a victim; how each ended. */
 async function outcomesOf(t, victim, calls, more = {}) {
-  const child = startJob(t, '../security/victim', { uid: victim, calls, ...more })
+  const child = startJob(t, 'victim', { uid: victim, calls, ...more })
   const { outcomes } = await child.event('done', 2 * IN_TIME)
   const left = await Promise.race([child.exit, sleep(5000)])
   assert.ok(left, 'a thread keeps the process')
@@ -291,7 +291,7 @@ describe('locks of several users', { skip: whyNotRoot }, () => {
         return { body }
       })
       const slow = { how: 'downloadWithLock', url: `${origin.url}/slow`, destPath, options: {} }
-      startJob(t, '../security/victim', { uid: MALLORY, calls: [slow] })
+      startJob(t, 'victim', { uid: MALLORY, calls: [slow] })
       const lock = join(dirname(destPath), '.locks', lockName(destPath))
       await until(() => existsSync(lock), 'the lock', 15_000)
       chmodSync(lock, mode)
@@ -372,7 +372,7 @@ describe('permissions', { skip: whyNotRoot }, () => {
       const destPath = join(shared, 'file')
       const options = { mode: 0o600, timeout: 60_000 }
       const calls = [{ how, url: `${origin.url}/?token=hidden`, destPath, options }]
-      const child = startJob(t, '../security/victim', { uid: ALICE, calls, umask: 0 })
+      const child = startJob(t, 'victim', { uid: ALICE, calls, umask: 0 })
       await until(
         () => existsSync(`${destPath}.part`) && lstatSync(`${destPath}.part`).size > 0,
         'a part',
