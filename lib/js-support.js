@@ -2,6 +2,8 @@
 
 // What only JavaScript can do: be a stream, read a stream, extend Error. Handed to the addon by index.js.
 
+const { isIntercepted } = require('./interception.js')
+
 /** Required by those who stream: loading it takes a third of the time that loading all of this package takes. */
 const streams = () => require('node:stream')
 
@@ -112,10 +114,13 @@ function abortError(signal) {
  * `NO_PROXY` matters where there is a proxy, and `REQUEST_METHOD` where there is an `HTTP_PROXY`: not read elsewhere.
  *
  * Each request reads them. Names that are written out take half the time of names in a list.
+ *
+ * Behind the variables comes whether somebody intercepts `node:http`.
  */
 function environmentReader(names) {
   const known = Object.fromEntries(names.map((name) => [name, undefined]))
   let isRead = false
+  let wasIntercepted = false
 
   function hasChanged(env) {
     const { http_proxy, HTTP_PROXY, https_proxy, HTTPS_PROXY, all_proxy, ALL_PROXY } = env
@@ -131,7 +136,8 @@ function environmentReader(names) {
       env.NODE_TLS_REJECT_UNAUTHORIZED !== known.NODE_TLS_REJECT_UNAUTHORIZED ||
       env.SSL_CERT_DIR !== known.SSL_CERT_DIR ||
       env.SSL_CERT_FILE !== known.SSL_CERT_FILE ||
-      env.SOCKET_CALLER_USER_AGENT !== known.SOCKET_CALLER_USER_AGENT
+      env.SOCKET_CALLER_USER_AGENT !== known.SOCKET_CALLER_USER_AGENT ||
+      env.SOCKET_HTTP_TRANSPORT !== known.SOCKET_HTTP_TRANSPORT
     ) {
       return true
     }
@@ -143,10 +149,12 @@ function environmentReader(names) {
 
   return () => {
     const env = environment()
-    if (isRead && !hasChanged(env)) return undefined
+    const isIntercepting = isIntercepted()
+    if (isRead && isIntercepting === wasIntercepted && !hasChanged(env)) return undefined
     isRead = true
+    wasIntercepted = isIntercepting
     for (const name of names) known[name] = env[name]
-    return names.map((name) => known[name])
+    return [...names.map((name) => known[name]), isIntercepting]
   }
 }
 
@@ -244,12 +252,20 @@ function cacheDirectory() {
   return join(homedir(), '.socket', '_cacache')
 }
 
+/** For those whose requests go through node:http: loading that takes longer than loading all of this package. */
+const nodeTransport = () => require('./node-transport.js')
+
 module.exports = {
   HttpResponseError,
+  abortExchange: (number) => nodeTransport().abortExchange(number),
   cacheDirectory,
+  captureContext: () => nodeTransport().captureContext(),
   collect,
   environmentReader,
+  exchange: (...all) => nodeTransport().exchange(...all),
   receive,
+  releaseContext: (context) => nodeTransport().releaseContext(context),
+  resumeExchange: (number) => nodeTransport().resumeExchange(number),
   send,
   warn,
   subscribe,

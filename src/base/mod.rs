@@ -2,6 +2,7 @@
 
 pub mod body;
 pub mod error;
+pub mod host_client;
 pub mod integrity;
 pub mod listeners;
 pub mod lock_holder;

@@ -10,6 +10,7 @@ use std::time::Duration;
 use http::{HeaderMap, Method};
 
 use crate::base::body::Body;
+use crate::base::host_client::HostClient;
 use crate::base::integrity::Expected;
 use crate::base::listeners::{Hooks, OnRetry};
 use crate::base::proxy::Proxy;
@@ -56,6 +57,27 @@ impl Default for Redirects {
     }
 }
 
+/// Who carries out exchanges.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TransportKind {
+    /// A pool of connections of ours.
+    #[default]
+    Native,
+    /// The host program's `node:http` and `node:https`.
+    Node,
+}
+
+impl TransportKind {
+    /// `None`: there is no such kind.
+    pub fn parse(name: &str) -> Option<Self> {
+        match name {
+            "native" => Some(Self::Native),
+            "node" => Some(Self::Node),
+            _ => None,
+        }
+    }
+}
+
 /// The way to servers. Connections are pooled by this.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Network {
@@ -63,6 +85,9 @@ pub struct Network {
     pub proxy: Proxy,
     /// Limit of one connection: address, proxy and TLS handshake included.
     pub connect_timeout: Option<Duration>,
+    /// The client of the host program, through which exchanges go instead of a pool of ours. Then there is no proxy, and of
+    /// the TLS settings only `ca` counts: the rest is its business.
+    pub host: Option<HostClient>,
 }
 
 /// Whom to trust, besides Mozilla's roots and the system's.

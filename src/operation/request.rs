@@ -153,7 +153,7 @@ fn streamed(answer: Answer, url: Url, deadline: Option<(Instant, Duration)>) -> 
 /// Gives failures below the level of HTTP the prefix that tells what failed; the others have messages of their own.
 pub(super) fn named(operation: &str, error: Error) -> Error {
     match error.kind() {
-        Kind::Network | Kind::Head | Kind::Certificate | Kind::BodyLength | Kind::Decode => {
+        Kind::Network | Kind::Head | Kind::Refused | Kind::Certificate | Kind::BodyLength | Kind::Decode => {
             let message = format!("{operation}: {error}");
             error.with_message(message)
         }

@@ -16,7 +16,8 @@ use tokio::time::timeout;
 use url::{Host, Origin, Url};
 
 use self::connect::{Connecting, Protocols};
-use self::idle::{within_idle, within_idle_of};
+use self::host::HostTransport;
+use self::idle::within_idle_while_sending;
 use self::request::is_host_of;
 pub use self::response::Answer;
 use crate::base::body::{Activity, Body};
@@ -31,6 +32,7 @@ use crate::io::http::tls;
 use crate::policy::http::redirect::RequestHead;
 
 pub mod connect;
+mod host;
 mod idle;
 mod request;
 mod response;
@@ -48,9 +50,17 @@ const ANSWERED_MAX: usize = 4096;
 /// More servers of this kind than a process should meet.
 const HTTP1_ONLY_MAX: usize = 256;
 
-/// Pools of connections of one [`Network`]. Cheap to clone; clones share the pools.
+/// The way of exchanges for one [`Network`]. Cheap to clone; clones share the connections.
 #[derive(Clone, Debug)]
-pub struct Transport(Arc<Pools>);
+pub struct Transport(Way);
+
+#[derive(Clone, Debug)]
+enum Way {
+    Native(Arc<Pools>),
+    Host(HostTransport),
+}
+
+/// Pools of connections.
 
 #[derive(Debug)]
 struct Pools {
@@ -89,18 +99,36 @@ impl Route<'_> {
 impl Transport {
     /// Blocks: reads the system's certificates.
     pub fn new(network: &Network) -> Result<Self> {
+        Pools::new(network).map(|pools| Self(Way::Native(Arc::new(pools))))
+    }
+
+    /// The way through the client of the host program, if this network has one. Does not block.
+    pub fn of_host(network: &Network) -> Option<Self> {
+        HostTransport::new(network).map(|host| Self(Way::Host(host)))
+    }
+
+    /// Sends one request and waits for the head of its answer.
+    pub async fn send(&self, hop: &RequestHead, body: Option<&Body>, idle_timeout: Option<Duration>) -> Result<Answer> {
+        match &self.0 {
+            Way::Native(pools) => pools.send(hop, body, idle_timeout).await,
+            // On the heap: the other way is the usual one.
+            Way::Host(host) => Box::pin(host.send(hop, body, idle_timeout)).await,
+        }
+    }
+}
+
+impl Pools {
+    fn new(network: &Network) -> Result<Self> {
         let connecting = Connecting { tls: tls::client_config(&network.tls)?, timeout: network.connect_timeout };
-        Ok(Self(Arc::new(Pools {
+        Ok(Self {
             proxy: network.proxy.clone(),
             connecting,
             clients: Default::default(),
             http1_only: RwLock::default(),
             answered: Mutex::default(),
-        })))
+        })
     }
 
-    /// Sends one request and waits for the head of its answer.
-    ///
     /// When a kept-alive connection turns out to be closed before any answer, an idempotent request
     /// is sent again: the server closed it for being idle, not because of the request (RFC 9112,
     /// 9.3.1). The pool may hold several such connections; the first failure on a fresh one counts.
@@ -108,8 +136,8 @@ impl Transport {
     /// A request that an HTTP/2 server refuses, or leaves when it ends a connection, is sent again,
     /// whatever its method: it was not processed (RFC 9113, 8.7). When the server wants HTTP/1.1,
     /// it is sent again in that.
-    pub async fn send(&self, hop: &RequestHead, body: Option<&Body>, idle_timeout: Option<Duration>) -> Result<Answer> {
-        let proxy = self.0.proxy.of(&hop.url).map_err(|variable| {
+    async fn send(&self, hop: &RequestHead, body: Option<&Body>, idle_timeout: Option<Duration>) -> Result<Answer> {
+        let proxy = self.proxy.of(&hop.url).map_err(|variable| {
             let message = format!("{variable} is not the URL of a proxy: expected http://host:port");
             Error::new(Kind::ArgumentValue, message).with_url(&hop.url)
         })?;
@@ -120,11 +148,7 @@ impl Transport {
         let activity = body.and(idle_timeout).map(|_| Activity::default());
         // Pinned here: it is large, and would be copied.
         let sending = pin!(self.send_fresh(hop, body, proxy.as_ref(), activity.as_ref()));
-        let sent = match (idle_timeout, &activity) {
-            (Some(limit), Some(activity)) => within_idle_of(activity, limit, sending).await,
-            (limit, _) => within_idle(limit, sending).await,
-        };
-        let mut answer = match sent {
+        let mut answer = match within_idle_while_sending(idle_timeout, activity.as_ref(), sending).await {
             Ok(answer) => answer?,
             Err(limit) => return Err(through(proxy.as_ref(), no_data(limit, &hop.url))),
         };
@@ -201,7 +225,7 @@ impl Transport {
 
     fn remember_answered(&self, answer: &Answer) {
         if let Some(port) = answer.port() {
-            let mut answered = self.0.answered.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
             if answered.len() >= ANSWERED_MAX {
                 answered.clear();
             }
@@ -215,7 +239,7 @@ impl Transport {
         let Some(port) = error::port_of_failed(error) else {
             return false;
         };
-        let answered = self.0.answered.lock().unwrap_or_else(PoisonError::into_inner);
+        let answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
         answered.get(&port).is_some_and(|at| at.elapsed() < ANSWERED)
     }
 
@@ -226,12 +250,12 @@ impl Transport {
     }
 
     fn is_http1_only(&self, url: &Url) -> bool {
-        let known = self.0.http1_only.read().unwrap_or_else(PoisonError::into_inner);
+        let known = self.http1_only.read().unwrap_or_else(PoisonError::into_inner);
         !known.is_empty() && known.contains(&url.origin())
     }
 
     fn remember_http1_only(&self, url: &Url) {
-        let mut known = self.0.http1_only.write().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.http1_only.write().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= HTTP1_ONLY_MAX {
             known.clear();
         }
@@ -240,16 +264,16 @@ impl Transport {
 
     /// Each client is set up when it is first needed.
     fn client(&self, route: Route<'_>) -> Result<&Client> {
-        let client = &self.0.clients[route.index()];
+        let client = &self.clients[route.index()];
         if let Some(client) = client.get() {
             return Ok(client);
         }
-        let made = self.0.connecting.client(route.proxy, route.protocols)?;
+        let made = self.connecting.client(route.proxy, route.protocols)?;
         Ok(client.get_or_init(|| made))
     }
 
     async fn failed(&self, error: &reqwest::Error, hop: &RequestHead, proxy: Option<&Url>) -> Error {
-        let limit = self.0.connecting.timeout;
+        let limit = self.connecting.timeout;
         let failure = error::of_request(error, &hop.url, proxy, limit);
         let (Some(refusal), Some(proxy)) = (error::refusal(error), proxy) else {
             return failure;
@@ -269,9 +293,9 @@ impl Transport {
     /// The status by which a proxy refuses a tunnel to a server. Takes no longer than a connection
     /// may.
     async fn refused_with(&self, proxy: &Url, server: &Url) -> Option<StatusCode> {
-        let client = self.0.connecting.client(Some(proxy), Protocols::Http1).ok()?;
+        let client = self.connecting.client(Some(proxy), Protocols::Http1).ok()?;
         let asking = tunnel::status(&client, server);
-        match self.0.connecting.timeout {
+        match self.connecting.timeout {
             Some(limit) => timeout(limit, asking).await.ok()?.ok()?,
             None => asking.await.ok()?,
         }

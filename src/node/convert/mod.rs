@@ -1,5 +1,6 @@
 //! Between the core and JavaScript, both ways.
 
+pub mod host_client;
 pub mod listeners;
 pub mod response;
 pub mod streams;

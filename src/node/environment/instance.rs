@@ -1,5 +1,7 @@
 //! What belongs to one JavaScript environment, the main thread's or a Worker's.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use napi::bindgen_prelude::{
     FromNapiValue, Function, FunctionRef, JsObjectValue, JsValuesTupleIntoVec, Object, ObjectRef, Unknown,
 };
@@ -14,6 +16,8 @@ use crate::node::js::value::property;
 
 /// Kept for the life of the environment.
 pub struct Instance {
+    /// Tells environments apart: no two of a process have the same.
+    pub id: u64,
     pub completions: CompletionQueue,
     pub methods: Methods,
     /// Cancelled with the environment: nobody is left for whom its operations could work.
@@ -66,7 +70,9 @@ pub fn instance(env: &Env) -> napi::Result<&'static mut Instance> {
     if let Some(instance) = env.get_instance_data::<Instance>()? {
         return Ok(instance);
     }
+    static NEXT: AtomicU64 = AtomicU64::new(0);
     let instance = Instance {
+        id: NEXT.fetch_add(1, Ordering::Relaxed),
         completions: CompletionQueue::new(env)?,
         methods: methods::methods(env)?,
         life: CancellationToken::new(),

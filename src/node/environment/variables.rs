@@ -5,17 +5,18 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use napi::bindgen_prelude::Unknown;
+use napi::bindgen_prelude::{FromNapiValue, Unknown};
 use napi::{Env, ValueType};
 
-use crate::base::options::{Network, Tls};
+use crate::base::error::{Error, Kind};
+use crate::base::options::{Network, Tls, TransportKind};
 use crate::base::proxy::{Proxy, Variables};
 use crate::node::js::arguments::string;
 use crate::policy::text::node_debug;
 
 /// The variables that matter here. JavaScript reads and compares them, which costs a third of reading them from here; they seldom
 /// change.
-pub const VARIABLES: [&str; 15] = [
+pub const VARIABLES: [&str; 16] = [
     "http_proxy",
     "HTTP_PROXY",
     "https_proxy",
@@ -30,6 +31,7 @@ pub const VARIABLES: [&str; 15] = [
     "SSL_CERT_DIR",
     "SSL_CERT_FILE",
     "SOCKET_CALLER_USER_AGENT",
+    "SOCKET_HTTP_TRANSPORT",
     // Last, and read only where there is an HTTP_PROXY.
     "REQUEST_METHOD",
 ];
@@ -40,11 +42,14 @@ pub struct Environment {
     variables: Rc<HashMap<&'static str, String>>,
     /// As the variables say, without options of the caller.
     pub network: Arc<Network>,
+    /// Whether somebody intercepts `node:http`.
+    is_intercepted: bool,
 }
 
 impl Environment {
-    /// `values` are those of [`VARIABLES`], in their order.
-    pub fn new(env: &Env, values: Vec<Unknown>) -> napi::Result<Self> {
+    /// `values` are those of [`VARIABLES`], in their order, and behind them whether somebody intercepts `node:http`.
+    pub fn new(env: &Env, mut values: Vec<Unknown>) -> napi::Result<Self> {
+        let is_intercepted = values.pop().map(bool::from_unknown).transpose()?.unwrap_or_default();
         let mut variables = HashMap::new();
         for (name, value) in VARIABLES.into_iter().zip(values) {
             if value.get_type()? == ValueType::String {
@@ -52,9 +57,9 @@ impl Environment {
             }
         }
         variables.retain(|_, value| !value.is_empty());
-        let mut environment = Self { variables: Rc::new(variables), ..Self::default() };
+        let mut environment = Self { variables: Rc::new(variables), is_intercepted, ..Self::default() };
         let (tls, proxy) = (environment.tls(Vec::new()), environment.proxy());
-        environment.network = Arc::new(Network { tls, proxy, connect_timeout: None });
+        environment.network = Arc::new(Network { tls, proxy, ..Network::default() });
         Ok(environment)
     }
 
@@ -67,6 +72,18 @@ impl Environment {
     /// In lower case or in upper case; the former wins, as in curl.
     fn either(&self, lower: &str) -> Option<String> {
         self.get(lower).or_else(|| self.get(&lower.to_ascii_uppercase()))
+    }
+
+    /// How requests are sent that do not say it themselves.
+    pub fn transport(&self) -> Result<TransportKind, Error> {
+        const NAME: &str = "SOCKET_HTTP_TRANSPORT";
+        match self.get(NAME) {
+            Some(name) => TransportKind::parse(&name).ok_or_else(|| {
+                Error::new(Kind::ArgumentValue, format!("{NAME} must be 'native' or 'node'. Received {name:?}"))
+            }),
+            None if self.is_intercepted => Ok(TransportKind::Node),
+            None => Ok(TransportKind::Native),
+        }
     }
 
     pub fn proxy(&self) -> Proxy {

@@ -92,7 +92,7 @@ pub fn own_names(env: &Env, list: &str, object: &Object) -> napi::Result<Vec<Str
 }
 
 /// Each character a byte, as Node sends it; `None` for what does not fit or must not be in a field.
-fn latin_1(text: &str) -> Option<HeaderValue> {
+pub fn latin_1(text: &str) -> Option<HeaderValue> {
     let bytes: Option<Vec<u8>> = text.chars().map(|character| u8::try_from(u32::from(character)).ok()).collect();
     HeaderValue::from_bytes(&bytes?).ok()
 }

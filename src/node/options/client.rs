@@ -124,6 +124,14 @@ pub struct HttpClientOptions<'env> {
     /// case
     #[napi(ts_type = "string | URL | false | undefined")]
     pub proxy: Option<Unknown<'env>>,
+    /// Who sends requests. `'native'`: a pool of connections of this package. `'node'`: `node:http`
+    /// and `node:https` of this process, so that nock, MSW, agents and instrumentation of `http` see
+    /// them. That is HTTP/1.1 only, and cannot be combined with `proxy`.
+    ///
+    /// @default `SOCKET_HTTP_TRANSPORT`, or `'node'` while nock or MSW intercepts `node:http`, or
+    /// `'native'`
+    #[napi(ts_type = "'native' | 'node' | undefined")]
+    pub transport: Option<Unknown<'env>>,
     /// Functions that are notified of each attempt and each redirect. Errors that they throw are
     /// ignored. Not for downloads.
     ///
@@ -196,6 +204,7 @@ pub fn settings<'env>(env: &'env Env, options: Option<Unknown<'env>>) -> napi::R
         max_response_size,
         ca,
         proxy,
+        transport,
         hooks,
     } = options;
     let default = Limits::default();
@@ -215,6 +224,8 @@ pub fn settings<'env>(env: &'env Env, options: Option<Unknown<'env>>) -> napi::R
         stale_if_error: given(stale_if_error, |value| duration(env, "options.staleIfError", value))?
             .unwrap_or_default(),
     };
+    let way = ConnectOverrides::read(env, ca, proxy, transport)?;
+    way.check(env, way.transport)?;
     let directory = given(cache_dir, |value| path(env, "options.cacheDir", value))?;
     Ok(Settings {
         base: given(base_url, |value| Base::parse(&address(env, value)?).map_err(|error| to_js(env, error)))?,
@@ -226,7 +237,7 @@ pub fn settings<'env>(env: &'env Env, options: Option<Unknown<'env>>) -> napi::R
         retry: retry(env, retries, retry_delay, retry_delay_max, own_retry)?,
         max_size: given(max_response_size, |value| size(env, "options.maxResponseSize", value))?
             .map(|limit| limit.unwrap_or(UNLIMITED)),
-        way: ConnectOverrides::read(env, ca, proxy)?,
+        way,
         hooks,
         caching,
         store: place(env, cache, directory)?.map(|place| Store::new(place, limits)),

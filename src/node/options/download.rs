@@ -15,7 +15,7 @@ use crate::node::environment::objects::{given_object, read};
 use crate::node::js::arguments::{self, boolean, count, function, given, limit, string, wrong_type, wrong_value};
 use crate::node::js::error::to_js;
 use crate::node::js::value::property;
-use crate::node::options::shared::{Defaults, limited, network, redirects, retry, retry_listener};
+use crate::node::options::shared::{ConnectOverrides, Defaults, limited, network, redirects, retry, retry_listener};
 use crate::node::promise::failure::CallbackError;
 use crate::operation::progress::Report;
 
@@ -130,6 +130,14 @@ pub struct HttpDownloadOptions<'env> {
     /// case
     #[napi(ts_type = "string | URL | false | undefined")]
     pub proxy: Option<Unknown<'env>>,
+    /// Who sends requests. `'native'`: a pool of connections of this package. `'node'`: `node:http`
+    /// and `node:https` of this process, so that nock, MSW, agents and instrumentation of `http` see
+    /// them. That is HTTP/1.1 only, and cannot be combined with `proxy`.
+    ///
+    /// @default `SOCKET_HTTP_TRANSPORT`, or `'node'` while nock or MSW intercepts `node:http`, or
+    /// `'native'`
+    #[napi(ts_type = "'native' | 'node' | undefined")]
+    pub transport: Option<Unknown<'env>>,
     /// Called before each retry, with the number of the attempt that failed (from 1), its error,
     /// and the delay in ms. Returns `false` to give up, another delay, or nothing. If it throws,
     /// the call rejects with the same error.
@@ -182,7 +190,7 @@ pub fn download_options<'env>(
     let default = DownloadOptions { timeout: limited(own_timeout, plain.timeout), ..plain };
     let environment = environment(env)?;
     let Some(options) = read::<HttpDownloadOptions>(env, options)? else {
-        let network = way.network(&environment);
+        let network = way.network(env, &environment)?;
         let headers = headers(env, &environment, own, None, None)?;
         return Ok((DownloadOptions { headers, retry: own_retry, network, ..default }, DownloadHandlers::default()));
     };
@@ -205,6 +213,7 @@ pub fn download_options<'env>(
         idle_timeout,
         ca,
         proxy,
+        transport,
         on_retry,
         logger,
         progress_interval,
@@ -224,7 +233,7 @@ pub fn download_options<'env>(
         on_retry: retry_listener(env, on_retry, callback_error)?,
         timeout: limit(env, "options.timeout", timeout, default.timeout)?,
         idle_timeout: limit(env, "options.idleTimeout", idle_timeout, default.idle_timeout)?,
-        network: network(env, &environment, way, ca, proxy, connect_timeout)?,
+        network: network(env, &environment, way, ConnectOverrides::read(env, ca, proxy, transport)?, connect_timeout)?,
         expected: Expected {
             sha256: given(sha256, |value| {
                 let text = string(env, "options.sha256", value)?;

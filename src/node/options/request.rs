@@ -13,7 +13,7 @@ use crate::node::environment::instance::environment;
 use crate::node::environment::objects::read;
 use crate::node::js::arguments::{self, body, boolean, given, limit, size};
 use crate::node::js::error::to_js;
-use crate::node::options::shared::{Defaults, limited, network, redirects, retry, retry_listener};
+use crate::node::options::shared::{ConnectOverrides, Defaults, limited, network, redirects, retry, retry_listener};
 use crate::node::promise::failure::CallbackError;
 
 /// Options of `httpRequest`, `httpJson`, `httpText`, `httpGetJson` and `httpGetText`. Durations are
@@ -98,6 +98,14 @@ pub struct HttpRequestOptions<'env> {
     /// case
     #[napi(ts_type = "string | URL | false | undefined")]
     pub proxy: Option<Unknown<'env>>,
+    /// Who sends requests. `'native'`: a pool of connections of this package. `'node'`: `node:http`
+    /// and `node:https` of this process, so that nock, MSW, agents and instrumentation of `http` see
+    /// them. That is HTTP/1.1 only, and cannot be combined with `proxy`.
+    ///
+    /// @default `SOCKET_HTTP_TRANSPORT`, or `'node'` while nock or MSW intercepts `node:http`, or
+    /// `'native'`
+    #[napi(ts_type = "'native' | 'node' | undefined")]
+    pub transport: Option<Unknown<'env>>,
     /// Called before each retry, with the number of the attempt that failed (from 1), its error,
     /// and the delay in ms. Returns `false` to give up, another delay, or nothing. If it throws,
     /// the call rejects with the same error.
@@ -159,7 +167,7 @@ pub fn request_options<'env>(
     let default = RequestOptions { timeout: limited(own_timeout, plain.timeout), max_size, ..plain };
     let environment = environment(env)?;
     let Some(options) = read::<HttpRequestOptions>(env, options)? else {
-        let network = way.network(&environment);
+        let network = way.network(env, &environment)?;
         let headers = headers(env, &environment, own, None, None)?;
         let hooks = hooks(env, own_hooks)?;
         return Ok((RequestOptions { headers, retry: own_retry, network, hooks, ..default }, Call::default()));
@@ -178,6 +186,7 @@ pub fn request_options<'env>(
         idle_timeout,
         ca,
         proxy,
+        transport,
         on_retry,
         max_response_size,
         hooks: hooks_given,
@@ -211,7 +220,7 @@ pub fn request_options<'env>(
         hooks: hooks(env, hooks_given.or(own_hooks))?,
         timeout: limit(env, "options.timeout", timeout, default.timeout)?,
         idle_timeout: limit(env, "options.idleTimeout", idle_timeout, default.idle_timeout)?,
-        network: network(env, &environment, way, ca, proxy, connect_timeout)?,
+        network: network(env, &environment, way, ConnectOverrides::read(env, ca, proxy, transport)?, connect_timeout)?,
         max_size: given(max_response_size, |value| size(env, "options.maxResponseSize", value))?
             .map_or(default.max_size, |limit| limit.or(Some(UNLIMITED))),
         stream: flag("options.stream", stream)?,

@@ -8,14 +8,17 @@ use napi::bindgen_prelude::{FromNapiValue, Uint8ArraySlice, Unknown};
 use napi::{Env, JsValue, ValueType};
 
 use crate::base::listeners::OnRetry;
-use crate::base::options::{Network, Redirects, Retry};
+use crate::base::error::{Error, Kind};
+use crate::base::options::{Network, Redirects, Retry, Tls, TransportKind};
 use crate::base::proxy::{self, Proxy};
+use crate::node::convert::host_client::host_client;
 use crate::node::convert::listeners::on_retry;
 use crate::node::environment::objects::given_object;
 use crate::node::environment::variables::Environment;
 use crate::node::js::arguments::{
     boolean, certificate, count, duration, elements, function, given, limit, string, wrong_type, wrong_value,
 };
+use crate::node::js::error::to_js;
 use crate::node::js::value::property;
 use crate::node::promise::failure::CallbackError;
 
@@ -50,36 +53,80 @@ pub struct ConnectOverrides {
     pub ca: Option<Vec<String>>,
     pub proxy: Option<Proxy>,
     pub connect_timeout: Option<Duration>,
+    pub transport: Option<TransportKind>,
 }
 
 impl ConnectOverrides {
-    pub fn read(env: &Env, ca: Option<Unknown>, proxy: Option<Unknown>) -> napi::Result<Self> {
-        let ca = given(ca, |value| certificates(env, value))?;
-        Ok(Self { ca, proxy: given(proxy, |value| proxy_url(env, value))?, connect_timeout: None })
+    pub fn read(
+        env: &Env,
+        ca: Option<Unknown>,
+        proxy: Option<Unknown>,
+        transport: Option<Unknown>,
+    ) -> napi::Result<Self> {
+        Ok(Self {
+            ca: given(ca, |value| certificates(env, value))?,
+            proxy: given(proxy, |value| proxy_url(env, value))?,
+            connect_timeout: None,
+            transport: given(transport, |value| transport_kind(env, value))?,
+        })
     }
 
-    pub fn network(self, environment: &Environment) -> Arc<Network> {
-        let Self { ca, proxy, connect_timeout } = self;
+    /// What the transport cannot do is refused, not ignored.
+    pub fn check(&self, env: &Env, transport: Option<TransportKind>) -> napi::Result<()> {
+        match (transport, &self.proxy) {
+            (Some(TransportKind::Node), Some(Proxy::Fixed(_))) => Err(to_js(env, no_proxy_of_node())),
+            _ => Ok(()),
+        }
+    }
+
+    pub fn network(self, env: &Env, environment: &Environment) -> napi::Result<Arc<Network>> {
+        let kind = self.transport.map_or_else(|| environment.transport(), Ok).map_err(|error| to_js(env, error))?;
+        self.check(env, Some(kind))?;
+        let Self { ca, proxy, connect_timeout, transport: _ } = self;
+        if kind == TransportKind::Node {
+            // Proxies of the environment are for node:http and the agents of the caller to use, and so is all else of TLS.
+            let tls = Tls { ca: ca.unwrap_or_default(), ..Tls::default() };
+            let host = Some(host_client(env)?);
+            return Ok(Arc::new(Network { tls, proxy: Proxy::None, connect_timeout, host }));
+        }
         if ca.is_none() && proxy.is_none() && connect_timeout.is_none() {
-            return environment.network.clone();
+            return Ok(environment.network.clone());
         }
         let proxy = proxy.unwrap_or_else(|| environment.proxy());
-        Arc::new(Network { tls: environment.tls(ca.unwrap_or_default()), proxy, connect_timeout })
+        Ok(Arc::new(Network { tls: environment.tls(ca.unwrap_or_default()), proxy, connect_timeout, host: None }))
     }
+}
+
+fn no_proxy_of_node() -> Error {
+    let message = "The argument \"options.proxy\" cannot be used with the transport 'node', whose connections are made by the \
+                   agents of node:http: leave it out, or set transport: 'native'";
+    Error::new(Kind::ArgumentValue, message)
+}
+
+fn transport_kind(env: &Env, value: Unknown) -> napi::Result<TransportKind> {
+    const NAME: &str = "options.transport";
+    if value.get_type()? != ValueType::String {
+        return Err(wrong_type(env, NAME, "'native' or 'node'", value));
+    }
+    let name = string(env, NAME, value)?;
+    TransportKind::parse(&name)
+        .ok_or_else(|| wrong_value(env, NAME, "must be 'native' or 'node'", format!("{name:?}")))
 }
 
 pub fn network(
     env: &Env,
     environment: &Environment,
     default: ConnectOverrides,
-    ca: Option<Unknown>,
-    proxy: Option<Unknown>,
+    given: ConnectOverrides,
     connect_timeout: Option<Unknown>,
 ) -> napi::Result<Arc<Network>> {
-    let given = ConnectOverrides::read(env, ca, proxy)?;
-    let connect_timeout = limit(env, "options.connectTimeout", connect_timeout, default.connect_timeout)?;
-    let way = ConnectOverrides { ca: given.ca.or(default.ca), proxy: given.proxy.or(default.proxy), connect_timeout };
-    Ok(way.network(environment))
+    let way = ConnectOverrides {
+        ca: given.ca.or(default.ca),
+        proxy: given.proxy.or(default.proxy),
+        connect_timeout: limit(env, "options.connectTimeout", connect_timeout, default.connect_timeout)?,
+        transport: given.transport.or(default.transport),
+    };
+    way.network(env, environment)
 }
 
 /// PEM, as one text or several; each a string or bytes. What is in it is looked at when it is needed, as Node does.

@@ -47,7 +47,7 @@ pub fn key(secret: &Secret, url: &Url, headers: &HeaderMap, network: &Network) -
     // A field too many costs a request, one too few shows a response to somebody else.
     add_fields(&mut hash, headers, |name| is_credential_name(name.as_str()) || is_sensitive_name(name.as_str()));
     // Taken apart, so that nobody adds a field without a look at this.
-    let Network { tls: Tls { verify, ca, files, directories, explain: _ }, proxy, connect_timeout: _ } = network;
+    let Network { tls: Tls { verify, ca, files, directories, explain: _ }, proxy, connect_timeout: _, host } = network;
     hash.add(&[u8::from(*verify)]);
     hash.add_list(ca.iter().map(String::as_bytes));
     hash.add_list(files.iter().map(|path| path.as_os_str().as_encoded_bytes()));
@@ -56,6 +56,10 @@ pub fn key(secret: &Secret, url: &Url, headers: &HeaderMap, network: &Network) -
         Ok(proxy) => hash.add_list(proxy.iter().map(|proxy| proxy.as_str().as_bytes())),
         // Nothing is fetched this way.
         Err(variable) => hash.add_list([variable.as_bytes(), b"invalid"].into_iter()),
+    }
+    // What a mock has said in a test is not for programs.
+    if host.is_some() {
+        hash.add(b"host client");
     }
     format!("{PREFIX}{}#{}", readable(url), hash.finish())
 }

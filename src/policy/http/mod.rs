@@ -4,6 +4,7 @@ pub mod address;
 pub mod addresses;
 pub mod decoding;
 pub mod headers;
+pub mod host_failure;
 pub mod redirect;
 pub mod resume;
 pub mod retry;

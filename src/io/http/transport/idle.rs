@@ -13,9 +13,21 @@ pub async fn within_idle<T>(limit: Option<Duration>, waiting: impl Future<Output
     }
 }
 
+/// The same for a request: as [`within_idle_of`] where the body is watched.
+pub async fn within_idle_while_sending<T>(
+    limit: Option<Duration>,
+    activity: Option<&Activity>,
+    sending: Pin<&mut impl Future<Output = T>>,
+) -> Result<T, Duration> {
+    match (limit, activity) {
+        (Some(limit), Some(activity)) => within_idle_of(activity, limit, sending).await,
+        (limit, _) => within_idle(limit, sending).await,
+    }
+}
+
 /// The same while a body is sent: as long as the connection takes more of it, or its source has nothing to send, nobody is
 /// silent.
-pub async fn within_idle_of<T>(
+async fn within_idle_of<T>(
     activity: &Activity,
     limit: Duration,
     mut waiting: Pin<&mut impl Future<Output = T>>,

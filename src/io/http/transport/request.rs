@@ -22,18 +22,11 @@ pub fn build(
 ) -> Request {
     let mut request = Request::new(hop.method.clone(), hop.url.clone());
     let headers = request.headers_mut();
-    *headers = fields(hop);
+    // RFC 9110, 7.2: first. Over TLS the client says it, as `:authority` in HTTP/2, beside which
+    // there may be no other.
+    *headers = fields(hop, body, hop.url.scheme() == "http");
     if let Some(credentials) = credentials {
         headers.insert(header::PROXY_AUTHORIZATION, credentials.clone());
-    }
-    match body {
-        // Said even of an empty body, where hyper would leave it out.
-        Some(Body::Whole(body)) => drop(headers.insert(header::CONTENT_LENGTH, body.len().into())),
-        // RFC 9110, 8.6: where the method expects a body, that there is none has to be said.
-        None if matches!(hop.method, Method::POST | Method::PUT | Method::PATCH) => {
-            headers.insert(header::CONTENT_LENGTH, 0.into());
-        }
-        _ => {}
     }
     *request.body_mut() = match body {
         Some(body) if let Some(activity) = activity => Some(reqwest::Body::wrap(body.watched(activity))),
@@ -46,14 +39,12 @@ pub fn build(
 }
 
 /// The fields of a request, with those that the client would add: were it to do so, each map that
-/// it makes of these would grow once more.
-fn fields(hop: &RequestHead) -> HeaderMap {
+/// it makes of these would grow once more. `names_host`: whether `Host` is among them.
+pub fn fields(hop: &RequestHead, body: Option<&Body>, names_host: bool) -> HeaderMap {
     let given = hop.headers.get(header::HOST);
     let is_said_by_client = given.is_none_or(|host| is_host_of(host, &hop.url));
     let mut fields = HeaderMap::with_capacity(hop.headers.len() + 4);
-    // RFC 9110, 7.2: first. Over TLS the client says it, as `:authority` in HTTP/2, beside which
-    // there may be no other.
-    if hop.url.scheme() == "http"
+    if names_host
         && is_said_by_client
         && let Ok(host) = HeaderValue::from_str(&hop.url[Position::BeforeHost..Position::AfterPort])
     {
@@ -65,6 +56,15 @@ fn fields(hop: &RequestHead) -> HeaderMap {
         }
     }
     fields.entry(header::ACCEPT).or_insert(HeaderValue::from_static("*/*"));
+    match body {
+        // Said even of an empty body, where hyper would leave it out.
+        Some(Body::Whole(body)) => drop(fields.insert(header::CONTENT_LENGTH, body.len().into())),
+        // RFC 9110, 8.6: where the method expects a body, that there is none has to be said.
+        None if matches!(hop.method, Method::POST | Method::PUT | Method::PATCH) => {
+            fields.insert(header::CONTENT_LENGTH, 0.into());
+        }
+        _ => {}
+    }
     fields
 }
 

@@ -1,0 +1,102 @@
+//! The HTTP client of the program that hosts this library, as the core sees it: it carries out one
+//! exchange at a time. Whoever mocks, watches or routes the requests of that client gets those of
+//! this library as well.
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use http::{HeaderMap, Method};
+use tokio::sync::oneshot;
+use url::Url;
+
+/// Carries out exchanges.
+pub trait Exchange: Send + Sync {
+    /// Tells clients of different environments apart.
+    fn id(&self) -> u64;
+
+    /// Sends one request and resolves with the head of its response. Dropping the future aborts the
+    /// exchange, and so does dropping the body before its end.
+    fn send(&self, request: HostRequest) -> BoxFuture<'static, Result<HostResponse, HostFailure>>;
+}
+
+/// A client of the host program. Equal to every other client of the same environment.
+#[derive(Clone)]
+pub struct HostClient(pub Arc<dyn Exchange>);
+
+impl PartialEq for HostClient {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.id() == other.0.id()
+    }
+}
+
+impl Eq for HostClient {}
+
+impl Hash for HostClient {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.id().hash(state);
+    }
+}
+
+impl fmt::Debug for HostClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("HostClient").field(&self.0.id()).finish()
+    }
+}
+
+/// One request, complete: the client adds nothing but what concerns its connection.
+pub struct HostRequest {
+    pub method: Method,
+    pub url: Url,
+    /// In the order in which they are sent.
+    pub headers: HeaderMap,
+    pub body: Upload,
+    /// Certificates in PEM that are trusted in addition to those that the client trusts by itself.
+    pub ca: Vec<String>,
+    /// Fired when the connection is open.
+    pub connected: oneshot::Sender<()>,
+}
+
+/// The body of a request.
+pub enum Upload {
+    None,
+    Whole(Bytes),
+    /// Read piece by piece, each when the connection has taken the one before.
+    Source(UploadSource),
+}
+
+pub type UploadSource = Pin<Box<dyn http_body::Body<Data = Bytes, Error = io::Error> + Send>>;
+
+/// The head of a response; its body follows.
+pub struct HostResponse {
+    pub status: u16,
+    /// The reason phrase, as sent.
+    pub reason: Vec<u8>,
+    pub headers: HeaderMap,
+    pub body: Box<dyn HostBody>,
+}
+
+/// The body of a response, as it was sent.
+pub trait HostBody: Send + Sync {
+    /// The next piece; `None` at the end.
+    fn chunk(&mut self) -> BoxFuture<'_, Result<Option<Bytes>, HostFailure>>;
+}
+
+/// Why an exchange failed, in the client's own words.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HostFailure {
+    pub message: String,
+    /// As `ECONNREFUSED`.
+    pub code: Option<String>,
+    /// As `connect`.
+    pub syscall: Option<String>,
+    /// The name of the error's class.
+    pub name: Option<String>,
+    /// Whether the connection had been used before, so that the server may have closed it for being
+    /// idle.
+    pub is_reused: bool,
+}
