@@ -438,6 +438,15 @@ export interface HttpClientOptions {
    */
   proxy?: string | URL | false | undefined
   /**
+   * Who sends requests. `'native'`: a pool of connections of this package. `'node'`: `node:http`
+   * and `node:https` of this process, so that nock, MSW, agents and instrumentation of `http` see
+   * them. That is HTTP/1.1 only, and cannot be combined with `proxy`.
+   *
+   * @default `SOCKET_HTTP_TRANSPORT`, or `'node'` while nock or MSW intercepts `node:http`, or
+   * `'native'`
+   */
+  transport?: 'native' | 'node' | undefined
+  /**
    * Functions that are notified of each attempt and each redirect. Errors that they throw are
    * ignored. Not for downloads.
    *
@@ -615,6 +624,15 @@ export interface HttpDownloadOptions {
    * case
    */
   proxy?: string | URL | false | undefined
+  /**
+   * Who sends requests. `'native'`: a pool of connections of this package. `'node'`: `node:http`
+   * and `node:https` of this process, so that nock, MSW, agents and instrumentation of `http` see
+   * them. That is HTTP/1.1 only, and cannot be combined with `proxy`.
+   *
+   * @default `SOCKET_HTTP_TRANSPORT`, or `'node'` while nock or MSW intercepts `node:http`, or
+   * `'native'`
+   */
+  transport?: 'native' | 'node' | undefined
   /**
    * Called before each retry, with the number of the attempt that failed (from 1), its error,
    * and the delay in ms. Returns `false` to give up, another delay, or nothing. If it throws,
@@ -810,6 +828,15 @@ export interface HttpRequestOptions {
    * case
    */
   proxy?: string | URL | false | undefined
+  /**
+   * Who sends requests. `'native'`: a pool of connections of this package. `'node'`: `node:http`
+   * and `node:https` of this process, so that nock, MSW, agents and instrumentation of `http` see
+   * them. That is HTTP/1.1 only, and cannot be combined with `proxy`.
+   *
+   * @default `SOCKET_HTTP_TRANSPORT`, or `'node'` while nock or MSW intercepts `node:http`, or
+   * `'native'`
+   */
+  transport?: 'native' | 'node' | undefined
   /**
    * Called before each retry, with the number of the attempt that failed (from 1), its error,
    * and the delay in ms. Returns `false` to give up, another delay, or nothing. If it throws,

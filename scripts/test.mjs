@@ -12,6 +12,27 @@ const CONSUMERS = '__test__/consumers'
 // Private items as well: those who read them are the ones who change them.
 const RUSTDOC = '--locked --lib --quiet -- --deny warnings --document-private-items'
 const isNodeOnly = process.argv.includes('--node')
+/** Runs a spec with the transport 'node'. */
+const BY_NODE = '--import ./__test__/helpers/over-node-transport/register.mjs'
+/** The contract that holds for every transport: these folders, or where time is short these specs. */
+const CONTRACT = process.env.LONG_TESTS
+  ? ['cache/', 'downloads/', 'locks/', 'requests/']
+  : [
+      'cache/http-cache.',
+      'downloads/download.',
+      'downloads/integrity.',
+      'downloads/resume.',
+      'locks/lock.',
+      'requests/abort.',
+      'requests/decoding.',
+      'requests/errors.',
+      'requests/hooks.',
+      'requests/redirect.',
+      'requests/request',
+      'requests/response.',
+      'requests/retry.',
+      'requests/stream.',
+    ]
 
 /** Each step: what it proves, and the command. The cheap ones come first. */
 const steps = [
@@ -26,6 +47,10 @@ const steps = [
   ['types compile for consumers', 'npx tsc -p __test__/types/nodenext.json'],
   ['types compile for bundlers', 'npx tsc -p __test__/types/bundler.json'],
   ['Node tests', `node --test --test-reporter=spec ${specs().join(' ')}`],
+  [
+    'the contract holds by node:http, too',
+    `node ${BY_NODE} --test --test-reporter=spec ${contract().join(' ')}`,
+  ],
 ]
 
 /** For what only some machines have; CI has it. */
@@ -44,6 +69,13 @@ function specs() {
     .sort()
 }
 
+/** What the list over-node-transport/skipped.json leaves out is about the native transport. */
+function contract() {
+  const isWithin = (name) =>
+    CONTRACT.some((beginning) => name.startsWith(join('__test__', beginning)))
+  return specs().filter(isWithin)
+}
+
 try {
   if (isNodeOnly) install('.')
   else prepare()
@@ -57,7 +89,7 @@ try {
   // Some hundred megabytes that not everybody can fetch: what needs them is skipped, and says so.
   console.warn(`The tools of ${CONSUMERS} are missing: ${error.message}`)
 }
-for (const [proves, command] of isNodeOnly ? steps.slice(-1) : steps) {
+for (const [proves, command] of isNodeOnly ? steps.slice(-2) : steps) {
   console.log(`\n> ${proves}: ${command}`)
   const started = performance.now()
   const { status } = spawnSync(command, { cwd: ROOT, shell: true, stdio: 'inherit' })

@@ -9,13 +9,26 @@ import { describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { HttpClient, httpGetText, httpRequest } from '@socketsecurity/registry'
 import { startSilentSecureServer } from '../helpers/origins/deaf-origin.mjs'
-import { MOST_ON_THE_WAY, pour, standstill, startFlowOrigin } from '../helpers/origins/flow-origin.mjs'
+import {
+  MOST_ON_THE_WAY,
+  pour,
+  standstill,
+  startFlowOrigin,
+} from '../helpers/origins/flow-origin.mjs'
 import { later, silence, startOrigin } from '../helpers/origins/http-origin.mjs'
 import { cert } from '../helpers/origins/localhost-certificate.mjs'
 import { raw, sayAndClose, startRawOrigin, unusedUrl } from '../helpers/origins/raw-origin.mjs'
 import { rejection, until } from '../helpers/support.mjs'
 
 const transport = 'node'
+
+function deferred() {
+  let resolve
+  const promise = new Promise((done) => {
+    resolve = done
+  })
+  return { promise, resolve }
+}
 
 describe('the body of a response', () => {
   test('waits for its reader, and so does the server', async (t) => {
@@ -95,16 +108,19 @@ describe('the body of a request', () => {
     controller.abort()
     assert.equal((await sent).name, 'AbortError')
     assert.equal(body.destroyed, true)
+    origin.requests[0].resume()
     await until(() => origin.broken === 1, 'the server sees it')
   })
 
   test('that breaks off is not taken for a whole one', async (t) => {
+    const { promise: arrived, resolve: arrive } = deferred()
     const origin = await startFlowOrigin(t, (incoming, response) => {
-      incoming.resume().on('end', () => response.end())
+      incoming.on('data', arrive).on('end', () => response.end())
     })
     const failure = new Error('the disk is gone')
     async function* pieces() {
       yield 'some'
+      await arrived
       throw failure
     }
     const options = { transport, method: 'POST', body: Readable.from(pieces()) }
@@ -284,7 +300,10 @@ describe('what ends an exchange', () => {
     const { request } = http
     t.mock.method(http, 'request', (...all) => {
       const made = request(...all)
-      const nonsense = Object.assign(Readable.from(['x']), { statusCode: 'two hundred', rawHeaders: 7 })
+      const nonsense = Object.assign(Readable.from(['x']), {
+        statusCode: 'two hundred',
+        rawHeaders: 7,
+      })
       process.nextTick(() => made.emit('response', nonsense))
       return made
     })
@@ -294,7 +313,9 @@ describe('what ends an exchange', () => {
 })
 
 test('many exchanges at once, and bodies of many sizes, do not mix', async (t) => {
-  const origin = await startOrigin(t, ({ path, body }) => ({ body: Buffer.concat([Buffer.from(path), body]) }))
+  const origin = await startOrigin(t, ({ path, body }) => ({
+    body: Buffer.concat([Buffer.from(path), body]),
+  }))
   const client = new HttpClient({ baseUrl: origin.url, transport })
   const calls = Array.from({ length: 200 }, async (_, index) => {
     const body = Buffer.alloc(index * 997, index)

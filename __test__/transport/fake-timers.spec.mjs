@@ -16,7 +16,9 @@ const clocks = {
   'node:test': (t) => t.mock.timers.enable(),
   'Sinon, Vitest and Jest': (t) => {
     // As Vitest does by default: not nextTick and queueMicrotask.
-    const toFake = Object.keys(sinon.timers).filter((name) => !['nextTick', 'queueMicrotask'].includes(name))
+    const toFake = Object.keys(sinon.timers).filter(
+      (name) => !['nextTick', 'queueMicrotask'].includes(name),
+    )
     const clock = sinon.install({ toFake })
     t.after(() => clock.uninstall())
   },
@@ -40,7 +42,9 @@ for (const [name, stop] of Object.entries(clocks)) {
         const origin = await startOrigin(t, { body: 'x'.repeat(100_000) })
         const directory = temporaryDirectory(t)
         stop(t)
-        const calls = [1, 2].map(() => downloadWithLock(origin.url, join(directory, 'file'), { transport }))
+        const calls = [1, 2].map(() =>
+          downloadWithLock(origin.url, join(directory, 'file'), { transport }),
+        )
         for (const { size } of await Promise.all(calls)) assert.equal(size, 100_000)
       })
     }

@@ -36,7 +36,9 @@ test('OpenTelemetry makes a span of each attempt, below that of the caller', asy
   const tracer = trace.getTracer('test')
   const parent = tracer.startSpan('caller')
   const options = { transport: 'node', retries: 1, retryDelay: 1 }
-  await context.with(trace.setSpan(context.active(), parent), () => httpRequest(origin.url, options))
+  await context.with(trace.setSpan(context.active(), parent), () =>
+    httpRequest(origin.url, options),
+  )
   parent.end()
   const spans = exporter.getFinishedSpans().filter(({ kind }) => kind === SpanKind.CLIENT)
   assert.equal(spans.length, 2)

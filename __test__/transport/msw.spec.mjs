@@ -5,15 +5,15 @@ import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { after, afterEach, before, describe, test } from 'node:test'
 import {
-  HttpClient,
   downloadWithLock,
+  HttpClient,
   httpDownload,
   httpGetJson,
   httpGetText,
   httpJson,
   httpRequest,
 } from '@socketsecurity/registry'
-import { HttpResponse, delay, http, passthrough } from 'msw'
+import { delay, HttpResponse, http, passthrough } from 'msw'
 import { setupServer } from 'msw/node'
 import { startOrigin } from '../helpers/origins/http-origin.mjs'
 import { rejection, temporaryDirectory } from '../helpers/support.mjs'

@@ -10,9 +10,9 @@ import { afterEach, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { gzipSync } from 'node:zlib'
 import {
-  HttpClient,
   downloadWithLock,
   fetchChecksumFile,
+  HttpClient,
   httpDownload,
   httpGetJson,
   httpGetText,
@@ -36,7 +36,9 @@ afterEach(() => {
 
 describe('requests', () => {
   test('get what is mocked, with no word about transports', async () => {
-    nock(API).get('/items?page=2').reply(200, { items: [1] }, { ETag: '"a"' })
+    nock(API)
+      .get('/items?page=2')
+      .reply(200, { items: [1] }, { ETag: '"a"' })
     const response = await httpRequest(`${API}/items?page=2`)
     assert.equal(response.status, 200)
     assert.equal(response.statusText, 'OK')
@@ -68,10 +70,13 @@ describe('requests', () => {
       .post('/echo')
       .reply(200, (uri, body) => ({ uri, body }))
     const options = { method: 'POST', body: 'text' }
-    assert.deepEqual(await httpJson(`${API}/echo`, { ...options, headers: { 'Content-Type': 'text/plain' } }), {
-      uri: '/echo',
-      body: 'text',
-    })
+    assert.deepEqual(
+      await httpJson(`${API}/echo`, { ...options, headers: { 'Content-Type': 'text/plain' } }),
+      {
+        uri: '/echo',
+        body: 'text',
+      },
+    )
   })
 
   test('get bodies of streams', async () => {
@@ -86,7 +91,9 @@ describe('requests', () => {
 
   test('decode what is encoded', async () => {
     const headers = { 'Content-Encoding': 'gzip' }
-    nock(API).get('/').reply(200, gzipSync('a'.repeat(100_000)), headers)
+    nock(API)
+      .get('/')
+      .reply(200, gzipSync('a'.repeat(100_000)), headers)
     assert.equal((await httpGetText(API)).length, 100_000)
   })
 
@@ -127,7 +134,13 @@ describe('retries', () => {
 
   test('follow errors of the network', async () => {
     const reset = Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' })
-    nock(API).get('/').replyWithError(reset).get('/').replyWithError('boom').get('/').reply(200, 'ok')
+    nock(API)
+      .get('/')
+      .replyWithError(reset)
+      .get('/')
+      .replyWithError('boom')
+      .get('/')
+      .reply(200, 'ok')
     assert.equal((await httpRequest(API, again)).attempts, 3)
   })
 
@@ -146,7 +159,9 @@ describe('retries', () => {
   })
 
   test('keep codes that nobody knows', async () => {
-    nock(API).get('/').replyWithError(Object.assign(new Error('odd'), { code: 'EODD' }))
+    nock(API)
+      .get('/')
+      .replyWithError(Object.assign(new Error('odd'), { code: 'EODD' }))
     const error = await rejection(httpRequest(API))
     assert.equal(error.code, 'EODD')
     assert.equal(error.message, 'HTTP request failed: EODD: odd')
@@ -160,7 +175,9 @@ describe('retries', () => {
   })
 
   test('reach nothing that is not allowed, and fail at once', async () => {
-    const error = await rejection(httpRequest('http://not-mocked.test/', { retries: 3, retryDelay: 60_000 }))
+    const error = await rejection(
+      httpRequest('http://not-mocked.test/', { retries: 3, retryDelay: 60_000 }),
+    )
     assert.equal(error.code, 'ENETUNREACH')
     assert.match(error.message, /^HTTP request failed: .*Nock: Disallowed net connect for/)
     assert.equal(error.attempts, 1)
@@ -225,7 +242,9 @@ describe('downloads', () => {
 
   test('are verified, with progress', async (t) => {
     const destination = join(temporaryDirectory(t), 'file')
-    nock(API).get('/file').reply(200, bytes, { 'Content-Length': String(bytes.length) })
+    nock(API)
+      .get('/file')
+      .reply(200, bytes, { 'Content-Length': String(bytes.length) })
     let last
     const onProgress = (...both) => {
       last = both
@@ -265,7 +284,11 @@ describe('downloads', () => {
         ETag: '"a"',
         'Content-Range': `bytes ${half}-${bytes.length - 1}/${bytes.length}`,
       })
-    const result = await httpDownload(`${API}/file`, destination, { retries: 1, retryDelay: 1, sha256 })
+    const result = await httpDownload(`${API}/file`, destination, {
+      retries: 1,
+      retryDelay: 1,
+      sha256,
+    })
     assert.equal(result.attempts, 2)
     assert.equal(result.resumedFrom, half)
   })
@@ -296,7 +319,10 @@ describe('the cache of a client', () => {
   })
 
   test('is not that of native requests', async (t) => {
-    const origin = await startOrigin(t, { body: '"real"', headers: { 'Cache-Control': 'max-age=60' } })
+    const origin = await startOrigin(t, {
+      body: '"real"',
+      headers: { 'Cache-Control': 'max-age=60' },
+    })
     const cacheDir = temporaryDirectory(t)
     const client = new HttpClient({ baseUrl: origin.url, cache: true, cacheDir, retries: 0 })
     nock(origin.url).get('/').reply(200, '"mocked"', { 'Cache-Control': 'max-age=60' })
@@ -335,7 +361,10 @@ describe('nock', () => {
   })
 
   test('records and plays back with nockBack', async (t) => {
-    const origin = await startOrigin(t, { body: '{"real":true}', headers: { 'Content-Type': 'application/json' } })
+    const origin = await startOrigin(t, {
+      body: '{"real":true}',
+      headers: { 'Content-Type': 'application/json' },
+    })
     nock.back.fixtures = temporaryDirectory(t)
     t.after(() => nock.back.setMode('dryrun'))
     for (const expected of [1, 1]) {

@@ -5,9 +5,9 @@ import http from 'node:http'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, test } from 'node:test'
 import {
-  HttpClient,
   downloadWithLock,
   fetchChecksumFile,
+  HttpClient,
   httpDownload,
   httpGetText,
   httpRequest,

@@ -1,8 +1,8 @@
 // `node:test` without the tests of skipped.json.
 
 import { readFileSync } from 'node:fs'
-import * as original from 'node:test'
 import { basename, dirname } from 'node:path'
+import * as original from 'node:test'
 
 export { after, afterEach, before, beforeEach, mock } from 'node:test'
 

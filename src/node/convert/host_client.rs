@@ -12,7 +12,7 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use napi::Env;
-use napi::bindgen_prelude::{FromNapiValue, Function, Unknown};
+use napi::bindgen_prelude::FromNapiValue;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
@@ -75,7 +75,7 @@ impl Exchange for NodeClient {
             let mut guard = guard;
             match head.await.unwrap_or_else(|_| Err(lost())) {
                 Ok(Head { status, reason, headers }) => {
-                    let body = Box::new(Received { received, flow, guard });
+                    let body = Box::new(Received { chunks: received, flow, guard });
                     Ok(HostResponse { status, reason, headers, body })
                 }
                 Err(failure) => {
@@ -122,7 +122,7 @@ impl Drop for Guard {
 
 /// A body on its way from JavaScript.
 struct Received {
-    received: mpsc::UnboundedReceiver<Result<Option<Bytes>, HostFailure>>,
+    chunks: mpsc::UnboundedReceiver<Result<Option<Bytes>, HostFailure>>,
     flow: Arc<Flow>,
     guard: Guard,
 }
@@ -133,7 +133,7 @@ impl HostBody for Received {
             if self.guard.is_over {
                 return Ok(None);
             }
-            let next = self.received.recv().await.unwrap_or_else(|| Err(lost()));
+            let next = self.chunks.recv().await.unwrap_or_else(|| Err(lost()));
             let Ok(Some(bytes)) = &next else {
                 self.guard.is_over = true;
                 return next;

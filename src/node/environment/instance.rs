@@ -65,14 +65,15 @@ impl Drop for Instance {
     }
 }
 
+static NEXT_ID: AtomicU64 = AtomicU64::new(0);
+
 pub fn instance(env: &Env) -> napi::Result<&'static mut Instance> {
     // Once, where it is there: each request asks for it several times.
     if let Some(instance) = env.get_instance_data::<Instance>()? {
         return Ok(instance);
     }
-    static NEXT: AtomicU64 = AtomicU64::new(0);
     let instance = Instance {
-        id: NEXT.fetch_add(1, Ordering::Relaxed),
+        id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
         completions: CompletionQueue::new(env)?,
         methods: methods::methods(env)?,
         life: CancellationToken::new(),

@@ -75,8 +75,10 @@ impl Slot {
             completions.len() == 1
         };
         if is_first && self.wakeup.call((), ThreadsafeFunctionCallMode::NonBlocking) != Status::Ok {
-            // The environment has ended: nobody will run them.
-            mem::take(&mut *self.completions.lock().unwrap_or_else(PoisonError::into_inner));
+            // The environment has ended: nobody will run them. Dropped without the lock, as what they hold may enqueue
+            // something when it is dropped.
+            let lost = mem::take(&mut *self.completions.lock().unwrap_or_else(PoisonError::into_inner));
+            drop(lost);
         }
     }
 }

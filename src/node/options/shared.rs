@@ -7,8 +7,8 @@ use http::HeaderMap;
 use napi::bindgen_prelude::{FromNapiValue, Uint8ArraySlice, Unknown};
 use napi::{Env, JsValue, ValueType};
 
-use crate::base::listeners::OnRetry;
 use crate::base::error::{Error, Kind};
+use crate::base::listeners::OnRetry;
 use crate::base::options::{Network, Redirects, Retry, Tls, TransportKind};
 use crate::base::proxy::{self, Proxy};
 use crate::node::convert::host_client::host_client;
@@ -109,8 +109,7 @@ fn transport_kind(env: &Env, value: Unknown) -> napi::Result<TransportKind> {
         return Err(wrong_type(env, NAME, "'native' or 'node'", value));
     }
     let name = string(env, NAME, value)?;
-    TransportKind::parse(&name)
-        .ok_or_else(|| wrong_value(env, NAME, "must be 'native' or 'node'", format!("{name:?}")))
+    TransportKind::parse(&name).ok_or_else(|| wrong_value(env, NAME, "must be 'native' or 'node'", format!("{name:?}")))
 }
 
 pub fn network(

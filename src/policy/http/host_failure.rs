@@ -46,6 +46,7 @@ const UNCONNECTED: [&str; 3] = ["EAI_AGAIN", "ECONNREFUSED", "ENOTFOUND"];
 const UNEXPECTED: [&str; 2] = ["InternalError", "NetConnectNotAllowedError"];
 /// Codes of Node's own that are about the connection. All others that begin so are about the request.
 const TRANSIENT: [&str; 3] = ["ERR_SOCKET_", "ERR_STREAM_", "ERR_TLS_HANDSHAKE_TIMEOUT"];
+static KEPT: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
 /// Codes that are kept for the life of the process. A program has a few; one that makes them up does
 /// not fill the memory.
 const CODES_MAX: usize = 256;
@@ -127,7 +128,6 @@ fn code_of(code: &str) -> Option<&'static str> {
     if let Some(known) = CERTIFICATE.iter().find(|known| **known == code) {
         return Some(known);
     }
-    static KEPT: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
     keep(&mut KEPT.lock().unwrap_or_else(PoisonError::into_inner), code)
 }
 
@@ -149,7 +149,12 @@ mod tests {
 
     fn failure(code: &str, syscall: &str, message: &str) -> HostFailure {
         let given = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
-        HostFailure { message: message.to_owned(), code: given(code), syscall: given(syscall), ..HostFailure::default() }
+        HostFailure {
+            message: message.to_owned(),
+            code: given(code),
+            syscall: given(syscall),
+            ..HostFailure::default()
+        }
     }
 
     fn of(failure: &HostFailure) -> (Kind, &'static str, String) {
@@ -207,7 +212,10 @@ mod tests {
     fn a_body_that_ends_early_has_its_length_in_the_message() {
         let url = Url::parse("http://host.test/").unwrap();
         let of = |length| of_body(&failure("ECONNRESET", "", "aborted"), 3, length, &url);
-        assert_eq!((of(Some(5)).kind(), of(Some(5)).to_string()), (Kind::BodyLength, "the body ended after 3 of 5 bytes".into()));
+        assert_eq!(
+            (of(Some(5)).kind(), of(Some(5)).to_string()),
+            (Kind::BodyLength, "the body ended after 3 of 5 bytes".into())
+        );
         assert_eq!(of(None).kind(), Kind::Network);
         assert_eq!(of(None).to_string(), "the connection failed within the body: the server closed it before the end");
     }

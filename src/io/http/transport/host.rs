@@ -198,6 +198,7 @@ mod tests {
         }
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "what a client resolves with")]
     fn response(length: Option<&'static str>, pieces: &[&'static str]) -> Sent {
         let mut headers = HeaderMap::new();
         headers.extend(length.map(|length| (header::CONTENT_LENGTH, HeaderValue::from_static(length))));

@@ -88,11 +88,7 @@ fn title_case(name: &str) -> String {
 }
 
 /// A function that resolves with the next piece of the request's body, or with null at its end.
-fn pull<'env>(
-    env: &'env Env,
-    source: UploadSource,
-    closed: CancellationToken,
-) -> napi::Result<Function<'env, (), Handle>> {
+fn pull(env: &Env, source: UploadSource, closed: CancellationToken) -> napi::Result<Function<'_, (), Handle>> {
     let source = Arc::new(Mutex::new(source));
     env.create_function_from_closure("pull", move |call: FunctionCallContext| {
         let (source, closed) = (source.clone(), closed.clone());

@@ -34,7 +34,8 @@ pub struct Sink {
     flow: Arc<Flow>,
 }
 
-/// The bytes between JavaScript and the core.
+/// The bytes between JavaScript and the core. In sequence: each side writes one of the two, and then
+/// looks at the other.
 #[derive(Default)]
 pub struct Flow {
     waiting: AtomicUsize,
@@ -44,8 +45,8 @@ pub struct Flow {
 impl Flow {
     /// Bytes have been read. Whether JavaScript, which was told to pause, may go on.
     pub fn take(&self, bytes: usize) -> bool {
-        let waiting = self.waiting.fetch_sub(bytes, Ordering::AcqRel) - bytes;
-        waiting < LOW_WATER && self.is_paused.swap(false, Ordering::AcqRel)
+        let waiting = self.waiting.fetch_sub(bytes, Ordering::SeqCst) - bytes;
+        waiting < LOW_WATER && self.is_paused.swap(false, Ordering::SeqCst)
     }
 }
 
@@ -75,15 +76,15 @@ impl Sink {
 
     /// Whether JavaScript may go on at once.
     fn chunk(&self, bytes: Bytes) -> bool {
-        let waiting = self.flow.waiting.fetch_add(bytes.len(), Ordering::AcqRel) + bytes.len();
+        let waiting = self.flow.waiting.fetch_add(bytes.len(), Ordering::SeqCst) + bytes.len();
         let is_wanted = self.chunks.send(Ok(Some(bytes))).is_ok();
         if !is_wanted || waiting < HIGH_WATER {
             return true;
         }
-        self.flow.is_paused.store(true, Ordering::Release);
+        self.flow.is_paused.store(true, Ordering::SeqCst);
         // The core may have read everything before it could see that.
-        if self.flow.waiting.load(Ordering::Acquire) < LOW_WATER {
-            return self.flow.is_paused.swap(false, Ordering::AcqRel);
+        if self.flow.waiting.load(Ordering::SeqCst) < LOW_WATER {
+            return self.flow.is_paused.swap(false, Ordering::SeqCst);
         }
         false
     }
