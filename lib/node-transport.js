@@ -6,6 +6,7 @@
 const { AsyncResource } = require('node:async_hooks')
 const http = require('node:http')
 const https = require('node:https')
+const { isIP } = require('node:net')
 
 /** The largest head of a response, as in src/io/http/error.rs. */
 const HEAD_MAX = 408 * 1024
@@ -60,8 +61,9 @@ class Exchange {
     const target = new URL(url)
     // Looked up now: they may have been patched since the last time. The agent is the global one, whichever that is.
     const module = target.protocol === 'https:' ? https : http
-    const trust = ca && module === https ? trusting(ca) : undefined
-    const request = module.request(target, { method, headers, maxHeaderSize: HEAD_MAX, ...trust })
+    const options = { method, headers, maxHeaderSize: HEAD_MAX }
+    if (module === https) Object.assign(options, serverName(target), ca && trusting(ca))
+    const request = module.request(target, options)
     this.request = request
     // No fields are dropped: too many of them are refused.
     request.maxHeadersCount = 0
@@ -133,6 +135,11 @@ class Exchange {
     this.isOver = true
     exchanges.delete(this.number)
   }
+}
+
+/** That of the URL: Node would take it from a field `Host` of the caller, and expect a certificate for that. */
+function serverName({ hostname }) {
+  return { servername: isIP(hostname.replace(/^\[|\]$/g, '')) ? '' : hostname }
 }
 
 /** As Node says it. */

@@ -37,7 +37,7 @@ describe('the body of a response', () => {
       flow = pour(response)
     })
     const { rawResponse } = await httpRequest(origin.url, { transport, stream: true })
-    const stopped = await standstill(() => flow.written)
+    const stopped = await standstill(() => flow.written, MOST_ON_THE_WAY)
     assert.ok(stopped < MOST_ON_THE_WAY, `${stopped} bytes`)
     for await (const _ of rawResponse) if (flow.written > stopped + (8 << 20)) break
     await until(() => origin.closed === 1, 'the connection is closed')
@@ -103,7 +103,7 @@ describe('the body of a request', () => {
     const controller = new AbortController()
     const options = { transport, method: 'POST', body, signal: controller.signal, timeout: 0 }
     const sent = rejection(httpRequest(origin.url, options))
-    const stopped = await standstill(() => read)
+    const stopped = await standstill(() => read, MOST_ON_THE_WAY)
     assert.ok(stopped < MOST_ON_THE_WAY, `${stopped} bytes`)
     controller.abort()
     assert.equal((await sent).name, 'AbortError')
@@ -136,6 +136,22 @@ describe('the body of a request', () => {
       assert.equal(headers['transfer-encoding'], 'chunked')
       assert.equal(headers['content-length'], undefined)
       assert.equal(String(body), 'ab')
+    }
+  })
+
+  test('that is not there has the length 0 where the method expects one', async (t) => {
+    const origin = await startOrigin(t)
+    for (const [method, length] of [
+      ['POST', '0'],
+      ['PUT', '0'],
+      ['PATCH', '0'],
+      ['GET', undefined],
+      ['DELETE', undefined],
+    ]) {
+      await httpRequest(origin.url, { transport, method })
+      const { headers } = origin.requests.at(-1)
+      assert.equal(headers['content-length'], length, method)
+      assert.equal(headers['transfer-encoding'], undefined)
     }
   })
 
@@ -208,6 +224,15 @@ describe('a connection', () => {
     })
     https.globalAgent = new https.Agent({ ca: cert })
     assert.equal(await httpGetText(origin.url, { transport }), 'x')
+  })
+
+  test('is for the host of the URL, whatever the field Host says', async (t) => {
+    const origin = await startOrigin(t, { body: 'x' }, { secure: true })
+    const headers = { Host: 'virtual.test' }
+    for (const url of [origin.url, origin.url.replace('127.0.0.1', 'localhost')]) {
+      assert.equal(await httpGetText(url, { transport, ca: cert, headers }), 'x')
+      assert.equal(origin.requests.at(-1).headers.host, 'virtual.test')
+    }
   })
 
   test('is not verified where the environment says so', async (t) => {

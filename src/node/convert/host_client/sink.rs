@@ -18,6 +18,9 @@ const HIGH_WATER: usize = 1 << 20;
 /// Bytes at which it goes on.
 const LOW_WATER: usize = 256 << 10;
 
+/// Room for so many fields is made at once, where there are as many.
+const FIELDS_EXPECTED: usize = 256;
+
 /// What stands before a body.
 pub struct Head {
     pub status: u16,
@@ -138,7 +141,7 @@ fn head(call: &FunctionCallContext) -> napi::Result<Result<Head, HostFailure>> {
     let status: u32 = call.get(0)?;
     let reason: Option<String> = call.get(1)?;
     let fields: Vec<String> = call.get(2)?;
-    let mut headers = HeaderMap::with_capacity(fields.len() / 2);
+    let mut headers = HeaderMap::with_capacity((fields.len() / 2).min(FIELDS_EXPECTED));
     for pair in fields.chunks_exact(2) {
         let (Ok(name), Some(value)) = (HeaderName::from_bytes(pair[0].as_bytes()), latin_1(pair[1].trim())) else {
             let message = format!("the response has an invalid header field: {:?}", pair[0]);
