@@ -33,17 +33,17 @@ const {
   sanitizeUserAgent,
 } = native
 
-/** The addon reads no arguments of any number. */
+/** Passes the arguments as one array: the addon does not read rest parameters. */
 function chainUserAgents(...agents) {
   return native.chainUserAgents(agents.flat())
 }
 
-/** The addon reads no streams. */
+/** Reads the stream, which the addon cannot do. */
 async function readIncomingResponse(message, options) {
   return native.readIncomingResponse(message, options, await collect(message, options))
 }
 
-/** The addon awaits no callbacks. */
+/** Awaits the callback, which the addon cannot do. */
 async function withTmp(callback) {
   if (typeof callback !== 'function') {
     const message = `The argument "callback" must be a function. Received ${typeof callback}`
@@ -57,7 +57,7 @@ async function withTmp(callback) {
   }
 }
 
-// One by one: tools that read exports from the source, Node's import among them, see these.
+// One by one, so that tools that read exports from the source, Node's import among them, see them.
 module.exports = {
   HttpClient,
   HttpResponseError,

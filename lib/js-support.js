@@ -1,13 +1,14 @@
 'use strict'
 
-// What only JavaScript can do: be a stream, read a stream, extend Error. Handed to the addon by index.js.
+// Things that only JavaScript can do: streams, readers of streams, a class that extends Error.
+// index.js registers them with the addon.
 
 const { isIntercepted } = require('./interception.js')
 
-/** Required by those who stream: loading it takes a third of the time that loading all of this package takes. */
+/** Loaded lazily: `node:stream` alone is a third of this package's load time. */
 const streams = () => require('node:stream')
 
-/** Thrown where the status of an answer is an error. */
+/** The error of a response whose status is outside 200 to 299. */
 class HttpResponseError extends Error {
   constructor(response, message) {
     super(message ?? `HTTP ${response.status}: ${response.statusText || 'No status message'}`)
@@ -18,14 +19,17 @@ class HttpResponseError extends Error {
   }
 }
 
-/** Reads a stream into a request. `write` resolves with whether more is wanted; `end` takes the error of the stream. */
+/**
+ * Reads a stream into a request. `write` resolves with `false` if no more is wanted. `end` takes
+ * the error of the stream.
+ */
 async function send(source, write, end) {
   const { PassThrough, pipeline } = streams()
   try {
-    // Streams of the old kind, as form-data's, cannot be iterated.
-    const pieces =
+    // Streams of the old kind, as form-data's, are not iterable.
+    const chunks =
       Symbol.asyncIterator in source ? source : pipeline(source, new PassThrough(), () => {})
-    for await (const chunk of pieces) {
+    for await (const chunk of chunks) {
       if (!(await write(chunk))) return
     }
     end()
@@ -37,18 +41,22 @@ async function send(source, write, end) {
 /** The default of `maxResponseSize`, as in src/base/options.rs. */
 const TEXT_MAX = 2 ** 29
 
-/** The most bytes that a body of `limit` bytes has under a content coding, as in src/policy/http/decoding.rs. */
+/** Maximum size of an encoded body of `limit` bytes, as in src/policy/http/decoding/limit.rs. */
 const encodedMax = (limit) => limit + limit / 256 + 2 ** 16
 
-/** The chunks of a stream as bytes; nothing of what is no stream. Ends early when the addon will refuse them for their size. */
+/**
+ * The chunks of a stream as bytes; `undefined` if it is not a stream. Ends early if the addon will
+ * refuse them for their size.
+ */
 async function collect(source, options) {
   if (typeof source?.[Symbol.asyncIterator] !== 'function') return undefined
-  // What is no object is refused by the addon.
+  // The addon refuses options that are not an object.
   const isObject = typeof options === 'object' && options !== null
   const given = isObject ? (withoutPlain(options) ?? options) : Object.create(null)
   const { maxResponseSize = TEXT_MAX, signal } = given
   const most = maxResponseSize === 0 ? Number.POSITIVE_INFINITY : encodedMax(maxResponseSize)
-  // Without an error: it would become that of the request, which ends the process if nobody listens.
+  // Without an error: it would become the error of the request, which ends the process if nobody
+  // listens.
   const stop = () => source.destroy()
   const isStoppable = signal && typeof source.destroy === 'function'
   if (isStoppable) subscribe(signal, stop)
@@ -65,18 +73,21 @@ async function chunksOf(source, most) {
   const chunks = []
   let length = 0
   for await (const chunk of source) {
-    // Somebody may have asked the stream for text.
+    // The caller may have set an encoding on the stream.
     const bytes = typeof chunk === 'string' ? Buffer.from(chunk, source.readableEncoding) : chunk
     chunks.push(bytes)
     length += bytes.length
     if (length > most) return chunks
   }
-  // A stream that was destroyed before ends without an error. This is the one that Node gives otherwise.
+  // A stream that was destroyed before ends without an error. Otherwise Node.js emits this one.
   if (source.readableAborted) throw Object.assign(new Error('aborted'), { code: 'ECONNRESET' })
   return chunks
 }
 
-/** The body of an answer as a stream. `read` resolves with a chunk, or with null at its end; `close` gives it up. */
+/**
+ * The body of a response as a stream. `read` resolves with a chunk, or with `null` at the end;
+ * `close` closes the connection.
+ */
 function receive(head, read, close, signal) {
   const { Readable, finished } = streams()
   const stream = new Readable({
@@ -103,19 +114,20 @@ function receive(head, read, close, signal) {
   return stream
 }
 
-/** As Node's own streams end when their signal fires. */
+/** The error with which streams of Node.js end when their signal fires. */
 function abortError(signal) {
   const error = new Error('The operation was aborted', { cause: signal.reason })
   return Object.assign(error, { name: 'AbortError', code: 'ABORT_ERR' })
 }
 
 /**
- * A function that reads these variables of `process.env`. It gives them only if they are others than the last time.
- * `NO_PROXY` matters where there is a proxy, and `REQUEST_METHOD` where there is an `HTTP_PROXY`: not read elsewhere.
+ * Creates a function that reads these variables of `process.env`. It returns them only if they have
+ * changed since the last call. `NO_PROXY` is read only if a proxy is set, and `REQUEST_METHOD` only
+ * if `HTTP_PROXY` is.
  *
  * Each request reads them. Names that are written out take half the time of names in a list.
  *
- * Behind the variables comes whether somebody intercepts `node:http`.
+ * The values are followed by whether `node:http` is intercepted.
  */
 function environmentReader(names) {
   const known = Object.fromEntries(names.map((name) => [name, undefined]))
@@ -158,12 +170,12 @@ function environmentReader(names) {
   }
 }
 
-/** The variables of the process, and none that somebody has put on `Object.prototype`. */
+/** The variables of the process, without properties of a polluted `Object.prototype`. */
 function environment() {
   return isPolluted() ? { __proto__: null, ...process.env } : process.env
 }
 
-/** Through the process object of the calling JavaScript: a Worker has its own. */
+/** Emits a warning on the process object of the calling JavaScript: a Worker has its own. */
 function warn(message) {
   process.emitWarning(message)
 }
@@ -172,8 +184,9 @@ const { getPrototypeOf, hasOwn, prototype: plain } = Object
 const empty = {}
 
 /**
- * The object without what comes from `Object.prototype`: whoever can write there must not choose proxies and certificates
- * of calls. Other prototypes are the caller's. Gives `undefined` where the object itself will do.
+ * The object without properties of `Object.prototype`: code that can write there must not choose
+ * the proxies and certificates of calls. Other prototypes are the caller's. Returns `undefined` if
+ * the object itself can be used.
  */
 function withoutPlain(object) {
   const parent = getPrototypeOf(object)
@@ -185,7 +198,10 @@ function withoutPlain(object) {
   return undefined
 }
 
-/** Takes some nanoseconds where nobody has. Only assignments are noticed: definitions need code that runs here. */
+/**
+ * Whether properties have been assigned to `Object.prototype`. Takes some nanoseconds if not.
+ * Properties that are defined as not enumerable are not noticed: they need code that runs here.
+ */
 function isPolluted() {
   for (const _ in empty) return true
   return false
@@ -201,7 +217,7 @@ function isPlain(root) {
   )
 }
 
-/** Reads what an object and its prototypes below `root` have; getters run on the object itself. */
+/** A view of an object and its prototypes below `root`. Getters run on the object itself. */
 function ownView(object, root) {
   return new Proxy(object, {
     get(target, name) {
@@ -213,37 +229,40 @@ function ownView(object, root) {
   })
 }
 
-/** Who waits for a signal. One listener for all of them: Node warns of more than ten, and searches its list for each. */
-const waiting = new WeakMap()
+/**
+ * The subscribers of each signal. They share one listener: Node.js warns of more than ten, and
+ * searches its list for each.
+ */
+const groups = new WeakMap()
 
 /** Calls `fire` when the signal fires. */
 function subscribe(signal, fire) {
-  let group = waiting.get(signal)
+  let group = groups.get(signal)
   if (group === undefined) {
     const all = new Set()
     const listener = () => {
-      waiting.delete(signal)
+      groups.delete(signal)
       signal.removeEventListener('abort', listener)
       for (const each of all) each()
     }
     group = { all, listener }
     signal.addEventListener('abort', listener)
-    waiting.set(signal, group)
+    groups.set(signal, group)
   }
   group.all.add(fire)
 }
 
-/** The last one takes the listener away. */
+/** Ends a subscription. The last one removes the listener. */
 function unsubscribe(signal, fire) {
-  const group = waiting.get(signal)
+  const group = groups.get(signal)
   if (group === undefined) return
   group.all.delete(fire)
   if (group.all.size > 0) return
-  waiting.delete(signal)
+  groups.delete(signal)
   signal.removeEventListener('abort', group.listener)
 }
 
-/** Where caches on disk are, unless the caller says so. */
+/** The default directory of caches on disk. */
 function cacheDirectory() {
   const { SOCKET_CACACHE_DIR } = environment()
   if (SOCKET_CACACHE_DIR) return SOCKET_CACACHE_DIR
@@ -252,7 +271,7 @@ function cacheDirectory() {
   return join(homedir(), '.socket', '_cacache')
 }
 
-/** For those whose requests go through node:http: loading that takes longer than loading all of this package. */
+/** Loaded lazily: loading `node:http` takes longer than loading all of this package. */
 const nodeTransport = () => require('./node-transport.js')
 
 module.exports = {

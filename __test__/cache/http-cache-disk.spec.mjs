@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import {
   chmodSync,
+  existsSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -13,7 +14,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { describe, test } from 'node:test'
+import { afterEach, describe, test } from 'node:test'
 import { HttpClient } from '@socketsecurity/registry'
 import cacache from 'cacache'
 import { startOrigin } from '../helpers/origins/http-origin.mjs'
@@ -29,8 +30,16 @@ const filesBelow = (directory) =>
 const contentOf = (cacheDir) => filesBelow(join(cacheDir, 'content-v2'))
 const indexOf = (cacheDir) => filesBelow(join(cacheDir, 'index-v5'))
 /** A client that has nothing in memory. */
-const newcomer = (origin, cacheDir, options) =>
-  new HttpClient({ baseUrl: origin.url, cache: 'disk', cacheDir, retryDelay: 1, ...options })
+const newcomer = (origin, cacheDir, options) => {
+  const own = { baseUrl: origin.url, cache: 'disk', cacheDir, retryDelay: 1, ...options }
+  const client = new HttpClient(own)
+  clients.push(client)
+  return client
+}
+const clients = []
+
+// Before the directories are removed.
+afterEach(() => Promise.all(clients.splice(0).map((client) => client.flush())))
 
 test('another process finds what one has fetched', async (t) => {
   const origin = await startOrigin(t, counting)
@@ -60,7 +69,7 @@ test('the directory is that of the environment, unless the caller says', async (
   assert.equal(contentOf(directory).length, 1)
 })
 
-test('no file tells a credential, nor may others read an answer', async (t) => {
+test('no file tells a credential, nor may others read a response', async (t) => {
   const secret = 's3cret'
   const origin = await startOrigin(t, { headers: { Vary: 'Authorization' }, body: '{"private":1}' })
   const cacheDir = temporaryDirectory(t)
@@ -192,7 +201,7 @@ describe('a call succeeds though nothing can be kept', () => {
   })
 })
 
-test('processes that fetch, expire, clear and break entries at once never get a broken answer', async (t) => {
+test('processes that fetch, expire, clear and break entries at once never get a broken response', async (t) => {
   const random = dice(7)
   const origin = await startOrigin(t, ({ path }) => {
     const text = random.pick('abcdef').repeat(random.between(1, 20_000))
@@ -216,13 +225,13 @@ test('processes that fetch, expire, clear and break entries at once never get a 
   const vandal = (async () => {
     const client = newcomer(origin, cacheDir)
     while (working) {
-      const file = random.pick(filesBelow(cacheDir).concat(''))
       try {
+        const file = random.pick(filesBelow(cacheDir).concat(''))
         if (random.chance(0.1)) await client.clearCache('/1')
         else if (file && !file.endsWith('.secret'))
           truncateSync(file, random.below(statSync(file).size + 1))
       } catch {
-        // Somebody was faster.
+        // Another process was faster.
       }
       await sleep(3)
     }
@@ -244,20 +253,43 @@ test('what exceeds the limits is swept, and entries of others stay', async (t) =
   const first = newcomer(origin, cacheDir)
   for (let index = 0; index < 10; index += 1) await first.getJson(`/${index}`)
   // As if no process had swept for long.
-  const swept = join(cacheDir, 'socket-registry-http.swept')
-  await until(() => filesBelow(cacheDir).includes(swept), 'the first sweep')
-  utimesSync(swept, 0, 0)
+  await first.flush()
+  utimesSync(join(cacheDir, 'socket-registry-http.swept'), 0, 0)
   const frugal = newcomer(origin, cacheDir, { cacheDiskMax: 3500 })
   await frugal.getJson('/new')
+  await frugal.flush()
   const ours = async () =>
     Object.keys(await cacache.ls(cacheDir)).filter((key) => key.startsWith('socket-registry:'))
-  for (let left = 11; left > 3; left = (await ours()).length) await sleep(10)
   assert.equal((await ours()).length, 3)
   assert.equal((await cacache.get(cacheDir, 'of others')).data.length, 50_000)
   assert.equal(contentOf(cacheDir).length, 2, 'what our entries share, and that of others')
   const asked = origin.requests.length
   await newcomer(origin, cacheDir).getJson('/new')
   assert.equal(origin.requests.length, asked)
+})
+
+test('after a flush the directory can be removed, also when calls were aborted', async (t) => {
+  const origin = await startOrigin(t, { body: JSON.stringify('x'.repeat(4 << 20)) })
+  const cacheDir = temporaryDirectory(t)
+  for (let round = 0; round < 10; round += 1) {
+    const client = newcomer(origin, cacheDir)
+    const abort = new AbortController()
+    const call = client.getJson('/', { signal: abort.signal }).catch(() => {})
+    // While the response is being written, or a moment later.
+    await until(() => existsSync(join(cacheDir, 'tmp')), 'the cache', 30_000)
+    abort.abort()
+    await call
+    await client.flush()
+    rmSync(cacheDir, { recursive: true, force: true })
+    await sleep(20)
+    assert.ok(!existsSync(cacheDir), `written to in round ${round}`)
+  }
+})
+
+test('flush of a client without a cache on disk resolves with nothing', async () => {
+  for (const cache of [false, 'memory']) {
+    assert.equal(await new HttpClient({ cache }).flush(), undefined)
+  }
 })
 
 test('an entry that is fetched again and again does not fill the disk', async (t) => {

@@ -2,10 +2,13 @@
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { describe, test } from 'node:test'
+import { afterEach, describe, test } from 'node:test'
 import { HttpClient } from '@socketsecurity/registry'
 import { later, silence, startOrigin } from '../helpers/origins/http-origin.mjs'
-import { rejection, sleep, temporaryDirectory } from '../helpers/support.mjs'
+import { rejection, sleep, temporaryDirectory, until } from '../helpers/support.mjs'
+
+/** Long enough for calls that began together to have joined one request, on a busy machine. */
+const JOINED = 300
 
 /** Answers with how many requests came before, and whatever else is said. */
 const counting = (headers = {}) => {
@@ -19,19 +22,23 @@ const validated = (headers = {}) => {
       : { headers: { ETag: '"v"', ...headers }, body: JSON.stringify(index) }
 }
 
+const clients = []
+
+// Before the directories are removed.
+afterEach(() => Promise.all(clients.splice(0).map((client) => client.flush())))
+
 for (const cache of ['memory', 'disk', true]) {
   /** A client of this kind of cache, with a directory of its own. */
-  const clientOf = (t, origin, options) =>
-    new HttpClient({
-      baseUrl: origin.url,
-      cache,
-      cacheDir: temporaryDirectory(t),
-      retryDelay: 1,
-      ...options,
-    })
+  const clientOf = (t, origin, options) => {
+    const cacheDir = options?.cacheDir ?? temporaryDirectory(t)
+    const own = { baseUrl: origin.url, cache, retryDelay: 1, ...options, cacheDir }
+    const client = new HttpClient(own)
+    clients.push(client)
+    return client
+  }
 
   describe(`cache: ${cache}`, () => {
-    test('an answer is used again within its time', async (t) => {
+    test('a response is used again within its time', async (t) => {
       const origin = await startOrigin(t, counting({ 'X-A': 'a', Link: ['b', 'c'] }))
       const client = clientOf(t, origin)
       const [first, second] = [await client.request('/'), await client.request('/')]
@@ -49,7 +56,7 @@ for (const cache of ['memory', 'disk', true]) {
       assert.equal(requests, 3)
     })
 
-    test('what a caller does to an answer does not reach the next one', async (t) => {
+    test('what a caller does to a response does not reach the next one', async (t) => {
       const origin = await startOrigin(t, { body: '{"a":1}' })
       const client = clientOf(t, origin)
       for (let count = 0; count < 3; count += 1) {
@@ -75,7 +82,7 @@ for (const cache of ['memory', 'disk', true]) {
       assert.equal(client.metrics().revalidated, 1)
     })
 
-    test('a new answer replaces the old one', async (t) => {
+    test('a new response replaces the old one', async (t) => {
       let version = 'a'
       const origin = await startOrigin(t, ({ headers }) =>
         headers['if-none-match'] === `"${version}"`
@@ -93,7 +100,7 @@ for (const cache of ['memory', 'disk', true]) {
       )
     })
 
-    test('a 304 that speaks of another answer is not believed', async (t) => {
+    test('a 304 that speaks of another response is not believed', async (t) => {
       const origin = await startOrigin(t, ({ headers }, _response, index) =>
         headers['if-none-match']
           ? { status: 304, headers: { ETag: '"other"' } }
@@ -118,7 +125,7 @@ for (const cache of ['memory', 'disk', true]) {
       assert.deepEqual([await client.getJson('/'), await client.getJson('/')], ['first', 4])
     })
 
-    test('one credential never sees the answer to another', async (t) => {
+    test('one credential never sees the response to another', async (t) => {
       const origin = await startOrigin(t, ({ headers }) => ({
         headers: { 'Cache-Control': 'public, max-age=100' },
         body: JSON.stringify(headers.authorization ?? headers['x-api-key'] ?? 'nobody'),
@@ -135,7 +142,7 @@ for (const cache of ['memory', 'disk', true]) {
       assert.equal(await one.getJson('/'), 'Bearer one')
     })
 
-    test('an answer that varies has a place for each variant', async (t) => {
+    test('a response that varies has a place for each variant', async (t) => {
       const origin = await startOrigin(t, ({ headers }, _response, index) => ({
         headers: { Vary: 'X-Language, Accept-Encoding' },
         body: JSON.stringify([headers['x-language'], index]),
@@ -277,7 +284,7 @@ for (const cache of ['memory', 'disk', true]) {
       const origin = await startOrigin(t, later(50, { body: '1' }))
       const client = clientOf(t, origin)
       const call = client.getJson('/')
-      while (origin.requests.length === 0) await sleep(2)
+      await until(() => origin.requests.length === 1, 'the request')
       await client.clearCache()
       const joined = client.getJson('/')
       await Promise.all([call, joined])
@@ -285,7 +292,7 @@ for (const cache of ['memory', 'disk', true]) {
     })
 
     test('equal calls at the same time share one request', async (t) => {
-      const origin = await startOrigin(t, later(30, { status: 503, body: '{"a":1}' }))
+      const origin = await startOrigin(t, later(JOINED, { status: 503, body: '{"a":1}' }))
       const client = clientOf(t, origin, { retries: 0 })
       const calls = Array.from({ length: 10 }, () => client.request('/'))
       const other = client.request('/', { headers: { Authorization: 'x' } })
@@ -309,7 +316,8 @@ for (const cache of ['memory', 'disk', true]) {
       const client = clientOf(t, origin)
       const controllers = Array.from({ length: 3 }, () => new AbortController())
       const calls = controllers.map(({ signal }) => client.getJson('/', { signal }))
-      while (origin.requests.length === 0) await sleep(2)
+      await until(() => origin.requests.length === 1, 'the request')
+      await sleep(JOINED)
       controllers[0].abort()
       assert.equal((await rejection(calls[0])).name, 'AbortError')
       answer()
@@ -320,7 +328,8 @@ for (const cache of ['memory', 'disk', true]) {
         const controller = new AbortController()
         return [controller, client.getJson('/gone', { signal: controller.signal })]
       })
-      while (origin.requests.length === 1) await sleep(2)
+      await until(() => origin.requests.length === 2, 'the second request')
+      await sleep(JOINED)
       for (const [controller, call] of gone) {
         controller.abort()
         await rejection(call)
@@ -331,7 +340,7 @@ for (const cache of ['memory', 'disk', true]) {
 
     test('a failure is shared, and not kept', async (t) => {
       const origin = await startOrigin(t, [
-        (_request, response) => void setTimeout(() => response.destroy(), 30),
+        (_request, response) => void setTimeout(() => response.destroy(), JOINED),
         { body: '1' },
       ])
       const client = clientOf(t, origin, { retries: 0 })
@@ -341,7 +350,7 @@ for (const cache of ['memory', 'disk', true]) {
       assert.equal(await client.getJson('/'), 1)
     })
 
-    test('staleIfError gives an old answer for as long as it says', async (t) => {
+    test('staleIfError gives an old response for as long as it says', async (t) => {
       let answer = { body: '1' }
       const origin = await startOrigin(t, (_request, response) =>
         answer ? answer : void response.destroy(),
@@ -363,7 +372,7 @@ for (const cache of ['memory', 'disk', true]) {
       assert.equal(client.metrics().stale, 5)
     })
 
-    test('an answer that must be asked about never stands in', async (t) => {
+    test('a response that must be asked about never stands in', async (t) => {
       const headers = { 'Cache-Control': 'max-age=0, must-revalidate' }
       const origin = await startOrigin(t, [{ headers, body: '1' }, { status: 503 }])
       const client = clientOf(t, origin, { staleIfError: 60_000, retries: 0 })
@@ -379,7 +388,7 @@ for (const cache of ['memory', 'disk', true]) {
       assert.equal(error.code, 'ERR_BODY_TOO_LARGE')
     })
 
-    test('a signal that has fired is obeyed though the answer is there', async (t) => {
+    test('a signal that has fired is obeyed though the response is there', async (t) => {
       const origin = await startOrigin(t, { body: '1' })
       const client = clientOf(t, origin)
       await client.getJson('/')
@@ -387,7 +396,7 @@ for (const cache of ['memory', 'disk', true]) {
       assert.equal(error.name, 'AbortError')
     })
 
-    test('an answer behind a redirect is not that of the URL', async (t) => {
+    test('a response behind a redirect is not that of the URL', async (t) => {
       const origin = await startOrigin(t, ({ path }, _response, index) =>
         path === '/from'
           ? { status: 302, headers: { Location: '/to' } }
@@ -421,7 +430,7 @@ test('memory is bounded in bytes', async (t) => {
   assert.equal(client.metrics().memoryHits, 1)
 })
 
-test('a Worker that ends does not take the answers of others along', async (t) => {
+test('a Worker that ends does not take the responses of others along', async (t) => {
   const origin = await startOrigin(t, later(100, { body: '1' }))
   const { Worker } = await import('node:worker_threads')
   const code = `

@@ -92,14 +92,15 @@ describe('a checksum file', () => {
   })
 
   test('of a hundred thousand lines, or of one endless line, is read in no time', () => {
-    const started = performance.now()
+    const before = process.cpuUsage()
     const lines = Array.from({ length: 100_000 }, (_, index) => `${one.hex}  file-${index}`)
     assert.equal(Object.keys(parseChecksumFile(lines.join('\n'))).length, 100_000)
     for (const piece of [' ', 'a', '(', ')', 'SHA256 (', `${one.hex} `, './', '\r']) {
       parseChecksumFile(piece.repeat(2_000_000 / piece.length))
     }
-    const took = performance.now() - started
-    assert.ok(took < 10_000, `it took ${took} ms`)
+    const { user, system } = process.cpuUsage(before)
+    const took = (user + system) / 1000
+    assert.ok(took < 10_000, `it took ${took} ms of processor time`)
   })
 
   test('must be a string', () => {

@@ -215,14 +215,14 @@ describe('a download that fails', () => {
       sayAndClose(raw('HTTP/1.1 500 Oh', ['Content-Length: 4', 'Connection: close'], 'oops')),
     ],
     ['the status is 304', sayAndClose(raw('HTTP/1.1 304 Not Modified', ['Connection: close']))],
-    ['the answer is not HTTP', sayAndClose('SSH-2.0-server\r\n')],
+    ['the response is not HTTP', sayAndClose('SSH-2.0-server\r\n')],
   ]
 
   for (const [why, script] of failures) {
     test(`leaves no destination when ${why}`, async (t) => {
       const origin = await startRawOrigin(t, script)
       const destination = join(temporaryDirectory(t), 'sub', 'file')
-      const error = await rejection(httpDownload(origin.url, destination, { timeout: 500 }))
+      const error = await rejection(httpDownload(origin.url, destination, { timeout: 1000 }))
       assert.ok(error instanceof Error)
       assert.equal(typeof error.code, 'string')
       assert.ok(!existsSync(destination))
@@ -232,7 +232,7 @@ describe('a download that fails', () => {
       const origin = await startRawOrigin(t, script)
       const destination = join(temporaryDirectory(t), 'file')
       writeFileSync(destination, 'old')
-      await rejection(httpDownload(origin.url, destination, { timeout: 500 }))
+      await rejection(httpDownload(origin.url, destination, { timeout: 1000 }))
       assert.equal(readFileSync(destination, 'utf8'), 'old')
     })
 
@@ -240,7 +240,7 @@ describe('a download that fails', () => {
       const origin = await startRawOrigin(t, [script, sayAndClose(wholeAnswer)])
       const directory = temporaryDirectory(t)
       const destination = join(directory, 'file')
-      await rejection(httpDownload(origin.url, destination, { timeout: 500 }))
+      await rejection(httpDownload(origin.url, destination, { timeout: 1000 }))
       const { size } = await httpDownload(origin.url, destination)
       assert.equal(size, whole.length)
       assert.equal(readFileSync(destination, 'utf8'), whole)
@@ -299,7 +299,7 @@ describe('a download that fails', () => {
   })
 
   for (const [when, script] of [
-    ['before the answer', silence],
+    ['before the response', silence],
     [
       'within the body',
       (_request, response) => {

@@ -345,7 +345,7 @@ describe('two callers in one process that expect different files', () => {
       ['in the same turn', undefined],
       ['one after the other', ({ requests }) => requests.length > 0],
     ]) {
-      test(`each get their own answer, called ${when}: ${what}`, async (t) => {
+      test(`each get their own response, called ${when}: ${what}`, async (t) => {
         const { origin, directory, destination } = await prepare(t, later(50, { body }))
         const calls = [downloadWithLock(origin.url, destination, first)]
         calls[0].catch(() => {})

@@ -110,7 +110,7 @@ for (const [when, download] of Object.entries(ways)) {
       }
     })
 
-    test('when the answer to the request for the rest breaks off as well', async (t) => {
+    test('when the response to the request for the rest breaks off as well', async (t) => {
       const file = representation(SIZE, ETAG)
       const breakAgain = (request, response) => {
         const from = rangeStart(request)
@@ -208,7 +208,7 @@ describe('a download whose process was killed goes on in the next process', () =
   }
 })
 
-describe('whatever the answer to the request for the rest, the file is one version', () => {
+describe('whatever the response to the request for the rest, the file is one version', () => {
   const old = representation(SIZE, ETAG)
   const sameLength = representation(SIZE, { ETag: '"v2"' })
   const shorter = representation(HALF - 1000, { ETag: '"v3"' })

@@ -11,17 +11,15 @@ import {
   linkSync,
   lstatSync,
   mkdirSync,
-  mkdtempSync,
   openSync,
   readdirSync,
   readFileSync,
-  rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
 import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { temporaryDirectory } from './support.mjs'
 
 /** The attacker, and a victim that is not root. */
 export const MALLORY = 65_534
@@ -112,8 +110,7 @@ const json = () =>
 
 /** A directory for all, and one of the victim with a file that must stay what it is. */
 export function stage(t, victim, mode = 0o1777) {
-  const root = mkdtempSync(join(tmpdir(), 'registry-test-'))
-  t.after(() => rmSync(root, { recursive: true, force: true }))
+  const root = temporaryDirectory(t)
   chmodSync(root, 0o755)
   const shared = join(root, 'shared')
   mkdirSync(shared)

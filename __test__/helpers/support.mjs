@@ -9,12 +9,21 @@ import { fileURLToPath } from 'node:url'
 
 export { setTimeout as sleep } from 'node:timers/promises'
 
-/** A new directory, removed after the test. */
-export function temporaryDirectory(t) {
-  const directory = mkdtempSync(join(tmpdir(), 'registry-test-'))
-  // Again while a cache is still being written: nobody waits for that.
-  const options = { recursive: true, force: true, maxRetries: 10, retryDelay: 50 }
-  t.after(() => rmSync(directory, options))
+/**
+ * A new directory, removed after the test. What still writes to it then, a process or a thread that
+ * another hook ends, may keep it: it is removed when this process ends.
+ */
+export function temporaryDirectory(t, prefix = 'registry-test-') {
+  const directory = mkdtempSync(join(tmpdir(), prefix))
+  const remove = (retries) =>
+    rmSync(directory, { recursive: true, force: true, maxRetries: retries, retryDelay: 50 })
+  t.after(() => {
+    try {
+      remove(2)
+    } catch {
+      process.on('exit', () => remove(10))
+    }
+  })
   return directory
 }
 
@@ -40,11 +49,16 @@ export function codes(error) {
   return found
 }
 
-/** Waits until a condition holds; fails when it does not within a generous time. */
-export async function until(condition, what, milliseconds = 5000) {
+/**
+ * Waits until a condition, or its promise, is truthy, and returns that value. Fails after a time that only a fault
+ * takes, however busy the machine is.
+ */
+export async function until(condition, what, milliseconds = 30_000) {
   const deadline = performance.now() + milliseconds
-  while (!condition()) {
-    assert.ok(performance.now() < deadline, `waited in vain until ${what}`)
+  for (;;) {
+    const value = await condition()
+    if (value) return value
+    assert.ok(performance.now() < deadline, `waited ${milliseconds} ms in vain for: ${what}`)
     await new Promise((resolve) => setTimeout(resolve, 5))
   }
 }

@@ -8,10 +8,13 @@ import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { downloadWithLock } from '@socketsecurity/registry/lib/download-lock'
-import { filesUnder, hashOf, readLock, setStage, until } from '../helpers/processes/lock-stage.mjs'
+import { filesUnder, hashOf, readLock, setStage } from '../helpers/processes/lock-stage.mjs'
+import { until } from '../helpers/support.mjs'
 
 // So long that a test which passes cannot have been woken by a poll.
-const NO_POLL = 30_000
+const NO_POLL = 60_000
+// Far less than a poll, and more than a busy machine needs.
+const PROMPT = 10_000
 const windows = process.platform === 'win32'
 
 /** Starts a process that holds the lock, with its request under way at the origin. */
@@ -19,7 +22,7 @@ async function startHolder(stage, job) {
   const before = stage.origin.requests.length
   const holder = stage.start('download', job)
   await holder.event('calling')
-  await until(() => stage.origin.requests.length > before, 10_000, "the holder's request")
+  await until(() => stage.origin.requests.length > before, "the holder's request")
   return holder
 }
 
@@ -35,17 +38,17 @@ async function assertEndsByItself(child) {
   const last = child.events.at(-1)
   const { code, signal, at, stderr } = await child.exit
   assert.deepEqual({ code, signal, stderr }, { code: 0, signal: null, stderr: '' })
-  assert.ok(at - last.at < 3000, `it lived on for ${Math.round(at - last.at)} ms`)
+  assert.ok(at - last.at < PROMPT, `it lived on for ${Math.round(at - last.at)} ms`)
 }
 
 describe('many processes, one destination', () => {
   test('sixteen at once make one request and see the same bytes', async (t) => {
     const stage = await setStage(t, { gated: 1 })
     const children = Array.from({ length: 16 }, () => stage.start('download', { waitForGo: true }))
-    for (const child of children) await child.event('ready', 30_000)
+    for (const child of children) await child.event('ready')
     for (const child of children) child.tell('go')
     for (const child of children) await child.event('calling')
-    await until(() => stage.origin.requests.length > 0, 10_000, 'a request')
+    await until(() => stage.origin.requests.length > 0, 'a request')
     await sleep(300)
     stage.origin.openAll()
     for (const child of children) {
@@ -62,14 +65,14 @@ describe('many processes, one destination', () => {
 
   test('a relative and an absolute spelling exclude each other', async (t) => {
     const stage = await setStage(t, { gated: 1 })
-    const spellings = ['tool.bin', join('.', 'sub', '../..', 'tool.bin'), stage.dest]
+    const spellings = ['tool.bin', join('.', 'sub', '..', 'tool.bin'), stage.dest]
     const children = []
     for (const destPath of spellings) {
       const child = stage.start('download', { destPath }, { cwd: stage.dir })
       await child.event('calling')
       children.push(child)
     }
-    await until(() => stage.origin.requests.length > 0, 10_000, 'a request')
+    await until(() => stage.origin.requests.length > 0, 'a request')
     await sleep(300)
     stage.origin.openAll()
     for (const child of children) await child.event('done')
@@ -134,7 +137,7 @@ describe('waiting', () => {
       },
     )
     const waited = performance.now() - started
-    assert.ok(waited >= 395 && waited < 4000, `${waited} ms`)
+    assert.ok(waited >= 395 && waited < PROMPT, `${waited} ms`)
     assert.equal(stage.origin.requests.length, 1)
     assert.equal(readLock(stage.lock)?.pid, holder.pid)
     stage.origin.openAll()
@@ -151,7 +154,7 @@ describe('waiting', () => {
       name: 'AbortError',
       code: 'ABORT_ERR',
     })
-    assert.ok(performance.now() - started < 3000)
+    assert.ok(performance.now() - started < PROMPT)
     stage.origin.openAll()
     await holder.event('done')
     assert.deepEqual(await filesUnder(stage.dir), ['tool.bin'])
@@ -165,7 +168,7 @@ describe('waiting', () => {
     stage.origin.openAll()
     const finished = await holder.event('done')
     const { at } = await waiter.event('done')
-    assert.ok(at - finished.at < 1000, `${Math.round(at - finished.at)} ms`)
+    assert.ok(at - finished.at < PROMPT, `${Math.round(at - finished.at)} ms`)
     assert.equal(stage.origin.requests.length, 1)
   })
 
@@ -176,7 +179,7 @@ describe('waiting', () => {
     stage.origin.openAll()
     const finished = await holder.event('done')
     const { at } = await waiter.event('done')
-    assert.ok(at - finished.at < 2000, `${Math.round(at - finished.at)} ms`)
+    assert.ok(at - finished.at < PROMPT, `${Math.round(at - finished.at)} ms`)
   })
 
   test('keeps the process alive, and afterwards the process ends by itself', async (t) => {
@@ -203,19 +206,19 @@ describe('waiting', () => {
     waiter.tell('exit')
     const { code, signal, at, stderr } = await waiter.exit
     assert.deepEqual({ code, signal, stderr }, { code: 7, signal: null, stderr: '' })
-    assert.ok(at - told < 3000, `${Math.round(at - told)} ms`)
+    assert.ok(at - told < PROMPT, `${Math.round(at - told)} ms`)
   })
 
   test('goes on at once when the holder calls process.exit() in the middle', async (t) => {
     const stage = await setStage(t, { gated: 1 })
     const holder = stage.start('exit')
-    await until(() => stage.origin.requests.length === 1, 10_000, "the holder's request")
+    await until(() => stage.origin.requests.length === 1, "the holder's request")
     const waiter = await startWaiter(stage, { options: { pollInterval: NO_POLL } })
     holder.tell('exit')
     const { code, signal, at } = await holder.exit
     assert.deepEqual({ code, signal }, { code: 7, signal: null })
     const done = await waiter.event('done')
-    assert.ok(done.at - at < 3000, `${Math.round(done.at - at)} ms`)
+    assert.ok(done.at - at < PROMPT, `${Math.round(done.at - at)} ms`)
     assert.equal(done.sha256, stage.origin.sha256)
     assert.deepEqual(await filesUnder(stage.dir), ['tool.bin'])
   })
@@ -224,7 +227,7 @@ describe('waiting', () => {
 describe('a holder that is killed', () => {
   for (const ranges of [true, false]) {
     const how = ranges ? 'can resume' : 'cannot resume'
-    test(`is followed by a waiter within two seconds (the server ${how})`, async (t) => {
+    test(`is followed by a waiter at once (the server ${how})`, async (t) => {
       const stage = await setStage(t, { gated: 1, ranges })
       const { origin, dest } = stage
       const holder = await startHolder(stage)
@@ -233,9 +236,9 @@ describe('a holder that is killed', () => {
       assert.ok(!existsSync(dest), 'a partial destination')
       const killed = performance.now()
       holder.kill('SIGKILL')
-      await until(() => origin.requests.length === 2, 10_000, "the waiter's request")
+      await until(() => origin.requests.length === 2, "the waiter's request")
       const took = performance.now() - killed
-      assert.ok(took < 2000, `taken over after ${Math.round(took)} ms`)
+      assert.ok(took < PROMPT, `taken over after ${Math.round(took)} ms`)
       const { sha256 } = await waiter.event('done')
       assert.equal(sha256, origin.sha256)
       assert.deepEqual(await filesUnder(stage.dir), ['tool.bin'])
@@ -250,7 +253,7 @@ describe('a holder that is killed', () => {
       const children = Array.from({ length: 3 }, () => stage.start('download', { waitForGo: true }))
       for (const child of children) await child.event('ready')
       for (const child of children) child.tell('go')
-      const { pid } = await until(() => readLock(lock), 5000, 'a lock')
+      const { pid } = await until(() => readLock(lock), 'a lock')
       await sleep(Math.random() * 350)
       const holder = children.find((child) => child.pid === pid)
       assert.ok(holder, `PID ${pid} is none of the processes`)
@@ -310,8 +313,8 @@ describe('a holder that is stopped or slow', () => {
     const second = stage.start('download', { options })
     await until(
       () => origin.requests.length === 2,
-      15_000,
       'the request of the one that steps over',
+      15_000,
     )
     const took = performance.now() - stopped
     assert.ok(took > 600, `stepped over after only ${Math.round(took)} ms`)
@@ -374,10 +377,10 @@ describe('processes that move the file away as soon as they have it', () => {
         const moveTo = join(stage.dir, `moved-${index}`)
         return Object.assign(stage.start('move', { options, moveTo }), { moveTo })
       })
-      for (const child of children) await child.event('ready', 30_000)
+      for (const child of children) await child.event('ready')
       for (const child of children) child.tell('go')
       for (const child of children) {
-        assert.equal((await child.event('done', 20_000)).sha256, stage.origin.sha256)
+        assert.equal((await child.event('done')).sha256, stage.origin.sha256)
         assert.equal(hashOf(child.moveTo), stage.origin.sha256)
       }
       assert.equal(stage.origin.mostActive, 1)

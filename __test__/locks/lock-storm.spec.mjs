@@ -9,39 +9,29 @@ import { existsSync } from 'node:fs'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { filesUnder, hashOf, setStage } from '../helpers/processes/lock-stage.mjs'
+import { dice } from '../helpers/seeded-random.mjs'
 
 const ROUNDS = process.env.LONG_TESTS ? 300 : 15
 const PROCESSES = 4
 const BLOWS = 8
 const seed = Number(process.env.STORM_SEED ?? Math.floor(Math.random() * 2 ** 31))
 
-/** mulberry32: small, and the same everywhere. */
-function randomFrom(state) {
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
-
 test(`${ROUNDS} rounds of processes killed, stopped and continued (STORM_SEED=${seed})`, async (t) => {
   for (let round = 0; round < ROUNDS; round += 1) {
     const where = `STORM_SEED=${seed}, round ${round}`
-    const random = randomFrom(seed + round)
-    const pick = (list) => list[Math.floor(random() * list.length)]
-    const ranges = random() < 0.5
+    const { below, chance, pick } = dice(seed + round)
+    const ranges = chance(0.5)
     const stage = await setStage(t, { size: 512 * 1024, duration: 150, ranges })
     const { dest, origin } = stage
-    const options = { staleTimeout: 400, lockTimeout: 60_000, pollInterval: 100, retries: 2 }
+    const options = { staleTimeout: 400, lockTimeout: 100_000, pollInterval: 100, retries: 2 }
     const job = { options, waitForGo: true }
     const children = Array.from({ length: PROCESSES }, () => stage.start('download', job))
-    for (const child of children) await child.event('ready', 30_000)
+    for (const child of children) await child.event('ready')
     for (const child of children) child.tell('go')
 
     const killed = new Set()
     for (let blow = 0; blow < BLOWS; blow += 1) {
-      await sleep(random() * 60)
+      await sleep(below(60))
       const child = pick(children)
       const signal = pick(['SIGKILL', 'SIGSTOP', 'SIGSTOP', 'SIGCONT', 'SIGCONT'])
       // One is left alone, so that there is somebody to succeed.
@@ -54,7 +44,7 @@ test(`${ROUNDS} rounds of processes killed, stopped and continued (STORM_SEED=${
 
     for (const child of children) {
       if (killed.has(child)) continue
-      const { sha256 } = await child.event('done', 40_000)
+      const { sha256 } = await child.event('done', 120_000)
       assert.equal(sha256, origin.sha256, where)
     }
     await Promise.all(children.map((child) => child.exit))
@@ -63,7 +53,7 @@ test(`${ROUNDS} rounds of processes killed, stopped and continued (STORM_SEED=${
     // Whatever the dead have left is no obstacle to the next download, which cleans it up.
     const asked = origin.requests.length
     const next = stage.start('download', { options, destPath: `${dest}.next` })
-    await next.event('done', 30_000)
+    await next.event('done')
     assert.equal(origin.requests.length, asked + 1, where)
     const names = await filesUnder(stage.dir)
     const locks = names.filter((name) => name.endsWith('.lock'))

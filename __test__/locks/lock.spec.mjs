@@ -15,8 +15,8 @@ import {
   lockPathOf,
   readLock,
   setStage,
-  until,
 } from '../helpers/processes/lock-stage.mjs'
+import { until } from '../helpers/support.mjs'
 
 const NOTHING = '0'.repeat(64)
 
@@ -74,7 +74,7 @@ describe('the lock file', () => {
     const dest = join(dir, 'a tool (ü), v1.0_x-y')
     const before = Date.now()
     const download = downloadWithLock(origin.url, dest)
-    await until(() => origin.requests.length === 1, 5000, 'the request')
+    await until(() => origin.requests.length === 1, 'the request')
 
     const expected = lockPathOf(dest)
     assert.ok(basename(expected).endsWith('_a_tool______v1.0_x-y.lock'))
@@ -94,7 +94,7 @@ describe('the lock file', () => {
     const { dir, dest, origin } = await setStage(t, { gated: 1 })
     const locksDir = join(dir, 'deep', 'locks')
     const download = downloadWithLock(origin.url, dest, { locksDir })
-    await until(() => origin.requests.length === 1, 5000, 'the request')
+    await until(() => origin.requests.length === 1, 'the request')
     assert.equal(readLock(lockPathOf(dest, locksDir))?.pid, process.pid)
     assert.ok(!existsSync(join(dir, '.locks')))
     origin.openAll()
@@ -108,7 +108,7 @@ describe('the lock file', () => {
     url.username = 'me'
     url.password = 'open-sesame'
     const download = downloadWithLock(url.href, dest)
-    await until(() => origin.requests.length === 1, 5000, 'the request')
+    await until(() => origin.requests.length === 1, 'the request')
     const text = readFileSync(lock, 'utf8')
     assert.ok(!text.includes('open-sesame'), text)
     assert.ok(JSON.parse(text).url.includes(url.host), text)
@@ -151,7 +151,7 @@ describe('the lock file', () => {
     const { dest, lock, origin } = await setStage(t, { gated: 1 })
     const controller = new AbortController()
     const download = downloadWithLock(origin.url, dest, { signal: controller.signal })
-    await until(() => origin.requests.length === 1, 5000, 'the request')
+    await until(() => origin.requests.length === 1, 'the request')
     assert.ok(existsSync(lock))
     controller.abort(new Error('changed my mind'))
     await assert.rejects(download, { name: 'AbortError', code: 'ABORT_ERR' })
@@ -169,7 +169,7 @@ describe('callers in one process', () => {
         onProgress: (downloaded, total) => calls.push([downloaded, total]),
       }),
     )
-    await until(() => origin.requests.length === 1, 5000, 'the request')
+    await until(() => origin.requests.length === 1, 'the request')
     origin.openAll()
     const results = await Promise.all(downloads)
     const size = origin.body.length
@@ -191,7 +191,7 @@ describe('callers in one process', () => {
   test('share a download that began before they called', async (t) => {
     const { dest, origin } = await setStage(t, { gated: 1 })
     const first = downloadWithLock(origin.url, dest)
-    await until(() => origin.requests.length === 1, 5000, 'the request')
+    await until(() => origin.requests.length === 1, 'the request')
     const second = downloadWithLock(origin.url, dest)
     origin.openAll()
     await Promise.all([first, second])
@@ -206,7 +206,7 @@ describe('callers in one process', () => {
       [dir, 'sub', '..', '.', 'tool.bin'].join(sep),
     ]
     const downloads = spellings.map((spelling) => downloadWithLock(origin.url, spelling))
-    await until(() => origin.requests.length === 1, 5000, 'the request')
+    await until(() => origin.requests.length === 1, 'the request')
     origin.openAll()
     for (const result of await Promise.all(downloads)) {
       assert.equal(result.size, origin.body.length)
@@ -219,7 +219,7 @@ describe('callers in one process', () => {
     const { dir, dest, origin } = await setStage(t, { status: 404, gated: 1 })
     const downloads = [1, 2, 3].map(() => downloadWithLock(origin.url, dest))
     const settled = Promise.allSettled(downloads)
-    await until(() => origin.requests.length === 1, 5000, 'the request')
+    await until(() => origin.requests.length === 1, 'the request')
     origin.openAll()
     for (const { status, reason } of await settled) {
       assert.equal(status, 'rejected')
@@ -236,7 +236,7 @@ describe('callers in one process', () => {
       downloadWithLock(origin.url, dest, { signal }),
     )
     const settled = Promise.allSettled(downloads)
-    await until(() => origin.requests.length === 1, 5000, 'the request')
+    await until(() => origin.requests.length === 1, 'the request')
     controllers[0].abort()
     controllers[2].abort()
     await assert.rejects(downloads[0], { name: 'AbortError' })
@@ -252,7 +252,7 @@ describe('callers in one process', () => {
     const { dir, origin } = await setStage(t, { gated: 8 })
     const names = Array.from({ length: 8 }, (_, index) => `tool-${index}`)
     const downloads = names.map((name) => downloadWithLock(origin.url, join(dir, name)))
-    await until(() => origin.mostActive === 8, 5000, 'eight requests at once')
+    await until(() => origin.mostActive === 8, 'eight requests at once')
     origin.openAll()
     await Promise.all(downloads)
     assert.deepEqual(await filesUnder(dir), names)
@@ -279,7 +279,7 @@ describe('worker threads', () => {
     const download = downloadWithLock(origin.url, dest)
     const threads = [1, 2, 3].map(() => new Worker(THREAD, { workerData }))
     await Promise.all(threads.map((thread) => once(thread, 'message')))
-    await until(() => origin.requests.length > 0, 5000, 'a request')
+    await until(() => origin.requests.length > 0, 'a request')
     const sizes = threads.map((thread) => once(thread, 'message'))
     origin.openAll()
     await download
@@ -292,7 +292,7 @@ describe('worker threads', () => {
     const { dir, dest, origin } = await setStage(t, { gated: 1 })
     const workerData = { url: origin.url, destPath: dest }
     const thread = new Worker(THREAD, { workerData })
-    await until(() => origin.requests.length === 1, 5000, 'the request of the thread')
+    await until(() => origin.requests.length === 1, 'the request of the thread')
     const next = downloadWithLock(origin.url, dest, { lockTimeout: 8000 })
     await thread.terminate()
     origin.openAll()
@@ -325,7 +325,7 @@ describe('long names', () => {
     const locksDir = join(dir, 'locks')
     const dests = ['one', 'two'].map((middle) => join(dir, ...side, middle, ...side, 'tool.bin'))
     const downloads = dests.map((dest) => downloadWithLock(origin.url, dest, { locksDir }))
-    await until(() => origin.mostActive === 2, 5000, 'two requests at once')
+    await until(() => origin.mostActive === 2, 'two requests at once')
     const locks = (await filesUnder(locksDir)).filter((name) => name.endsWith('.lock'))
     assert.equal(locks.length, 2)
     for (const name of locks) assert.ok(Buffer.byteLength(name) <= 255)

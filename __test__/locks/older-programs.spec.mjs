@@ -14,11 +14,14 @@ import {
   hashOf,
   readLock,
   setStage,
-  until,
 } from '../helpers/processes/lock-stage.mjs'
+import { until } from '../helpers/support.mjs'
 
 const HOUR = 3_600_000
-const PROMPT = 2000
+// Far less than any time after which a lock is broken, and more than a busy machine needs.
+const PROMPT = 10_000
+// The grace of a lock file that is not readable yet.
+const GRACE = 2000
 
 /** A lock file as somebody left it: the bytes, and how long ago. */
 function leave(lock, content, age = 0) {
@@ -38,7 +41,7 @@ async function timeToRequest({ origin, dest, dir }, options) {
   const started = performance.now()
   const download = downloadWithLock(origin.url, dest, options)
   download.catch(() => {})
-  await until(() => origin.requests.length > 0, 15_000, 'a request')
+  await until(() => origin.requests.length > 0, 'a request')
   const took = performance.now() - started
   await download
   assert.equal(hashOf(dest), origin.sha256)
@@ -118,7 +121,7 @@ describe('an older holder that is alive', () => {
     await holder.event('holding')
     const took = await timeToRequest(stage, { staleTimeout: 1500, pollInterval: 100 })
     assert.ok(took > 800, `stepped over after only ${Math.round(took)} ms`)
-    assert.ok(took < 6000, `stepped over only after ${Math.round(took)} ms`)
+    assert.ok(took < 20_000, `stepped over only after ${Math.round(took)} ms`)
   })
 })
 
@@ -139,10 +142,10 @@ describe('an older lock file that was left behind', () => {
     const stage = await setStage(t, { gated: 1 })
     leave(stage.lock, olderLock(await deadPid()))
     const children = Array.from({ length: 6 }, () => stage.start('download', { waitForGo: true }))
-    for (const child of children) await child.event('ready', 30_000)
+    for (const child of children) await child.event('ready')
     for (const child of children) child.tell('go')
     for (const child of children) await child.event('calling')
-    await until(() => stage.origin.requests.length > 0, 5000, 'a request')
+    await until(() => stage.origin.requests.length > 0, 'a request')
     await sleep(300)
     stage.origin.openAll()
     for (const child of children) {
@@ -171,7 +174,7 @@ describe('a lock file that cannot be read', () => {
       return timeToRequest(stage, { pollInterval: 100 })
     })
     for (const [index, took] of (await Promise.all(times)).entries()) {
-      assert.ok(took > 1000 && took < 6000, `${kinds[index]}: ${Math.round(took)} ms`)
+      assert.ok(took > 1000 && took < 20_000, `${kinds[index]}: ${Math.round(took)} ms`)
     }
   })
 
@@ -192,7 +195,7 @@ describe('a lock file that cannot be read', () => {
     test(`and is old is taken over promptly: ${kind}`, async (t) => {
       const stage = await setStage(t)
       leave(stage.lock, content, HOUR)
-      assert.ok((await timeToRequest(stage)) < PROMPT)
+      assert.ok((await timeToRequest(stage)) < GRACE)
     })
   }
 
@@ -214,7 +217,7 @@ describe('a lock file that cannot be read', () => {
         (error) => error instanceof Error,
       )
       assert.equal(
-        await Promise.race([outcome, sleep(8000, 'pending', { ref: false })]),
+        await Promise.race([outcome, sleep(30_000, 'pending', { ref: false })]),
         true,
         kind,
       )
@@ -227,13 +230,13 @@ describe('our own lock file', () => {
   test('left by a crash is taken over at once, even if its PID lives again', async (t) => {
     const stage = await setStage(t, { gated: 1 })
     const holder = stage.start('download')
-    await until(() => stage.origin.requests.length === 1, 10_000, "the holder's request")
+    await until(() => stage.origin.requests.length === 1, "the holder's request")
     await holder.end()
     const left = readLock(stage.lock)
     assert.equal(left?.pid, holder.pid, 'the killed holder left no lock file')
     writeFileSync(stage.lock, JSON.stringify({ ...left, pid: process.ppid }))
     const started = performance.now()
-    await downloadWithLock(stage.origin.url, stage.dest, { pollInterval: 30_000 })
+    await downloadWithLock(stage.origin.url, stage.dest, { pollInterval: 60_000 })
     assert.ok(performance.now() - started < PROMPT)
     assert.equal(hashOf(stage.dest), stage.origin.sha256)
     assert.deepEqual(await filesUnder(stage.dir), ['tool.bin'])
@@ -249,7 +252,7 @@ describe('our own lock file', () => {
     }
     reader.tell('stop')
     const { read, broken, pids } = await reader.event('seen')
-    assert.ok(read > 25, `the reader saw it only ${read} times`)
+    assert.ok(read > 5, `the reader saw it only ${read} times`)
     assert.deepEqual(broken, [])
     assert.deepEqual(pids, [process.pid])
   })
@@ -257,7 +260,7 @@ describe('our own lock file', () => {
   test('stays readable for as long as it is held', async (t) => {
     const stage = await setStage(t, { gated: 1 })
     const download = downloadWithLock(stage.origin.url, stage.dest, { staleTimeout: 400 })
-    await until(() => stage.origin.requests.length === 1, 5000, 'the request')
+    await until(() => stage.origin.requests.length === 1, 'the request')
     const end = performance.now() + 800
     while (performance.now() < end) {
       assert.equal(JSON.parse(await readFile(stage.lock, 'utf8')).pid, process.pid)
@@ -273,10 +276,10 @@ test('older and new programs together make one request', async (t) => {
     const program = index % 2 === 0 ? 'older-download' : 'download'
     return stage.start(program, { lock: stage.lock, waitForGo: true })
   })
-  for (const child of children) await child.event('ready', 30_000)
+  for (const child of children) await child.event('ready')
   for (const child of children) child.tell('go')
   for (const child of children) {
-    assert.equal((await child.event('done', 20_000)).sha256, stage.origin.sha256)
+    assert.equal((await child.event('done')).sha256, stage.origin.sha256)
   }
   assert.equal(stage.origin.requests.length, 1)
   assert.deepEqual(await filesUnder(stage.dir), ['tool.bin'])

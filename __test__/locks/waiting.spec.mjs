@@ -10,14 +10,16 @@ import { filesUnder, hashOf, readLock, setStage } from '../helpers/processes/loc
 import { rejection, sleep, until } from '../helpers/support.mjs'
 
 // So long that whoever is quick has not been woken by a poll.
-const NO_POLL = 30_000
+const NO_POLL = 60_000
+// Far less than a poll, and more than a busy machine needs.
+const PROMPT = 10_000
 
 /** Starts a process that holds the lock, with its request under way. */
 async function startHolder(stage, start = () => stage.start('download')) {
   const before = stage.origin.requests.length
   const holder = start()
   await holder.event('calling')
-  await until(() => stage.origin.requests.length > before, "the holder's request", 15_000)
+  await until(() => stage.origin.requests.length > before, "the holder's request")
   return holder
 }
 
@@ -70,7 +72,7 @@ describe('onWait', () => {
     const call = downloadWithLock(stage.origin.url, stage.dest, { onWait })
     await until(() => told.length > 0, 'it is told')
     holder.kill('SIGKILL')
-    await until(() => stage.origin.requests.length === 2, 'the next takes over', 10_000)
+    await until(() => stage.origin.requests.length === 2, 'the next takes over')
     await sleep(200)
     stage.origin.openAll()
     await call
@@ -110,9 +112,7 @@ describe('onWait', () => {
       },
     })
     const patient = downloadWithLock(stage.origin.url, stage.dest)
-    const started = performance.now()
     assert.equal(await rejection(throwing), thrown)
-    assert.ok(performance.now() - started < 3000)
     assert.equal(readLock(stage.lock)?.pid, holder.pid)
     stage.origin.openAll()
     assert.equal((await patient).size, stage.origin.body.length)
@@ -196,7 +196,10 @@ describe('with settleDelay 0 a waiter goes on at once', () => {
       assert.equal(hashOf(stage.dest), stage.origin.sha256)
     }
     // The waiter may well be faster than the end of the process that told it.
-    assert.ok(Math.max(...took) < 1000, `after the exit of the holder: ${took.map(Math.round)} ms`)
+    assert.ok(
+      Math.max(...took) < PROMPT,
+      `after the exit of the holder: ${took.map(Math.round)} ms`,
+    )
   })
 
   test('when the holder was killed', async (t) => {
@@ -215,7 +218,10 @@ describe('with settleDelay 0 a waiter goes on at once', () => {
       assert.equal(hashOf(stage.dest), stage.origin.sha256)
       assert.deepEqual(await filesUnder(stage.dir), ['tool.bin'])
     }
-    assert.ok(Math.max(...took) < 1000, `after the exit of the holder: ${took.map(Math.round)} ms`)
+    assert.ok(
+      Math.max(...took) < PROMPT,
+      `after the exit of the holder: ${took.map(Math.round)} ms`,
+    )
   })
 
   test('when the holder failed', async (t) => {
@@ -235,7 +241,7 @@ describe('with settleDelay 0 a waiter goes on at once', () => {
     const took = performance.now() - at
     stage.origin.openAll()
     assert.equal((await rejected).code, 'ERR_HTTP_STATUS')
-    assert.ok(took < 1000, `after ${Math.round(took)} ms`)
+    assert.ok(took < PROMPT, `after ${Math.round(took)} ms`)
   })
 })
 
@@ -248,7 +254,7 @@ describe('waiting costs little', () => {
     const { url } = stage.origin
     const job = { url, destPath: stage.dest, callers: CALLERS }
     const waiters = Array.from({ length: PROCESSES }, () => startJob(t, 'lock-waiters', job))
-    for (const waiter of waiters) await waiter.event('waiting', 30_000)
+    for (const waiter of waiters) await waiter.event('waiting')
     await sleep(300)
     for (const waiter of waiters) waiter.tell('begin')
     await sleep(2000)
@@ -284,7 +290,7 @@ describe('with process IDs that mean nothing to each other', { skip: whyNot(...N
   ]) {
     test(`a lock held ${who}, is respected`, async (t) => {
       const stage = await setStage(t, { gated: 1 })
-      const options = { pollInterval: 50, staleTimeout: 60_000 }
+      const options = { pollInterval: 50, staleTimeout: 300_000 }
       const holder = await startHolder(stage, () => start(t, stage, holderInside, options))
       if (holderInside) assert.ok(readLock(stage.lock).pid < 10, 'it is in no namespace of its own')
       const waiter = start(t, stage, waiterInside, options)
@@ -300,16 +306,16 @@ describe('with process IDs that mean nothing to each other', { skip: whyNot(...N
 
     test(`a lock held ${who}, is taken over at once when the holder is killed`, async (t) => {
       const stage = await setStage(t, { gated: 1 })
-      const options = { pollInterval: NO_POLL, staleTimeout: 60_000 }
+      const options = { pollInterval: NO_POLL, staleTimeout: 300_000 }
       const holder = await startHolder(stage, () => start(t, stage, holderInside, options))
       const waiter = start(t, stage, waiterInside, options)
       await waiter.event('calling')
       await sleep(400)
       holder.kill('SIGKILL')
       const killed = performance.now()
-      await until(() => stage.origin.requests.length === 2, 'the waiter takes over', 15_000)
+      await until(() => stage.origin.requests.length === 2, 'the waiter takes over')
       const took = performance.now() - killed
-      assert.ok(took < 3000, `after ${Math.round(took)} ms`)
+      assert.ok(took < PROMPT, `after ${Math.round(took)} ms`)
       assert.equal((await waiter.event('done')).sha256, stage.origin.sha256)
       assert.ok(readFileSync(stage.dest).equals(stage.origin.body))
       assert.deepEqual(await filesUnder(stage.dir), ['tool.bin'])

@@ -3,13 +3,14 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
-import { createServer as createHttpServer } from 'node:http'
 import { createServer } from 'node:https'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { Worker } from 'node:worker_threads'
 import { httpDownload, httpGetText } from '@socketsecurity/registry'
 import { foundAuthority, whyNoAuthority } from '../helpers/origins/authority.mjs'
+import { startOrigin } from '../helpers/origins/http-origin.mjs'
+import { listen } from '../helpers/origins/listen.mjs'
 import '../helpers/origins/no-proxy.mjs'
 import '../helpers/origins/no-trust.mjs'
 import { rejection, temporaryDirectory } from '../helpers/support.mjs'
@@ -28,13 +29,7 @@ describe('certificates', { skip: whyNoAuthority() }, () => {
   async function serve(t, identity) {
     const server = createServer(identity, (_, response) => response.end('ok'))
     server.on('tlsClientError', () => {})
-    server.listen(0, '127.0.0.1')
-    await once(server, 'listening')
-    t.after(() => {
-      server.closeAllConnections()
-      server.close()
-    })
-    return `https://localhost:${server.address().port}`
+    return `https://localhost:${await listen(t, server)}`
   }
 
   function setVariable(t, name, value) {
@@ -87,10 +82,8 @@ describe('certificates', { skip: whyNoAuthority() }, () => {
   test('files that are not there, or are none, do no harm', async (t) => {
     for (const name of VARIABLES) setVariable(t, name, join(directory, 'none'))
     assert.equal(await httpGetText(trusted, { ca: authority.pem }), 'ok')
-    const server = createHttpServer((_, response) => response.end('plain')).listen(0, '127.0.0.1')
-    await once(server, 'listening')
-    t.after(() => server.close())
-    assert.equal(await httpGetText(`http://127.0.0.1:${server.address().port}`), 'plain')
+    const origin = await startOrigin(t, { body: 'plain' })
+    assert.equal(await httpGetText(origin.url), 'plain')
   })
 
   test('a Worker has its own environment', async () => {
@@ -213,16 +206,8 @@ describe('certificates', { skip: whyNoAuthority() }, () => {
         assert.equal(error.code, 'UNABLE_TO_VERIFY_LEAF_SIGNATURE')
         assert.match(error.message, pattern)
         assert.equal(await httpGetText(trusted, { ca: [authority.pem, ca].flat() }), 'ok')
-        const server = createHttpServer((_, response) => response.end('plain')).listen(
-          0,
-          '127.0.0.1',
-        )
-        await once(server, 'listening')
-        t.after(() => server.close())
-        assert.equal(
-          await httpGetText(`http://127.0.0.1:${server.address().port}`, { ca }),
-          'plain',
-        )
+        const origin = await startOrigin(t, { body: 'plain' })
+        assert.equal(await httpGetText(origin.url, { ca }), 'plain')
       })
     }
 

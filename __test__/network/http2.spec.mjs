@@ -8,8 +8,8 @@ import { createServer as createHttpsServer } from 'node:https'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { httpDownload, httpGetText, httpRequest } from '@socketsecurity/registry'
+import { listen } from '../helpers/origins/listen.mjs'
 import { cert, key } from '../helpers/origins/localhost-certificate.mjs'
-import '../helpers/origins/no-proxy.mjs'
 import { rejection, temporaryDirectory } from '../helpers/support.mjs'
 
 const options = { ca: cert }
@@ -18,14 +18,7 @@ async function serve(t, listener) {
   const server = createSecureServer({ key, cert }, listener)
   const sessions = []
   server.on('session', (session) => sessions.push(session.on('error', () => {})))
-  server.on('sessionError', () => {})
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.after(() => {
-    for (const session of sessions) session.destroy()
-    server.close()
-  })
-  return { url: `https://localhost:${server.address().port}`, sessions }
+  return { url: `https://localhost:${await listen(t, server)}`, sessions }
 }
 
 test('a hundred requests share one connection', async (t) => {

@@ -24,14 +24,14 @@ test('a connection that the server wants closed is not used again', async (t) =>
   assert.equal(origin.connections, 3)
 })
 
-test('every GET succeeds at a server that hangs up after each answer', async (t) => {
+test('every GET succeeds at a server that hangs up after each response', async (t) => {
   const origin = await startRawOrigin(t, (socket) => socket.end(good))
   for (let round = 0; round < 300; round += 1) {
     assert.equal((await httpRequest(origin.url)).text(), 'good')
   }
 })
 
-test('no POST arrives twice at a server that hangs up after each answer', async (t) => {
+test('no POST arrives twice at a server that hangs up after each response', async (t) => {
   const origin = await startRawOrigin(t, (socket) => socket.end(good))
   const paths = Array.from({ length: 100 }, (_, index) => `/${index}`)
   for (const path of paths) {
@@ -58,7 +58,7 @@ test('a GET on a new connection that was dropped is not sent again', async (t) =
   assert.equal(origin.heads.length, 1)
 })
 
-test('bytes that nobody asked for are not taken for the next answer', async (t) => {
+test('bytes that nobody asked for are not taken for the next response', async (t) => {
   const smuggled = raw('HTTP/1.1 200 OK', ['Content-Length: 8'], 'smuggled')
   const origin = await startRawOrigin(t, (socket, index) =>
     socket.write(index === 0 ? Buffer.concat([good, smuggled]) : good),

@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { createSecureContext, TLSSocket } from 'node:tls'
 import { httpDownload, httpRequest } from '@socketsecurity/registry/lib/http-request'
+import { listen } from '../helpers/origins/listen.mjs'
 import { cert, key } from '../helpers/origins/localhost-certificate.mjs'
 import { startProxy } from '../helpers/origins/proxy-origin.mjs'
 import { raw } from '../helpers/origins/raw-origin.mjs'
@@ -25,9 +26,7 @@ const ENDINGS = {
 
 /** A server that gives these bytes to every request, and ends the connection so. */
 async function serve(t, secure, bytes, end = ENDINGS['an end']) {
-  const sockets = new Set()
   const server = createServer((tcp) => {
-    sockets.add(tcp.on('error', () => {}))
     const socket = secure ? new TLSSocket(tcp, { isServer: true, secureContext }) : tcp
     socket.on('error', () => {})
     socket.once('data', () => {
@@ -35,12 +34,7 @@ async function serve(t, secure, bytes, end = ENDINGS['an end']) {
       end(socket, tcp)
     })
   })
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
-  t.after(() => {
-    for (const socket of sockets) socket.destroy()
-    server.close()
-  })
-  const { port } = server.address()
+  const port = await listen(t, server)
   return { port, url: `http${secure ? 's' : ''}://localhost:${port}/` }
 }
 

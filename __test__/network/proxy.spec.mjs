@@ -10,6 +10,7 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, describe, test } from 'node:test'
 import { httpDownload, httpGetText, httpRequest } from '@socketsecurity/registry'
+import { listen } from '../helpers/origins/listen.mjs'
 import { cert, key } from '../helpers/origins/localhost-certificate.mjs'
 import '../helpers/origins/no-proxy.mjs'
 import { startProxy } from '../helpers/origins/proxy-origin.mjs'
@@ -17,13 +18,7 @@ import { rejection, sleep, temporaryDirectory } from '../helpers/support.mjs'
 
 async function serve(t, listener, tls) {
   const server = tls ? createHttpsServer(tls, listener) : createServer(listener)
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.after(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  return server.address().port
+  return listen(t, server)
 }
 
 const greet = (_, response) => response.end('hello')
@@ -235,35 +230,48 @@ describe('a proxy that refuses', () => {
 describe('tinyproxy', {
   skip: spawnSync('tinyproxy', ['-v']).error && 'tinyproxy is not installed',
 }, () => {
+  /** Starts it with these settings; resolves with its port, which it cannot choose itself. */
+  async function startTinyproxy(t, directory, settings) {
+    for (let tries = 0; tries < 10; tries += 1) {
+      const port = await freePort()
+      const config = join(directory, 'conf')
+      writeFileSync(config, [`Port ${port}`, ...settings, ''].join('\n'))
+      const child = spawn('tinyproxy', ['-d', '-c', config], { stdio: 'ignore' })
+      t.after(() => child.kill('SIGKILL'))
+      // It ends if the port is taken by now.
+      const gone = once(child, 'exit').then(() => true)
+      while (!(await isListening(port))) if (await Promise.race([gone, sleep(20)])) break
+      if (child.exitCode === null) return port
+    }
+    assert.fail('tinyproxy does not start')
+  }
+
+  /** A port that nobody had a moment ago. */
+  async function freePort() {
+    const server = createServer().listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address()
+    server.close()
+    await once(server, 'close')
+    return port
+  }
+
+  const isListening = (port) =>
+    new Promise((resolve) => {
+      const socket = connect(port, '127.0.0.1', () => resolve(true))
+      socket.on('error', () => resolve(false)).on('connect', () => socket.destroy())
+    })
+
   test('takes http and https, with a user', async (t) => {
     const directory = temporaryDirectory(t)
     const free = await serve(t, greet)
     const secured = await serve(t, greet, { key, cert })
-    const port = await new Promise((resolve) => {
-      const probe = createServer().listen(0, '127.0.0.1', () => {
-        const found = probe.address().port
-        probe.close(() => resolve(found))
-      })
-    })
-    const config = [
-      `Port ${port}`,
+    const port = await startTinyproxy(t, directory, [
       'Listen 127.0.0.1',
       'BasicAuth us pass',
       `ConnectPort ${secured}`,
       'Timeout 10',
-    ]
-    writeFileSync(join(directory, 'conf'), `${config.join('\n')}\n`)
-    const child = spawn('tinyproxy', ['-d', '-c', join(directory, 'conf')], { stdio: 'ignore' })
-    t.after(() => child.kill('SIGKILL'))
-    const isUp = () =>
-      new Promise((resolve) => {
-        const socket = connect(port, '127.0.0.1', () => resolve(true)).on('error', () =>
-          resolve(false),
-        )
-        socket.unref().setTimeout(100)
-        setTimeout(() => socket.destroy(), 50).unref()
-      })
-    for (let tries = 0; tries < 100 && !(await isUp()); tries += 1) await sleep(50)
+    ])
     const proxy = `http://us:pass@127.0.0.1:${port}`
     assert.equal(await httpGetText(`http://127.0.0.1:${free}/`, { proxy }), 'hello')
     assert.equal(await httpGetText(`https://localhost:${secured}/`, { proxy, ca: cert }), 'hello')

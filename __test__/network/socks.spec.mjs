@@ -1,11 +1,11 @@
 // SOCKS proxies: who looks names up, users, and proxies that refuse or are not there.
 
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
 import { describe, test } from 'node:test'
 import { httpGetText, httpRequest } from '@socketsecurity/registry'
+import { listen } from '../helpers/origins/listen.mjs'
 import { cert, key } from '../helpers/origins/localhost-certificate.mjs'
 import { startRawOrigin } from '../helpers/origins/raw-origin.mjs'
 import { startSocks } from '../helpers/origins/socks-origin.mjs'
@@ -17,13 +17,7 @@ async function serve(t, tls, seen = []) {
     response.end('hello')
   }
   const server = tls ? createHttpsServer(tls, greet) : createServer(greet)
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.after(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  return server.address().port
+  return listen(t, server)
 }
 
 for (const [scheme, asked] of [

@@ -2,7 +2,6 @@
 // another of those.
 
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { createSecureServer as createHttp2Server } from 'node:http2'
@@ -10,6 +9,7 @@ import { createServer as createSecureServer } from 'node:https'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { httpDownload, httpRequest } from '@socketsecurity/registry/lib/http-request'
+import { listen } from '../helpers/origins/listen.mjs'
 import { cert, key } from '../helpers/origins/localhost-certificate.mjs'
 import { raw, startRawOrigin } from '../helpers/origins/raw-origin.mjs'
 import { codes, rejection, temporaryDirectory, until } from '../helpers/support.mjs'
@@ -72,16 +72,9 @@ async function startClosingOrigin(t, protocol, close) {
   })
   server.on('connection', (socket) => {
     sockets.set(socket.remotePort, socket)
-    socket.on('error', () => {})
   })
-  for (const event of ['sessionError', 'clientError', 'tlsClientError']) server.on(event, () => {})
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.after(() => {
-    for (const socket of sockets.values()) socket.destroy()
-    server.close()
-  })
-  const url = `http${protocol === 'plain' ? '' : 's'}://localhost:${server.address().port}/`
+  for (const event of ['clientError', 'tlsClientError']) server.on(event, () => {})
+  const url = `http${protocol === 'plain' ? '' : 's'}://localhost:${await listen(t, server)}/`
   const closeAll = () => {
     for (const socket of sockets.values()) close(socket)
     sockets.clear()

@@ -1,11 +1,11 @@
 // Tunnels through HTTP proxies, by CONNECT: what the proxy is told, and what it may answer.
 
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
 import { createServer as createPlainServer } from 'node:http'
 import { createServer } from 'node:https'
 import { describe, test } from 'node:test'
 import { httpGetText, httpRequest } from '@socketsecurity/registry'
+import { listen } from '../helpers/origins/listen.mjs'
 import { cert, key } from '../helpers/origins/localhost-certificate.mjs'
 import { startProxy } from '../helpers/origins/proxy-origin.mjs'
 import { startRawOrigin } from '../helpers/origins/raw-origin.mjs'
@@ -19,13 +19,7 @@ async function serve(t, tls = { key, cert }, status = 200) {
     response.writeHead(status).end('hello')
   }
   const server = tls ? createServer(tls, greet) : createPlainServer(greet)
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.after(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  return { port: server.address().port, seen }
+  return { port: await listen(t, server), seen }
 }
 
 const headOf = (bytes) => bytes.split('\r\n')
@@ -131,7 +125,7 @@ describe('what a proxy answers', () => {
     assert.equal(error.retryable, false)
   })
 
-  test('a 407 of the origin is an answer like others', async (t) => {
+  test('a 407 of the origin is a response like others', async (t) => {
     const { port } = await serve(t, { key, cert }, 407)
     const proxy = await startProxy(t, { port })
     const through = { proxy: `http://${proxy.host}`, ca: cert }
@@ -163,7 +157,7 @@ describe('what a proxy answers', () => {
       (socket) => socket.end('HTTP/1.1 403 Forbidden\r\n\r\n'),
       () => {},
     ])
-    const through = { proxy: `http://127.0.0.1:${proxy.port}`, connectTimeout: 200 }
+    const through = { proxy: `http://127.0.0.1:${proxy.port}`, connectTimeout: 1000 }
     const error = await rejection(httpRequest('https://origin.test/', through))
     assert.match(error.message, /opens no tunnel/)
     assert.ok(error.message.includes(`127.0.0.1:${proxy.port}`), error.message)

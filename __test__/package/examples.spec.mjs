@@ -117,7 +117,7 @@ describe('examples/runtime.mjs', () => {
 })
 
 describe('examples/api.mjs', () => {
-  it('prints the answer after a failed attempt, with the token sent', async () => {
+  it('prints the response after a failed attempt, with the token sent', async () => {
     const origin = await serve((_request, response) => {
       if (origin.requests.length === 1) response.writeHead(503, { 'Retry-After': '0' }).end()
       else response.end('{"name":"registry","stars":3}')
@@ -152,11 +152,11 @@ describe('examples/api.mjs', () => {
     })
   }
 
-  it('explains an answer that is not JSON', async () => {
+  it('explains a response that is not JSON', async () => {
     const origin = await serve((_request, response) => response.end('<html>'))
     const { code, stderr } = await run('api.mjs', [origin.url])
     assert.equal(code, 1)
-    assert.match(stderr, /^The server did not answer with JSON: Failed to parse JSON response/)
+    assert.match(stderr, /^The response is not JSON: Failed to parse JSON response/)
   })
 
   it('explains a server that is not there', async () => {

@@ -10,7 +10,7 @@ import { unusedUrl } from '../helpers/origins/raw-origin.mjs'
 import { runProgram, temporaryDirectory } from '../helpers/support.mjs'
 
 /** Far less than any time for which a kept connection or a forgotten timer would hold a process. */
-const SOON = 2000
+const SOON = 10_000
 
 function assertEndedSoon({ code, signal, stderr, marked, ended }) {
   assert.deepEqual({ code, signal, stderr }, { code: 0, signal: null, stderr: '' })
@@ -23,7 +23,7 @@ describe('a process with nothing left to do ends by itself', () => {
   })
 
   for (const what of ['request', 'many']) {
-    test(`after an answer (${what}), its connections still open`, async (t) => {
+    test(`after a response (${what}), its connections still open`, async (t) => {
       const origin = await startOrigin(t, { body: 'x' })
       const result = await runProgram('settle.mjs', [what, origin.url])
       assert.equal(result.stdout, 'settled: resolved\n')
@@ -55,7 +55,7 @@ describe('a process with nothing left to do ends by itself', () => {
 })
 
 describe('a process stays alive', () => {
-  test('while an answer is awaited', async (t) => {
+  test('while a response is awaited', async (t) => {
     const origin = await startOrigin(t, later(700, { body: 'x' }))
     const result = await runProgram('settle.mjs', ['request', origin.url])
     assert.equal(result.stdout, 'settled: resolved\n')
@@ -149,7 +149,7 @@ test('a big download keeps the event loop free and the memory small', async (t) 
   const watched = JSON.parse(result.stdout)
   assert.equal(watched.size, size)
   assert.equal(statSync(destination).size, size)
-  assert.ok(watched.longestGap < 500, `the event loop stood still for ${watched.longestGap} ms`)
+  assert.ok(watched.longestGap < 1000, `the event loop stood still for ${watched.longestGap} ms`)
   assert.ok(watched.ticks >= watched.elapsed / 100, `${watched.ticks} ticks`)
   assert.ok(watched.growth < 100 * 1024 * 1024, `the memory grew by ${watched.growth} bytes`)
   assert.ok(watched.calls <= watched.elapsed / 40 + 3, `${watched.calls} progress calls`)

@@ -84,7 +84,7 @@ describe('option B', () => {
     }
   })
 
-  test('keeps answers for their time, until clearCache', async (t) => {
+  test('keeps responses for their time, until clearCache', async (t) => {
     const origin = await startOrigin(t, counting)
     const sdk = sdkOf(t, origin, { cache: true, cacheTtl: { default: 1e6, '/quota': 0 } })
     const values = async () => [await sdk.getPackage('@a/b'), await sdk.getQuota()]
@@ -108,7 +108,7 @@ describe('option B', () => {
     assert.deepEqual([await sdk.getQuota(), await sdk.getQuota()], [0, 1])
   })
 
-  test('one token never sees the answer to another', async (t) => {
+  test('one token never sees the response to another', async (t) => {
     const origin = await startOrigin(t, ({ headers }) => json(headers.authorization))
     const options = { cache: true, cacheDir: temporaryDirectory(t) }
     for (const token of ['one', 'two', 'one']) {
@@ -129,7 +129,7 @@ describe('option B', () => {
     )
   })
 
-  test('gives an old answer when there is no network', async (t) => {
+  test('gives an old response when there is no network', async (t) => {
     const origin = await startOrigin(t, [json({ quota: 1 }), reset])
     const sdk = sdkOf(t, origin, { cache: true, cacheTtl: 0, retries: 1, staleIfError: 60_000 })
     await sdk.getQuota()
@@ -144,7 +144,7 @@ test('examples/sdk/usage.mjs shows what it says', () => {
     env: { ...process.env, http_proxy: '', HTTP_PROXY: '' },
   })
   assert.equal(status, 0, stderr)
-  const asked = [...stdout.matchAll(/asked (\d+) times/g)].map(([, times]) => Number(times))
+  const asked = [...stdout.matchAll(/received (\d+) requests/g)].map(([, times]) => Number(times))
   assert.deepEqual(asked, [3, 1, 4, 1, 2, 1, 0])
   assert.match(stdout, /for want of a network: 1\n$/)
 })

@@ -3,7 +3,6 @@
 import assert from 'node:assert/strict'
 import { getEventListeners } from 'node:events'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { connect } from 'node:net'
 import { join } from 'node:path'
 import { finished } from 'node:stream/promises'
 import { describe, test } from 'node:test'
@@ -14,14 +13,14 @@ import {
   httpGetText,
   httpRequest,
 } from '@socketsecurity/registry'
+import { startFullServer } from '../helpers/origins/deaf-origin.mjs'
 import { later, silence, startOrigin } from '../helpers/origins/http-origin.mjs'
 import { startRawOrigin, unusedUrl } from '../helpers/origins/raw-origin.mjs'
-import { startJob } from '../helpers/processes/job-process.mjs'
 import { filesUnder, lockPathOf } from '../helpers/processes/lock-stage.mjs'
 import { rejection, sleep, temporaryDirectory, until } from '../helpers/support.mjs'
 
 // Far above what it takes, far below every other time that could end a call.
-const PROMPT = 2500
+const PROMPT = 10_000
 
 /** Each function as one of a URL, a directory for files, and options. */
 const functions = {
@@ -88,7 +87,7 @@ for (const [name, call] of Object.entries(functions)) {
     test('while it connects to a server that accepts nothing', {
       skip: process.platform !== 'linux' && 'the queue of connections differs',
     }, async (t) => {
-      const url = await startDeafServer(t)
+      const url = await startFullServer(t)
       await abortOnce(t, call, url, () => sleep(150))
     })
 
@@ -101,7 +100,7 @@ for (const [name, call] of Object.entries(functions)) {
       assert.equal(origin.connections, 1, 'it was tried again')
     })
 
-    test('while it waits for the answer', async (t) => {
+    test('while it waits for the response', async (t) => {
       const origin = await startOrigin(t, silence)
       await abortOnce(t, call, origin.url, () => until(() => origin.requests.length > 0, 'asked'))
       await until(() => origin.sockets.size === 0, 'the connection is closed', PROMPT)
@@ -448,18 +447,6 @@ describe('a signal of which a part throws', () => {
     })
   }
 })
-
-/** The URL of a server whose queue of connections is full, so that no other gets through. */
-async function startDeafServer(t) {
-  const { port } = await startJob(t, 'deaf-server', {}).event('listening')
-  for (let count = 0; count < 20; count += 1) {
-    const socket = connect(port, '127.0.0.1').on('error', () => {})
-    t.after(() => socket.destroy())
-    const connected = new Promise((resolve) => socket.on('connect', () => resolve(true)))
-    if (!(await Promise.race([connected, sleep(200, false)]))) return `http://127.0.0.1:${port}`
-  }
-  assert.fail('the server takes every connection')
-}
 
 /** None of this process is connected to a port any more, as the kernel sees it at this moment. */
 function assertNoConnection(port) {

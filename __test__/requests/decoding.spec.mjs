@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { describe, test } from 'node:test'
 import { brotliCompressSync, constants, deflateRawSync, deflateSync, gzipSync } from 'node:zlib'
 import { httpRequest } from '@socketsecurity/registry/lib/http-request'
-import { startOrigin } from '../helpers/origins/http-origin.mjs'
+import { compressedInChunks, startOrigin } from '../helpers/origins/http-origin.mjs'
 import { raw, sayAndClose, startRawOrigin } from '../helpers/origins/raw-origin.mjs'
 import { compressedFrame, compressedText, zstdFrame } from '../helpers/origins/zstd-frame.mjs'
 import { rejection } from '../helpers/support.mjs'
@@ -44,7 +44,7 @@ for (const [encoding, encode] of encoders) {
     assert.equal(error.code, 'ERR_DECODE')
   })
 
-  test(`an answer without a body may say ${encoding}`, async (t) => {
+  test(`a response without a body may say ${encoding}`, async (t) => {
     const origin = await originOf(t, encoding, encode(text))
     const response = await httpRequest(origin.url, { method: 'HEAD' })
     assert.equal(response.body.length, 0)
@@ -70,14 +70,7 @@ test('the name of an encoding may be in capitals', async (t) => {
 
 test('a large compressed body in many chunks is decoded', async (t) => {
   const bytes = Buffer.concat([randomBytes(1_500_000), Buffer.alloc(1_500_000)])
-  const origin = await startOrigin(t, (_request, response) => {
-    const compressed = gzipSync(bytes)
-    response.writeHead(200, { 'Content-Encoding': 'gzip' })
-    for (let start = 0; start < compressed.length; start += 10_000) {
-      response.write(compressed.subarray(start, start + 10_000))
-    }
-    response.end()
-  })
+  const origin = await startOrigin(t, compressedInChunks(bytes))
   const { body } = await httpRequest(origin.url)
   assert.ok(body.equals(bytes))
 })

@@ -33,8 +33,8 @@ test('one attempt counts as one', async () => {
 })
 
 for (const [what, script] of [
-  ['a reset before the answer', sayAndReset()],
-  ['a connection closed without an answer', sayAndClose('')],
+  ['a reset before the response', sayAndReset()],
+  ['a connection closed without a response', sayAndClose('')],
   ['a reset within the head', sayAndReset('HTTP/1.1 200 OK\r\nContent-Le')],
   ['a reset within the body', sayAndReset(raw('HTTP/1.1 200 OK', ['Content-Length: 9'], 'four'))],
 ]) {
@@ -81,7 +81,7 @@ for (const [what, script] of [
     'a chunk with a length that is no number',
     sayAndStall(raw('HTTP/1.1 200 OK', ['Transfer-Encoding: chunked'], 'zz\r\nshort\r\n')),
   ],
-  ['an answer that is not HTTP', sayAndStall('220 mail.example.org ESMTP ready\r\n\r\n')],
+  ['a response that is not HTTP', sayAndStall('220 mail.example.org ESMTP ready\r\n\r\n')],
   ['a status that is no number', sayAndStall('HTTP/1.1 abc OK\r\n\r\n')],
   ['a header line without a colon', sayAndStall('HTTP/1.1 200 OK\r\nno colon\r\n\r\n')],
   [

@@ -1,4 +1,4 @@
-// Calls to an API of which a tenth of the answers fails.
+// Calls to an API of which a tenth of the responses fails.
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -27,12 +27,12 @@ async function all(count, call) {
 }
 
 for (const cache of [false, true]) {
-  test(`of 10,000 calls 9,990 succeed, none with a wrong answer; cache: ${cache}`, async (t) => {
+  test(`of 10,000 calls 9,990 succeed, none with a wrong response; cache: ${cache}`, async (t) => {
     const api = await startFaultyApi(t, dice(1), 0.1)
     const client = new HttpClient({
       baseUrl: api.url,
       retryDelay: 1,
-      timeout: 500,
+      timeout: 1000,
       cache,
       cacheTtl: 50,
       cacheDir: temporaryDirectory(t),
@@ -73,7 +73,7 @@ for (const cache of [false, true]) {
 
 test('no POST is executed twice, however it fails', async (t) => {
   const api = await startFaultyApi(t, dice(2), 0.5)
-  const client = new HttpClient({ baseUrl: api.url, retryDelay: 1, timeout: 500 })
+  const client = new HttpClient({ baseUrl: api.url, retryDelay: 1, timeout: 1000 })
   const outcomes = await all(1000, (index) => client.sendJson('POST', `/${index}`, index))
   for (const [call, times] of api.executed) assert.equal(times, 1, call)
   const succeeded = outcomes.filter(({ error }) => !error).length

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { httpJson, httpRequest } from '@socketsecurity/registry'
 import FormData from 'form-data'
-import '../helpers/origins/no-proxy.mjs'
+import { listen } from '../helpers/origins/listen.mjs'
 import { rejection, temporaryDirectory } from '../helpers/support.mjs'
 
 const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex')
@@ -31,12 +31,8 @@ async function startUploads(t) {
     }
     response.end(JSON.stringify({ parts, headers: request.headers }))
   }
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
-  t.after(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  return `http://127.0.0.1:${server.address().port}`
+  const port = await listen(t, server)
+  return `http://127.0.0.1:${port}`
 }
 
 test('fields and files arrive whole, under the boundary of the form', async (t) => {

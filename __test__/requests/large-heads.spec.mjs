@@ -2,37 +2,15 @@
 // and take nothing else along.
 
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
-import { createServer } from 'node:http'
-import { createSecureServer as createHttp2Server } from 'node:http2'
-import { createServer as createSecureServer } from 'node:https'
 import { describe, test } from 'node:test'
 import { httpRequest } from '@socketsecurity/registry/lib/http-request'
-import { cert, key } from '../helpers/origins/localhost-certificate.mjs'
+import { PROTOCOLS, serve } from '../helpers/origins/listen.mjs'
+import { cert } from '../helpers/origins/localhost-certificate.mjs'
 import { startProxy } from '../helpers/origins/proxy-origin.mjs'
 import { rejection, until } from '../helpers/support.mjs'
 
-const KINDS = {
-  'HTTP/1.1': (listener) => createServer(listener),
-  'HTTP/1.1 over TLS': (listener) => createSecureServer({ key, cert }, listener),
-  'HTTP/2': (listener, more) =>
-    createHttp2Server({ key, cert, maxSendHeaderBlockLength: 64 << 20, ...more }, listener),
-}
-
-async function serve(t, kind, listener, more) {
-  const server = KINDS[kind](listener, more)
-  const sockets = new Set()
-  server.on('connection', (socket) => sockets.add(socket.on('error', () => {})))
-  server.on('sessionError', () => {})
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.after(() => {
-    for (const socket of sockets) socket.destroy()
-    server.close()
-  })
-  const { port } = server.address()
-  return { port, url: `${kind === 'HTTP/1.1' ? 'http' : 'https'}://localhost:${port}/` }
-}
+/** Node.js sends no head of HTTP/2 of this size unless told to. */
+const anySize = (protocol) => (protocol === 'HTTP/2' ? { maxSendHeaderBlockLength: 64 << 20 } : {})
 
 const options = { ca: cert, timeout: 10_000 }
 
@@ -49,15 +27,14 @@ const GOOD = {
 }
 const BAD = { '30,000 fields': [30_000, 60_000], '1 MB': [100, 1 << 20], '8 MB': [8, 8 << 20] }
 
-for (const kind of Object.keys(KINDS)) {
-  describe(kind, () => {
+for (const protocol of PROTOCOLS) {
+  describe(protocol, () => {
     for (const [what, [count, bytes]] of Object.entries(GOOD)) {
       test(`${what} arrive`, async (t) => {
-        const { port, url } = await serve(t, kind, (_, response) => {
-          response.writeHead(200, fields(count, bytes)).end('ok')
-        })
+        const respond = (_, response) => response.writeHead(200, fields(count, bytes)).end('ok')
+        const { port, url } = await serve(t, protocol, respond, anySize(protocol))
         const proxy = await startProxy(t, { port })
-        const ways = kind === 'HTTP/1.1' ? [{}] : [{}, { proxy: `http://${proxy.host}` }]
+        const ways = protocol === 'HTTP/1.1' ? [{}] : [{}, { proxy: `http://${proxy.host}` }]
         for (const way of ways) {
           const response = await httpRequest(url, { ...options, ...way })
           assert.equal(response.text(), 'ok')
@@ -71,11 +48,12 @@ for (const kind of Object.keys(KINDS)) {
     for (const [what, [count, bytes]] of Object.entries(BAD)) {
       test(`${what} are an error that says so`, async (t) => {
         let asked = 0
-        const { url } = await serve(t, kind, (_, response) => {
+        const respond = (_, response) => {
           asked += 1
           response.on('error', () => {})
           response.writeHead(200, fields(count, bytes)).end('ok')
-        })
+        }
+        const { url } = await serve(t, protocol, respond, anySize(protocol))
         const error = await rejection(httpRequest(url, { ...options, retries: 3, retryDelay: 1 }))
         assert.equal(error.code, 'EPROTO')
         assert.match(error.message, /head of the response/)
@@ -108,7 +86,7 @@ describe('HTTP/2: beside a head that is too large', () => {
           for (const other of waiting) if (!other.stream?.destroyed) other.end('ok')
         }, 100)
       },
-      { allowHTTP1: true },
+      { allowHTTP1: true, ...anySize('HTTP/2') },
     )
     const ask = (path, more) => httpRequest(url + path, { ...options, ...more })
     await ask('first')

@@ -101,7 +101,7 @@ describe('maxResponseSize', () => {
     assert.equal(response.body.length, 2 * MB)
   })
 
-  test('does not count what an answer to HEAD would have had', async (t) => {
+  test('does not count what a response to HEAD would have had', async (t) => {
     const origin = await startOrigin(t, (_request, response) => {
       response.writeHead(200, { 'Content-Length': 100 * MB }).end()
     })
@@ -183,7 +183,7 @@ for (const [name, call] of Object.entries(calls)) {
       const error = await rejection(call(url, temporaryDirectory(t), options))
       const elapsed = performance.now() - started
       assertTimedOut(error, 300)
-      assert.ok(elapsed >= 290 && elapsed < 5000, `took ${elapsed} ms`)
+      assert.ok(elapsed >= 290 && elapsed < 10_000, `took ${elapsed} ms`)
     })
 
     test('ends a TLS handshake that nobody answers, and it is tried again', async (t) => {
@@ -194,9 +194,9 @@ for (const [name, call] of Object.entries(calls)) {
       await until(() => origin.sockets.size === 0, 'the connections are closed')
     })
 
-    test('does not end the wait for an answer', async (t) => {
-      const origin = await startOrigin(t, later(900, { body: 'late' }))
-      const result = await call(origin.url, temporaryDirectory(t), { connectTimeout: 400 })
+    test('does not end the wait for a response', async (t) => {
+      const origin = await startOrigin(t, later(1300, { body: 'late' }))
+      const result = await call(origin.url, temporaryDirectory(t), { connectTimeout: 800 })
       assert.equal(result.status, 200)
     })
   })
@@ -214,12 +214,12 @@ for (const [name, call] of Object.entries(calls)) {
       const error = await rejection(call(origin.url, directory, { idleTimeout: 300 }))
       const elapsed = performance.now() - started
       assertTimedOut(error, 300)
-      assert.ok(elapsed >= 290 && elapsed < 5000, `took ${elapsed} ms`)
+      assert.ok(elapsed >= 290 && elapsed < 10_000, `took ${elapsed} ms`)
       assert.ok(!existsSync(join(directory, 'file')))
       await until(() => origin.closed === 1, 'the server sees the connection close')
     })
 
-    test('ends the wait for an answer that does not begin', async (t) => {
+    test('ends the wait for a response that does not begin', async (t) => {
       const origin = await startFlowOrigin(t, () => {})
       const options = { idleTimeout: 300, timeout: 20_000 }
       assertTimedOut(await rejection(call(origin.url, temporaryDirectory(t), options)), 300)
@@ -227,9 +227,9 @@ for (const [name, call] of Object.entries(calls)) {
 
     test('is tried again, in N+1 attempts', async (t) => {
       const origin = await startFlowOrigin(t, stall)
-      const options = { idleTimeout: 150, retries: 2, retryDelay: 1 }
+      const options = { idleTimeout: 300, retries: 2, retryDelay: 1 }
       const error = await rejection(call(origin.url, temporaryDirectory(t), options))
-      assertTimedOut(error, 150)
+      assertTimedOut(error, 300)
       assert.equal(error.attempts, 3)
       assert.equal(origin.requests.length, 3)
     })

@@ -1,5 +1,6 @@
-// Wrong values for the options that streams, limits, hooks, retries and loggers brought: each
-// rejects with a TypeError that names the option, before the network or the disk is touched.
+// Wrong values for the options of streams, limits, hooks, retries and loggers: each rejects with a
+// TypeError that names the option, before the network or the disk is touched. URLs, paths, headers
+// and the other numbers: arguments.spec.mjs.
 
 import assert from 'node:assert/strict'
 import { readdirSync } from 'node:fs'
@@ -118,7 +119,7 @@ function undefinedOptions(table) {
 }
 
 describe('undefined is the default', () => {
-  test('for each new option of a request', async (t) => {
+  test('for each option of a request', async (t) => {
     const origin = await startOrigin(t, { status: 404, body: 'x'.repeat(100_000) })
     const options = undefinedOptions([...ofBoth, ...ofRequests, ['throwOnError']])
     const response = await httpRequest(origin.url, options)
@@ -126,7 +127,7 @@ describe('undefined is the default', () => {
     assert.equal(response.text().length, 100_000)
   })
 
-  test('for each new option of a download', async (t) => {
+  test('for each option of a download', async (t) => {
     const origin = await startOrigin(t, { body: 'x'.repeat(100_000) })
     const options = undefinedOptions([...ofBoth, ...ofDownloads])
     const destination = join(temporaryDirectory(t), 'file')

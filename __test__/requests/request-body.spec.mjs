@@ -202,7 +202,7 @@ describe('a body that streams is sent once', () => {
   })
 
   for (const status of [302, 307, 308]) {
-    test(`and a ${status} is the answer`, async (t) => {
+    test(`and a ${status} is the response`, async (t) => {
       const origin = await startOrigin(t, redirectTo('/end', status))
       const response = await httpRequest(origin.url, { method, body: Readable.from(['x']) })
       assert.equal(response.status, status)

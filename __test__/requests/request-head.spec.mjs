@@ -1,48 +1,30 @@
 // What the head of a request says: the host, and the length of a body that is not there. Over each protocol, and by proxies.
 
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
-import { createServer } from 'node:http'
-import { constants, createSecureServer as createHttp2Server } from 'node:http2'
-import { createServer as createSecureServer } from 'node:https'
+import { constants } from 'node:http2'
 import { Readable } from 'node:stream'
 import { describe, test } from 'node:test'
 import { HttpClient, httpRequest } from '@socketsecurity/registry'
 import { redirectTo, startOrigin } from '../helpers/origins/http-origin.mjs'
-import { cert, key } from '../helpers/origins/localhost-certificate.mjs'
-import '../helpers/origins/no-proxy.mjs'
+import { PROTOCOLS, serve } from '../helpers/origins/listen.mjs'
+import { cert } from '../helpers/origins/localhost-certificate.mjs'
 import { startProxy } from '../helpers/origins/proxy-origin.mjs'
 import { rejection } from '../helpers/support.mjs'
-
-const KINDS = {
-  http: (listener) => createServer(listener),
-  https: (listener) => createSecureServer({ key, cert }, listener),
-  'HTTP/2': (listener) => createHttp2Server({ key, cert, allowHTTP1: true }, listener),
-}
 
 const greet = (_, response) => response.end('ok')
 
 /** A server that keeps the heads of its requests. */
-async function serve(t, kind, listener = greet, make = KINDS[kind]) {
+async function serveHeads(t, protocol, listener = greet, options = {}) {
   const heads = []
-  const server = make((request, response) => {
+  const keepHead = (request, response) => {
     const { method, headers, httpVersion } = request
     heads.push({ method, headers, version: httpVersion })
     request.resume()
     request.on('error', () => {})
     request.on('end', () => listener(request, response, heads.length))
-  })
-  const sockets = new Set()
-  server.on('connection', (socket) => sockets.add(socket.on('error', () => {})))
-  server.on('sessionError', () => {})
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.after(() => {
-    for (const socket of sockets) socket.destroy()
-    server.close()
-  })
-  const { port } = server.address()
-  return { heads, port, url: `${kind === 'http' ? 'http' : 'https'}://localhost:${port}/` }
+  }
+  const more = protocol === 'HTTP/2' ? { allowHTTP1: true, ...options } : options
+  return { heads, ...(await serve(t, protocol, keepHead, more)) }
 }
 
 const options = { ca: cert, timeout: 10_000 }
@@ -53,11 +35,11 @@ async function ways(t, port) {
   return [{}, { proxy: `http://${proxy.host}` }]
 }
 
-for (const kind of Object.keys(KINDS)) {
-  describe(`${kind}: a body that is not there`, () => {
+for (const protocol of PROTOCOLS) {
+  describe(`${protocol}: a body that is not there`, () => {
     for (const method of ['POST', 'PUT', 'PATCH']) {
       test(`has the length 0 in ${method}`, async (t) => {
-        const { heads, port, url } = await serve(t, kind)
+        const { heads, port, url } = await serveHeads(t, protocol)
         for (const way of await ways(t, port)) {
           for (const body of [undefined, '', Buffer.alloc(0)]) {
             await httpRequest(url, { ...options, ...way, method, body })
@@ -72,7 +54,7 @@ for (const kind of Object.keys(KINDS)) {
 
     for (const method of ['GET', 'HEAD', 'DELETE', 'OPTIONS']) {
       test(`has no length in ${method}`, async (t) => {
-        const { heads, port, url } = await serve(t, kind)
+        const { heads, port, url } = await serveHeads(t, protocol)
         for (const way of await ways(t, port)) {
           await httpRequest(url, { ...options, ...way, method })
           const { headers } = heads.at(-1)
@@ -83,9 +65,9 @@ for (const kind of Object.keys(KINDS)) {
     }
   })
 
-  describe(`${kind}: the host`, () => {
+  describe(`${protocol}: the host`, () => {
     test('is said once, and as the URL has it', async (t) => {
-      const { heads, port, url } = await serve(t, kind)
+      const { heads, port, url } = await serveHeads(t, protocol)
       for (const way of await ways(t, port)) {
         for (const headers of [{}, { Host: `localhost:${port}` }, { host: `LocalHost:${port}` }]) {
           assert.equal((await httpRequest(url, { ...options, ...way, headers })).text(), 'ok')
@@ -95,13 +77,13 @@ for (const kind of Object.keys(KINDS)) {
             said.map((it) => it.toLowerCase()),
             [`localhost:${port}`],
           )
-          assert.equal(version, kind === 'HTTP/2' ? '2.0' : '1.1')
+          assert.equal(version, protocol === 'HTTP/2' ? '2.0' : '1.1')
         }
       }
     })
 
     test('of the caller wins, also where the server knows HTTP/2', async (t) => {
-      const { heads, port, url } = await serve(t, kind)
+      const { heads, port, url } = await serveHeads(t, protocol)
       for (const way of await ways(t, port)) {
         const headers = { Host: 'virtual.test' }
         assert.equal((await httpRequest(url, { ...options, ...way, headers })).text(), 'ok')
@@ -114,7 +96,7 @@ for (const kind of Object.keys(KINDS)) {
 }
 
 test('a redirect to another origin has a host of its own', async (t) => {
-  const { heads, port, url } = await serve(t, 'HTTP/2')
+  const { heads, port, url } = await serveHeads(t, 'HTTP/2')
   const origin = await startOrigin(t, redirectTo(url), { secure: true })
   const headers = { Host: 'virtual.test' }
   assert.equal((await httpRequest(origin.url, { ...options, headers })).text(), 'ok')
@@ -122,7 +104,7 @@ test('a redirect to another origin has a host of its own', async (t) => {
 })
 
 test('sendJson without a value says the length 0', async (t) => {
-  const { heads, url } = await serve(t, 'http', (_, response) => response.end('{}'))
+  const { heads, url } = await serveHeads(t, 'HTTP/1.1', (_, response) => response.end('{}'))
   await new HttpClient({ baseUrl: url }).sendJson('POST', '/')
   assert.equal(heads[0].headers['content-length'], '0')
 })
@@ -134,7 +116,7 @@ describe('a server that wants HTTP/1.1', () => {
   }
   for (const [what, refusal] of Object.entries(refuse)) {
     test(`and says so by ${what} gets it, whatever the method`, async (t) => {
-      const { heads, port, url } = await serve(t, 'HTTP/2', (request, response) =>
+      const { heads, port, url } = await serveHeads(t, 'HTTP/2', (request, response) =>
         request.httpVersion === '2.0' ? refusal(request, response) : response.end('ok'),
       )
       for (const way of await ways(t, port)) {
@@ -150,7 +132,7 @@ describe('a server that wants HTTP/1.1', () => {
     })
 
     test(`and says so by ${what} is remembered, for bodies that can be sent once`, async (t) => {
-      const { heads, url } = await serve(t, 'HTTP/2', (request, response) =>
+      const { heads, url } = await serveHeads(t, 'HTTP/2', (request, response) =>
         request.httpVersion === '2.0' ? refusal(request, response) : response.end('ok'),
       )
       assert.equal((await httpRequest(url, options)).text(), 'ok')
@@ -165,11 +147,15 @@ describe('a server that wants HTTP/1.1', () => {
   }
 
   test('and says so as it ends the connection gets it', async (t) => {
-    const { heads, url } = await serve(t, 'HTTP/2', ({ stream, httpVersion }, response, count) => {
-      if (httpVersion === '1.1' || count === 1) return response.end('ok')
-      // The first stream was the last that was processed.
-      stream.session.goaway(constants.NGHTTP2_HTTP_1_1_REQUIRED, 1)
-    })
+    const { heads, url } = await serveHeads(
+      t,
+      'HTTP/2',
+      ({ stream, httpVersion }, response, count) => {
+        if (httpVersion === '1.1' || count === 1) return response.end('ok')
+        // The first stream was the last that was processed.
+        stream.session.goaway(constants.NGHTTP2_HTTP_1_1_REQUIRED, 1)
+      },
+    )
     await httpRequest(url, options)
     const response = await httpRequest(url, { ...options, method: 'POST', body: 'x' })
     assert.equal(response.text(), 'ok')
@@ -180,14 +166,15 @@ describe('a server that wants HTTP/1.1', () => {
   })
 
   test('but does not offer it ends in an error', async (t) => {
-    const make = (listener) => createHttp2Server({ key, cert }, listener)
-    const { heads, url } = await serve(t, 'HTTP/2', refuse['a reset stream'], make)
+    const { heads, url } = await serveHeads(t, 'HTTP/2', refuse['a reset stream'], {
+      allowHTTP1: false,
+    })
     await rejection(httpRequest(url, options))
     assert.equal(heads.length, 1)
   })
 
   test('426 over HTTP/1.1 is a status like others', async (t) => {
-    const { heads, url } = await serve(t, 'https', refuse['the status 426'])
+    const { heads, url } = await serveHeads(t, 'HTTP/1.1 over TLS', refuse['the status 426'])
     assert.equal((await httpRequest(url, options)).status, 426)
     assert.equal(heads.length, 1)
   })

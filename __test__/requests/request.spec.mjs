@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { httpRequest } from '@socketsecurity/registry/lib/http-request'
 import { later, redirectTo, silence, startOrigin } from '../helpers/origins/http-origin.mjs'
 import { raw, sayAndStall, startRawOrigin } from '../helpers/origins/raw-origin.mjs'
-import { rejection } from '../helpers/support.mjs'
+import { rejection, until } from '../helpers/support.mjs'
 
 const everyByte = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte))
 
@@ -148,7 +148,7 @@ test('a body of several megabytes arrives whole', async (t) => {
   assert.ok(origin.requests[0].body.equals(body))
 })
 
-test('a hundred requests at once each get their own answer', async (t) => {
+test('a hundred requests at once each get their own response', async (t) => {
   const origin = await startOrigin(t, ({ path }) => ({ body: `answer to ${path}` }))
   const paths = Array.from({ length: 100 }, (_, index) => `/${index}`)
   const responses = await Promise.all(paths.map((path) => httpRequest(`${origin.url}${path}`)))
@@ -158,14 +158,14 @@ test('a hundred requests at once each get their own answer', async (t) => {
   )
 })
 
-test('a request times out when no answer comes', async (t) => {
+test('a request times out when no response comes', async (t) => {
   const origin = await startOrigin(t, silence)
   const start = performance.now()
   const error = await rejection(httpRequest(`${origin.url}/`, { timeout: 150 }))
   const elapsed = performance.now() - start
   assert.equal(error.message, 'Request timed out after 150ms')
   assert.equal(error.code, 'ERR_TIMEOUT')
-  assert.ok(elapsed >= 145 && elapsed < 3000, `took ${elapsed} ms`)
+  assert.ok(elapsed >= 145 && elapsed < 10_000, `took ${elapsed} ms`)
 })
 
 test('the timeout covers the body too', async (t) => {
@@ -190,8 +190,8 @@ test('a body that trickles does not put the timeout off', async (t) => {
 
 test('the timeout covers all redirects together', async (t) => {
   const origin = await startOrigin(t, later(150, redirectTo('/again')))
-  const error = await rejection(httpRequest(origin.url, { timeout: 400, maxRedirects: 20 }))
-  assert.equal(error.message, 'Request timed out after 400ms')
+  const error = await rejection(httpRequest(origin.url, { timeout: 1000, maxRedirects: 100 }))
+  assert.equal(error.message, 'Request timed out after 1000ms')
   assert.ok(origin.requests.length >= 2)
 })
 
@@ -207,14 +207,7 @@ test('a timeout of 0 or Infinity, or beyond all calendars, never strikes', async
 test('an attempt that timed out closes its connection', async (t) => {
   const origin = await startOrigin(t, silence)
   await rejection(httpRequest(`${origin.url}/`, { timeout: 100 }))
-  const [socket] = origin.sockets
-  if (socket) {
-    await new Promise((resolve, reject) => {
-      socket.on('close', resolve)
-      setTimeout(reject, 5000, new Error('still open after five seconds')).unref()
-    })
-  }
-  assert.equal(origin.sockets.size, 0)
+  await until(() => origin.sockets.size === 0, 'the connection is closed')
 })
 
 test('only own properties of headers are sent', async (t) => {

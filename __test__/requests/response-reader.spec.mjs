@@ -11,14 +11,14 @@ import {
   readIncomingResponse,
 } from '@socketsecurity/registry/lib/http-request/response-reader'
 import { pour, startFlowOrigin } from '../helpers/origins/flow-origin.mjs'
-import { startOrigin } from '../helpers/origins/http-origin.mjs'
+import { compressedInChunks, startOrigin } from '../helpers/origins/http-origin.mjs'
 import { raw, sayAndReset, startRawOrigin } from '../helpers/origins/raw-origin.mjs'
 import { zstdFrame } from '../helpers/origins/zstd-frame.mjs'
 import { rejection, sleep } from '../helpers/support.mjs'
 
 const text = 'The same text, again and again. '.repeat(6)
 
-/** The answer of Node's own client, unread. */
+/** The response of Node's own client, unread. */
 async function incoming(url, options = {}) {
   const request = get(url, { agent: false, ...options })
   const [message] = await once(request, 'response')
@@ -27,12 +27,12 @@ async function incoming(url, options = {}) {
   return message
 }
 
-/** What looks like an answer of Node's own client. */
+/** What looks like a response of Node's own client. */
 function message(chunks, properties = {}) {
   return Object.assign(Readable.from(chunks), properties)
 }
 
-describe("an answer of Node's own client", () => {
+describe("a response of Node's own client", () => {
   for (const [encoding, encode] of [
     ['identity', Buffer.from],
     ['gzip', gzipSync],
@@ -70,14 +70,7 @@ describe("an answer of Node's own client", () => {
 
   test('is read whole, however many chunks it has', async (t) => {
     const bytes = Buffer.concat([randomBytes(1_500_000), Buffer.alloc(1_500_000)])
-    const origin = await startOrigin(t, (_request, response) => {
-      const compressed = gzipSync(bytes)
-      response.writeHead(200, { 'Content-Encoding': 'gzip' })
-      for (let start = 0; start < compressed.length; start += 10_000) {
-        response.write(compressed.subarray(start, start + 10_000))
-      }
-      response.end()
-    })
+    const origin = await startOrigin(t, compressedInChunks(bytes))
     const { body } = await readIncomingResponse(await incoming(origin.url))
     assert.ok(body.equals(bytes))
   })
@@ -124,7 +117,7 @@ describe("an answer of Node's own client", () => {
   })
 })
 
-describe("what looks like an answer of Node's own client", () => {
+describe("what looks like a response of Node's own client", () => {
   test('without status, text and headers has status 0 and an empty text', async () => {
     for (const properties of [{}, { statusCode: undefined, statusMessage: null, headers: null }]) {
       const response = await readIncomingResponse(message([Buffer.from('a')], properties))
@@ -163,7 +156,7 @@ describe("what looks like an answer of Node's own client", () => {
     assert.equal(await rejection(readIncomingResponse(stream)), thrown)
   })
 
-  test('must be a stream of bytes with the properties of an answer', async () => {
+  test('must be a stream of bytes with the properties of a response', async () => {
     for (const value of [
       undefined,
       null,

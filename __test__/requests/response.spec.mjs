@@ -5,7 +5,7 @@ import { httpRequest } from '@socketsecurity/registry/lib/http-request'
 import { startOrigin } from '../helpers/origins/http-origin.mjs'
 import { raw, sayAndClose, sayAndStall, startRawOrigin } from '../helpers/origins/raw-origin.mjs'
 
-/** The answer to one request of a server that says just this. */
+/** The response to one request of a server that says just this. */
 async function answerTo(t, answer, options) {
   const origin = await startOrigin(t, answer)
   return httpRequest(`${origin.url}/`, options)
@@ -179,7 +179,7 @@ test('an empty body is an empty Buffer', async (t) => {
   assert.equal(response.arrayBuffer().byteLength, 0)
 })
 
-test('the answer to HEAD has headers and no body', async (t) => {
+test('the response to HEAD has headers and no body', async (t) => {
   const response = await answerTo(t, { body: 'not sent' }, { method: 'HEAD' })
   assert.equal(response.status, 200)
   assert.equal(response.headers['content-length'], '8')
@@ -199,7 +199,7 @@ test('a body without a length ends with the connection', async (t) => {
   assert.equal(response.text(), 'until the end')
 })
 
-test('informational answers before the real one are passed over', async (t) => {
+test('informational responses before the real one are passed over', async (t) => {
   const hints = raw('HTTP/1.1 103 Early Hints', ['Link: </style.css>; rel=preload'])
   const answer = raw('HTTP/1.1 200 OK', ['Content-Length: 4'], 'real')
   const response = await answerToRaw(t, sayAndStall(Buffer.concat([hints, answer])))
@@ -207,7 +207,7 @@ test('informational answers before the real one are passed over', async (t) => {
   assert.equal(response.text(), 'real')
 })
 
-test('an answer that comes in single bytes is read whole', async (t) => {
+test('a response that comes in single bytes is read whole', async (t) => {
   const answer = raw('HTTP/1.1 200 OK', ['X-Slow: yes', 'Content-Length: 4'], 'slow')
   const response = await answerToRaw(t, async (socket) => {
     socket.setNoDelay(true)

@@ -33,7 +33,7 @@ describe('without retries', () => {
     })
   }
 
-  test('a reset before the answer rejects after one request', async (t) => {
+  test('a reset before the response rejects after one request', async (t) => {
     const origin = await startRawOrigin(t, sayAndReset())
     await rejection(httpRequest(origin.url))
     assert.equal(origin.heads.length, 1)
@@ -94,7 +94,7 @@ describe('a status with retries', () => {
     }
   })
 
-  test('the last answer resolves when the attempts are used up', async (t) => {
+  test('the last response resolves when the attempts are used up', async (t) => {
     const origin = await startOrigin(t, (_request, _response, index) => ({
       status: 503,
       body: `answer ${index}`,
@@ -121,8 +121,8 @@ describe('a status with retries', () => {
 
 describe('a network failure with retries', () => {
   for (const [what, script] of [
-    ['a reset before the answer', sayAndReset()],
-    ['a connection closed before the answer', sayAndClose('')],
+    ['a reset before the response', sayAndReset()],
+    ['a connection closed before the response', sayAndClose('')],
     ['a reset within the body', sayAndReset(good.subarray(0, -2))],
     ['a body cut short', sayAndClose(good.subarray(0, -2))],
   ]) {
@@ -135,21 +135,21 @@ describe('a network failure with retries', () => {
 
   test('a timeout is retried, with the whole time again', async (t) => {
     const origin = await startOrigin(t, [silence, later(100, { body: 'good' })])
-    const options = { retries: 1, retryDelay: 1, timeout: 500 }
+    const options = { retries: 1, retryDelay: 1, timeout: 1000 }
     assert.equal((await httpRequest(origin.url, options)).text(), 'good')
     assert.equal(origin.requests.length, 2)
   })
 
   test('a body that stalls is retried', async (t) => {
     const origin = await startRawOrigin(t, [sayAndStall(good.subarray(0, -2)), sayAndStall(good)])
-    const response = await httpRequest(origin.url, { retries: 1, retryDelay: 1, timeout: 500 })
+    const response = await httpRequest(origin.url, { retries: 1, retryDelay: 1, timeout: 1000 })
     assert.equal(response.text(), 'good')
   })
 
   test('the last error rejects after N+1 attempts', async (t) => {
     const origin = await startRawOrigin(t, [sayAndStall(''), sayAndStall(''), sayAndReset()])
     const error = await rejection(
-      httpRequest(origin.url, { retries: 2, retryDelay: 1, timeout: 300 }),
+      httpRequest(origin.url, { retries: 2, retryDelay: 1, timeout: 600 }),
     )
     assert.ok(codes(error).includes('ECONNRESET'), `the codes are ${codes(error)}`)
     assert.equal(error.attempts, 3)
@@ -169,21 +169,21 @@ describe('the wait before a retry', { concurrency: true }, () => {
     await httpRequest(origin.url, { retries: 3, retryDelay: 80 })
     const [first, second, third] = gaps(origin)
     assert.ok(first >= 79 && second >= 159 && third >= 319, `waited ${gaps(origin)}`)
-    assert.ok(first + second + third < 3000, `waited ${gaps(origin)}`)
+    assert.ok(first + second + third < 10_000, `waited ${gaps(origin)}`)
   })
 
   test('is a second when nothing is asked for', async (t) => {
     const origin = await startOrigin(t, [{ status: 500 }, {}])
     await httpRequest(origin.url, { retries: 1 })
     const [wait] = gaps(origin)
-    assert.ok(wait >= 999 && wait < 4000, `waited ${wait}`)
+    assert.ok(wait >= 999 && wait < 10_000, `waited ${wait}`)
   })
 
   test('may be 0', async (t) => {
     const origin = await startOrigin(t, { status: 500 })
     const elapsed = await duration(httpRequest(origin.url, { retries: 10, retryDelay: 0 }))
     assert.equal(origin.requests.length, 11)
-    assert.ok(elapsed < 3000, `took ${elapsed}`)
+    assert.ok(elapsed < 10_000, `took ${elapsed}`)
   })
 
   for (const status of [429, 503]) {
@@ -192,7 +192,7 @@ describe('the wait before a retry', { concurrency: true }, () => {
       const origin = await startOrigin(t, [{ status, headers }, {}])
       await httpRequest(origin.url, { retries: 1, retryDelay: 1 })
       const [wait] = gaps(origin)
-      assert.ok(wait >= 999 && wait < 4000, `waited ${wait}`)
+      assert.ok(wait >= 999 && wait < 10_000, `waited ${wait}`)
     })
   }
 
@@ -211,7 +211,7 @@ describe('the wait before a retry', { concurrency: true }, () => {
     const response = await httpRequest(origin.url, { retries: 1, retryDelay: 1 })
     const early = Number(response.text())
     assert.ok(early <= 20, `came ${early} ms early`)
-    assert.ok(early > -3000, `came ${-early} ms late`)
+    assert.ok(early > -10_000, `came ${-early} ms late`)
   })
 
   for (const value of [
@@ -226,7 +226,7 @@ describe('the wait before a retry', { concurrency: true }, () => {
       const origin = await startOrigin(t, [{ status: 503, headers }, {}])
       await httpRequest(origin.url, { retries: 1, retryDelay: 100 })
       const [wait] = gaps(origin)
-      assert.ok(wait >= 99 && wait < 3000, `waited ${wait}`)
+      assert.ok(wait >= 99 && wait < 10_000, `waited ${wait}`)
     })
   }
 
@@ -236,7 +236,7 @@ describe('the wait before a retry', { concurrency: true }, () => {
     assert.equal(origin.connections, 2)
   })
 
-  const slow = process.env.SLOW_TESTS ? false : 'takes half a minute; set SLOW_TESTS to run it'
+  const slow = process.env.LONG_TESTS ? false : 'takes half a minute; set LONG_TESTS to run it'
   for (const value of ['86400', new Date(Date.now() + 86_400_000).toUTCString()]) {
     test(`is thirty seconds at most, even for Retry-After: ${value}`, { skip: slow }, async (t) => {
       const headers = { 'Retry-After': value }

@@ -78,7 +78,7 @@ describe('a response that streams', () => {
   })
 
   for (const [what, method, answer] of [
-    ['the answer to HEAD', 'HEAD', { headers: { 'Content-Length': '1000' } }],
+    ['the response to HEAD', 'HEAD', { headers: { 'Content-Length': '1000' } }],
     ['a 204', 'GET', { status: 204 }],
     ['a 304', 'GET', { status: 304 }],
     ['a body of length 0', 'GET', {}],

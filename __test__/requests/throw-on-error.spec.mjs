@@ -113,7 +113,7 @@ describe('throwOnError', () => {
     assert.equal((await httpRequest(origin.url, { throwOnError })).text(), 'end')
   })
 
-  test('rejects when the attempts are used up, with the last answer', async (t) => {
+  test('rejects when the attempts are used up, with the last response', async (t) => {
     const origin = await startOrigin(t, (_request, _response, index) => ({
       status: 503,
       body: `answer ${index}`,

@@ -110,7 +110,7 @@ for (const [who, victim, isSwapped] of [
     }))
     const child = startJob(t, 'victim', { uid: victim, calls })
     const { outcomes } = await child.event('done', 120_000)
-    assert.ok(await Promise.race([child.exit, sleep(10_000)]), 'a thread keeps the process')
+    assert.ok(await Promise.race([child.exit, sleep(30_000)]), 'a thread keeps the process')
     await stopSwapping?.()
     assert.deepEqual(fingerprint(vault), before, 'the files of the victim were touched')
     if (isSwapped) return

@@ -1,5 +1,5 @@
-// An API of which a share of the answers fails, in every way that a network and a server have. It executes what it has read, also when its
-// answer does not arrive, and counts how often.
+// An API of which a share of the responses fails, in every way that a network and a server have. It executes what it has read, also when its
+// response does not arrive, and counts how often.
 
 import { createServer } from 'node:http'
 import './no-proxy.mjs'

@@ -2,7 +2,7 @@
 // pour out bodies and count what went out: for what is streamed and for who holds up whom.
 
 import { createServer } from 'node:http'
-import './no-proxy.mjs'
+import { listen } from './listen.mjs'
 
 /** More than what sockets hold on their way, far less than what flows when nothing holds it up. */
 export const MOST_ON_THE_WAY = 48 * 1024 * 1024
@@ -37,13 +37,7 @@ export async function startFlowOrigin(t, handler) {
     socket.on('error', () => {})
     socket.on('close', () => origin.sockets.delete(socket))
   })
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
-  t.after(async () => {
-    const closed = new Promise((resolve) => server.close(resolve))
-    server.closeAllConnections()
-    await closed
-  })
-  origin.port = server.address().port
+  origin.port = await listen(t, server)
   origin.url = `http://127.0.0.1:${origin.port}`
   return origin
 }

@@ -1,9 +1,11 @@
-// An HTTP server on 127.0.0.1 that gives scripted answers and keeps a record of every request.
+// An HTTP server on 127.0.0.1 that gives scripted responses and keeps a record of every request.
 
 import { createServer } from 'node:http'
 import { createServer as createSecureServer } from 'node:https'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { gzipSync } from 'node:zlib'
+import { listen } from './listen.mjs'
 import { cert, key } from './localhost-certificate.mjs'
-import './no-proxy.mjs'
 
 /**
  * @typedef {object} Answer
@@ -60,15 +62,25 @@ export async function startOrigin(t, script = {}, { secure = false } = {}) {
     }
   })
 
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
-  t.after(async () => {
-    const closed = new Promise((resolve) => server.close(resolve))
-    server.closeAllConnections()
-    await closed
-  })
-  origin.port = server.address().port
+  origin.port = await listen(t, server)
   origin.url = `${secure ? 'https' : 'http'}://127.0.0.1:${origin.port}`
   return origin
+}
+
+/** A server that stops halfway through a body until `finish` is called. */
+export async function startHalfway(t, body) {
+  let finish
+  const told = new Promise((resolve) => {
+    finish = resolve
+  })
+  const half = body.length / 2
+  const origin = await startOrigin(t, async (_request, response) => {
+    response.writeHead(200, { 'Content-Length': body.length, ETag: '"1"' })
+    response.write(body.subarray(0, half))
+    await told
+    response.end(body.subarray(half))
+  })
+  return { origin, finish }
 }
 
 function send(response, { status = 200, statusMessage, headers = {}, body = '' }) {
@@ -81,7 +93,7 @@ function send(response, { status = 200, statusMessage, headers = {}, body = '' }
   response.end(bytes)
 }
 
-/** A handler that waits before it gives the answer. */
+/** A handler that waits before it gives the response. */
 export function later(milliseconds, answer = {}) {
   return async () => {
     await new Promise((resolve) => setTimeout(resolve, milliseconds).unref())
@@ -89,10 +101,35 @@ export function later(milliseconds, answer = {}) {
   }
 }
 
+/** A handler that spreads a body over slices, a pause after each. */
+export function slowly(body, slices, pause, headers = { 'Content-Length': body.length }) {
+  return async (_request, response) => {
+    response.writeHead(200, headers)
+    const size = Math.ceil(body.length / slices)
+    for (let start = 0; start < body.length && !response.destroyed; start += size) {
+      response.write(body.subarray(start, start + size))
+      await sleep(pause)
+    }
+    response.end()
+  }
+}
+
+/** A handler that sends bytes as gzip, in many chunks. */
+export function compressedInChunks(bytes) {
+  return (_request, response) => {
+    const compressed = gzipSync(bytes)
+    response.writeHead(200, { 'Content-Encoding': 'gzip' })
+    for (let start = 0; start < compressed.length; start += 10_000) {
+      response.write(compressed.subarray(start, start + 10_000))
+    }
+    response.end()
+  }
+}
+
 /** A handler that never answers. */
 export function silence() {}
 
-/** An answer that sends the client elsewhere. */
+/** A response that sends the client elsewhere. */
 export function redirectTo(location, status = 302) {
   return { status, headers: { Location: location }, body: 'moved' }
 }

@@ -1,4 +1,4 @@
-// A server for the lock specs. Its answers can be held midway, so that a test decides how long
+// A server for the lock specs. Its responses can be held midway, so that a test decides how long
 // a download takes instead of guessing, and it keeps a record of everything it was asked.
 
 import { createHash, randomBytes } from 'node:crypto'

@@ -1,15 +1,15 @@
 // A proxy that keeps a record: absolute URLs for http, CONNECT for https. Every name leads to one origin.
 
-import { once } from 'node:events'
 import { createServer, request as forward } from 'node:http'
 import { createServer as createSecureServer } from 'node:https'
 import { connect } from 'node:net'
+import { listen } from './listen.mjs'
 
 /**
  * @param {import('node:test').TestContext} t
  * @param {object} [options]
  * @param {string} [options.credentials] `user:password` that it asks for
- * @param {string} [options.established] its answer to CONNECT
+ * @param {string} [options.established] its response to CONNECT
  * @param {number} [options.port] where all that it is asked for is found
  * @param {{ key: string, cert: string }} [options.tls] for a proxy that is itself spoken to over TLS
  */
@@ -44,13 +44,6 @@ export async function startProxy(t, options = {}) {
     })
     sockets.add(origin.on('error', () => socket.destroy()))
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.after(() => {
-    for (const socket of sockets) socket.destroy()
-    server.closeAllConnections()
-    server.close()
-  })
-  const listening = server.address().port
+  const listening = await listen(t, server)
   return { requests, port: listening, host: `127.0.0.1:${listening}` }
 }

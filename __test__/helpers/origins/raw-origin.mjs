@@ -1,7 +1,8 @@
 // A TCP server on 127.0.0.1 that says exactly the bytes it is told to, whether they are HTTP or not.
 
-import { createServer } from 'node:net'
-import './no-proxy.mjs'
+import { once } from 'node:events'
+import { connect, createServer } from 'node:net'
+import { listen } from './listen.mjs'
 
 /**
  * @callback Script
@@ -34,20 +35,12 @@ export async function startRawOrigin(t, script) {
     })
   })
 
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
-  t.after(async () => {
-    const closed = new Promise((resolve) => server.close(resolve))
-    for (const socket of origin.sockets) {
-      socket.destroy()
-    }
-    await closed
-  })
-  origin.port = server.address().port
+  origin.port = await listen(t, server)
   origin.url = `http://127.0.0.1:${origin.port}`
   return origin
 }
 
-/** The bytes of an answer, with nothing added to what is given. */
+/** The bytes of a response, with nothing added to what is given. */
 export function raw(statusLine, headers = [], body = '') {
   const head = [statusLine, ...headers, '', ''].join('\r\n')
   return Buffer.concat([Buffer.from(head, 'latin1'), Buffer.from(body)])
@@ -73,11 +66,16 @@ export function sayAndReset(bytes = '') {
   }
 }
 
-/** The URL of a port at which nobody listens. */
+/**
+ * The URL of a port at which nobody listens. It is taken by a connection that stays open, so that
+ * no server, of another test either, is given it meanwhile.
+ */
 export async function unusedUrl() {
-  const server = createServer()
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address()
-  await new Promise((resolve) => server.close(resolve))
-  return `http://127.0.0.1:${port}`
+  const server = createServer((socket) => socket.unref()).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const socket = connect(server.address().port, '127.0.0.1')
+  await once(socket, 'connect')
+  server.unref()
+  socket.unref()
+  return `http://127.0.0.1:${socket.localPort}`
 }

@@ -1,8 +1,7 @@
 // A SOCKS proxy of either version that keeps a record. Every name leads to one origin.
 
-import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
-import './no-proxy.mjs'
+import { listen } from './listen.mjs'
 
 const GRANTED = { 4: [0, 90, 0, 0, 0, 0, 0, 0], 5: [5, 0, 0, 1, 0, 0, 0, 0, 0, 0] }
 const REFUSED = { 4: [0, 91, 0, 0, 0, 0, 0, 0], 5: [5, 2, 0, 1, 0, 0, 0, 0, 0, 0] }
@@ -50,13 +49,7 @@ export async function startSocks(t, { credentials, port }) {
     sockets.add(socket.on('error', () => {}))
     socket.on('data', (bytes) => answer(bytes))
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.after(() => {
-    for (const socket of sockets) socket.destroy()
-    server.close()
-  })
-  return { requests, host: `127.0.0.1:${server.address().port}` }
+  return { requests, host: `127.0.0.1:${await listen(t, server)}` }
 }
 
 /** Version 4: an address, or 0.0.0.1 and the name behind the user. */

@@ -4,7 +4,7 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { until } from './lock-stage.mjs'
+import { until } from '../support.mjs'
 
 /**
  * @param {import('node:test').TestContext} t
@@ -12,13 +12,21 @@ import { until } from './lock-stage.mjs'
  * @param {object} job
  * @param {string[]} [wrapper] a command that runs the command behind it
  */
-export function startJob(t, name, job, wrapper = []) {
+export function startJob(t, name, job, wrapper) {
+  const child = spawnJob(name, job, { wrapper })
+  t.after(() => child.end())
+  return child
+}
+
+/** The same for a caller that ends it. */
+export function spawnJob(name, job, { wrapper = [], cwd } = {}) {
   const script = fileURLToPath(new URL(`${name}.mjs`, import.meta.url))
   const [command, ...args] = [...wrapper, process.execPath, script, JSON.stringify(job)]
-  const child = spawn(command, args)
+  const child = spawn(command, args, { cwd })
   const events = []
   let stderr = ''
   let ended
+  let closed = false
   child.stdin.on('error', () => {})
   child.stderr.on('data', (chunk) => {
     stderr += chunk
@@ -30,25 +38,30 @@ export function startJob(t, name, job, wrapper = []) {
     child.on('exit', () => {
       ended = performance.now()
     })
-    child.on('close', (code, signal) => resolve({ code, signal, at: ended, stderr }))
-  })
-  t.after(async () => {
-    child.kill('SIGKILL')
-    await exit
+    child.on('close', (code, signal) => {
+      closed = true
+      resolve({ code, signal, at: ended, stderr })
+    })
   })
   return {
     pid: child.pid,
     events,
     exit,
+    get running() {
+      return ended === undefined
+    },
     kill: (signal) => child.kill(signal),
     tell: (line) => child.stdin.write(`${line}\n`),
     /** Waits for an event of this name; fails when the program ends without it. */
-    async event(wanted, milliseconds = 20_000) {
+    async event(wanted, milliseconds) {
       const find = () => events.find(({ event }) => event === wanted)
-      const settled = () => find() || (ended !== undefined && child.stdout.readableEnded)
-      await until(settled, milliseconds, `"${wanted}" from ${name}.mjs`)
+      await until(() => find() || closed, `"${wanted}" from ${name}.mjs`, milliseconds)
       if (find()) return find()
       throw new Error(`${name}.mjs ended without "${wanted}": ${JSON.stringify(events)} ${stderr}`)
+    },
+    async end() {
+      child.kill('SIGKILL')
+      await exit
     },
   }
 }

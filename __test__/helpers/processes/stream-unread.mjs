@@ -5,7 +5,7 @@ import { httpRequest } from '@socketsecurity/registry'
 
 const [, , how, url] = process.argv
 
-httpRequest(url, { stream: true, timeout: 1000 }).then(
+httpRequest(url, { stream: true, timeout: 2000 }).then(
   ({ status }) => {
     console.log(`settled: ${status}`)
     if (how === 'exit') process.exit(7)

@@ -1,11 +1,14 @@
-//! The on-disk format of npm's cacache: content by its digest, and an index that says which key has which content. Calls block.
+//! The on-disk format of npm's cacache: content by its digest, and an index from keys to digests.
+//! Calls block.
 //!
-//! Content appears whole, by rename, and is verified whenever it is read; a line of the index is appended in one call. So any number of
-//! processes may read and write at the same time, npm's own among them, without locks. What is broken is as good as not there.
-//! See `docs/decisions/0013-cacache-format.md`.
+//! Content appears whole, by rename, and is verified whenever it is read. A line of the index is
+//! appended in one call. So any number of processes, including npm, may read and write at the same
+//! time without locks. Broken content is never returned, and can be written again. See
+//! `docs/decisions/0013-cacache-format.md`.
 //!
-//! Only directories and files of this user are used, and only this user can read what is written: see
-//! [`crate::io::file::directory`]. What somebody else has put there stays, and is an error that names it.
+//! Only directories and files of this user are used, and only this user can read what is written:
+//! see [`crate::io::file::directory`]. Files of other users stay, and cause an error that names
+//! them.
 
 mod bucket;
 mod clear;
@@ -38,17 +41,22 @@ pub use self::temporary::{create_temporary_directory, remove_temporary_directory
 #[derive(Debug)]
 pub struct Item {
     pub entry: Entry,
-    /// Where the content is.
+    /// The path of the content.
     pub path: PathBuf,
     pub content: Vec<u8>,
 }
 
-/// The entry of a key, verified. `None`: there is none. An error of kind [`Kind::Integrity`], or with code `ENOENT`: its content is broken, or gone.
+/// Returns the entry of a key, verified; `None` if there is none.
+///
+/// # Errors
+///
+/// An error of kind [`Kind::Integrity`] if the content is broken, or with code `ENOENT` if it is
+/// missing.
 pub fn get(cache: &Path, key: &str) -> Result<Option<Item>> {
     root(cache, READ_INDEX)?.map_or(Ok(None), |root| get_from(&root, key))
 }
 
-/// [`get`] from a cache that is open.
+/// [`get`] from an open cache.
 pub fn get_from(root: &Directory, key: &str) -> Result<Option<Item>> {
     let Some(entry) = find(root, key)? else { return Ok(None) };
     let cache = root.path();
@@ -67,7 +75,7 @@ pub fn get_from(root: &Directory, key: &str) -> Result<Option<Item>> {
     }
 }
 
-/// Writes content, then the entry that names it.
+/// Writes content, and then the entry that refers to it.
 pub fn put(cache: &Path, key: &str, content: &[u8], metadata: Option<Box<RawValue>>) -> Result<Entry> {
     let digest = of_bytes(content, Algorithm::Sha512);
     let place = Address::new(digest.algorithm.name(), digest.bytes.clone()).path();
@@ -85,9 +93,10 @@ pub fn put(cache: &Path, key: &str, content: &[u8], metadata: Option<Box<RawValu
     let temporaries = temporaries(&root).map_err(|error| failed("mkdir", error))?;
     let mut file = Temporary::new(&temporaries).map_err(|error| failed("open", error))?;
     file.file.write_all(content).map_err(|error| failed("write", error))?;
-    // Replaces content that is broken, and content that is the same: others can read neither.
+    // Replaces broken content. Replaces identical content, too, because other users cannot read
+    // either.
     if let Err(error) = file.persist(&directory, name) {
-        // Somebody reads what is there, which on Windows keeps it from being replaced.
+        // On Windows, a file that another process reads cannot be replaced.
         let there = read_content(&root, &place, entry.size).ok().flatten();
         if there.is_none_or(|there| there != content) {
             return Err(failed("rename", error));
@@ -97,7 +106,7 @@ pub fn put(cache: &Path, key: &str, content: &[u8], metadata: Option<Box<RawValu
     Ok(entry)
 }
 
-/// [`put`] of content that must have the digests that are expected of it.
+/// [`put`] of content that must have the expected digests.
 pub fn put_expected(
     cache: &Path,
     key: &str,
@@ -116,7 +125,7 @@ pub fn put_expected(
     put(cache, key, content, metadata)
 }
 
-/// Removes the key. Its content stays until [`clear`]: other keys may have the same.
+/// Removes a key. Its content stays until [`clear()`], because other keys may have the same.
 pub fn remove(cache: &Path, key: &str) -> Result<()> {
     root(cache, READ_INDEX)?.map_or(Ok(()), |root| remove_from(&root, key))
 }

@@ -1,23 +1,26 @@
-//! From "not there" to "there, whole": the part file, its record, and the rename. The only writer of destinations.
+//! The part file of a download: created or taken over, written, and renamed to the destination. The
+//! only code that writes destinations.
 //!
-//! The part file lies beside the destination (a rename never crosses file systems) and is held by a kernel lock of its
-//! own, so that two downloads never write one part file; when another live download has `<name>.part`, this one takes a
-//! unique name. What a dead process left under `<name>.part` is taken over, and continued where
-//! [`resume`](crate::policy::http::resume) allows; unique names that dead processes left are swept when something is next
-//! published in the directory.
+//! The part file is beside the destination, so that the rename never crosses file systems. A kernel
+//! lock on it ensures that two downloads never write one part file. If another live download has
+//! `<name>.part`, a unique name is used. A `<name>.part` that a dead process left is taken over,
+//! and resumed where [`resume`](crate::policy::http::resume) allows it. Part files with unique
+//! names that dead processes left are removed by a later publication in the same directory.
 //!
-//! The [`Record`] beside it (`<name>.part.json`) tells what the bytes are a part of, and waiters in other processes how
-//! much is expected. It never describes bytes that it was not written for: it is replaced while the part file is empty.
+//! The [`Record`] beside it (`<name>.part.json`) states what the bytes are a part of, and announces
+//! the expected size to waiters in other processes. It never describes bytes that it was not
+//! written for: it is replaced while the part file is empty.
 //!
-//! The directory may belong to everybody. A part file or a record that is not this user's alone (see
-//! [`trusted`]) is left where it is, unread, and costs this download nothing but a unique name. Until
-//! it is published a file is readable by its owner only; then it is changed by its descriptor, renamed, and compared once
-//! more.
+//! Other users may be able to write to the directory. A part file or a record that is not this
+//! user's alone (see [`trusted`]) is left where it is, unread; this download then uses a unique
+//! name. Until its publication a file is readable by its owner only. Then its mode is changed by
+//! the descriptor, it is renamed, and its identity is checked once more.
 //!
-//! Even the part file's lock is not trusted with correctness, because some file systems grant one lock twice. An inode
-//! only ever receives bytes of one representation, each at its own offset: a download that starts from zero creates a
-//! new one, and nothing is ever truncated. Two writers of one inode so write the same bytes; the first to finish
-//! publishes a whole file, and the other finds its part file gone.
+//! Correctness does not depend even on the part file's lock, because some file systems grant one
+//! lock twice. An inode receives the bytes of one representation only, each at its own offset: a
+//! download that starts from zero creates a new inode, and nothing is ever truncated. So two
+//! writers of one inode write the same bytes. The first to finish publishes a whole file, and the
+//! other finds its part file gone.
 
 mod names;
 mod part;
@@ -46,26 +49,27 @@ use self::part::{Part, create_locked, create_unique, open_part, remove_same};
 use self::record::open_record;
 pub use self::record::{Progress, observe};
 
-/// A part file, held by this process. Removed when dropped, unless it was published or kept.
+/// A part file that this process holds. Removed when dropped, unless it was published or kept.
 #[derive(Debug)]
 pub struct Staging {
     destination: PathBuf,
     part: PathBuf,
     record: PathBuf,
-    /// The record that is ours to remove.
+    /// The record, if it is to be removed by this process.
     record_file: Option<File>,
-    /// Of a unique name; `None`: the part file has the name under which a later call looks for it.
+    /// The infix of a unique name. `None` if the part file has the name under which a later call
+    /// looks for it.
     infix: Option<String>,
-    /// Whether we created the file, and nothing was written to it yet.
+    /// Whether this process created the file and has not written to it yet.
     is_new: bool,
     file: Option<File>,
-    /// The length of the part so far, and so the offset of the next byte.
+    /// The length of the part so far, which is the offset of the next byte.
     length: u64,
     hashers: Hashers,
     fresh_hashers: Hashers,
 }
 
-/// What the rename is preceded by.
+/// Options of a publication.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Finish {
     pub mode: Option<u32>,
@@ -73,11 +77,12 @@ pub struct Finish {
 }
 
 impl Staging {
-    /// Creates the directory and the part file of a destination, or takes over what a dead process left.
+    /// Creates the directory and the part file of a destination, or takes over a part file that a
+    /// dead process left.
     pub fn open(destination: &Path, algorithms: impl IntoIterator<Item = Algorithm>) -> Result<(Self, Found)> {
         let directory = destination.parent().unwrap_or(Path::new("."));
         fs::create_dir_all(directory).map_err(|error| {
-            // "Exists" of a file where a directory is needed helps nobody.
+            // `EEXIST` would be misleading for a file where a directory is needed.
             let is_file = error.kind() == io::ErrorKind::AlreadyExists;
             let error = if is_file { io::ErrorKind::NotADirectory.into() } else { error };
             Error::file("Failed to create directory", "mkdir", directory, &error)
@@ -101,7 +106,7 @@ impl Staging {
         Ok((staging, found))
     }
 
-    /// Begins a part file for a new representation.
+    /// Starts a part file for a new representation.
     pub fn restart(&mut self, record: &Record) -> Result<()> {
         if !self.is_new {
             self.replace()?;
@@ -109,15 +114,15 @@ impl Staging {
         self.length = 0;
         self.hashers = self.fresh_hashers.clone();
         if !self.write_record(record)? {
-            // Something of somebody else is in its place, and would describe our bytes.
+            // A file of another user has the name of the record, and would describe these bytes.
             self.leave_name()?;
             self.write_record(record)?;
         }
         Ok(())
     }
 
-    /// Replaces the record. `false`: its name is taken. Without one nothing can be continued, which is safe; with the old
-    /// one it would not be.
+    /// Replaces the record. Returns `false` if its name is taken. Without a record the part cannot
+    /// be resumed, which is safe; with the old one it could be resumed wrongly.
     fn write_record(&mut self, record: &Record) -> Result<bool> {
         remove_same(self.record_file.take().as_ref(), &self.record).map_err(|error| self.failed("unlink", &error))?;
         let mut file = match trusted::create(&self.record) {
@@ -134,7 +139,7 @@ impl Staging {
         Ok(true)
     }
 
-    /// Puts an empty file in the place of one that has been written to.
+    /// Replaces a part file that was written to by an empty one.
     fn replace(&mut self) -> Result<()> {
         self.discard();
         match create_locked(&self.part) {
@@ -145,7 +150,7 @@ impl Staging {
         Ok(())
     }
 
-    /// Goes on under a unique name.
+    /// Continues under a unique name.
     fn leave_name(&mut self) -> Result<()> {
         self.discard();
         self.take(create_unique(&self.destination)?);
@@ -157,7 +162,8 @@ impl Staging {
         (self.part, self.file, self.infix) = (path, Some(file), infix);
     }
 
-    /// Removes what is ours, and while we still hold its lock, so that nobody takes over a file that is about to vanish.
+    /// Removes the part file and its record. The lock is still held meanwhile, so that nobody takes
+    /// over a file that is about to vanish.
     fn discard(&mut self) {
         let _ = remove_same(self.record_file.take().as_ref(), &self.record);
         if self.file.as_ref().is_some_and(|file| is_at(file, &self.part)) {
@@ -165,12 +171,12 @@ impl Staging {
         }
     }
 
-    /// Makes the part file ready for its byte number `from`.
+    /// Prepares the part file for the byte at the offset `from`.
     pub fn resume(&mut self, from: u64) -> Result<()> {
         let mut file = self.file()?;
         let length = file.metadata().map_err(|error| self.failed("stat", &error))?.len();
         if length < from {
-            // Would be filled with zeros.
+            // The gap would be filled with zeros.
             return Err(Error::new(Kind::Internal, format!("the part file has {length} bytes, not {from}")));
         }
         let mut hashers = self.fresh_hashers.clone();
@@ -191,12 +197,13 @@ impl Staging {
         Ok(())
     }
 
-    /// The digests of everything written.
+    /// The digests of all bytes so far.
     pub fn digests(&self) -> Vec<Digest> {
         self.hashers.clone().finish()
     }
 
-    /// Leaves the part file for a later call, if that could find it, and take it for one of this user.
+    /// Leaves the part file for a later call, if that call can find it and will accept it as this
+    /// user's.
     pub fn keep(mut self) {
         let is_own = |file: &File| file.metadata().is_ok_and(|found| trusted::is_own(&found));
         if self.infix.is_none() && self.file.as_ref().is_some_and(is_own) {

@@ -1,8 +1,8 @@
-//! A part file behind a thread that writes, so that a slow disk stalls neither the connections nor other requests, and
-//! hashing goes on beside receiving.
+//! Writes a part file on a thread, so that a slow disk delays neither the connections nor other
+//! requests, and hashing runs in parallel to receiving.
 //!
-//! A download has a thread only while there is something to write: threads may be few, and others need them too, a lookup of a
-//! name for instance.
+//! A download has a thread only while there is something to write. Threads may be scarce, and
+//! others need them, too: for name lookups, for instance.
 
 mod worker;
 
@@ -19,24 +19,24 @@ use crate::policy::http::resume::Record;
 
 use self::worker::{Command, Open, Turn, Worker, writer_died};
 
-/// The side of the download.
+/// The download's end of the queue.
 #[derive(Debug)]
 pub struct Writer {
     worker: Worker,
-    /// Taken by whoever hears the outcome: it comes once.
+    /// Taken by the first call that awaits the outcome, which is sent once.
     finished: Option<oneshot::Receiver<Result<Staging>>>,
-    /// The part file as it will be when everything handed over is written. Changed only after a command was taken, so
-    /// that a caller that is cancelled midway leaves it true.
+    /// The state of the part file after all queued commands. Changed only once a command is queued,
+    /// so that it stays true if the caller is cancelled while it waits.
     pub part: Found,
 }
 
 impl Writer {
-    /// Waits until there may be one more writer.
+    /// Waits until one more part file may be open.
     pub async fn turn() -> Result<Turn> {
         Turn::wait().await
     }
 
-    /// Opens the part file of a destination, to be hashed as it is written.
+    /// Opens the part file of a destination. Its bytes are hashed as they are written.
     pub async fn open(turn: Turn, destination: &Path, algorithms: Vec<Algorithm>) -> Result<Self> {
         let destination = destination.to_owned();
         let (done, finished) = oneshot::channel();
@@ -48,14 +48,15 @@ impl Writer {
         Ok(Self { worker, finished: Some(finished), part })
     }
 
-    /// Forgets what was written; what follows is described by `record`.
+    /// Starts from zero. `record` describes the bytes that follow.
     pub async fn restart(&mut self, record: Record) -> Result<()> {
         self.send(Command::Restart(record.clone())).await?;
         self.part = Found { length: 0, record: Some(record) };
         Ok(())
     }
 
-    /// Goes on with byte number `from`, which is not beyond what is there, of `total`.
+    /// Continues at the offset `from`, which is not beyond the end of the part file. `total` is the
+    /// expected length.
     pub async fn resume(&mut self, from: u64, total: u64) -> Result<()> {
         self.send(Command::Resume(from)).await?;
         self.part.length = from;
@@ -65,7 +66,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Hands over one chunk; waits while the disk is behind.
+    /// Queues a chunk. Waits while the queue is full.
     pub async fn write(&mut self, chunk: Bytes) -> Result<()> {
         let length = chunk.len() as u64;
         self.send(Command::Write(chunk)).await?;
@@ -73,7 +74,8 @@ impl Writer {
         Ok(())
     }
 
-    /// Waits until everything is written. An error that a command has already given is not given again.
+    /// Waits until everything is written. An error that a command already returned is not returned
+    /// again.
     pub async fn finish(self) -> Result<Staging> {
         drop(self.worker);
         match self.finished {
@@ -83,7 +85,7 @@ impl Writer {
     }
 
     async fn send(&mut self, command: Command) -> Result<()> {
-        // Closed by the thread that failed.
+        // The thread closes the semaphore when it fails.
         if let Ok(space) = self.worker.space().acquire().await {
             space.forget();
             return self.worker.push(command);

@@ -1,8 +1,7 @@
-//! One exchange with a server, over a pool of connections. With its neighbours `connect`, `tunnel`
-//! and `network_error`, all that knows reqwest.
+//! Sends one request and receives the head of its response, over pooled connections.
 //!
-//! Redirects, retries, timeouts, decoding and `Referer` are ours, in the floors above, so that
-//! their rules and messages are exact: reqwest's own are off.
+//! Redirects, retries, timeouts, decoding and `Referer` are handled by `operation` and `policy`, so
+//! that their rules and messages are under this crate's control. The features of reqwest are off.
 #![expect(clippy::disallowed_types, reason = "the one place for the client")]
 
 use std::collections::{BTreeMap, HashSet};
@@ -17,18 +16,19 @@ use url::{Host, Origin, Url};
 
 use self::connect::{Connecting, Protocols};
 use self::host::HostTransport;
-use self::idle::within_idle_while_sending;
+use self::idle::with_idle_timeout_of_request;
 use self::request::is_host_of;
-pub use self::response::Answer;
+pub use self::response::IncomingResponse;
 use crate::base::body::{Activity, Body};
 use crate::base::error::{Error, Kind, Result};
 use crate::base::options::Network;
-use crate::base::proxy::{Proxy, forwards, shown};
+use crate::base::proxy::{Proxy, forwards, host_and_port};
 use crate::io::http::error::{
-    self, Refusal, is_closed_before_answer, is_ended_by_us, is_http1_required, is_unprocessed, no_data, refused,
+    self, Refusal, is_closed_before_response, is_ended_by_us, is_http1_required, is_unprocessed, no_data, refused,
     through,
 };
 use crate::io::http::tls;
+use crate::policy::http::credentials::basic_of_url;
 use crate::policy::http::redirect::RequestHead;
 
 pub mod connect;
@@ -38,19 +38,21 @@ mod request;
 mod response;
 mod tunnel;
 
-/// How often one request may be sent again because the server says that it did not look at it.
+/// Limit of resends of one request that the server reports as not processed.
 const UNPROCESSED_MAX: u32 = 8;
-/// More dead connections in a row than any pool should hold.
+/// Limit of stale connections in a row: more than any pool should hold.
 const STALE_MAX: u32 = 64;
-/// A connection that has been quiet for longer is none of the pool, which keeps them for seconds,
-/// unless other requests were on it meanwhile. Its port may then be that of another one.
-const ANSWERED: Duration = Duration::from_secs(60);
-/// More connections than are open at once. Beyond, they count as new.
-const ANSWERED_MAX: usize = 4096;
-/// More servers of this kind than a process should meet.
+/// After this time without a response, a connection is no longer in the pool, which holds idle ones
+/// for seconds. Its local port may belong to another connection by then. The exception is a
+/// connection that other requests used meanwhile.
+const LAST_RESPONSE_MAX_AGE: Duration = Duration::from_secs(60);
+/// Limit of recorded ports, above the number of connections that are open at once. If it is
+/// reached, all connections count as new.
+const PORTS_MAX: usize = 4096;
+/// Limit of recorded servers: more of this kind than a process should meet.
 const HTTP1_ONLY_MAX: usize = 256;
 
-/// The way of exchanges for one [`Network`]. Cheap to clone; clones share the connections.
+/// Carries out the exchanges of one [`Network`]. Cheap to clone; clones share the connections.
 #[derive(Clone, Debug)]
 pub struct Transport(Way);
 
@@ -60,23 +62,23 @@ enum Way {
     Host(HostTransport),
 }
 
-/// Pools of connections.
+/// The connection pools of one [`Network`].
 
 #[derive(Debug)]
 struct Pools {
     proxy: Proxy,
     connecting: Connecting,
-    /// Those that are needed, by the way that [`Route`] tells.
+    /// Clients by [`Route::index`], each created at its first use.
     clients: [OnceLock<Client>; 6],
-    /// Servers that offered HTTP/2 and then asked for HTTP/1.1.
+    /// Servers that offered HTTP/2 and then required HTTP/1.1.
     http1_only: RwLock<HashSet<Origin>>,
-    /// When the last answer came by a connection, which its port on this side tells. reqwest tells
-    /// of no connection whether it is new, and a layer around its connector would be cloned six
-    /// times for each request.
-    answered: Mutex<BTreeMap<u16, Instant>>,
+    /// The time of the last response on each connection, by the local port. reqwest does not report
+    /// whether a connection is new, and a layer around its connector would be cloned six times for
+    /// each request.
+    last_responses: Mutex<BTreeMap<u16, Instant>>,
 }
 
-/// The way of a request: by which proxy, and whether only HTTP/1.1 is spoken on it.
+/// The route of a request: which proxy, and whether only HTTP/1.1 is offered.
 #[derive(Clone, Copy, Debug)]
 struct Route<'a> {
     proxy: Option<&'a Url>,
@@ -85,7 +87,7 @@ struct Route<'a> {
 }
 
 impl Route<'_> {
-    /// At most one proxy is for `http:`, and one for `https:`.
+    /// There is at most one proxy for `http:`, and one for `https:`.
     fn index(self) -> usize {
         let by = match (self.proxy, self.is_secure) {
             (None, _) => 0,
@@ -97,22 +99,27 @@ impl Route<'_> {
 }
 
 impl Transport {
-    /// Blocks: reads the system's certificates.
+    /// Blocks: reads the files of certificates that the options name.
     pub fn new(network: &Network) -> Result<Self> {
         Pools::new(network).map(|pools| Self(Way::Native(Arc::new(pools))))
     }
 
-    /// The way through the client of the host program, if this network has one. Does not block.
+    /// The transport through the client of the host program, if the network has one. Does not block.
     pub fn of_host(network: &Network) -> Option<Self> {
         HostTransport::new(network).map(|host| Self(Way::Host(host)))
     }
 
-    /// Sends one request and waits for the head of its answer.
-    pub async fn send(&self, hop: &RequestHead, body: Option<&Body>, idle_timeout: Option<Duration>) -> Result<Answer> {
+    /// Sends one request and waits for the head of its response.
+    pub async fn send(
+        &self,
+        head: &RequestHead,
+        body: Option<&Body>,
+        idle_timeout: Option<Duration>,
+    ) -> Result<IncomingResponse> {
         match &self.0 {
-            Way::Native(pools) => pools.send(hop, body, idle_timeout).await,
-            // On the heap: the other way is the usual one.
-            Way::Host(host) => Box::pin(host.send(hop, body, idle_timeout)).await,
+            Way::Native(pools) => pools.send(head, body, idle_timeout).await,
+            // Boxed, because the native transport is the usual one.
+            Way::Host(host) => Box::pin(host.send(head, body, idle_timeout)).await,
         }
     }
 }
@@ -125,128 +132,130 @@ impl Pools {
             connecting,
             clients: Default::default(),
             http1_only: RwLock::default(),
-            answered: Mutex::default(),
+            last_responses: Mutex::default(),
         })
     }
 
-    /// When a kept-alive connection turns out to be closed before any answer, an idempotent request
-    /// is sent again: the server closed it for being idle, not because of the request (RFC 9112,
-    /// 9.3.1). The pool may hold several such connections; the first failure on a fresh one counts.
+    /// An idempotent request is resent if a kept-alive connection was closed before any byte of a
+    /// response: the server closed it for being idle, not because of the request (RFC 9112, 9.3.1).
+    /// The pool may hold several such connections. The first failure on a new connection counts.
     ///
-    /// A request that an HTTP/2 server refuses, or leaves when it ends a connection, is sent again,
-    /// whatever its method: it was not processed (RFC 9113, 8.7). When the server wants HTTP/1.1,
-    /// it is sent again in that.
-    async fn send(&self, hop: &RequestHead, body: Option<&Body>, idle_timeout: Option<Duration>) -> Result<Answer> {
-        let proxy = self.proxy.of(&hop.url).map_err(|variable| {
+    /// A request that an HTTP/2 server refuses, or drops when it ends a connection, is resent
+    /// whatever its method, because it was not processed (RFC 9113, 8.7). If the server requires
+    /// HTTP/1.1, the request is resent over HTTP/1.1.
+    async fn send(
+        &self,
+        head: &RequestHead,
+        body: Option<&Body>,
+        idle_timeout: Option<Duration>,
+    ) -> Result<IncomingResponse> {
+        let proxy = self.proxy.of(&head.url).map_err(|variable| {
             let message = format!("{variable} is not the URL of a proxy: expected http://host:port");
-            Error::new(Kind::ArgumentValue, message).with_url(&hop.url)
+            Error::new(Kind::ArgumentValue, message).with_url(&head.url)
         })?;
-        if let (Some(proxy), "https", Some(Host::Ipv6(_))) = (&proxy, hop.url.scheme(), hop.url.host()) {
-            return Err(no_ipv6_behind(proxy, &hop.url));
+        if let (Some(proxy), "https", Some(Host::Ipv6(_))) = (&proxy, head.url.scheme(), head.url.host()) {
+            return Err(no_ipv6_behind(proxy, &head.url));
         }
-        let body = body.filter(|_| hop.with_body);
+        let body = body.filter(|_| head.with_body);
         let activity = body.and(idle_timeout).map(|_| Activity::default());
-        // Pinned here: it is large, and would be copied.
-        let sending = pin!(self.send_fresh(hop, body, proxy.as_ref(), activity.as_ref()));
-        let mut answer = match within_idle_while_sending(idle_timeout, activity.as_ref(), sending).await {
-            Ok(answer) => answer?,
-            Err(limit) => return Err(through(proxy.as_ref(), no_data(limit, &hop.url))),
+        // Pinned here, because the future is large and would be copied.
+        let sending = pin!(self.send_and_resend(head, body, proxy.as_ref(), activity.as_ref()));
+        let mut response = match with_idle_timeout_of_request(idle_timeout, activity.as_ref(), sending).await {
+            Ok(response) => response?,
+            Err(limit) => return Err(through(proxy.as_ref(), no_data(limit, &head.url))),
         };
-        match proxy.as_ref().filter(|proxy| forwards(proxy, &hop.url)) {
-            Some(proxy) if answer.status == StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
-                Err(refused(proxy, answer.status, &hop.url))
+        match proxy.as_ref().filter(|proxy| forwards(proxy, &head.url)) {
+            Some(proxy) if response.status == StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
+                Err(refused(proxy, response.status, &head.url))
             }
             _ => {
-                answer.set_idle_timeout(idle_timeout);
-                Ok(answer)
+                response.set_idle_timeout(idle_timeout);
+                Ok(response)
             }
         }
     }
 
-    async fn send_fresh(
+    async fn send_and_resend(
         &self,
-        hop: &RequestHead,
+        head: &RequestHead,
         body: Option<&Body>,
         proxy: Option<&Url>,
         activity: Option<&Activity>,
-    ) -> Result<Answer> {
+    ) -> Result<IncomingResponse> {
         let is_whole = body.is_none_or(Body::is_whole);
-        let can_repeat = is_whole && hop.method.is_idempotent();
+        let can_resend = is_whole && head.method.is_idempotent();
         let mut unprocessed = 0;
         let mut stale = 0;
         let mut ended = None;
-        let is_secure = hop.url.scheme() == "https";
-        let protocols = if is_secure { self.protocols(hop) } else { Protocols::Any };
+        let is_secure = head.url.scheme() == "https";
+        let protocols = if is_secure { self.protocols(head) } else { Protocols::Any };
         let mut route = Route { proxy, is_secure, protocols };
-        let credentials = proxy.filter(|proxy| forwards(proxy, &hop.url)).and_then(connect::basic);
+        let credentials = proxy.filter(|proxy| forwards(proxy, &head.url)).and_then(basic_of_url);
         loop {
             let client = self.client(route)?;
-            let answer = send_once(client, hop, body, activity, credentials.as_ref()).await;
-            let wants_http1 = route.protocols == Protocols::Any
-                && match &answer {
-                    Ok(answer) => answer.is_http2() && answer.status == StatusCode::UPGRADE_REQUIRED,
-                    Err(error) => is_http1_required(error),
-                };
+            let response = send_once(client, head, body, activity, credentials.as_ref()).await;
+            let wants_http1 = route.protocols == Protocols::Any && wants_http1(&response);
             if wants_http1 {
-                self.remember_http1_only(&hop.url);
+                self.record_http1_only(&head.url);
                 route.protocols = Protocols::Http1;
             }
-            match answer {
+            match response {
                 _ if wants_http1 && is_whole => {}
-                // Over HTTP/1.1, where each has a connection, the one that was to blame takes no
-                // others along.
-                Err(error) if route.protocols == Protocols::Any && can_repeat && is_ended_by_us(&error) => {
+                // Over HTTP/1.1 each request has a connection of its own, so the one that was to
+                // blame no longer ends the others.
+                Err(error) if route.protocols == Protocols::Any && can_resend && is_ended_by_us(&error) => {
                     route.protocols = Protocols::Http1;
-                    ended = Some(error::of_ended(&error, &hop.url, proxy));
+                    ended = Some(error::of_ended(&error, &head.url, proxy));
                 }
                 Err(error)
                     if stale < STALE_MAX
-                        && can_repeat
-                        && is_closed_before_answer(&error)
-                        && self.has_answered(&error) =>
+                        && can_resend
+                        && is_closed_before_response(&error)
+                        && self.was_used(&error) =>
                 {
                     stale += 1;
                 }
                 Err(error) if is_whole && unprocessed < UNPROCESSED_MAX && is_unprocessed(&error) => unprocessed += 1,
                 Err(error) => {
-                    // A server that speaks HTTP/2 only has no other answer than the first.
+                    // If the server speaks only HTTP/2, the first error is the meaningful one.
                     return Err(match ended {
                         Some(ended) if error.is_connect() => ended,
-                        _ => Box::pin(self.failed(&error, hop, proxy)).await,
+                        _ => Box::pin(self.failed(&error, head, proxy)).await,
                     });
                 }
-                Ok(answer) => {
-                    self.remember_answered(&answer);
-                    return Ok(answer);
+                Ok(response) => {
+                    self.record_response(&response);
+                    return Ok(response);
                 }
             }
         }
     }
 
-    fn remember_answered(&self, answer: &Answer) {
-        if let Some(port) = answer.port() {
-            let mut answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
-            if answered.len() >= ANSWERED_MAX {
-                answered.clear();
+    fn record_response(&self, response: &IncomingResponse) {
+        if let Some(port) = response.port() {
+            let mut ports = self.last_responses.lock().unwrap_or_else(PoisonError::into_inner);
+            if ports.len() >= PORTS_MAX {
+                ports.clear();
             }
-            answered.insert(port, Instant::now());
+            ports.insert(port, Instant::now());
         }
     }
 
-    /// Whether a connection that failed had been used before, and so may have been closed for being
+    /// Whether the failed connection had been used before, and may thus have been closed for being
     /// idle.
-    fn has_answered(&self, error: &reqwest::Error) -> bool {
+    fn was_used(&self, error: &reqwest::Error) -> bool {
         let Some(port) = error::port_of_failed(error) else {
             return false;
         };
-        let answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
-        answered.get(&port).is_some_and(|at| at.elapsed() < ANSWERED)
+        let ports = self.last_responses.lock().unwrap_or_else(PoisonError::into_inner);
+        ports.get(&port).is_some_and(|at| at.elapsed() < LAST_RESPONSE_MAX_AGE)
     }
 
-    /// Over HTTP/2 a host that is not that of the URL cannot be said: the client would say both.
-    fn protocols(&self, hop: &RequestHead) -> Protocols {
-        let is_foreign = hop.headers.get(header::HOST).is_some_and(|host| !is_host_of(host, &hop.url));
-        if is_foreign || self.is_http1_only(&hop.url) { Protocols::Http1 } else { Protocols::Any }
+    /// HTTP/1.1 only, if `Host` differs from the host of the URL: over HTTP/2 the client would send
+    /// both.
+    fn protocols(&self, head: &RequestHead) -> Protocols {
+        let is_foreign = head.headers.get(header::HOST).is_some_and(|host| !is_host_of(host, &head.url));
+        if is_foreign || self.is_http1_only(&head.url) { Protocols::Http1 } else { Protocols::Any }
     }
 
     fn is_http1_only(&self, url: &Url) -> bool {
@@ -254,7 +263,7 @@ impl Pools {
         !known.is_empty() && known.contains(&url.origin())
     }
 
-    fn remember_http1_only(&self, url: &Url) {
+    fn record_http1_only(&self, url: &Url) {
         let mut known = self.http1_only.write().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= HTTP1_ONLY_MAX {
             known.clear();
@@ -262,7 +271,7 @@ impl Pools {
         known.insert(url.origin());
     }
 
-    /// Each client is set up when it is first needed.
+    /// Returns the client of a route, created at its first use.
     fn client(&self, route: Route<'_>) -> Result<&Client> {
         let client = &self.clients[route.index()];
         if let Some(client) = client.get() {
@@ -272,26 +281,25 @@ impl Pools {
         Ok(client.get_or_init(|| made))
     }
 
-    async fn failed(&self, error: &reqwest::Error, hop: &RequestHead, proxy: Option<&Url>) -> Error {
+    async fn failed(&self, error: &reqwest::Error, head: &RequestHead, proxy: Option<&Url>) -> Error {
         let limit = self.connecting.timeout;
-        let failure = error::of_request(error, &hop.url, proxy, limit);
+        let failure = error::of_request(error, &head.url, proxy, limit);
         let (Some(refusal), Some(proxy)) = (error::refusal(error), proxy) else {
             return failure;
         };
         let cause = error::chain(error);
         let status = match refusal {
             Refusal::Credentials => Some(StatusCode::PROXY_AUTHENTICATION_REQUIRED),
-            Refusal::Other => self.refused_with(proxy, &hop.url).await,
+            Refusal::Other => self.refused_with(proxy, &head.url).await,
         };
-        // A proxy that changed its mind has refused all the same.
+        // The proxy refused the first time, even if it now opens the tunnel.
         match status.filter(|status| *status != StatusCode::OK) {
-            Some(status) => refused(proxy, status, &hop.url).with_cause(cause),
+            Some(status) => refused(proxy, status, &head.url).with_cause(cause),
             None => failure,
         }
     }
 
-    /// The status by which a proxy refuses a tunnel to a server. Takes no longer than a connection
-    /// may.
+    /// Asks a proxy for the status by which it refuses a tunnel. Bounded by the connect timeout.
     async fn refused_with(&self, proxy: &Url, server: &Url) -> Option<StatusCode> {
         let client = self.connecting.client(Some(proxy), Protocols::Http1).ok()?;
         let asking = tunnel::status(&client, server);
@@ -302,25 +310,33 @@ impl Pools {
     }
 }
 
-/// The client would open the tunnel, and fail then: it takes the brackets of the address for a part
-/// of the name that a certificate must have.
+/// The error of an IPv6 address behind a proxy. The client would open the tunnel and then fail,
+/// because it takes the brackets of the address as a part of the name in the certificate.
 fn no_ipv6_behind(proxy: &Url, url: &Url) -> Error {
     let message = format!(
         "https to an IPv6 address ({}) is not possible through the proxy {}: use a name, or exclude the address by NO_PROXY",
         url.host_str().unwrap_or_default(),
-        shown(proxy)
+        host_and_port(proxy)
     );
     Error::new(Kind::ArgumentValue, message).with_url(url)
 }
 
+/// Whether the server requires HTTP/1.1 for a request that was sent over HTTP/2.
+fn wants_http1(outcome: &reqwest::Result<IncomingResponse>) -> bool {
+    match outcome {
+        Ok(response) => response.is_http2() && response.status == StatusCode::UPGRADE_REQUIRED,
+        Err(error) => is_http1_required(error),
+    }
+}
+
 async fn send_once(
     client: &Client,
-    hop: &RequestHead,
+    head: &RequestHead,
     body: Option<&Body>,
     activity: Option<&Activity>,
     credentials: Option<&HeaderValue>,
-) -> reqwest::Result<Answer> {
-    let request = request::build(hop, body, activity, credentials);
+) -> reqwest::Result<IncomingResponse> {
+    let request = request::build(head, body, activity, credentials);
     let response = client.execute(request).await?;
-    Ok(Answer::new(response, hop.method == Method::HEAD))
+    Ok(IncomingResponse::new(response, head.method == Method::HEAD))
 }

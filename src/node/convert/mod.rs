@@ -1,5 +1,7 @@
-//! Between the core and JavaScript, both ways.
+//! Conversions between the core and JavaScript, both ways.
 
+pub mod client_metrics;
+pub mod download_result;
 pub mod host_client;
 pub mod listeners;
 pub mod response;

@@ -4,4 +4,4 @@ pub mod cacache;
 pub mod calls;
 pub mod client;
 pub mod functions;
-pub mod helpers;
+mod helpers;

@@ -1,4 +1,4 @@
-//! Buckets: the files of the index. A line is appended for each change; the last one of a key counts.
+//! Buckets, the files of the index. Each change appends a line; the last line of a key counts.
 
 use std::ffi::OsStr;
 use std::io::{self, Seek, SeekFrom, Write};
@@ -13,10 +13,11 @@ use crate::io::file::directory::{Directory, Refusal, Temporary};
 use crate::io::file::trusted::Access;
 use crate::policy::cache::index::{self, Entry};
 
-/// Of a bucket, at most this much is read: its end, where the entries are that count. Longer entries are not written.
+/// At most this much of a bucket is read: its end, which holds the current entries. Longer entries
+/// are not written.
 const BUCKET_MAX: u64 = 64 << 20;
 
-/// The entry of a key, without looking at its content.
+/// The entry of a key. Does not read its content.
 pub fn find(root: &Directory, key: &str) -> Result<Option<Entry>> {
     let place = index::path(key);
     let read = || {
@@ -32,7 +33,7 @@ pub fn find(root: &Directory, key: &str) -> Result<Option<Entry>> {
 
 pub fn read_bucket(directory: &Directory, name: &OsStr) -> io::Result<Vec<u8>> {
     let mut file = directory.open_file(name, Access::Read)?;
-    // A line that is cut does not match its digest.
+    // A line whose start is cut off does not match its digest, and is ignored.
     let length = file.metadata()?.len();
     if length > BUCKET_MAX {
         file.seek(SeekFrom::Start(length - BUCKET_MAX))?;
@@ -57,9 +58,10 @@ pub fn append(root: &Directory, entry: &Entry) -> Result<()> {
         };
         match opened {
             Ok(file) => break file,
-            // Somebody was faster.
+            // Another process created the file first.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists && attempts < 10 => attempts += 1,
-            // It may hold what others have written, or be read by them under its other name.
+            // The bucket may contain lines of other users, or be readable by them under its other
+            // name.
             Err(error) if Refusal::of(&error).is_some_and(Refusal::is_replaceable) => {
                 let replace = || {
                     let temporaries = temporaries(root)?;
@@ -73,8 +75,9 @@ pub fn append(root: &Directory, entry: &Entry) -> Result<()> {
     file.write_all(line.as_bytes()).map_err(|error| failed("write", error))
 }
 
-/// Writes the bucket of a key anew, with what still counts, when it has grown beyond `limit` bytes. An entry that somebody else appends meanwhile
-/// may be lost: for entries that can be fetched again.
+/// Rewrites the bucket of a key with its current entries, if it is larger than `limit` bytes. An
+/// entry that another process appends meanwhile may be lost, so this is for entries that can be
+/// fetched again.
 pub fn compact(cache: &Path, key: &str, limit: u64) -> Result<()> {
     let place = index::path(key);
     let compact = || {
@@ -89,7 +92,7 @@ pub fn compact(cache: &Path, key: &str, limit: u64) -> Result<()> {
     compact().map_err(|error| failed(WRITE_INDEX, "rename", &cache.join(&place), &error))
 }
 
-/// A line that takes back the entry of a key.
+/// Appends a line that removes the entry of a key, if there is one.
 pub fn remove_from(root: &Directory, key: &str) -> Result<()> {
     if find(root, key)?.is_none() {
         return Ok(());

@@ -1,4 +1,4 @@
-//! Visits and removes entries, and content that no entry has.
+//! Lists and removes entries, and removes content that no entry refers to.
 
 use std::collections::HashSet;
 use std::ffi::OsStr;
@@ -14,10 +14,11 @@ use crate::io::file::directory::{Directory, Refusal};
 use crate::io::file::trusted::Access;
 use crate::policy::cache::index::{self, Entry};
 
-/// What is older than this, and that nothing names, was left behind: younger content may be about to get its entry.
+/// The age from which unreferenced content is abandoned. The entry of younger content may be about
+/// to be written.
 pub const ABANDONED: Duration = Duration::from_secs(3600);
 
-/// Every entry. Files that cannot be read have none.
+/// Visits every entry. Unreadable files count as empty.
 pub fn each(cache: &Path, mut visit: impl FnMut(Entry)) -> Result<()> {
     let Some(root) = root(cache, READ_INDEX)? else { return Ok(()) };
     visit_below(&root, index::DIRECTORY, READ_INDEX, |directory, name| {
@@ -25,7 +26,8 @@ pub fn each(cache: &Path, mut visit: impl FnMut(Entry)) -> Result<()> {
     })
 }
 
-/// Removes the entries that are not `wanted`, and the content that no other entry has; how many entries.
+/// Removes the entries that are not `wanted`, and content that no other entry refers to. Returns
+/// the number of entries.
 pub fn clear(cache: &Path, is_wanted: impl Fn(&Entry) -> bool) -> Result<usize> {
     let Some(root) = root(cache, CLEAR)? else { return Ok(0) };
     let (mut removed, mut kept, mut freed) = (0, HashSet::new(), HashSet::new());
@@ -55,17 +57,18 @@ pub fn clear(cache: &Path, is_wanted: impl Fn(&Entry) -> bool) -> Result<usize> 
     visited.map(|()| removed)
 }
 
-/// Removes everything of this user that is in the format's directories; how many entries there were.
+/// Removes everything of this user in the directories of the format. Returns the number of entries
+/// that there were.
 pub fn clear_all(cache: &Path) -> Result<usize> {
     let Some(root) = root(cache, CLEAR)? else { return Ok(0) };
     let (mut count, mut done) = (0, Ok(()));
-    // The directories stay: a writer may be about to put something there.
+    // The directories stay, because a writer may be about to use them.
     for name in [index::DIRECTORY, CONTENT] {
         let visited = visit_below(&root, name, CLEAR, |directory, file| {
             if name == index::DIRECTORY {
                 count += index::latest(&read_bucket(directory, file).unwrap_or_default()).len();
             }
-            // A name of somebody else is none of ours to remove.
+            // Files of other users are not removed.
             if directory.check(file).is_ok() {
                 first(&mut done, unlink(directory, file));
             }
@@ -75,16 +78,16 @@ pub fn clear_all(cache: &Path) -> Result<usize> {
     done.map(|()| count)
 }
 
-/// Removes content that no entry has any more, and what writers that were killed left behind.
+/// Removes content that no entry refers to, and files that killed writers left.
 pub fn sweep(cache: &Path, now: SystemTime) {
     let Ok(Some(root)) = root(cache, CLEAR) else { return };
     let (mut named, mut is_complete) = (HashSet::new(), true);
-    // What a bucket of somebody else names does not count.
+    // Buckets of other users do not protect content.
     let _ = visit_below(&root, index::DIRECTORY, CLEAR, |directory, name| match read_bucket(directory, name) {
         Ok(bytes) => named.extend(index::latest(&bytes).iter().filter_map(Address::of)),
         Err(error) => is_complete &= Refusal::of(&error).is_some() || is_absence(&error),
     });
-    // Without knowing what it names, nothing can be called abandoned.
+    // If a bucket could not be read, no content can be called unreferenced.
     if !is_complete {
         return;
     }
@@ -103,7 +106,8 @@ pub fn sweep(cache: &Path, now: SystemTime) {
     }
 }
 
-/// Visits the files below a directory of the cache; none when it is not there. An error when some of it is not this user's, after the rest.
+/// Visits the files below a directory of the cache, if it exists. If a part of it is not this
+/// user's, the rest is visited first, and then an error is returned.
 fn visit_below(root: &Directory, name: &str, doing: &str, mut visit: impl FnMut(&Directory, &OsStr)) -> Result<()> {
     match root.open_directory(OsStr::new(name)).and_then(|directory| directory.visit(&mut visit)) {
         Err(error) if !is_absence(&error) => Err(failed(doing, "scandir", &root.path().join(name), &error)),
@@ -119,7 +123,7 @@ fn unlink(directory: &Directory, name: &OsStr) -> Result<()> {
     }
 }
 
-/// Keeps the first failure.
+/// Keeps the first error.
 fn first(done: &mut Result<()>, next: Result<()>) {
     if done.is_ok() {
         *done = next;

@@ -1,4 +1,4 @@
-//! Content, in files whose names are their digests.
+//! Content files, named by their digests.
 
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -13,10 +13,10 @@ use crate::io::file::directory::Directory;
 use crate::io::file::trusted::Access;
 use crate::policy::cache::index::Entry;
 
-/// The directory of all content, in that of the cache.
+/// The directory of all content, within the cache.
 pub const CONTENT: &str = "content-v2";
 
-/// Content, unless it has another size than its entry says: then nothing of it is read.
+/// Reads content. Returns `None`, without reading, if its size differs from that of its entry.
 pub fn read_content(root: &Directory, place: &Path, size: Option<u64>) -> io::Result<Option<Vec<u8>>> {
     let (directory, name) = root.enter(place, false)?;
     let file = directory.open_file(name, Access::Read)?;
@@ -27,7 +27,8 @@ pub fn read_content(root: &Directory, place: &Path, size: Option<u64>) -> io::Re
     read(file, length).map(Some)
 }
 
-/// At most so many bytes. There is room for them from the start, so that the end of the file need not be looked for.
+/// Reads at most `length` bytes. Their memory is reserved first, so that no read is needed to
+/// detect the end of the file.
 pub fn read(mut file: impl Read, length: u64) -> io::Result<Vec<u8>> {
     let mut content = Vec::new();
     content.try_reserve_exact(usize::try_from(length).unwrap_or(usize::MAX))?;
@@ -35,7 +36,7 @@ pub fn read(mut file: impl Read, length: u64) -> io::Result<Vec<u8>> {
     Ok(content)
 }
 
-/// The digest of some content, which is its address.
+/// The digest of content, which is its address.
 pub struct Address {
     algorithm: &'static str,
     digest: Vec<u8>,
@@ -46,7 +47,8 @@ impl Address {
         Self { algorithm, digest }
     }
 
-    /// The strongest of an entry's digests; SHA-1, which old versions of npm wrote, if there is no other.
+    /// The strongest digest of an entry. SHA-1, which old versions of npm wrote, if there is no
+    /// other.
     pub fn parse(integrity: &str) -> Option<Self> {
         if let Some(digest) = parse_integrity(integrity).and_then(|digests| digests.into_iter().next()) {
             return Some(Self::new(digest.algorithm.name(), digest.bytes));
@@ -61,7 +63,7 @@ impl Address {
         Some(Self::parse(entry.integrity.as_deref()?)?.path())
     }
 
-    /// In the directory of the cache.
+    /// The path within the cache.
     pub fn path(&self) -> PathBuf {
         let name = hex::encode(&self.digest);
         Path::new(CONTENT).join(self.algorithm).join(&name[..2]).join(&name[2..4]).join(&name[4..])

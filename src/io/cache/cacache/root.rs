@@ -1,4 +1,4 @@
-//! The directory of the cache, and its errors.
+//! The directory of a cache, and the errors of its calls.
 
 use std::io;
 use std::path::Path;
@@ -10,7 +10,7 @@ pub const READ_INDEX: &str = "Failed to read cache index";
 pub const WRITE_INDEX: &str = "Failed to write cache index";
 pub const CLEAR: &str = "Failed to clear the cache";
 
-/// The directory of the cache; `None` when it is not there.
+/// Opens the directory of a cache; `None` if it does not exist.
 pub fn root(cache: &Path, doing: &str) -> Result<Option<Directory>> {
     match Directory::open(cache) {
         Ok(root) => Ok(Some(root)),
@@ -19,7 +19,8 @@ pub fn root(cache: &Path, doing: &str) -> Result<Option<Directory>> {
     }
 }
 
-/// An error that names what is refused, where that is not the path itself.
+/// An error of a file system call. Names the refused file or directory, if that is not `path`
+/// itself.
 pub fn failed(doing: &str, syscall: &'static str, path: &Path, error: &io::Error) -> Error {
     let path = Refusal::of(error).map_or(path, |refusal| &refusal.path);
     Error::file(doing, syscall, path, error)

@@ -10,17 +10,17 @@ use crate::io::file::directory::Directory;
 
 pub const TEMPORARY: &str = "tmp";
 
-/// The directory for files that are not seen by others before they are whole.
+/// The directory of files that others cannot see until they are complete.
 pub fn temporaries(root: &Directory) -> io::Result<Directory> {
     root.make(OsStr::new(TEMPORARY))
 }
 
-/// Creates a directory for a caller's own files, below that of temporary ones.
+/// Creates a directory for a caller's own files, below the directory of temporary files.
 pub fn create_temporary_directory(cache: &Path) -> Result<PathBuf> {
     let create = || {
         let root = Directory::create_all(cache)?;
         let temporaries = temporaries(&root)?;
-        // The caller has only a path.
+        // The caller gets a path, not a descriptor.
         root.check_paths().and_then(|()| temporaries.check_paths())?;
         let name = format!("tmp-{:032x}", fastrand::u128(..));
         temporaries.create_directory(OsStr::new(&name))?;
@@ -29,7 +29,8 @@ pub fn create_temporary_directory(cache: &Path) -> Result<PathBuf> {
     create().map_err(|error| failed("Failed to create a temporary directory", "mkdir", cache, &error))
 }
 
-/// Removes a directory of [`create_temporary_directory`] with all that is in it. One that is gone is no error.
+/// Removes a directory of [`create_temporary_directory`] with its content. A missing one is no
+/// error.
 pub fn remove_temporary_directory(path: &Path) -> Result<()> {
     let remove = || {
         let (Some(name), Some(cache)) = (path.file_name(), path.parent().and_then(Path::parent)) else {

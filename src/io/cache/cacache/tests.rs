@@ -18,7 +18,7 @@ fn content(cache: &Path, key: &str) -> Option<String> {
 }
 
 #[test]
-fn what_was_put_is_got_until_it_is_removed() {
+fn an_entry_is_found_until_it_is_removed() {
     let cache = tempfile::tempdir().unwrap();
     let cache = cache.path();
     assert!(get(cache, "a").unwrap().is_none());
@@ -34,7 +34,7 @@ fn what_was_put_is_got_until_it_is_removed() {
 }
 
 #[test]
-fn content_that_is_not_as_expected_is_not_put() {
+fn content_with_another_digest_than_expected_is_not_stored() {
     let cache = tempfile::tempdir().unwrap();
     let expected = |content: &[u8]| Expected { integrity: vec![of_bytes(content, Algorithm::Sha512)], sha256: None };
     let put = |expected: &Expected| put_expected(cache.path(), "a", b"content", None, expected);
@@ -60,7 +60,7 @@ fn broken_content_is_an_error_and_can_be_written_again() {
 }
 
 #[test]
-fn a_digest_that_is_none_is_an_error_and_no_panic() {
+fn an_invalid_digest_is_an_error_and_no_panic() {
     let cache = tempfile::tempdir().unwrap();
     let root = Directory::open(cache.path()).unwrap();
     for integrity in ["sha512-", "sha512-AA==", "sha1-AA==", "md5-AAAA", "sha512-%%%%", "sha1-é", "-"] {
@@ -71,7 +71,7 @@ fn a_digest_that_is_none_is_an_error_and_no_panic() {
 }
 
 #[test]
-fn clearing_leaves_what_is_wanted_and_its_content() {
+fn clearing_leaves_other_entries_and_their_content() {
     let cache = tempfile::tempdir().unwrap();
     let cache = cache.path();
     for (key, text) in [("a1", "same"), ("a2", "own"), ("b", "same")] {
@@ -89,7 +89,7 @@ fn clearing_leaves_what_is_wanted_and_its_content() {
 }
 
 #[test]
-fn a_temporary_directory_goes_with_what_is_in_it() {
+fn a_temporary_directory_is_removed_with_its_content() {
     let cache = tempfile::tempdir().unwrap();
     let cache = cache.path().join("new");
     let path = create_temporary_directory(&cache).unwrap();
@@ -112,14 +112,14 @@ fn an_entry_is_for_its_owner_alone_and_is_never_widened() {
     let bucket = cache.join(index::path("a"));
     for _ in 0..2 {
         assert_eq!((mode(&path), mode(&bucket)), (0o600, 0o600));
-        // Everybody can change this: it is not read, and written anew.
+        // Everybody can change these files, so they are not read, and are replaced.
         for path in [&path, &bucket] {
             fs::set_permissions(path, fs::Permissions::from_mode(0o666)).unwrap();
         }
         assert_eq!(get(cache, "a").unwrap_err().details().code, "EACCES");
         write(cache, "a", "text");
     }
-    // As npm writes under umask 002.
+    // The mode that npm writes under umask 002.
     for path in [&path, &bucket] {
         fs::set_permissions(path, fs::Permissions::from_mode(0o664)).unwrap();
     }
@@ -132,13 +132,13 @@ fn content_of_another_size_than_its_entry_says_is_not_read() {
     let cache = cache.path();
     write(cache, "a", "text");
     let path = get(cache, "a").unwrap().unwrap().path;
-    // Takes no room, and no memory either.
+    // Sparse: takes neither disk space nor memory.
     fs::OpenOptions::new().write(true).open(path).unwrap().set_len(1 << 40).unwrap();
     assert_eq!(get(cache, "a").unwrap_err().kind(), Kind::Integrity);
 }
 
 #[test]
-fn of_a_bucket_without_end_the_end_is_read() {
+fn only_the_end_of_a_huge_bucket_is_read() {
     let cache = tempfile::tempdir().unwrap();
     let cache = cache.path();
     write(cache, "a", "old");
@@ -151,7 +151,7 @@ fn of_a_bucket_without_end_the_end_is_read() {
 }
 
 #[test]
-fn content_that_nothing_names_is_swept_once_it_is_old() {
+fn unreferenced_content_is_swept_once_it_is_old() {
     let cache = tempfile::tempdir().unwrap();
     let cache = cache.path();
     let mut paths = Vec::new();
@@ -170,7 +170,7 @@ fn content_that_nothing_names_is_swept_once_it_is_old() {
 }
 
 #[test]
-fn a_bucket_that_has_grown_is_written_anew() {
+fn a_large_bucket_is_compacted() {
     let cache = tempfile::tempdir().unwrap();
     let cache = cache.path();
     for round in 0..100 {
@@ -187,7 +187,7 @@ fn a_bucket_that_has_grown_is_written_anew() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn directories_that_are_swapped_for_links_meanwhile_lead_nowhere() {
+fn directories_that_are_replaced_by_links_lead_nowhere() {
     use std::ffi::OsStr;
     use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
@@ -196,7 +196,7 @@ fn directories_that_are_swapped_for_links_meanwhile_lead_nowhere() {
     use rustix::fs::{CWD, RenameFlags, renameat_with};
     let place = tempfile::tempdir().unwrap();
     let (cache, outside) = (place.path().join("cache"), place.path().join("outside"));
-    // As a cache, so that every path below a link would be one of the outside.
+    // A cache, so that every path behind a link would exist outside.
     write(&outside, "precious", "precious");
     fs::write(outside.join("tmp/precious"), "").unwrap();
     let list = || {

@@ -1,4 +1,4 @@
-//! Step 1 of the protocol: a claim is written beside the path, locked, and linked to it.
+//! Step 1 of the protocol: a claim is written beside the path, locked, and linked to the path.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -18,16 +18,16 @@ use crate::io::file::trusted::{self, is_mine};
 use crate::io::file::windows_retry::retrying;
 use crate::policy::lock::staleness::KernelLock;
 
-/// Claims of processes that died while claiming are swept after this time.
+/// The age from which claims of processes that died while claiming are removed.
 const CLAIM_MAX_AGE: Duration = Duration::from_secs(60);
-/// Where this process has looked for abandoned claims.
+/// The directories in which this process has looked for abandoned claims.
 static SWEPT: Sweeps = Sweeps::new();
 
 impl LockAcquirer {
-    /// Step 1. `None`: somebody else was faster.
+    /// Step 1 of the protocol. `None` if another process was faster.
     pub(super) fn claim(&self, place: &Place, path: &Path) -> Result<Option<File>> {
         let (claim, mut file) = match create_claim(place) {
-            // Removed since.
+            // The directory was removed meanwhile.
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             claim => claim.map_err(|error| unusable(parent(&self.path), &error))?,
         };
@@ -50,18 +50,19 @@ impl LockAcquirer {
             announce_no_kernel_locks(&ONCE, &mut io::stderr(), &self.path);
         }
         file.write_all(self.holder(has_locks).to_json().as_bytes())?;
-        // Not before it is locked: somebody else could lock it first.
+        // Not before the file is locked, because another process could lock it first.
         share(file, readers)?;
         step();
         match hard_link(claim, path) {
             Ok(()) => return Ok(true),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
-            // Swept by somebody whose clock is ahead: try again.
+            // Removed by a process whose clock is ahead: try again.
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
             Err(_) => {}
         }
         step();
-        // No hard links on this file system. Between the next two calls others may see an empty file; they wait.
+        // This file system has no hard links. Between the next two calls other processes may see an
+        // empty file, for which they wait.
         match retrying(|| trusted::create(path)) {
             Ok(created) => *file = created,
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
@@ -71,7 +72,7 @@ impl LockAcquirer {
         let mut kernel_lock = try_lock(file);
         let started = Instant::now();
         while kernel_lock == KernelLock::Busy && started.elapsed() < BREAKER_TIMEOUT {
-            // Somebody is just looking at it.
+            // Another process is inspecting the file.
             std::thread::sleep(Duration::from_millis(1));
             step();
             kernel_lock = try_lock(file);
@@ -95,10 +96,10 @@ impl LockAcquirer {
     }
 }
 
-/// Says once in the life of the process that locks are weaker here.
+/// Prints, once in the life of the process, that locks are weaker here.
 pub fn announce_no_kernel_locks(once: &Once, to: &mut impl Write, path: &Path) {
     once.call_once(|| {
-        // A broken stderr is no reason to fail.
+        // A closed stderr is no reason to fail.
         let _ = writeln!(
             to,
             "socket-registry: the file system of {} has no file locks that can be relied on; downloads may run twice, never \
@@ -118,7 +119,7 @@ fn create_claim(place: &Place) -> io::Result<(PathBuf, File)> {
     }
 }
 
-/// Removes what processes of this user that died while claiming have left.
+/// Removes the claims of this user's processes that died while claiming.
 fn sweep_claims(directory: &Path) {
     let Ok(entries) = fs::read_dir(directory) else {
         return;
@@ -129,7 +130,7 @@ fn sweep_claims(directory: &Path) {
             .to_str()
             .is_some_and(|name| name.strip_prefix('.').is_some_and(|name| name.strip_suffix(".claim").is_some()));
         let is_old = || {
-            // Of the entry itself, not of what a link leads to.
+            // Of the entry itself, not of the target of a link.
             let found = entry.metadata().ok().filter(|found| found.is_file() && is_mine(found))?;
             Some(found.modified().ok()?.elapsed().ok()? > CLAIM_MAX_AGE)
         };

@@ -8,40 +8,43 @@ use crate::io::file::lock::directory::Place;
 use crate::io::file::lock::removal::remove_if;
 use crate::io::file::lock::system::{System, is_at, unlock};
 
-/// The lock, held. Released when dropped.
+/// A lock that is held. Released when dropped.
 #[derive(Debug)]
 pub struct Guard {
-    /// What `path` goes through.
+    /// The directory that `path` goes through.
     pub(super) _place: Place,
     pub(super) path: PathBuf,
     pub(super) file: File,
     pub(super) every: Duration,
     pub(super) system: System,
-    pub(super) keeping: Keeping,
+    pub(super) ownership: Ownership,
 }
 
-/// Whose file a holder has locked.
+/// The owner of the locked file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Keeping {
+pub enum Ownership {
     Own,
-    /// That of another user, dead, in a directory that does not let us remove it: it is neither written to nor removed.
+    /// A dead one of another user, in a directory that does not let this user remove it. It is
+    /// neither written nor removed.
     Borrowed,
 }
 
 impl Guard {
-    /// Whether the lock was not taken away meanwhile, as happens to a process that was stopped for too long.
+    /// Whether the lock was not broken meanwhile. That happens to a process that was stopped for
+    /// too long.
     pub fn is_current(&self) -> bool {
         is_at(&self.file, &self.path)
     }
 
-    /// Whether somebody else's lock is in its place.
+    /// Whether the lock file of another process is at the path.
     pub fn is_replaced(&self) -> bool {
         fs::symlink_metadata(&self.path).is_ok() && !self.is_current()
     }
 
-    /// The holder's sign of life; due every [`Guard::every`]. Goes by the open file, never by the path.
+    /// Renews the sign of life. To be called every [`Guard::every`]. Uses the open file, never the
+    /// path.
     pub fn renew(&self) {
-        if self.keeping == Keeping::Own {
+        if self.ownership == Ownership::Own {
             let _ = self.file.set_modified(SystemTime::now());
         }
     }
@@ -53,10 +56,10 @@ impl Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        // A failure leaves a file without a kernel lock: the next contender takes it over.
-        match self.keeping {
-            Keeping::Own => drop(remove_if(self.system, &self.path, &self.file, || true)),
-            Keeping::Borrowed => unlock(&self.file),
+        // A failure leaves a file without a kernel lock, which the next acquirer takes over.
+        match self.ownership {
+            Ownership::Own => drop(remove_if(self.system, &self.path, &self.file, || true)),
+            Ownership::Borrowed => unlock(&self.file),
         }
     }
 }

@@ -1,11 +1,12 @@
-//! The path of a lock file.
+//! The paths of lock files.
 
 use std::path::{Path, PathBuf};
 
 use crate::io::file::file_name::shortened;
 
-/// Where the lock of this destination lies: its absolute path with every character outside `[A-Za-z0-9_.-]` replaced
-/// by `_`, and `.lock`. Lexical, because older holders compute it so; "character" is theirs too, a UTF-16 unit.
+/// The lock file of a destination: its absolute path with every character outside `[A-Za-z0-9_.-]`
+/// replaced by `_`, and `.lock`. Older holders compute the same path: by spelling alone, and with
+/// UTF-16 units as characters.
 pub fn lock_path(directory: &Path, destination: &Path) -> PathBuf {
     let name: String = destination
         .to_string_lossy()
@@ -18,7 +19,7 @@ pub fn lock_path(directory: &Path, destination: &Path) -> PathBuf {
     directory.join(format!("{}.lock", shortened(&name, ".lock".len())))
 }
 
-/// The directory of a path; of a bare name, the current one.
+/// The directory of a path. The current directory for a bare name.
 pub fn parent(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }

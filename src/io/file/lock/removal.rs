@@ -1,4 +1,4 @@
-//! Step 3 of the protocol: removes the lock file that was judged, and never a fresh one.
+//! Step 3 of the protocol: removes the evaluated lock file, and never a new one.
 
 use std::fs::File;
 use std::io;
@@ -10,28 +10,30 @@ use crate::io::file::lock::path::parent;
 use crate::io::file::lock::system::{System, is_at};
 use crate::policy::lock::staleness::KernelLock;
 
-/// How long to try for the removers' lock before leaving the matter to the next look.
+/// Limit of the wait for another breaker, before the next attempt.
 pub const BREAKER_TIMEOUT: Duration = Duration::from_millis(250);
 
-/// Removes the file at `path` if it is `judged` and `condition` still holds, with all other removers kept out, so that
-/// nobody unlinks the fresh lock of somebody who was faster. `false`: something changed; look again.
-pub fn remove_if(system: System, path: &Path, judged: &File, condition: impl Fn() -> bool) -> io::Result<bool> {
+/// Removes the file at `path` if it is `evaluated` and `condition` still holds. Other breakers are
+/// excluded meanwhile, so that none removes the new lock of a faster process. Returns `false` if
+/// something changed.
+pub fn remove_if(system: System, path: &Path, evaluated: &File, condition: impl Fn() -> bool) -> io::Result<bool> {
     let _only = only_breaker(system, parent(path));
     (system.step)();
-    if !is_at(judged, path) || !condition() {
+    if !is_at(evaluated, path) || !condition() {
         return Ok(false);
     }
     (system.step)();
     #[cfg(all(test, unix))]
-    super::tests::about_to_remove(path, judged);
-    (system.remove)(path, judged)
+    super::tests::about_to_remove(path, evaluated);
+    (system.remove)(path, evaluated)
 }
 
-/// A kernel lock on the directory itself: needs no file that somebody would have to remove.
+/// Takes a kernel lock on the directory itself, which needs no file that would have to be removed.
 ///
-/// `None` where directories cannot be locked, or when its holder was stopped within those few calls: then the check
-/// of identity alone must do, which leaves a window of microseconds. Windows has no such locks on directories, and no
-/// need: there the file that was judged is removed by handle, whatever is at the path by then.
+/// `None` if directories cannot be locked, or if the breaker that has the lock was stopped within
+/// those few calls. Then only the check of identity is left, with a window of microseconds. Windows
+/// has no locks on directories and needs none: there the evaluated file is removed by handle,
+/// whatever is at the path by then.
 fn only_breaker(system: System, directory: &Path) -> Option<File> {
     if cfg!(windows) {
         return None;

@@ -13,39 +13,40 @@ use crate::io::file::windows_retry;
 use crate::policy::http::resume::Record;
 use crate::policy::lock::staleness::KernelLock;
 
-/// Looks at a part file that others come and go with, before leaving it to them.
+/// Attempts at a part file that other downloads create and remove meanwhile, before a unique name
+/// is used.
 const ROUNDS: u32 = 16;
 
-/// What was found under the name of the part file.
+/// The state of a part file that was taken over.
 #[derive(Clone, Debug, Default)]
 pub struct Found {
     pub length: u64,
     pub record: Option<Record>,
 }
 
-/// A part file that was opened.
+/// An open part file.
 pub struct Part {
     pub path: PathBuf,
     pub file: File,
     pub infix: Option<String>,
-    /// A record that lies beside it, and is this user's.
+    /// The record beside it, if it is this user's.
     pub record_file: Option<File>,
-    /// What a dead process left in it; `None`: it was created now.
+    /// The content that a dead process left. `None` if the file is new.
     pub found: Option<Found>,
 }
 
 /// Opens the part file of a destination.
 pub fn open_part(destination: &Path) -> Result<Part> {
     let path = part_path(destination, "", "part");
-    // A record of somebody else stays, and would say something false of our part file.
+    // A record of another user cannot be removed, and would misdescribe this part file.
     let rounds = if is_own_or_absent(&record_path(&path)) { ROUNDS } else { 0 };
     for _ in 0..rounds {
         if let Ok(file) = create_locked(&path) {
-            // Left by who was killed right after publishing, or before writing anything.
+            // Left by a process that was killed right after publishing, or before writing anything.
             let record_file = open_record(&path);
             return Ok(Part { path, file, infix: None, record_file, found: None });
         }
-        // What cannot be opened, or is or may be somebody else's, is left alone.
+        // A file that cannot be opened, or that may be another user's, is left alone.
         let Ok(file) = trusted::open(&path, Access::ReadWrite) else {
             break;
         };
@@ -54,25 +55,25 @@ pub fn open_part(destination: &Path) -> Result<Part> {
                 let length = file.metadata().map_or(0, |found| found.len());
                 let record_file = open_record(&path);
                 let record = record_file.as_ref().and_then(read_record);
-                // A file with content and without a record is not one that we left.
+                // This package leaves no file with content and without a record.
                 if length > 0 && record.is_none() {
                     break;
                 }
-                // It may be of a version that left part files readable.
+                // Older versions left part files readable.
                 #[cfg(unix)]
                 let _ = file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600));
                 return Ok(Part { path, file, infix: None, record_file, found: Some(Found { length, record }) });
             }
-            // Its holder published or removed it between our open and our lock: it is no part file any more.
+            // Its holder published or removed the file between open and lock.
             KernelLock::Free => {}
-            // No kernel locks that would tell, or busy: only a name of our own is safe.
+            // Without conclusive kernel locks, or with a busy one, only a unique name is safe.
             KernelLock::Busy | KernelLock::Unsupported => break,
         }
     }
     create_unique(destination)
 }
 
-/// Creates a part file under a name that nobody else has.
+/// Creates a part file under a unique name.
 pub fn create_unique(destination: &Path) -> Result<Part> {
     let mut taken = 0;
     loop {
@@ -85,7 +86,8 @@ pub fn create_unique(destination: &Path) -> Result<Part> {
             }
             created => created.map_err(|error| Error::file("Failed to write file", "open", &path, &error))?,
         };
-        // Tells sweepers that we live; one that came in between has the lock, and is about to remove it, or has done so.
+        // Shows sweepers that this process lives. A sweeper that came first has the lock, and
+        // removes the file.
         match try_kernel_lock(&file) {
             KernelLock::Free if is_at(&file, &path) => {}
             KernelLock::Unsupported => {}
@@ -95,7 +97,8 @@ pub fn create_unique(destination: &Path) -> Result<Part> {
     }
 }
 
-/// Creates a file and takes its lock. Fails where there is a file, where somebody was faster, and where locks do not tell.
+/// Creates a file and takes its lock. Fails if there is a file, if another process was faster, and
+/// if kernel locks are not conclusive.
 pub fn create_locked(path: &Path) -> io::Result<File> {
     let file = trusted::create(path)?;
     match take_kernel_lock(try_kernel_lock, &file, path) {
@@ -104,7 +107,7 @@ pub fn create_locked(path: &Path) -> io::Result<File> {
             let _ = remove_same(Some(&file), path);
             Err(io::ErrorKind::Unsupported.into())
         }
-        // Whoever looked at it in between has it now.
+        // A process that looked at the file in between has the lock.
         _ => Err(io::ErrorKind::WouldBlock.into()),
     }
 }
@@ -116,7 +119,8 @@ fn is_own_or_absent(path: &Path) -> bool {
     }
 }
 
-/// Removes the name of a file, if it still is that file's. Only what is left although it should go is an error.
+/// Removes the name of a file, unless the name has been taken by another file. Fails if the file
+/// should be removed and cannot be.
 pub fn remove_same(file: Option<&File>, path: &Path) -> io::Result<()> {
     if !file.is_some_and(|file| is_at(file, path)) {
         return Ok(());

@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 use std::{io, path::Path};
 
 use crate::base::error::{Error, Kind, Result};
-use crate::io::file::destination::{check, is_open, not_replaced};
+use crate::io::file::destination::{check, not_replaced};
 use crate::io::file::lock::{is_at, try_kernel_lock};
+use crate::io::file::ownership::is_open;
 use crate::io::file::staging::names::{part_path, unique_infix};
 use crate::io::file::staging::part::remove_same;
 use crate::io::file::staging::sweep::{SWEPT, sweep};
@@ -20,11 +21,12 @@ use crate::io::file::umask;
 use crate::io::file::windows_retry;
 use crate::policy::lock::staleness::KernelLock;
 
-/// How long to wait until children that were just being started have closed their copies of the part file.
+/// Limit of the wait for child processes, which were just being started, to close their copies of
+/// the part file.
 const EXEC_TIMEOUT: Duration = Duration::from_secs(2);
 
 impl Staging {
-    /// The whole file becomes the destination, in one step.
+    /// Renames the part file to the destination. Returns its size.
     pub fn publish(mut self, finish: Finish) -> Result<u64> {
         let size = self.file()?.metadata().map_err(|error| self.failed("stat", &error))?.len();
         if size != self.length {
@@ -34,10 +36,10 @@ impl Staging {
             self.file()?.sync_all().map_err(|error| self.failed("fsync", &error))?;
         }
         self.seal()?;
-        // Last, because a mode may take away the right to read.
+        // Last, because a mode may remove the right to read.
         #[cfg(unix)]
         self.set_mode(finish.mode)?;
-        // What came there meanwhile.
+        // Something else may be there by now.
         check(&self.destination)?;
         if !is_at(self.file()?, &self.part) {
             return Err(self.replaced());
@@ -46,15 +48,17 @@ impl Staging {
             .map_err(|error| not_replaced(&self.destination, &error))?;
         self.part.clone_from(&self.destination);
         let is_ours = is_at(self.file()?, &self.destination);
-        // It has been published: nothing is left for `drop` to remove.
+        // Published: nothing is left for `drop` to remove.
         self.file = None;
         let _ = remove_same(self.record_file.take().as_ref(), &self.record);
         if !is_ours && is_open(&self.destination) && !trusted::is_mine_or_gone(&self.destination) {
-            // Not by another download of this user, or of the members of a group, which may well follow at once.
+            // The file was replaced by another user. A download of the same user, or of a group
+            // member in the group's directory, may replace it at any time.
             return Err(self.replaced());
         }
         if finish.fsync {
-            // The new name, too. Not every file system can, and the file itself is safe.
+            // Also persists the new name. Not every file system supports this, and the file itself
+            // is safe.
             let _ = self.destination.parent().map(|directory| File::open(directory).and_then(|it| it.sync_all()));
         }
         if let Some(directory) = self.destination.parent().filter(|it| SWEPT.is_due(it, Instant::now())) {
@@ -63,21 +67,23 @@ impl Staging {
         Ok(size)
     }
 
-    /// Gives the part file a name that nobody else uses, makes sure that it is the file that we wrote, and waits until
-    /// nobody has it open for writing any more. It stays locked: an unlocked file would look abandoned to sweepers.
+    /// Renames the part file to a name that nobody else uses, checks that it is the file that was
+    /// written, and waits until no process has it open for writing. The file stays locked, because
+    /// sweepers would take an unlocked file for an abandoned one.
     ///
-    /// A child that another thread is just starting holds a copy of every descriptor until its `exec`; a program that
-    /// is run meanwhile fails with `ETXTBSY`. A kernel lock belongs to the open file description and all its copies, so
-    /// once a fresh description gets the lock, no copy is left (rust-lang/rust#114554).
+    /// A child process that another thread is just starting holds a copy of every descriptor until
+    /// its `exec`. A program that is run meanwhile fails with `ETXTBSY`. A kernel lock belongs to
+    /// the open file description and to all its copies. So once a new description gets the lock, no
+    /// copy is left (rust-lang/rust#114554).
     fn seal(&mut self) -> Result<()> {
-        // Like that of the record, so that who sweeps the one finds the other.
+        // The same infix as that of the record, so that a sweeper of one finds the other.
         let sealed = part_path(&self.destination, &self.infix.clone().unwrap_or_else(unique_infix), "sealed");
         if !is_at(self.file()?, &self.part) {
             return Err(self.replaced());
         }
         windows_retry::rename_new(&self.part, &sealed).map_err(|error| self.failed("rename", &error))?;
         if !is_at(self.file()?, &sealed) {
-            // Replaced between the look and the rename: give it back to whoever it belongs to.
+            // Another file was put there between check and rename: move it back.
             let _ = windows_retry::rename_new(&sealed, &self.part);
             return Err(self.replaced());
         }
@@ -94,8 +100,9 @@ impl Staging {
         Ok(())
     }
 
-    /// What the caller asked for, or what any new file has; by the descriptor, so that no other file can get it. Where a
-    /// digest was asked for, nobody else may change the file behind it, whatever the umask.
+    /// Sets the requested mode, or that of any new file. Uses the descriptor, so that no other file
+    /// can get the mode. If digests were requested, no other user may write to the file, whatever
+    /// the umask.
     #[cfg(unix)]
     fn set_mode(&self, asked: Option<u32>) -> Result<()> {
         use std::os::unix::fs::PermissionsExt;
@@ -105,7 +112,7 @@ impl Staging {
         };
         let mode = fs::Permissions::from_mode(asked.unwrap_or_else(usual));
         match self.file()?.set_permissions(mode) {
-            // A mount that gives all files one owner and one mode: nobody asked for another.
+            // A mount that gives all files one owner and one mode. No other mode was requested.
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied && asked.is_none() => Ok(()),
             set => set.map_err(|error| self.failed("fchmod", &error)),
         }
@@ -113,7 +120,7 @@ impl Staging {
 
     fn replaced(&self) -> Error {
         let message = format!(
-            "Failed to write file: '{}' was removed, replaced or changed by somebody else",
+            "Failed to write file: '{}' was removed, replaced or changed by another process",
             self.part.display()
         );
         Error::new(Kind::File, message).with_code("ENOENT").with_syscall("rename").with_path(&self.part)

@@ -8,10 +8,10 @@ use crate::io::file::staging::names::{part_path, record_path};
 use crate::io::file::trusted::{self, Access};
 use crate::policy::http::resume::Record;
 
-/// Bytes of a record at most: it has a few hundred.
+/// Limit of the size of a record, which has a few hundred bytes.
 const RECORD_MAX: u64 = 64 << 10;
 
-/// How far the download of somebody else has come.
+/// The progress of another process's download.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
     pub downloaded: u64,
@@ -28,7 +28,8 @@ pub fn read_record(file: &File) -> Option<Record> {
     Record::parse(&content)
 }
 
-/// The progress of whoever downloads to this destination now, from what lies beside it.
+/// The progress of the current download to this destination in any process, read from its part file
+/// and record.
 pub fn observe(destination: &Path) -> Option<Progress> {
     let part = part_path(destination, "", "part");
     let total = read_record(&open_record(&part)?)?.total?;

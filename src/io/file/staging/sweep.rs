@@ -13,13 +13,14 @@ use crate::io::file::trusted::{self, Access};
 use crate::io::file::windows_retry;
 use crate::policy::lock::staleness::KernelLock;
 
-/// A sealed file that is younger than this is about to be published.
+/// A younger sealed file is about to be published.
 const ORPHAN_MIN_AGE: Duration = Duration::from_secs(60);
-/// Where this process has looked for orphans.
+/// The directories that this process has swept.
 pub static SWEPT: Sweeps = Sweeps::new();
 
-/// Removes part files of this user under unique names that no living process holds, whichever destination in this directory they
-/// were for. Reads the whole directory, so not at every publication.
+/// Removes part files of this user with unique names that no living process holds, for all
+/// destinations in this directory. Reads the whole directory, so it does not run at every
+/// publication.
 pub fn sweep(directory: &Path) {
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
         let name = entry.file_name();
@@ -29,7 +30,7 @@ pub fn sweep(directory: &Path) {
         let is_abandoned = match suffix {
             _ if !stem.rsplit_once('.').is_some_and(|(_, infix)| is_unique_infix(infix)) => false,
             "part" => true,
-            // Unlocked for a moment between closing and renaming.
+            // It is unlocked for a moment between close and rename.
             "sealed" => age(&entry.path()).is_some_and(|age| age >= ORPHAN_MIN_AGE),
             _ => false,
         };
@@ -46,7 +47,7 @@ pub fn sweep(directory: &Path) {
     }
 }
 
-/// Removes a file if it is this user's alone. Only what is left although it should go is an error.
+/// Removes a file if it is this user's alone. Fails if the file should be removed and cannot be.
 fn remove_own(path: &Path) -> io::Result<()> {
     match fs::symlink_metadata(path) {
         Ok(found) if trusted::is_own(&found) => match windows_retry::remove_file(path) {

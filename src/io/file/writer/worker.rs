@@ -1,4 +1,4 @@
-//! Commands for a part file, and the thread that carries them out.
+//! The queue of a part file, and the thread that works it off.
 
 use std::collections::VecDeque;
 use std::mem;
@@ -13,11 +13,12 @@ use crate::io::file::staging::Staging;
 use crate::io::threads;
 use crate::policy::http::resume::Record;
 
-/// Downloads that write at a time; more wait for their turn.
+/// Limit of part files that are open for writing. More downloads wait.
 static WRITERS: Semaphore = Semaphore::const_new(256);
-/// Chunks that may wait for the disk: bounds memory, and hides short stalls on either side.
+/// Limit of queued chunks. Bounds memory, and hides short stalls on either side.
 const QUEUE: usize = 4;
-/// How long a thread waits for the next chunk, so that a fast download needs no other thread for each.
+/// How long a thread waits for the next chunk, so that a fast download does not need another thread
+/// for each.
 const LINGER: Duration = Duration::from_millis(5);
 
 #[derive(Debug)]
@@ -27,14 +28,15 @@ pub enum Command {
     Write(Bytes),
 }
 
-/// The handle of the download. Closes the queue when dropped: the thread finishes what is queued.
+/// The download's handle of the queue. Closes the queue when dropped; the thread then finishes what
+/// is queued.
 #[derive(Debug)]
 pub struct Worker(Arc<PartFile>);
 
 impl Worker {
     pub fn new(open: Open) -> Self {
-        let state = State { queue: VecDeque::new(), is_closed: false, lingers: false, at: At::Rest(open) };
-        let part_file = PartFile { state: Mutex::new(state), come: Condvar::new(), space: Semaphore::new(QUEUE) };
+        let state = State { queue: VecDeque::new(), is_closed: false, lingers: false, status: Status::AtRest(open) };
+        let part_file = PartFile { state: Mutex::new(state), wakeup: Condvar::new(), space: Semaphore::new(QUEUE) };
         Self(Arc::new(part_file))
     }
 
@@ -53,12 +55,12 @@ impl Drop for Worker {
     }
 }
 
-/// A part file and what is to be done with it.
+/// A part file and its queue.
 #[derive(Debug)]
 struct PartFile {
     state: Mutex<State>,
-    /// Wakes the thread that lingers.
-    come: Condvar,
+    /// Wakes the thread while it lingers.
+    wakeup: Condvar,
     space: Semaphore,
 }
 
@@ -66,24 +68,25 @@ struct PartFile {
 struct State {
     queue: VecDeque<Command>,
     is_closed: bool,
-    /// Whether the thread is to be woken: that is a call of the system, also where nobody sleeps.
+    /// Whether the thread waits for a wake-up. Without this flag each command would cost a system
+    /// call.
     lingers: bool,
-    at: At,
+    status: Status,
 }
 
-/// Where the part file is.
+/// Whether a thread works on the part file.
 #[derive(Debug)]
 #[allow(clippy::large_enum_variant, reason = "there is one for each writer; paths are larger on Windows")]
-enum At {
-    /// Nobody works on it.
-    Rest(Open),
-    /// A thread does.
-    Work,
+enum Status {
+    /// No thread works on it.
+    AtRest(Open),
+    /// A thread works on it.
+    Working,
     /// It was handed over, or is gone.
-    End,
+    Ended,
 }
 
-/// The right to have a part file open, given back when that is closed or handed over.
+/// The right to have a part file open. Returned when the file is closed or handed over.
 #[derive(Debug)]
 pub struct Turn(#[expect(dead_code, reason = "held, not used")] SemaphorePermit<'static>);
 
@@ -102,7 +105,7 @@ pub struct Open {
 }
 
 impl Open {
-    /// Nobody listens when the operation was dropped: then this removes the part file.
+    /// Hands over the outcome. If the operation was dropped, this removes the part file.
     fn finish(self, outcome: impl FnOnce(Staging) -> Result<Staging>) {
         let Self { staging, done, turn } = self;
         let unwanted = done.send(outcome(staging)).err();
@@ -115,28 +118,28 @@ impl PartFile {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Queues a command, and sees to a thread for it.
+    /// Queues a command, and starts a thread if none works on the queue.
     fn push(part_file: &Arc<Self>, command: Command) -> Result<()> {
         let mut state = part_file.state();
         state.queue.push_back(command);
-        if !matches!(state.at, At::Rest(_)) {
+        if !matches!(state.status, Status::AtRest(_)) {
             part_file.wake(state);
             return Ok(());
         }
-        let At::Rest(open) = mem::replace(&mut state.at, At::Work) else {
+        let Status::AtRest(open) = mem::replace(&mut state.status, Status::Working) else {
             return Ok(());
         };
         drop(state);
         let begun = Self::work_on(part_file, open);
         if begun.is_err() {
-            // Not taken: what comes next must not be written behind it.
+            // The command was not accepted, so no later one may be written after it.
             part_file.state().queue.pop_back();
             part_file.space.add_permits(1);
         }
         begun
     }
 
-    /// Has a thread carry out what is queued. Without one the part file rests, as it was.
+    /// Starts a thread for the queue. If that fails, the part file stays at rest.
     fn work_on(part_file: &Arc<Self>, open: Open) -> Result<()> {
         let work = Work(Some((part_file.clone(), open)));
         threads::start(move || work.carry_out())
@@ -145,27 +148,28 @@ impl PartFile {
     fn wake(&self, mut state: MutexGuard<'_, State>) {
         if mem::take(&mut state.lingers) {
             drop(state);
-            self.come.notify_one();
+            self.wakeup.notify_one();
         }
     }
 
     fn close(&self) {
         let mut state = self.state();
         state.is_closed = true;
-        match mem::replace(&mut state.at, At::End) {
-            At::Rest(open) => {
+        match mem::replace(&mut state.status, Status::Ended) {
+            Status::AtRest(open) => {
                 drop(state);
                 discard_or_hand_over(open);
             }
-            At::Work => {
-                state.at = At::Work;
+            Status::Working => {
+                state.status = Status::Working;
                 self.wake(state);
             }
-            At::End => {}
+            Status::Ended => {}
         }
     }
 
-    /// The next command; `None` when the thread is to leave, with the part file at rest or at its end.
+    /// The next command. `None` if the thread is to leave; the part file is then at rest, or at its
+    /// end.
     fn next(&self, open: &mut Option<Open>) -> Option<Command> {
         let mut state = self.state();
         let mut has_lingered = false;
@@ -174,51 +178,52 @@ impl PartFile {
                 return Some(command);
             }
             if state.is_closed {
-                state.at = At::End;
+                state.status = Status::Ended;
                 return None;
             }
             if has_lingered || threads::are_scarce() {
                 if let Some(open) = open.take() {
-                    state.at = At::Rest(open);
+                    state.status = Status::AtRest(open);
                 }
                 return None;
             }
             state.lingers = true;
-            let (next, waited) = self.come.wait_timeout(state, LINGER).unwrap_or_else(PoisonError::into_inner);
+            let (next, waited) = self.wakeup.wait_timeout(state, LINGER).unwrap_or_else(PoisonError::into_inner);
             (state, has_lingered) = (next, waited.timed_out());
             state.lingers = false;
         }
     }
 }
 
-/// Hands the part file over; where nobody wants it, it is removed, which may block.
+/// Hands the part file over. If it is no longer wanted, it is removed on a thread, because that may
+/// block.
 fn discard_or_hand_over(open: Open) {
     if open.done.is_closed() {
-        // Without a thread it is removed here.
+        // If no thread can be started, it is removed here.
         threads::spawn_blocking(move || drop(open));
     } else {
         open.finish(Ok);
     }
 }
 
-/// What a thread does for a part file. Dropped before it began, it leaves the part file at rest.
+/// The work of a thread on a part file. If dropped before it ran, the part file is at rest again.
 struct Work(Option<(Arc<PartFile>, Open)>);
 
 impl Drop for Work {
     fn drop(&mut self) {
         if let Some((part_file, open)) = self.0.take() {
-            part_file.state().at = At::Rest(open);
+            part_file.state().status = Status::AtRest(open);
         }
     }
 }
 
-/// Nobody waits for space that a thread which panicked would have made.
+/// Closes the queue if its thread panics, so that nobody waits for space in it.
 struct CloseOnPanic(Arc<PartFile>);
 
 impl Drop for CloseOnPanic {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.0.state().at = At::End;
+            self.0.state().status = Status::Ended;
             self.0.space.close();
         }
     }
@@ -242,7 +247,7 @@ impl Work {
             };
             if let Err(error) = done {
                 let mut state = part_file.state();
-                (state.at, state.is_closed) = (At::End, true);
+                (state.status, state.is_closed) = (Status::Ended, true);
                 state.queue.clear();
                 drop(state);
                 if let Some(open) = open.take() {
@@ -258,7 +263,8 @@ impl Work {
             if threads::are_scarce()
                 && let Some(open) = open.take()
             {
-                // Behind the others. This thread is there to come to it.
+                // Queued after the work of others. This thread is free to run it, so it will be
+                // run.
                 let _ = PartFile::work_on(&part_file, open);
                 return;
             }

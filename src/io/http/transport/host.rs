@@ -17,9 +17,9 @@ use crate::base::error::{Error, Kind, Result};
 use crate::base::host_client::{HostBody, HostClient, HostFailure, HostRequest, HostResponse, Upload};
 use crate::base::options::Network;
 use crate::io::http::error::{HEAD_FIELDS_MAX, connect_timed_out, head_refused, no_data};
-use crate::io::http::transport::idle::{within_idle, within_idle_while_sending};
+use crate::io::http::transport::idle::{with_idle_timeout, with_idle_timeout_of_request};
 use crate::io::http::transport::request::fields;
-use crate::io::http::transport::response::Answer;
+use crate::io::http::transport::response::IncomingResponse;
 use crate::policy::http::host_failure::{of_body, of_length, of_request};
 use crate::policy::http::redirect::RequestHead;
 use crate::policy::http::status_text::status_text;
@@ -45,38 +45,43 @@ impl HostTransport {
     ///
     /// As natively, an idempotent request is sent again when a kept-alive connection turns out to be
     /// closed before any response.
-    pub async fn send(&self, hop: &RequestHead, body: Option<&Body>, idle_timeout: Option<Duration>) -> Result<Answer> {
-        let body = body.filter(|_| hop.with_body);
+    pub async fn send(
+        &self,
+        head: &RequestHead,
+        body: Option<&Body>,
+        idle_timeout: Option<Duration>,
+    ) -> Result<IncomingResponse> {
+        let body = body.filter(|_| head.with_body);
         let activity = body.and(idle_timeout).map(|_| Activity::default());
-        let can_repeat = body.is_none_or(Body::is_whole) && hop.method.is_idempotent();
+        let can_repeat = body.is_none_or(Body::is_whole) && head.method.is_idempotent();
         let sending = pin!(async {
             let mut stale = 0;
             loop {
-                match self.send_once(hop, body, activity.as_ref()).await? {
-                    Ok(response) => return answer(response, hop),
+                match self.send_once(head, body, activity.as_ref()).await? {
+                    Ok(response) => return incoming(response, head),
                     Err(failure) if can_repeat && stale < STALE_MAX && is_closed_when_idle(&failure) => stale += 1,
-                    Err(failure) => return Err(of_request(&failure, &hop.url)),
+                    Err(failure) => return Err(of_request(&failure, &head.url)),
                 }
             }
         });
-        match within_idle_while_sending(idle_timeout, activity.as_ref(), sending).await {
-            Ok(answer) => {
-                let mut answer = answer?;
-                answer.set_idle_timeout(idle_timeout);
-                Ok(answer)
+        match with_idle_timeout_of_request(idle_timeout, activity.as_ref(), sending).await {
+            Ok(response) => {
+                let mut response = response?;
+                response.set_idle_timeout(idle_timeout);
+                Ok(response)
             }
-            Err(limit) => Err(no_data(limit, &hop.url)),
+            Err(limit) => Err(no_data(limit, &head.url)),
         }
     }
 
     /// The outer error is one of ours.
     async fn send_once(
         &self,
-        hop: &RequestHead,
+        head: &RequestHead,
         body: Option<&Body>,
         activity: Option<&Activity>,
     ) -> Result<Result<HostResponse, HostFailure>> {
-        let mut headers = fields(hop, body, true);
+        let mut headers = fields(head, body, true);
         if matches!(body, Some(Body::Stream(_))) && !headers.contains_key(header::CONTENT_LENGTH) {
             headers.insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
         }
@@ -87,7 +92,7 @@ impl HostTransport {
             None => Upload::None,
         };
         let (connected, connecting) = oneshot::channel();
-        let (method, url, ca) = (hop.method.clone(), hop.url.clone(), self.ca.clone());
+        let (method, url, ca) = (head.method.clone(), head.url.clone(), self.ca.clone());
         let exchange = self.client.0.send(HostRequest { method, url, headers, body, ca, connected });
         let Some(limit) = self.connect_timeout else {
             return Ok(exchange.await);
@@ -100,29 +105,29 @@ impl HostTransport {
         select! {
             biased;
             sent = exchange => Ok(sent),
-            () = too_late => Err(connect_timed_out(limit).with_url(&hop.url)),
+            () = too_late => Err(connect_timed_out(limit).with_url(&head.url)),
         }
     }
 }
 
-/// Whether a server closed a connection that it had answered on before: for being idle, not because
+/// Whether a server closed a connection that it had responded on before: for being idle, not because
 /// of the request.
 fn is_closed_when_idle(failure: &HostFailure) -> bool {
     failure.is_reused && matches!(failure.code.as_deref(), Some("ECONNRESET" | "EPIPE"))
 }
 
-fn answer(response: HostResponse, hop: &RequestHead) -> Result<Answer> {
+fn incoming(response: HostResponse, head: &RequestHead) -> Result<IncomingResponse> {
     let HostResponse { status, reason, headers, body } = response;
     let status = StatusCode::from_u16(status).map_err(|_| {
         let message = format!("the response has an invalid status: {status}");
-        Error::new(Kind::Network, message).with_code("EPROTO").with_url(&hop.url)
+        Error::new(Kind::Network, message).with_code("EPROTO").with_url(&head.url)
     })?;
     if headers.len() > HEAD_FIELDS_MAX {
-        return Err(head_refused("too large").with_url(&hop.url));
+        return Err(head_refused("too large").with_url(&head.url));
     }
-    let wire = HostWire { body, received: 0, has_body: status != StatusCode::NO_CONTENT, url: hop.url.clone() };
-    let is_head = hop.method == Method::HEAD;
-    Ok(Answer::of_host(status, status_text(status, Some(&reason)), headers, wire, is_head))
+    let wire = HostWire { body, received: 0, has_body: status != StatusCode::NO_CONTENT, url: head.url.clone() };
+    let is_head = head.method == Method::HEAD;
+    Ok(IncomingResponse::of_host(status, status_text(status, Some(&reason)), headers, wire, is_head))
 }
 
 /// A body that comes through the client of the host program.
@@ -144,7 +149,7 @@ impl HostWire {
     /// The next piece of a body of so many bytes. The end is always awaited: only then the connection
     /// can be used again.
     pub async fn chunk(&mut self, idle_timeout: Option<Duration>, length: Option<u64>) -> Result<Option<Bytes>> {
-        match within_idle(idle_timeout, self.body.chunk()).await {
+        match with_idle_timeout(idle_timeout, self.body.chunk()).await {
             Ok(Ok(Some(chunk))) => {
                 self.received += chunk.len() as u64;
                 Ok(Some(chunk))
@@ -279,10 +284,10 @@ mod tests {
             (Some("1"), &["ab"], Err("the body ended after 2 of 1 bytes")),
         ] {
             let host = host(None, move |_, _| std::future::ready(response(length, pieces)).boxed());
-            let mut answer = host.send(&head(Method::GET), None, None).await.unwrap();
+            let mut received = host.send(&head(Method::GET), None, None).await.unwrap();
             let mut body = Vec::new();
             let outcome = loop {
-                match answer.chunk().await {
+                match received.chunk().await {
                     Ok(Some(chunk)) => body.extend_from_slice(&chunk),
                     Ok(None) => break Ok(String::from_utf8(body).unwrap()),
                     Err(error) => break Err(error.to_string()),

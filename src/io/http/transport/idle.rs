@@ -1,33 +1,33 @@
-//! The idle timeout: how long the connection may be silent.
+//! The idle timeout: the longest time without any byte on the connection.
 
 use std::pin::Pin;
 use std::time::{Duration, Instant};
 
 use crate::base::body::Activity;
 
-/// `Err` is the limit that was reached.
-pub async fn within_idle<T>(limit: Option<Duration>, waiting: impl Future<Output = T>) -> Result<T, Duration> {
+/// Awaits a future for at most `limit`. `Err` is the limit that was reached.
+pub async fn with_idle_timeout<T>(limit: Option<Duration>, waiting: impl Future<Output = T>) -> Result<T, Duration> {
     match limit {
         Some(limit) => tokio::time::timeout(limit, waiting).await.map_err(|_| limit),
         None => Ok(waiting.await),
     }
 }
 
-/// The same for a request: as [`within_idle_of`] where the body is watched.
-pub async fn within_idle_while_sending<T>(
+/// Awaits the response to a request, which sends a body if there is an `activity`.
+pub async fn with_idle_timeout_of_request<T>(
     limit: Option<Duration>,
     activity: Option<&Activity>,
     sending: Pin<&mut impl Future<Output = T>>,
 ) -> Result<T, Duration> {
     match (limit, activity) {
-        (Some(limit), Some(activity)) => within_idle_of(activity, limit, sending).await,
-        (limit, _) => within_idle(limit, sending).await,
+        (Some(limit), Some(activity)) => with_idle_timeout_of_upload(activity, limit, sending).await,
+        (limit, _) => with_idle_timeout(limit, sending).await,
     }
 }
 
-/// The same while a body is sent: as long as the connection takes more of it, or its source has nothing to send, nobody is
-/// silent.
-async fn within_idle_of<T>(
+/// Awaits the response while a body is sent. The time counts from the last byte of the body that
+/// the connection took. It does not count while the source of the body has nothing to send.
+async fn with_idle_timeout_of_upload<T>(
     activity: &Activity,
     limit: Duration,
     mut waiting: Pin<&mut impl Future<Output = T>>,

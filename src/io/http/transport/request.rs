@@ -1,4 +1,4 @@
-//! One hop as a request of the client: its header fields and its body.
+//! Creates reqwest requests: header fields and body.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -13,18 +13,17 @@ use url::{Position, Url};
 use crate::base::body::{Activity, Body};
 use crate::policy::http::redirect::RequestHead;
 
-/// Makes one hop a request of the client.
+/// Creates the request that the client sends for this head and body.
 pub fn build(
-    hop: &RequestHead,
+    head: &RequestHead,
     body: Option<&Body>,
     activity: Option<&Activity>,
     credentials: Option<&HeaderValue>,
 ) -> Request {
-    let mut request = Request::new(hop.method.clone(), hop.url.clone());
+    let mut request = Request::new(head.method.clone(), head.url.clone());
     let headers = request.headers_mut();
-    // RFC 9110, 7.2: first. Over TLS the client says it, as `:authority` in HTTP/2, beside which
-    // there may be no other.
-    *headers = fields(hop, body, hop.url.scheme() == "http");
+    // Over TLS the client sets the host: as `:authority` in HTTP/2, where a second one is not allowed.
+    *headers = fields(head, body, head.url.scheme() == "http");
     if let Some(credentials) = credentials {
         headers.insert(header::PROXY_AUTHORIZATION, credentials.clone());
     }
@@ -32,35 +31,37 @@ pub fn build(
         Some(body) if let Some(activity) = activity => Some(reqwest::Body::wrap(body.watched(activity))),
         Some(Body::Whole(bytes)) => Some(bytes.clone().into()),
         Some(Body::Stream(stream)) => Some(reqwest::Body::wrap(stream.take())),
-        None if is_length_added(&hop.method) => Some(reqwest::Body::wrap(Nothing)),
+        None if is_length_added(&head.method) => Some(reqwest::Body::wrap(NoBody)),
         None => None,
     };
     request
 }
 
-/// The fields of a request, with those that the client would add: were it to do so, each map that
-/// it makes of these would grow once more. `names_host`: whether `Host` is among them.
-pub fn fields(hop: &RequestHead, body: Option<&Body>, names_host: bool) -> HeaderMap {
-    let given = hop.headers.get(header::HOST);
-    let is_said_by_client = given.is_none_or(|host| is_host_of(host, &hop.url));
-    let mut fields = HeaderMap::with_capacity(hop.headers.len() + 4);
-    if names_host
-        && is_said_by_client
-        && let Ok(host) = HeaderValue::from_str(&hop.url[Position::BeforeHost..Position::AfterPort])
+/// The header fields of a request, including those that the client would add. If the client added
+/// them, each map that it makes of these fields would grow once more. `with_host`: whether `Host` is
+/// included, unless the caller has set another one.
+pub fn fields(head: &RequestHead, body: Option<&Body>, with_host: bool) -> HeaderMap {
+    let host = head.headers.get(header::HOST);
+    let is_set_by_client = host.is_none_or(|host| is_host_of(host, &head.url));
+    let mut fields = HeaderMap::with_capacity(head.headers.len() + 4);
+    // First, as RFC 9110, 7.2 recommends.
+    if with_host
+        && is_set_by_client
+        && let Ok(host) = HeaderValue::from_str(&head.url[Position::BeforeHost..Position::AfterPort])
     {
         fields.insert(header::HOST, host);
     }
-    for (name, value) in &hop.headers {
-        if *name != header::HOST || !is_said_by_client {
+    for (name, value) in &head.headers {
+        if *name != header::HOST || !is_set_by_client {
             fields.append(name.clone(), value.clone());
         }
     }
     fields.entry(header::ACCEPT).or_insert(HeaderValue::from_static("*/*"));
     match body {
-        // Said even of an empty body, where hyper would leave it out.
+        // Set even for an empty body, where hyper would omit it.
         Some(Body::Whole(body)) => drop(fields.insert(header::CONTENT_LENGTH, body.len().into())),
-        // RFC 9110, 8.6: where the method expects a body, that there is none has to be said.
-        None if matches!(hop.method, Method::POST | Method::PUT | Method::PATCH) => {
+        // RFC 9110, 8.6: methods that expect a body must announce that there is none.
+        None if matches!(head.method, Method::POST | Method::PUT | Method::PATCH) => {
             fields.insert(header::CONTENT_LENGTH, 0.into());
         }
         _ => {}
@@ -68,7 +69,7 @@ pub fn fields(hop: &RequestHead, body: Option<&Body>, names_host: bool) -> Heade
     fields
 }
 
-/// Whether a value of `Host` says what the client says by itself.
+/// Whether a value of `Host` equals the value that the client would send.
 pub fn is_host_of(value: &HeaderValue, url: &Url) -> bool {
     let value = value.as_bytes();
     let host = url.host_str().unwrap_or_default();
@@ -77,15 +78,16 @@ pub fn is_host_of(value: &HeaderValue, url: &Url) -> bool {
     is(&format!("{host}:{port}")) || (url.port().is_none() && is(host))
 }
 
-/// Whether hyper says the length 0 of no body over HTTP/2, where the method expects none.
+/// Whether hyper announces the length 0 over HTTP/2 for a missing body, although the method expects
+/// none.
 fn is_length_added(method: &Method) -> bool {
     !matches!(*method, Method::GET | Method::HEAD | Method::DELETE | Method::POST | Method::PUT | Method::PATCH)
 }
 
-/// A body that is not there, and has no length.
-struct Nothing;
+/// A missing body without a length.
+struct NoBody;
 
-impl http_body::Body for Nothing {
+impl http_body::Body for NoBody {
     type Data = Bytes;
     type Error = Infallible;
 

@@ -1,4 +1,4 @@
-//! A response whose body is still on the wire.
+//! A response whose body has not been read yet.
 
 use std::time::Duration;
 
@@ -10,35 +10,35 @@ use reqwest::Response;
 use crate::base::error::Result;
 use crate::io::http::error::{self, no_data};
 use crate::io::http::transport::host::HostWire;
-use crate::io::http::transport::idle::within_idle;
+use crate::io::http::transport::idle::with_idle_timeout;
 use crate::policy::http::status_text::status_text;
 
-/// The head of an answer; its body is still on the wire.
+/// The head of a response. The body is read from the connection by [`chunk`](Self::chunk).
 #[derive(Debug)]
-pub struct Answer {
+pub struct IncomingResponse {
     pub status: StatusCode,
-    /// As sent; the standard phrase where none was, or none that is usable.
+    /// The reason phrase as sent. The standard phrase if there is none, or none that is usable.
     pub status_text: String,
     pub headers: HeaderMap,
     wire: Wire,
     length: Option<u64>,
     received: u64,
     idle_timeout: Option<Duration>,
-    /// Whether the request was HEAD, to whose answer no body belongs.
+    /// Whether the method was HEAD, whose responses have no body.
     is_head: bool,
-    /// Whether the body ended with its TLS connection, unannounced by both.
+    /// Whether the body ended with its TLS connection, and neither had announced the end.
     is_end_uncertain: bool,
 }
 
-/// Where the body comes from.
+/// The source of the body.
 #[derive(Debug)]
 enum Wire {
     Native(Response),
-    /// On the heap, as the other is the usual one.
+    /// Boxed, because the native transport is the usual one.
     Host(Box<HostWire>),
 }
 
-impl Answer {
+impl IncomingResponse {
     pub fn new(mut response: Response, is_head: bool) -> Self {
         let status = response.status();
         let status_text = status_text(status, response.extensions().get().map(ReasonPhrase::as_bytes));
@@ -66,7 +66,7 @@ impl Answer {
         }
     }
 
-    /// The port on this side of the connection.
+    /// The local port of the connection.
     pub fn port(&self) -> Option<u16> {
         match &self.wire {
             Wire::Native(response) => error::port_of(response),
@@ -82,19 +82,19 @@ impl Answer {
         matches!(&self.wire, Wire::Native(response) if response.version() == Version::HTTP_2)
     }
 
-    /// The announced length of the body as sent, when there is one.
+    /// The announced length of the encoded body.
     pub fn content_length(&self) -> Option<u64> {
         self.length
     }
 
-    /// The announced length of the body that follows, which answers to HEAD and 304 have not.
+    /// The announced length of the body that follows. `None` for HEAD and 304, which have no body.
     pub fn body_length(&self) -> Option<u64> {
         self.content_length().filter(|_| !self.is_head && self.status != StatusCode::NOT_MODIFIED)
     }
 
-    /// Whether nobody can tell that the body is whole: neither had it a length, nor did TLS say
-    /// that it ends (`close_notify`). Old servers end theirs so, and so does whoever cuts a
-    /// connection.
+    /// Whether the end of the body is uncertain: it had no length, and TLS did not announce the end
+    /// of the connection (`close_notify`). Old servers end bodies in this way, and so does an
+    /// attacker who cuts a connection.
     pub fn is_end_uncertain(&self) -> bool {
         self.is_end_uncertain
     }
@@ -105,17 +105,17 @@ impl Answer {
         !self.is_http2() && !is_announced(header::TRANSFER_ENCODING) && !is_announced(header::CONTENT_LENGTH)
     }
 
-    /// The next piece of the body; `None` at its end.
+    /// Returns the next chunk of the body, or `None` at its end.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>> {
         let (length, announced, is_until_close) = (self.body_length(), self.content_length(), self.is_until_close());
-        // Over HTTP/2 the end has to be awaited: a stream that is dropped before it is reset.
+        // Over HTTP/2 the end must be awaited: dropping a stream earlier resets it.
         let is_whole = length == Some(self.received) && !self.is_http2();
         let response = match &mut self.wire {
             Wire::Host(wire) => return wire.chunk(self.idle_timeout, length).await,
             Wire::Native(_) if self.is_end_uncertain || is_whole => return Ok(None),
             Wire::Native(response) => response,
         };
-        match within_idle(self.idle_timeout, response.chunk()).await {
+        match with_idle_timeout(self.idle_timeout, response.chunk()).await {
             Ok(Ok(chunk)) => {
                 self.received += chunk.as_ref().map_or(0, |bytes| bytes.len() as u64);
                 Ok(chunk)

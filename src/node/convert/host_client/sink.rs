@@ -10,8 +10,8 @@ use napi::bindgen_prelude::{Function, FunctionCallContext, JsObjectValue, Object
 use tokio::sync::{mpsc, oneshot};
 
 use crate::base::host_client::HostFailure;
-use crate::node::js::arguments::latin_1;
 use crate::node::js::value::{Handle, handle};
+use crate::policy::http::headers::latin_1;
 
 /// Bytes of a response that wait for the core before JavaScript is told to pause.
 const HIGH_WATER: usize = 1 << 20;

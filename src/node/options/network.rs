@@ -1,53 +1,22 @@
-//! What the options of requests, downloads and clients have in common.
+//! Options of connections: certificates, proxy and the time to connect.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::HeaderMap;
 use napi::bindgen_prelude::{FromNapiValue, Uint8ArraySlice, Unknown};
 use napi::{Env, JsValue, ValueType};
 
 use crate::base::error::{Error, Kind};
-use crate::base::listeners::OnRetry;
-use crate::base::options::{Network, Redirects, Retry, Tls, TransportKind};
+use crate::base::options::{Network, Tls, TransportKind};
 use crate::base::proxy::{self, Proxy};
 use crate::node::convert::host_client::host_client;
-use crate::node::convert::listeners::on_retry;
-use crate::node::environment::objects::given_object;
+use crate::node::environment::objects::caller_object;
 use crate::node::environment::variables::Environment;
-use crate::node::js::arguments::{
-    boolean, certificate, count, duration, elements, function, given, limit, string, wrong_type, wrong_value,
-};
+use crate::node::js::arguments::{certificate, elements, limit, optional, string, wrong_type, wrong_value};
 use crate::node::js::error::to_js;
 use crate::node::js::value::property;
-use crate::node::promise::failure::CallbackError;
 
-pub fn retry_listener(
-    env: &Env,
-    value: Option<Unknown>,
-    callback_error: &CallbackError,
-) -> napi::Result<Option<OnRetry>> {
-    given(value, |value| on_retry(function(env, "options.onRetry", value)?, callback_error))
-}
-
-/// What a call has where its caller says nothing, if that is not what a function has by itself.
-#[derive(Default)]
-pub struct Defaults<'env> {
-    pub headers: HeaderMap,
-    pub retry: Retry,
-    /// [`Duration::MAX`]: no limit.
-    pub timeout: Option<Duration>,
-    pub max_size: Option<u64>,
-    pub way: ConnectOverrides,
-    pub hooks: Option<Unknown<'env>>,
-}
-
-/// The limit of a client, or that of the function.
-pub fn limited(own: Option<Duration>, plain: Option<Duration>) -> Option<Duration> {
-    own.map_or(plain, |limit| Some(limit).filter(|limit| *limit != Duration::MAX))
-}
-
-/// What callers say about the way to servers; the environment says the rest.
+/// Options of a caller that override the variables of the environment.
 #[derive(Clone, Debug, Default)]
 pub struct ConnectOverrides {
     pub ca: Option<Vec<String>>,
@@ -64,27 +33,28 @@ impl ConnectOverrides {
         transport: Option<Unknown>,
     ) -> napi::Result<Self> {
         Ok(Self {
-            ca: given(ca, |value| certificates(env, value))?,
-            proxy: given(proxy, |value| proxy_url(env, value))?,
+            ca: optional(ca, |value| certificates(env, value))?,
+            proxy: optional(proxy, |value| proxy_url(env, value))?,
             connect_timeout: None,
-            transport: given(transport, |value| transport_kind(env, value))?,
+            transport: optional(transport, |value| transport_kind(env, value))?,
         })
     }
 
-    /// What the transport cannot do is refused, not ignored.
+    /// Refuses options that the transport cannot honour.
     pub fn check(&self, env: &Env, transport: Option<TransportKind>) -> napi::Result<()> {
         match (transport, &self.proxy) {
-            (Some(TransportKind::Node), Some(Proxy::Fixed(_))) => Err(to_js(env, no_proxy_of_node())),
+            (Some(TransportKind::Node), Some(Proxy::Fixed(_))) => Err(to_js(env, proxy_refused())),
             _ => Ok(()),
         }
     }
 
+    /// The network of these options. Shared with other calls if there are none.
     pub fn network(self, env: &Env, environment: &Environment) -> napi::Result<Arc<Network>> {
         let kind = self.transport.map_or_else(|| environment.transport(), Ok).map_err(|error| to_js(env, error))?;
         self.check(env, Some(kind))?;
         let Self { ca, proxy, connect_timeout, transport: _ } = self;
         if kind == TransportKind::Node {
-            // Proxies of the environment are for node:http and the agents of the caller to use, and so is all else of TLS.
+            // The proxies and the TLS variables of the environment are for Node and the caller's agents.
             let tls = Tls { ca: ca.unwrap_or_default(), ..Tls::default() };
             let host = Some(host_client(env)?);
             return Ok(Arc::new(Network { tls, proxy: Proxy::None, connect_timeout, host }));
@@ -97,9 +67,9 @@ impl ConnectOverrides {
     }
 }
 
-fn no_proxy_of_node() -> Error {
+fn proxy_refused() -> Error {
     let message = "The argument \"options.proxy\" cannot be used with the transport 'node', whose connections are made by the \
-                   agents of node:http: leave it out, or set transport: 'native'";
+                   agents of node:http: omit it, or set transport: 'native'";
     Error::new(Kind::ArgumentValue, message)
 }
 
@@ -112,23 +82,25 @@ fn transport_kind(env: &Env, value: Unknown) -> napi::Result<TransportKind> {
     TransportKind::parse(&name).ok_or_else(|| wrong_value(env, NAME, "must be 'native' or 'node'", format!("{name:?}")))
 }
 
+/// The network of one call: its own options, else those of its client, else the environment.
 pub fn network(
     env: &Env,
     environment: &Environment,
     default: ConnectOverrides,
-    given: ConnectOverrides,
+    own: ConnectOverrides,
     connect_timeout: Option<Unknown>,
 ) -> napi::Result<Arc<Network>> {
-    let way = ConnectOverrides {
-        ca: given.ca.or(default.ca),
-        proxy: given.proxy.or(default.proxy),
+    let overrides = ConnectOverrides {
+        ca: own.ca.or(default.ca),
+        proxy: own.proxy.or(default.proxy),
         connect_timeout: limit(env, "options.connectTimeout", connect_timeout, default.connect_timeout)?,
-        transport: given.transport.or(default.transport),
+        transport: own.transport.or(default.transport),
     };
-    way.network(env, environment)
+    overrides.network(env, environment)
 }
 
-/// PEM, as one text or several; each a string or bytes. What is in it is looked at when it is needed, as Node does.
+/// PEM, as one text or several, each a string or bytes. It is parsed when a connection needs it, as
+/// Node does.
 fn certificates(env: &Env, value: Unknown) -> napi::Result<Vec<String>> {
     const NAME: &str = "options.ca";
     if value.is_array()? {
@@ -158,7 +130,7 @@ fn proxy_url(env: &Env, value: Unknown) -> napi::Result<Proxy> {
         ValueType::Boolean if !bool::from_unknown(value)? => return Ok(Proxy::None),
         ValueType::String => string(env, NAME, value)?,
         ValueType::Object => {
-            let href = property(&given_object(env, value)?, "href")?;
+            let href = property(&caller_object(env, value)?, "href")?;
             if href.get_type()? != ValueType::String {
                 return Err(wrong_type(env, NAME, "a string, a URL or false", value));
             }
@@ -166,30 +138,6 @@ fn proxy_url(env: &Env, value: Unknown) -> napi::Result<Proxy> {
         }
         _ => return Err(wrong_type(env, NAME, "a string, a URL or false", value)),
     };
-    // It may hold a password: not repeated.
+    // Not repeated in the message: it may hold a password.
     proxy::parse(&text).map(Proxy::Fixed).ok_or_else(|| wrong_value(env, NAME, RULE, "another string"))
-}
-
-pub fn redirects(env: &Env, follow: Option<Unknown>, maximum: Option<Unknown>) -> napi::Result<Redirects> {
-    let default = Redirects::default();
-    Ok(Redirects {
-        follow: given(follow, |value| boolean(env, "options.followRedirects", value))?.unwrap_or(default.follow),
-        maximum: given(maximum, |value| count(env, "options.maxRedirects", value))?.unwrap_or(default.maximum),
-    })
-}
-
-pub fn retry(
-    env: &Env,
-    retries: Option<Unknown>,
-    delay: Option<Unknown>,
-    delay_max: Option<Unknown>,
-    default: Retry,
-) -> napi::Result<Retry> {
-    Ok(Retry {
-        retries: given(retries, |value| count(env, "options.retries", value))?.unwrap_or(default.retries),
-        delay: given(delay, |value| duration(env, "options.retryDelay", value))?.unwrap_or(default.delay),
-        delay_max: given(delay_max, |value| duration(env, "options.retryDelayMax", value))?
-            .unwrap_or(default.delay_max),
-        ..default
-    })
 }

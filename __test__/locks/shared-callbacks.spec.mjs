@@ -6,7 +6,7 @@ import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { downloadWithLock } from '@socketsecurity/registry/lib/download-lock'
-import '../helpers/origins/no-proxy.mjs'
+import { listen } from '../helpers/origins/listen.mjs'
 import { temporaryDirectory, until } from '../helpers/support.mjs'
 
 test('an onRetry that throws ends the call of its owner only', async (t) => {
@@ -17,12 +17,8 @@ test('an onRetry that throws ends the call of its owner only', async (t) => {
     // Time for the others to join.
     setTimeout(answer, count === 1 ? 200 : 0)
   })
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
-  t.after(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  const url = `http://127.0.0.1:${server.address().port}/`
+  const port = await listen(t, server)
+  const url = `http://127.0.0.1:${port}/`
   const path = join(temporaryDirectory(t), 'file')
   const thrown = new RangeError('mine')
   const onRetry = () => {
