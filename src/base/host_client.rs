@@ -99,4 +99,7 @@ pub struct HostFailure {
     /// Whether the connection had been used before, so that the server may have closed it for being
     /// idle.
     pub is_reused: bool,
+    /// Whether the environment of the client has ended. Other callers of the same operation can repeat
+    /// it with a client of their own.
+    pub is_environment_lost: bool,
 }

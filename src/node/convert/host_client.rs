@@ -90,7 +90,7 @@ impl Exchange for NodeClient {
 
 /// The JavaScript that carried an exchange out is no more.
 fn lost() -> HostFailure {
-    HostFailure { message: "the JavaScript environment has ended".to_owned(), ..HostFailure::default() }
+    HostFailure { is_environment_lost: true, ..HostFailure::default() }
 }
 
 /// Calls a function of `lib/js-support.js` with a number, when JavaScript gets to it.

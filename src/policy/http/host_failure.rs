@@ -54,7 +54,10 @@ const CODE_LENGTH_MAX: usize = 64;
 
 /// Why no response to a request came.
 pub fn of_request(failure: &HostFailure, url: &Url) -> Error {
-    let HostFailure { message, code, syscall, name, is_reused: _ } = failure;
+    let HostFailure { message, code, syscall, name, is_reused: _, is_environment_lost } = failure;
+    if *is_environment_lost {
+        return Error::aborted().with_url(url);
+    }
     let text = message.trim();
     let given = code.as_deref();
     if given == Some("HPE_HEADER_OVERFLOW") {
@@ -95,7 +98,10 @@ pub fn of_request(failure: &HostFailure, url: &Url) -> Error {
 
 /// Why a body broke off, of which so much was received; `length` is its announced length.
 pub fn of_body(failure: &HostFailure, received: u64, length: Option<u64>, url: &Url) -> Error {
-    let HostFailure { message, code, .. } = failure;
+    let HostFailure { message, code, is_environment_lost, .. } = failure;
+    if *is_environment_lost {
+        return Error::aborted().with_url(url);
+    }
     let code = code.as_deref().and_then(code_of);
     // Node says so of a connection that was closed before the end of a message.
     let is_early_end = message == "aborted" && code == Some("ECONNRESET");

@@ -165,5 +165,6 @@ fn failure(call: &FunctionCallContext) -> napi::Result<HostFailure> {
         syscall: call.get(2)?,
         name: call.get(3)?,
         is_reused: call.get(4)?,
+        is_environment_lost: false,
     })
 }
