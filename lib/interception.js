@@ -3,8 +3,10 @@
 // Whether somebody intercepts the requests of node:http, as nock and MSW do. Each call asks: this must cost nothing where nobody
 // does, and must not load node:http, which takes longer than loading all of this package.
 
-/** What `@mswjs/interceptors`, on which MSW and nock are built, calls its interceptor of node:http. */
+/** The name by which `@mswjs/interceptors`, on which MSW and nock are built, marks that it intercepts node:http. */
 const NAME = 'client-request-interceptor'
+/** Its name in the registry of later versions, such as those of MSW 3 and nock 15. */
+const SOURCE = Symbol.for('node-http-request-source')
 
 let http
 /** The function at the last look: whoever intercepts replaces it. */
@@ -16,13 +18,15 @@ function isIntercepted() {
   return isActive(globalThis.__MSW_INTERCEPTORS_REGISTRY) || isHttpPatched()
 }
 
-/** Since 0.42 the interceptors work below node:http, and are in a list. */
+/** Later versions intercept below node:http, and keep a registry. */
 function isActive(registry) {
-  if (registry === undefined) return false
-  return registry.get?.(Symbol.for(NAME))?.readyState === 'ACTIVE'
+  return registry !== undefined && registry.get?.(SOURCE)?.readyState === 'ACTIVE'
 }
 
-/** Earlier ones put themselves on the global object, under a symbol that nobody else has. So does what goes around it: nock 13. */
+/**
+ * Earlier versions replace functions of node:http, and put themselves on the global object under a symbol of their own. nock 13
+ * does without them.
+ */
 function isHttpPatched() {
   if (http === undefined) {
     if (!isHttpLoaded()) return false

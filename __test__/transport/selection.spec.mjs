@@ -102,6 +102,49 @@ describe(NAME, () => {
   })
 })
 
+describe('an interceptor of node:http', () => {
+  // nock 14 and MSW 2 have specs of their own. Whoever only replaces `http.request`, as this spec does, is none.
+  const source = Symbol.for('node-http-request-source')
+
+  test('of nock 15 and MSW 3 is recognized while it is active', async (t) => {
+    const origin = await startOrigin(t)
+    const interceptor = { readyState: 'INACTIVE' }
+    globalThis.__MSW_INTERCEPTORS_REGISTRY = new Map([[source, interceptor]])
+    t.after(() => delete globalThis.__MSW_INTERCEPTORS_REGISTRY)
+    for (const readyState of ['INACTIVE', 'ACTIVE', 'DISPOSED']) {
+      interceptor.readyState = readyState
+      await httpRequest(`${origin.url}/${readyState}`)
+    }
+    assert.deepEqual(seen, [`${origin.url}/ACTIVE`])
+  })
+
+  test('of nock 13 is recognized while it is active', async (t) => {
+    const origin = await startOrigin(t)
+    const { ClientRequest } = http
+    t.after(() => {
+      http.ClientRequest = ClientRequest
+    })
+    await httpRequest(`${origin.url}/before`)
+    const replaced = http.request
+    http.ClientRequest = function OverriddenClientRequest() {}
+    http.request = (...all) => replaced(...all)
+    await httpRequest(`${origin.url}/active`)
+    http.ClientRequest = ClientRequest
+    http.request = replaced
+    await httpRequest(`${origin.url}/after`)
+    assert.deepEqual(seen, [`${origin.url}/active`])
+  })
+
+  test('is ignored where the variable says native', async (t) => {
+    const origin = await startOrigin(t)
+    globalThis.__MSW_INTERCEPTORS_REGISTRY = new Map([[source, { readyState: 'ACTIVE' }]])
+    t.after(() => delete globalThis.__MSW_INTERCEPTORS_REGISTRY)
+    process.env[NAME] = 'native'
+    await httpRequest(origin.url)
+    assert.deepEqual(seen, [])
+  })
+})
+
 describe('a proxy', () => {
   test('of the call or the client is refused, not ignored', async (t) => {
     const origin = await startOrigin(t)

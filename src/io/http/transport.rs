@@ -33,6 +33,7 @@ use crate::policy::http::redirect::RequestHead;
 
 pub mod connect;
 mod host;
+mod host_wire;
 mod idle;
 mod request;
 mod response;

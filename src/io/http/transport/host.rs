@@ -1,26 +1,24 @@
 //! Exchanges through the HTTP client of the host program: the second kind of
-//! [`Transport`](super::Transport). All that is above one exchange is the same for both kinds.
+//! [`Transport`](crate::io::http::transport::Transport). All that is above one exchange is the same for both kinds.
 
-use std::fmt;
 use std::pin::pin;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::{HeaderValue, Method, StatusCode, header};
 use tokio::select;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
-use url::Url;
 
 use crate::base::body::{Activity, Body};
 use crate::base::error::{Error, Kind, Result};
-use crate::base::host_client::{HostBody, HostClient, HostFailure, HostRequest, HostResponse, Upload};
+use crate::base::host_client::{HostClient, HostFailure, HostRequest, HostResponse, Upload};
 use crate::base::options::Network;
 use crate::io::http::error::{HEAD_FIELDS_MAX, connect_timed_out, head_refused, no_data};
-use crate::io::http::transport::idle::{with_idle_timeout, with_idle_timeout_of_request};
+use crate::io::http::transport::host_wire::HostWire;
+use crate::io::http::transport::idle::with_idle_timeout_of_request;
 use crate::io::http::transport::request::fields;
 use crate::io::http::transport::response::IncomingResponse;
-use crate::policy::http::host_failure::{of_body, of_length, of_request};
+use crate::policy::http::host_failure::of_request;
 use crate::policy::http::redirect::RequestHead;
 use crate::policy::http::status_text::status_text;
 
@@ -125,56 +123,23 @@ fn incoming(response: HostResponse, head: &RequestHead) -> Result<IncomingRespon
     if headers.len() > HEAD_FIELDS_MAX {
         return Err(head_refused("too large").with_url(&head.url));
     }
-    let wire = HostWire { body, received: 0, has_body: status != StatusCode::NO_CONTENT, url: head.url.clone() };
+    let wire = HostWire::new(body, status, head.url.clone());
     let is_head = head.method == Method::HEAD;
     Ok(IncomingResponse::of_host(status, status_text(status, Some(&reason)), headers, wire, is_head))
-}
-
-/// A body that comes through the client of the host program.
-pub struct HostWire {
-    body: Box<dyn HostBody>,
-    received: u64,
-    /// Whether the status is one to which a body belongs.
-    has_body: bool,
-    url: Url,
-}
-
-impl fmt::Debug for HostWire {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HostWire").field("received", &self.received).finish_non_exhaustive()
-    }
-}
-
-impl HostWire {
-    /// The next piece of a body of so many bytes. The end is always awaited: only then the connection
-    /// can be used again.
-    pub async fn chunk(&mut self, idle_timeout: Option<Duration>, length: Option<u64>) -> Result<Option<Bytes>> {
-        match with_idle_timeout(idle_timeout, self.body.chunk()).await {
-            Ok(Ok(Some(chunk))) => {
-                self.received += chunk.len() as u64;
-                Ok(Some(chunk))
-            }
-            Ok(Ok(None)) => match length.filter(|length| *length != self.received && self.has_body) {
-                // A mock can say anything.
-                Some(length) => Err(of_length(self.received, length, &self.url)),
-                None => Ok(None),
-            },
-            Ok(Err(failure)) => Err(of_body(&failure, self.received, length, &self.url)),
-            Err(limit) => Err(no_data(limit, &self.url)),
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::{Arc, Mutex};
 
+    use bytes::Bytes;
     use futures_util::FutureExt;
     use futures_util::future::BoxFuture;
     use http::HeaderMap;
+    use url::Url;
 
     use super::*;
-    use crate::base::host_client::Exchange;
+    use crate::base::host_client::{Exchange, HostBody};
 
     type Sent = Result<HostResponse, HostFailure>;
     type Script = Box<dyn Fn(usize, HostRequest) -> BoxFuture<'static, Sent> + Send + Sync>;

@@ -9,7 +9,7 @@ use reqwest::Response;
 
 use crate::base::error::Result;
 use crate::io::http::error::{self, no_data};
-use crate::io::http::transport::host::HostWire;
+use crate::io::http::transport::host_wire::HostWire;
 use crate::io::http::transport::idle::with_idle_timeout;
 use crate::policy::http::status_text::status_text;
 
