@@ -1,15 +1,16 @@
 'use strict'
 
-// Whether somebody intercepts the requests of node:http, as nock and MSW do. Each call asks: this must cost nothing where nobody
-// does, and must not load node:http, which takes longer than loading all of this package.
+// Detects tools that intercept the requests of node:http, such as nock and MSW. Used by each call,
+// so it must be cheap without them, and must not load node:http, which takes longer than loading
+// all of this package.
 
-/** The name by which `@mswjs/interceptors`, on which MSW and nock are built, marks that it intercepts node:http. */
+/** The name by which `@mswjs/interceptors`, the base of MSW and nock, marks that it intercepts. */
 const NAME = 'client-request-interceptor'
 /** Its name in the registry of later versions, such as those of MSW 3 and nock 15. */
 const SOURCE = Symbol.for('node-http-request-source')
 
 let http
-/** The function at the last look: whoever intercepts replaces it. */
+/** The function at the last check. Tools replace it. */
 let seen
 let isPatched = false
 let loadedModules = 0
@@ -24,8 +25,8 @@ function isActive(registry) {
 }
 
 /**
- * Earlier versions replace functions of node:http, and put themselves on the global object under a symbol of their own. nock 13
- * does without them.
+ * Earlier versions replace functions of node:http, and put themselves on the global object under a
+ * symbol of their own. nock 13 does without them.
  */
 function isHttpPatched() {
   if (http === undefined) {
@@ -42,10 +43,10 @@ function isHttpPatched() {
   return isPatched
 }
 
-/** Nobody has patched what nobody has loaded. */
+/** A module that is not loaded is not patched. */
 function isHttpLoaded() {
   const { moduleLoadList } = process
-  // Other runtimes.
+  // Other runtimes may not have the list.
   if (!Array.isArray(moduleLoadList)) return true
   if (moduleLoadList.length === loadedModules) return false
   loadedModules = moduleLoadList.length

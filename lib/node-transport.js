@@ -1,7 +1,7 @@
 'use strict'
 
-// Exchanges by node:http and node:https, for `transport: 'node'`. Loaded by the first of them: src/node/convert/host_client.rs
-// is the other end.
+// Exchanges by node:http and node:https, for `transport: 'node'`. Loaded lazily. The other end is
+// src/node/convert/host_client.rs.
 
 const { AsyncResource } = require('node:async_hooks')
 const http = require('node:http')
@@ -30,8 +30,8 @@ function releaseContext(context) {
 }
 
 /**
- * Sends a request. What happens is told by the functions of `sink`; its `pull`, if there is one, resolves with the next piece
- * of the body, or with null at its end.
+ * Sends a request. Events are reported to the functions of `sink`. Its `pull`, if present, resolves
+ * with the next chunk of the request body, or with null at its end.
  */
 function exchange(number, context, request, sink) {
   const resource = contexts.get(context)
@@ -40,7 +40,7 @@ function exchange(number, context, request, sink) {
     if (resource) resource.runInAsyncScope(start)
     else start()
   } catch (error) {
-    // Of a request that cannot be made, or of somebody who has patched the module.
+    // The request is invalid, or the module was patched.
     exchanges.delete(number)
     fail(sink, error, false)
   }
@@ -59,26 +59,26 @@ class Exchange {
     this.isOver = false
     exchanges.set(number, this)
     const target = new URL(url)
-    // Looked up now: they may have been patched since the last time. The agent is the global one, whichever that is.
+    // Looked up for each request, because it may have been patched. The agent is the global one.
     const module = target.protocol === 'https:' ? https : http
     const options = { method, headers, maxHeaderSize: HEAD_MAX }
     if (module === https) Object.assign(options, serverName(target), ca && trusting(ca))
     const request = module.request(target, options)
     this.request = request
-    // No fields are dropped: too many of them are refused.
+    // Node would drop fields beyond its limit. The core refuses the response instead.
     request.maxHeadersCount = 0
     request.strictContentLength = true
     request.on('socket', (socket) => this.connect(socket))
     request.on('response', (response) => this.attempt(() => this.receive(response)))
     request.on('upgrade', (response, socket) => this.attempt(() => this.upgrade(response, socket)))
     request.on('error', (error) => this.fail(error))
-    // A response may have more to be read when its connection is closed.
+    // If there is a response, unread data may remain when its connection is closed.
     request.on('close', () => this.response ?? this.fail(hungUp('socket hang up')))
     if (sink.pull) send(request, sink.pull)
     else request.end(body)
   }
 
-  /** A mock can be anything: what it is not fails the request, not the process. */
+  /** Fails the request if a mock is not what Node would give, instead of the process. */
   attempt(action) {
     try {
       action()
@@ -87,7 +87,7 @@ class Exchange {
     }
   }
 
-  /** Waits for the connection. It does not keep the process alive: the promise of the call does. */
+  /** Reports the connection. It does not keep the process alive: the promise of the call does. */
   connect(socket) {
     socket.unref?.()
     const isOpen = this.request.reusedSocket || !(socket.connecting || socket.secureConnecting)
@@ -108,7 +108,7 @@ class Exchange {
     response.on('close', () => this.fail(hungUp('aborted')))
   }
 
-  /** No caller could use the connection. */
+  /** Closes the connection, which no caller could use. */
   upgrade({ statusCode, statusMessage, rawHeaders }, socket) {
     this.sink.head(statusCode, statusMessage, rawHeaders)
     this.end()
@@ -119,14 +119,13 @@ class Exchange {
     if (this.isOver) return
     this.close()
     this.sink.end()
-    // The rest of a body that the server did not want.
+    // The server did not read the rest of the request body.
     if (!this.request.writableFinished) this.request.destroy()
   }
 
   fail(error) {
     if (this.isOver) return
     this.close()
-    // A failure of the body's source has been told already.
     fail(this.sink, error, this.request.reusedSocket === true)
     this.request.destroy()
   }
@@ -137,17 +136,20 @@ class Exchange {
   }
 }
 
-/** That of the URL: Node would take it from a field `Host` of the caller, and expect a certificate for that. */
+/**
+ * The server name of the URL. Node would take it from a field `Host` of the caller, and expect a
+ * certificate for that name.
+ */
 function serverName({ hostname }) {
   return { servername: isIP(hostname.replace(/^\[|\]$/g, '')) ? '' : hostname }
 }
 
-/** As Node says it. */
+/** The error of Node for a connection that was closed. */
 function hungUp(message) {
   return Object.assign(new Error(message), { code: 'ECONNRESET' })
 }
 
-/** Sends a body, each piece when the connection has taken the one before. */
+/** Sends a body in chunks, each after the connection has taken the one before. */
 async function send(request, pull) {
   try {
     for (let chunk = await pull(); chunk !== null; chunk = await pull()) {
@@ -172,7 +174,7 @@ function drained(request) {
   })
 }
 
-/** Nobody waits for it any more. */
+/** Ends an exchange without reporting it. */
 function abortExchange(number) {
   const exchange = exchanges.get(number)
   if (!exchange) return
@@ -184,9 +186,9 @@ function resumeExchange(number) {
   exchanges.get(number)?.response?.resume()
 }
 
-/** More lists of certificates than a program has. */
+/** Limit of cached lists of certificates: more than a program has. */
 const TRUSTED_MAX = 16
-/** How to trust certificates in addition to those that Node trusts. Reading the latter takes milliseconds. */
+/** TLS options by list of certificates. Reading those that Node trusts takes milliseconds. */
 const trusted = new Map()
 
 function trusting(ca) {
@@ -196,13 +198,13 @@ function trusting(ca) {
   const tls = require('node:tls')
   const secureContext = tls.createSecureContext({ ca: [...defaultAuthorities(tls), ...ca] })
   if (trusted.size >= TRUSTED_MAX) trusted.clear()
-  // By `ca` agents keep connections apart.
+  // `ca` is in the names by which agents keep connections apart.
   const options = { ca, secureContext }
   trusted.set(name, options)
   return options
 }
 
-/** The certificates that Node trusts by itself: those of NODE_EXTRA_CA_CERTS among them. */
+/** The certificates that Node trusts by default, including those of NODE_EXTRA_CA_CERTS. */
 function defaultAuthorities(tls) {
   // Since Node 22.15.
   if (tls.getCACertificates) return tls.getCACertificates('default')
@@ -211,7 +213,7 @@ function defaultAuthorities(tls) {
   try {
     return [...tls.rootCertificates, require('node:fs').readFileSync(extra, 'utf8')]
   } catch {
-    // Node has said so when it started.
+    // Node has warned at its start.
     return tls.rootCertificates
   }
 }

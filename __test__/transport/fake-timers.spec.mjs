@@ -1,4 +1,5 @@
-// With clocks that a test has stopped, calls end all the same: timeouts, delays and locks go by native ones.
+// With clocks that a test has stopped, calls end all the same: timeouts, delays and locks go by
+// native ones.
 
 import assert from 'node:assert/strict'
 import { createRequire } from 'node:module'

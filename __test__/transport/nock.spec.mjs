@@ -1,4 +1,5 @@
-// Tests of callers with nock: what it mocks is retried, redirected, decoded, downloaded and locked as a real response.
+// Tests of callers with nock: what it mocks is retried, redirected, decoded, downloaded and locked
+// as a real response.
 
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
@@ -185,8 +186,11 @@ describe('retries', () => {
 
   test('are not made for what no interceptor expects', async () => {
     nock(API).persist().get('/a').reply(200)
-    const error = await rejection(httpRequest(`${API}/b`, { retries: 3, retryDelay: 60_000 }))
+    const headers = { Authorization: 'Bearer s3cret' }
+    const url = `${API}/b?token=s3cret`
+    const error = await rejection(httpRequest(url, { headers, retries: 3, retryDelay: 60_000 }))
     assert.equal(error.code, 'ERR_NOCK_NO_MATCH')
+    assert.doesNotMatch(`${error.message} ${error.cause.message} ${error.url}`, /s3cret/)
     assert.equal(error.attempts, 1)
     await httpRequest(`${API}/a`)
     nock.cleanAll()

@@ -103,7 +103,8 @@ describe(NAME, () => {
 })
 
 describe('an interceptor of node:http', () => {
-  // nock 14 and MSW 2 have specs of their own. Whoever only replaces `http.request`, as this spec does, is none.
+  // nock 14 and MSW 2 have specs of their own. Whoever only replaces `http.request`, as this spec
+  // does, is none.
   const source = Symbol.for('node-http-request-source')
 
   test('of nock 15 and MSW 3 is recognized while it is active', async (t) => {

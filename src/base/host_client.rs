@@ -1,6 +1,5 @@
-//! The HTTP client of the program that hosts this library, as the core sees it: it carries out one
-//! exchange at a time. Whoever mocks, watches or routes the requests of that client gets those of
-//! this library as well.
+//! The interface to the HTTP client of the host program, which carries out exchanges. Tools that
+//! mock, trace or route the requests of that client see the requests of this library as well.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -48,7 +47,7 @@ impl fmt::Debug for HostClient {
     }
 }
 
-/// One request, complete: the client adds nothing but what concerns its connection.
+/// One complete request. The client adds only header fields of its connection.
 pub struct HostRequest {
     pub method: Method,
     pub url: Url,
@@ -57,7 +56,7 @@ pub struct HostRequest {
     pub body: Upload,
     /// Certificates in PEM that are trusted in addition to those that the client trusts by itself.
     pub ca: Vec<String>,
-    /// Fired when the connection is open.
+    /// Notified when the connection is open.
     pub connected: oneshot::Sender<()>,
 }
 
@@ -65,13 +64,13 @@ pub struct HostRequest {
 pub enum Upload {
     None,
     Whole(Bytes),
-    /// Read piece by piece, each when the connection has taken the one before.
+    /// Read in chunks, each after the connection has taken the one before.
     Source(UploadSource),
 }
 
 pub type UploadSource = Pin<Box<dyn http_body::Body<Data = Bytes, Error = io::Error> + Send>>;
 
-/// The head of a response; its body follows.
+/// The head of a response, and the body to be read.
 pub struct HostResponse {
     pub status: u16,
     /// The reason phrase, as sent.
@@ -80,26 +79,26 @@ pub struct HostResponse {
     pub body: Box<dyn HostBody>,
 }
 
-/// The body of a response, as it was sent.
+/// The encoded body of a response.
 pub trait HostBody: Send + Sync {
-    /// The next piece; `None` at the end.
+    /// Returns the next chunk, or `None` at the end.
     fn chunk(&mut self) -> BoxFuture<'_, Result<Option<Bytes>, HostFailure>>;
 }
 
-/// Why an exchange failed, in the client's own words.
+/// The failure of an exchange, as the client reports it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HostFailure {
     pub message: String,
-    /// As `ECONNREFUSED`.
+    /// The code, such as `ECONNREFUSED`.
     pub code: Option<String>,
-    /// As `connect`.
+    /// The system call, such as `connect`.
     pub syscall: Option<String>,
     /// The name of the error's class.
     pub name: Option<String>,
     /// Whether the connection had been used before, so that the server may have closed it for being
     /// idle.
     pub is_reused: bool,
-    /// Whether the environment of the client has ended. Other callers of the same operation can repeat
-    /// it with a client of their own.
+    /// Whether the environment of the client has ended. Other callers of the same operation can
+    /// repeat it with a client of their own.
     pub is_environment_lost: bool,
 }

@@ -97,7 +97,8 @@ pub struct Network {
     /// Limit of one connection: lookup of the address, proxy and TLS handshake included.
     pub connect_timeout: Option<Duration>,
     /// The client of the host program, which carries out exchanges instead of the connection pool.
-    /// If set, there is no proxy, and only `ca` of the TLS options counts: the client decides the rest.
+    /// If set, there is no proxy, and only `ca` of the TLS options counts: the client decides the
+    /// rest.
     pub host: Option<HostClient>,
 }
 

@@ -1,5 +1,6 @@
-// `node --import` of this file runs a spec over the transport 'node': the contract is the same. Tests of what only the native
-// transport has are skipped, by the list of skipped.json: by file and name, with the reason.
+// `node --import` of this file runs a spec over the transport 'node': the contract is the same.
+// Tests of what only the native transport has are skipped, by the list of skipped.json: by file and
+// name, with the reason.
 
 import { register } from 'node:module'
 

@@ -105,7 +105,8 @@ impl Transport {
         Pools::new(network).map(|pools| Self(Way::Native(Arc::new(pools))))
     }
 
-    /// The transport through the client of the host program, if the network has one. Does not block.
+    /// The transport through the client of the host program, if the network has one. Does not
+    /// block.
     pub fn of_host(network: &Network) -> Option<Self> {
         HostTransport::new(network).map(|host| Self(Way::Host(host)))
     }

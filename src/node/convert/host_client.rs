@@ -1,9 +1,8 @@
-//! `node:http` and `node:https` of the calling JavaScript as the host program's client: between
-//! [`Exchange`] and `lib/node-transport.js`.
+//! The host client of one environment: its `node:http` and `node:https`, by
+//! `lib/node-transport.js`.
 //!
-//! The core's thread asks for things by putting closures into the queue of the JavaScript thread, and
-//! names exchanges by number. JavaScript tells what happens by the functions of a [`Sink`], which
-//! never wait.
+//! The core enqueues closures for the JavaScript thread, which refer to exchanges by number.
+//! JavaScript reports events by the functions of a [`Sink`], which never block.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -26,8 +25,8 @@ use crate::node::js::value::pending_exception;
 mod request;
 mod sink;
 
-/// A client for one call: its requests are sent in the call's asynchronous context, so that whoever
-/// traces `node:http` finds the caller.
+/// Creates the client of one call. Its requests are sent in the asynchronous context of the call,
+/// so that tracing of `node:http` finds the caller.
 pub fn host_client(env: &Env) -> napi::Result<HostClient> {
     let context = js_function::<()>(env, "captureContext")?.call(())?;
     let (id, slot) = (instance(env)?.id, instance(env)?.completions.slot.clone());
@@ -35,7 +34,7 @@ pub fn host_client(env: &Env) -> napi::Result<HostClient> {
 }
 
 struct NodeClient {
-    /// Of the environment.
+    /// The number of the environment.
     id: u64,
     slot: Slot,
     /// The number of the asynchronous context.
@@ -88,12 +87,12 @@ impl Exchange for NodeClient {
     }
 }
 
-/// The JavaScript that carried an exchange out is no more.
+/// The failure of an exchange whose environment has ended.
 fn lost() -> HostFailure {
     HostFailure { is_environment_lost: true, ..HostFailure::default() }
 }
 
-/// Calls a function of `lib/js-support.js` with a number, when JavaScript gets to it.
+/// Calls a function of `lib/js-support.js` with a number, on the JavaScript thread.
 fn tell(slot: &Slot, name: &'static str, number: u32) {
     slot.enqueue(Box::new(move |env| {
         if js_function::<u32>(&env, name).and_then(|function| function.call(number)).is_err() {
@@ -102,7 +101,7 @@ fn tell(slot: &Slot, name: &'static str, number: u32) {
     }));
 }
 
-/// Aborts an exchange that nobody waits for any more.
+/// Aborts the exchange when dropped, unless it is over.
 struct Guard {
     number: u32,
     slot: Slot,
@@ -120,7 +119,7 @@ impl Drop for Guard {
     }
 }
 
-/// A body on its way from JavaScript.
+/// A response body that JavaScript reads.
 struct Received {
     chunks: mpsc::UnboundedReceiver<Result<Option<Bytes>, HostFailure>>,
     flow: Arc<Flow>,

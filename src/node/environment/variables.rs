@@ -48,8 +48,8 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// `values` are the values of [`VARIABLES`], in the same order, followed by whether `node:http` is
-    /// intercepted.
+    /// `values` are the values of [`VARIABLES`], in the same order, followed by whether `node:http`
+    /// is intercepted.
     pub fn new(env: &Env, mut values: Vec<Unknown>) -> napi::Result<Self> {
         let is_intercepted = values.pop().map(bool::from_unknown).transpose()?.unwrap_or_default();
         let mut variables = HashMap::new();

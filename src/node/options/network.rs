@@ -54,7 +54,8 @@ impl ConnectOverrides {
         self.check(env, Some(kind))?;
         let Self { ca, proxy, connect_timeout, transport: _ } = self;
         if kind == TransportKind::Node {
-            // The proxies and the TLS variables of the environment are for Node and the caller's agents.
+            // The proxies and the TLS variables of the environment are for Node and the caller's
+            // agents.
             let tls = Tls { ca: ca.unwrap_or_default(), ..Tls::default() };
             let host = Some(host_client(env)?);
             return Ok(Arc::new(Network { tls, proxy: Proxy::None, connect_timeout, host }));

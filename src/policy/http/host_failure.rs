@@ -1,15 +1,17 @@
-//! Failures of the host program's HTTP client as errors of ours: the kinds, codes and words that
-//! failures of native requests have.
+//! Conversion of failures of the host program's HTTP client to errors. Kinds, codes and messages
+//! are those of native requests.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
 use url::Url;
 
-use crate::base::error::{Error, Kind};
+use crate::base::error::{Error, Kind, redacted};
 use crate::base::host_client::HostFailure;
+use crate::policy::http::headers::is_sensitive_name;
+use crate::policy::http::redirect::RequestHead;
 
-/// Codes of OpenSSL for certificates that are not accepted, as Node names them.
+/// Node's codes for certificates that OpenSSL does not accept.
 const CERTIFICATE: [&str; 27] = [
     "CERT_CHAIN_TOO_LONG",
     "CERT_HAS_EXPIRED",
@@ -39,20 +41,35 @@ const CERTIFICATE: [&str; 27] = [
     "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
     "UNSPECIFIED",
 ];
-/// Codes that say that no connection came about, also where no system call is named.
+/// Codes of failures to connect, also without the name of a system call.
 const UNCONNECTED: [&str; 3] = ["EAI_AGAIN", "ECONNREFUSED", "ENOTFOUND"];
-/// Errors of tools that mock requests, about a request that nobody expects. It would not be expected
-/// when it is repeated.
+/// Names of the errors by which tools for tests refuse a request that no mock expects. A retry
+/// would not be expected either.
 const UNEXPECTED: [&str; 2] = ["InternalError", "NetConnectNotAllowedError"];
-/// Codes of Node's own that are about the connection. All others that begin so are about the request.
+/// Beginnings of the codes of Node that concern the connection. Other codes with `ERR_` concern the
+/// request.
 const TRANSIENT: [&str; 3] = ["ERR_SOCKET_", "ERR_STREAM_", "ERR_TLS_HANDSHAKE_TIMEOUT"];
+/// Codes of failures, kept for the life of the process.
 static KEPT: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
-/// Codes that are kept for the life of the process. A program has a few; one that makes them up does
-/// not fill the memory.
+/// Limit of kept codes, so that a program that invents codes does not fill the memory.
 const CODES_MAX: usize = 256;
 const CODE_LENGTH_MAX: usize = 64;
 
-/// Why no response to a request came.
+/// Hides the values of sensitive header fields and the URL's secrets in a message: mocks quote the
+/// request that they do not expect.
+pub fn without_secrets(mut failure: HostFailure, head: &RequestHead) -> HostFailure {
+    for (name, value) in &head.headers {
+        if let (true, Ok(value)) = (is_sensitive_name(name.as_str()), value.to_str())
+            && !value.is_empty()
+        {
+            failure.message = failure.message.replace(value, "[REDACTED]");
+        }
+    }
+    failure.message = failure.message.replace(head.url.as_str(), &redacted(&head.url));
+    failure
+}
+
+/// The error of a request without a response.
 pub fn of_request(failure: &HostFailure, url: &Url) -> Error {
     let HostFailure { message, code, syscall, name, is_reused: _, is_environment_lost } = failure;
     if *is_environment_lost {
@@ -96,14 +113,15 @@ pub fn of_request(failure: &HostFailure, url: &Url) -> Error {
     }
 }
 
-/// Why a body broke off, of which so much was received; `length` is its announced length.
+/// The error of a truncated body, of which `received` bytes have arrived. `length` is the announced
+/// length.
 pub fn of_body(failure: &HostFailure, received: u64, length: Option<u64>, url: &Url) -> Error {
     let HostFailure { message, code, is_environment_lost, .. } = failure;
     if *is_environment_lost {
         return Error::aborted().with_url(url);
     }
     let code = code.as_deref().and_then(code_of);
-    // Node says so of a connection that was closed before the end of a message.
+    // Node's error for a connection that was closed before the end of a message.
     let is_early_end = message == "aborted" && code == Some("ECONNRESET");
     let error = if let Some(length) = length.filter(|_| is_early_end) {
         of_length(received, length, url)
@@ -116,18 +134,18 @@ pub fn of_body(failure: &HostFailure, received: u64, length: Option<u64>, url: &
     error.with_syscall("read").with_cause(message)
 }
 
-/// A body that has not the announced length.
+/// The error of a body whose length differs from the announced length.
 pub fn of_length(received: u64, length: u64, url: &Url) -> Error {
     Error::new(Kind::BodyLength, format!("the body ended after {received} of {length} bytes")).with_url(url)
 }
 
-/// The code as callers know it from native requests. `None` for what is no code.
+/// Returns the code that a native request would have. `None` for a text that is not a code.
 fn code_of(code: &str) -> Option<&'static str> {
     let is_plain = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
     if code.is_empty() || code.len() > CODE_LENGTH_MAX || !code.bytes().all(is_plain) {
         return None;
     }
-    // Of the parser, and of OpenSSL: the other side does not speak the protocol.
+    // Codes of the parser and of OpenSSL: the other side does not speak the protocol.
     if code.starts_with("HPE_") || code.starts_with("ERR_SSL_") {
         return Some("EPROTO");
     }
@@ -179,6 +197,19 @@ mod tests {
         ] {
             assert_eq!(of(&failure(code, syscall, message)), (Kind::Network, code, expected.to_owned()));
         }
+    }
+
+    #[test]
+    fn secrets_of_the_request_are_hidden_in_messages() {
+        let url = Url::parse("https://host.test/a?token=s3cret").unwrap();
+        let mut headers = http::HeaderMap::new();
+        headers.insert("authorization", http::HeaderValue::from_static("Bearer s3cret"));
+        headers.insert("accept", http::HeaderValue::from_static("text/plain"));
+        let head = RequestHead { method: http::Method::GET, url, headers, with_body: false };
+        let message = "No match: https://host.test/a?token=s3cret, Bearer s3cret, text/plain";
+        let failure = without_secrets(failure("ERR_NOCK_NO_MATCH", "", message), &head);
+        assert!(!failure.message.contains("s3cret"), "{}", failure.message);
+        assert!(failure.message.ends_with("[REDACTED], text/plain"), "{}", failure.message);
     }
 
     #[test]

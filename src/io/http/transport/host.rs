@@ -1,5 +1,6 @@
 //! Exchanges through the HTTP client of the host program: the second kind of
-//! [`Transport`](crate::io::http::transport::Transport). All that is above one exchange is the same for both kinds.
+//! [`Transport`](crate::io::http::transport::Transport). All that is above one exchange is the same
+//! for both kinds.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -18,7 +19,7 @@ use crate::io::http::transport::host_wire::HostWire;
 use crate::io::http::transport::idle::with_idle_timeout_of_request;
 use crate::io::http::transport::request::fields;
 use crate::io::http::transport::response::IncomingResponse;
-use crate::policy::http::host_failure::of_request;
+use crate::policy::http::host_failure::{of_request, without_secrets};
 use crate::policy::http::redirect::RequestHead;
 use crate::policy::http::status_text::status_text;
 
@@ -33,7 +34,7 @@ pub struct HostTransport {
 }
 
 impl HostTransport {
-    /// `None`: this network has no client of the host program.
+    /// `None` if the network has no client of the host program.
     pub fn new(network: &Network) -> Option<Self> {
         let client = network.host.clone()?;
         Some(Self { client, ca: network.tls.ca.clone(), connect_timeout: network.connect_timeout })
@@ -41,8 +42,8 @@ impl HostTransport {
 
     /// Sends one request and waits for the head of its response.
     ///
-    /// As natively, an idempotent request is sent again when a kept-alive connection turns out to be
-    /// closed before any response.
+    /// As natively, an idempotent request is resent if a kept-alive connection was closed before
+    /// any byte of a response.
     pub async fn send(
         &self,
         head: &RequestHead,
@@ -58,7 +59,7 @@ impl HostTransport {
                 match self.send_once(head, body, activity.as_ref()).await? {
                     Ok(response) => return incoming(response, head),
                     Err(failure) if can_repeat && stale < STALE_MAX && is_closed_when_idle(&failure) => stale += 1,
-                    Err(failure) => return Err(of_request(&failure, &head.url)),
+                    Err(failure) => return Err(of_request(&without_secrets(failure, head), &head.url)),
                 }
             }
         });
@@ -72,7 +73,7 @@ impl HostTransport {
         }
     }
 
-    /// The outer error is one of ours.
+    /// The outer error is the connect timeout.
     async fn send_once(
         &self,
         head: &RequestHead,
@@ -108,8 +109,8 @@ impl HostTransport {
     }
 }
 
-/// Whether a server closed a connection that it had responded on before: for being idle, not because
-/// of the request.
+/// Whether a server closed a connection on which it had responded before: for being idle, not
+/// because of the request.
 fn is_closed_when_idle(failure: &HostFailure) -> bool {
     failure.is_reused && matches!(failure.code.as_deref(), Some("ECONNRESET" | "EPIPE"))
 }

@@ -17,7 +17,7 @@ use crate::policy::http::host_failure::{of_body, of_length};
 pub struct HostWire {
     body: Box<dyn HostBody>,
     received: u64,
-    /// Whether the status is one to which a body belongs.
+    /// Whether a response of this status can have a body.
     has_body: bool,
     url: Url,
 }
@@ -33,8 +33,8 @@ impl HostWire {
         Self { body, received: 0, has_body: status != StatusCode::NO_CONTENT, url }
     }
 
-    /// The next piece of a body of so many bytes. The end is always awaited: only then the connection
-    /// can be used again.
+    /// Returns the next chunk of a body of this length, or `None` at its end. The end is always
+    /// awaited, because only then the connection can be reused.
     pub async fn chunk(&mut self, idle_timeout: Option<Duration>, length: Option<u64>) -> Result<Option<Bytes>> {
         match with_idle_timeout(idle_timeout, self.body.chunk()).await {
             Ok(Ok(Some(chunk))) => {
@@ -42,7 +42,7 @@ impl HostWire {
                 Ok(Some(chunk))
             }
             Ok(Ok(None)) => match length.filter(|length| *length != self.received && self.has_body) {
-                // A mock can say anything.
+                // Node checks the length, but a mock may be wrong.
                 Some(length) => Err(of_length(self.received, length, &self.url)),
                 None => Ok(None),
             },

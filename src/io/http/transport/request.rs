@@ -22,7 +22,8 @@ pub fn build(
 ) -> Request {
     let mut request = Request::new(head.method.clone(), head.url.clone());
     let headers = request.headers_mut();
-    // Over TLS the client sets the host: as `:authority` in HTTP/2, where a second one is not allowed.
+    // Over TLS the client sets the host: as `:authority` in HTTP/2, where a second one is not
+    // allowed.
     *headers = fields(head, body, head.url.scheme() == "http");
     if let Some(credentials) = credentials {
         headers.insert(header::PROXY_AUTHORIZATION, credentials.clone());
@@ -38,8 +39,8 @@ pub fn build(
 }
 
 /// The header fields of a request, including those that the client would add. If the client added
-/// them, each map that it makes of these fields would grow once more. `with_host`: whether `Host` is
-/// included, unless the caller has set another one.
+/// them, each map that it makes of these fields would grow once more. `with_host`: whether `Host`
+/// is included, unless the caller has set another one.
 pub fn fields(head: &RequestHead, body: Option<&Body>, with_host: bool) -> HeaderMap {
     let host = head.headers.get(header::HOST);
     let is_set_by_client = host.is_none_or(|host| is_host_of(host, &head.url));

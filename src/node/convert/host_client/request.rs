@@ -1,4 +1,4 @@
-//! A request as an object for `lib/node-transport.js`.
+//! Conversion of a request to the object that `lib/node-transport.js` takes.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use crate::node::promise::abort::Abort;
 use crate::node::promise::failure::Failure;
 use crate::node::promise::operation::promise;
 
-/// What JavaScript is to send.
+/// The request that JavaScript sends.
 pub struct Request<'a> {
     pub method: &'a str,
     pub url: &'a str,
@@ -57,7 +57,8 @@ pub fn begin(
     exchange.call(FnArgs::from((number, context, object, functions))).map(drop)
 }
 
-/// As `setHeader` takes them: names as they are sent natively, several values as an array.
+/// Converts header fields to the object that `setHeader` takes: names in title case, as the native
+/// transport sends them, and several values as an array.
 fn fields<'env>(env: &'env Env, headers: &HeaderMap) -> napi::Result<Object<'env>> {
     let mut object = Object::new(env)?;
     for name in headers.keys() {
@@ -71,7 +72,7 @@ fn fields<'env>(env: &'env Env, headers: &HeaderMap) -> napi::Result<Object<'env
     Ok(object)
 }
 
-/// Each byte a character, as Node sends them.
+/// Decodes a value as Latin-1, the inverse of what Node does.
 fn text(value: &HeaderValue) -> String {
     value.as_bytes().iter().map(|byte| char::from(*byte)).collect()
 }
@@ -87,7 +88,8 @@ fn title_case(name: &str) -> String {
         .collect()
 }
 
-/// A function that resolves with the next piece of the request's body, or with null at its end.
+/// Creates the function that resolves with the next chunk of the request body, or with null at its
+/// end.
 fn pull(env: &Env, source: UploadSource, closed: CancellationToken) -> napi::Result<Function<'_, (), Handle>> {
     let source = Arc::new(Mutex::new(source));
     env.create_function_from_closure("pull", move |call: FunctionCallContext| {
@@ -99,7 +101,7 @@ fn pull(env: &Env, source: UploadSource, closed: CancellationToken) -> napi::Res
                 Some(Some(Ok(frame))) => Ok(Some(frame.into_data().unwrap_or_default())),
                 Some(Some(Err(error))) => Err(Failure::from(Error::new(Kind::Network, error.to_string()))),
                 Some(None) => Ok(None),
-                // Not its end: the request must not look complete.
+                // An error, because the request must not look complete.
                 None => Err(Error::aborted().into()),
             }
         };

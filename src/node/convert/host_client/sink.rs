@@ -1,4 +1,4 @@
-//! Where JavaScript puts what it has of one exchange.
+//! The events of one exchange, reported by JavaScript.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,22 +13,22 @@ use crate::base::host_client::HostFailure;
 use crate::node::js::value::{Handle, handle};
 use crate::policy::http::headers::latin_1;
 
-/// Bytes of a response that wait for the core before JavaScript is told to pause.
+/// Unread bytes of a response at which JavaScript pauses.
 const HIGH_WATER: usize = 1 << 20;
-/// Bytes at which it goes on.
+/// Unread bytes below which it resumes.
 const LOW_WATER: usize = 256 << 10;
 
-/// Room for so many fields is made at once, where there are as many.
+/// Limit of the fields for which memory is reserved.
 const FIELDS_EXPECTED: usize = 256;
 
-/// What stands before a body.
+/// The head of a response.
 pub struct Head {
     pub status: u16,
     pub reason: Vec<u8>,
     pub headers: HeaderMap,
 }
 
-/// Where JavaScript puts what it has of one exchange.
+/// The receiving end of the events of one exchange.
 pub struct Sink {
     connected: Mutex<Option<oneshot::Sender<()>>>,
     head: Mutex<Option<HeadSender>>,
@@ -37,8 +37,8 @@ pub struct Sink {
     flow: Arc<Flow>,
 }
 
-/// The bytes between JavaScript and the core. In sequence: each side writes one of the two, and then
-/// looks at the other.
+/// Flow control between JavaScript and the core. Sequentially consistent, because each side writes
+/// one of the values and then reads the other.
 #[derive(Default)]
 pub struct Flow {
     waiting: AtomicUsize,
@@ -46,7 +46,7 @@ pub struct Flow {
 }
 
 impl Flow {
-    /// Bytes have been read. Whether JavaScript, which was told to pause, may go on.
+    /// Records bytes as read. Returns whether JavaScript has paused and must resume.
     pub fn take(&self, bytes: usize) -> bool {
         let waiting = self.waiting.fetch_sub(bytes, Ordering::SeqCst) - bytes;
         waiting < LOW_WATER && self.is_paused.swap(false, Ordering::SeqCst)
@@ -77,7 +77,7 @@ impl Sink {
         }
     }
 
-    /// Whether JavaScript may go on at once.
+    /// Takes a chunk. Returns `false` if JavaScript must pause.
     fn chunk(&self, bytes: Bytes) -> bool {
         let waiting = self.flow.waiting.fetch_add(bytes.len(), Ordering::SeqCst) + bytes.len();
         let is_wanted = self.chunks.send(Ok(Some(bytes))).is_ok();
@@ -85,7 +85,7 @@ impl Sink {
             return true;
         }
         self.flow.is_paused.store(true, Ordering::SeqCst);
-        // The core may have read everything before it could see that.
+        // The core may have read everything before it could see the flag.
         if self.flow.waiting.load(Ordering::SeqCst) < LOW_WATER {
             return self.flow.is_paused.swap(false, Ordering::SeqCst);
         }
@@ -104,7 +104,7 @@ impl Sink {
     }
 }
 
-/// The functions by which JavaScript tells of an exchange.
+/// Creates the object of functions by which JavaScript reports events.
 pub fn sink_object<'env>(env: &'env Env, sink: &Arc<Sink>) -> napi::Result<Object<'env>> {
     let mut object = Object::new(env)?;
     let add = |object: &mut Object, name: &str, run: fn(&Sink, FunctionCallContext) -> napi::Result<Handle>| {
@@ -136,7 +136,8 @@ pub fn sink_object<'env>(env: &'env Env, sink: &Arc<Sink>) -> napi::Result<Objec
     Ok(object)
 }
 
-/// The arguments are the status, its text, and names and values of fields by turns.
+/// Reads the arguments of `head`: status, reason phrase, and an array of alternating names and
+/// values.
 fn head(call: &FunctionCallContext) -> napi::Result<Result<Head, HostFailure>> {
     let status: u32 = call.get(0)?;
     let reason: Option<String> = call.get(1)?;
@@ -157,7 +158,7 @@ fn head(call: &FunctionCallContext) -> napi::Result<Result<Head, HostFailure>> {
     Ok(Ok(Head { status: u16::try_from(status).unwrap_or(u16::MAX), reason, headers }))
 }
 
-/// The arguments are the fields of [`HostFailure`].
+/// Reads the arguments of `fail`: the fields of [`HostFailure`].
 fn failure(call: &FunctionCallContext) -> napi::Result<HostFailure> {
     Ok(HostFailure {
         message: call.get(0)?,
