@@ -274,12 +274,19 @@ function cacheDirectory() {
 /** Loaded lazily: loading `node:http` takes longer than loading all of this package. */
 const nodeTransport = () => require('./node-transport.js')
 
+/** The rules for mirrors of downloads, and whether nothing else is asked. */
+function downloadMirrors() {
+  const { SOCKET_DOWNLOAD_MIRRORS, SOCKET_DOWNLOAD_MIRRORS_ONLY } = environment()
+  return [SOCKET_DOWNLOAD_MIRRORS, SOCKET_DOWNLOAD_MIRRORS_ONLY]
+}
+
 module.exports = {
   HttpResponseError,
   abortExchange: (number) => nodeTransport().abortExchange(number),
   cacheDirectory,
   captureContext: () => nodeTransport().captureContext(),
   collect,
+  downloadMirrors,
   environmentReader,
   exchange: (...all) => nodeTransport().exchange(...all),
   receive,

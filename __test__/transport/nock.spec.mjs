@@ -297,6 +297,15 @@ describe('downloads', () => {
     assert.equal(result.resumedFrom, half)
   })
 
+  test('go on to the mirror when the first source fails', async (t) => {
+    const destination = join(temporaryDirectory(t), 'file')
+    nock(API).get('/file').reply(404)
+    nock('https://mirror.test').get('/file').reply(200, bytes)
+    const mirrors = ['http://not-mocked.test/file', 'https://mirror.test/file']
+    const result = await httpDownload(`${API}/file`, destination, { mirrors, sha256 })
+    assert.equal(result.source, 'https://mirror.test/file')
+  })
+
   test('under a lock are shared', async (t) => {
     const destination = join(temporaryDirectory(t), 'file')
     nock(API).get('/file').reply(200, bytes)

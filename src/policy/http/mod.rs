@@ -6,6 +6,7 @@ pub mod credentials;
 pub mod decoding;
 pub mod headers;
 pub mod host_failure;
+pub mod mirror;
 pub mod redirect;
 pub mod resume;
 pub mod retry;
