@@ -29,25 +29,26 @@ function isActive(registry) {
  * symbol of their own. nock 13 does without them.
  */
 function isHttpPatched() {
+  // Other runtimes have no list of loaded modules.
+  if (!Array.isArray(process.moduleLoadList)) return isMarked()
   if (http === undefined) {
     if (!isHttpLoaded()) return false
     http = require('node:http')
   }
   if (http.request !== seen) {
     seen = http.request
-    const symbols = Object.getOwnPropertySymbols(globalThis)
-    isPatched =
-      symbols.some((symbol) => symbol.description === NAME) ||
-      http.ClientRequest.name === 'OverriddenClientRequest'
+    isPatched = isMarked() || http.ClientRequest.name === 'OverriddenClientRequest'
   }
   return isPatched
+}
+
+function isMarked() {
+  return Object.getOwnPropertySymbols(globalThis).some(({ description }) => description === NAME)
 }
 
 /** A module that is not loaded is not patched. */
 function isHttpLoaded() {
   const { moduleLoadList } = process
-  // Other runtimes may not have the list.
-  if (!Array.isArray(moduleLoadList)) return true
   if (moduleLoadList.length === loadedModules) return false
   loadedModules = moduleLoadList.length
   return moduleLoadList.includes('NativeModule http')
