@@ -3,6 +3,7 @@
 pub mod client_metrics;
 pub mod download_result;
 pub mod header_fields;
+pub mod host_client;
 pub mod listeners;
 pub mod request_body;
 pub mod response;
