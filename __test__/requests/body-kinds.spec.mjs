@@ -12,7 +12,7 @@ import { httpJson, httpRequest, httpText } from '@socketsecurity/registry/lib/ht
 import { readBody, startFlowOrigin } from '../helpers/origins/flow-origin.mjs'
 import { startOrigin } from '../helpers/origins/http-origin.mjs'
 import { unusedUrl } from '../helpers/origins/raw-origin.mjs'
-import { codes, rejection, temporaryDirectory, until } from '../helpers/support.mjs'
+import { codes, rejection, runProgram, temporaryDirectory, until } from '../helpers/support.mjs'
 
 const method = 'POST'
 const text = 'Grüße ☃ 🦀'
@@ -469,4 +469,10 @@ test('a form of many megabytes arrives whole', async (t) => {
   body.append('file', new Blob([content]))
   const response = await httpRequest(origin.url, { method, body })
   assert.ok(response.body.includes(content))
+})
+
+test('bodies and headers are recognised by a package in a context of its own', async () => {
+  const { stdout, stderr, code } = await runProgram('sandbox.mjs')
+  assert.equal(stdout.trim(), 'settled', stderr)
+  assert.equal(code, 0)
 })

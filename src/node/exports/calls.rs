@@ -200,7 +200,7 @@ pub fn requested_by<'env, D: Dispatch>(
             Some(Source::Blob(read) | Source::Form(read)) => pending = Some(read_later(env, read, &callback_error)?),
             None => {}
         }
-        if let Some(response) = dispatch.get_fresh(&url, &options).filter(|_| !has_body) {
+        if let Some(response) = (!has_body).then(|| dispatch.get_fresh(&url, &options)).flatten() {
             return Ok((Start::Done((response, PendingCall { throw_on_error, signal, stream: None })), abort));
         }
         let cancel = abort.token.clone();
