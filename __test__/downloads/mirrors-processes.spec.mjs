@@ -66,7 +66,7 @@ describe('of several processes one goes through the sources', () => {
       const options = { mirrors: [at(mirror)], sha256: hash(file.body), idleTimeout: 300 }
       const job = { url: first.url, destPath: destination, options }
       const jobs = Array.from({ length: 4 }, () => startJob(t, 'mirror-job', job))
-      const done = await Promise.all(jobs.map((each) => each.event('done')))
+      const done = await Promise.all(jobs.map((each) => each.event('done', 60_000)))
       for (const { sha256 } of done) assert.equal(sha256, options.sha256)
       assert.deepEqual(
         done.map(({ source }) => source).filter(Boolean),
