@@ -820,7 +820,7 @@ export interface HttpDownloadResult {
    * The URL whose bytes the file has, without credentials: that of the call, or of one of its
    * mirrors. `undefined` for a file that was already there.
    */
-  source: string | undefined
+  source?: string | undefined
   /**
    * SHA-256 of the file, in hexadecimal. Computed at the first access, unless it was computed
    * during the download: see `digests`.
