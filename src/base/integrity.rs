@@ -56,6 +56,11 @@ pub struct Digest {
 }
 
 impl Digest {
+    /// Whether it has the length of its algorithm's digests. Others match nothing.
+    pub fn is_complete(&self) -> bool {
+        self.bytes.len() == self.algorithm.length()
+    }
+
     /// The digest in lower-case hexadecimal digits.
     pub fn hex(&self) -> String {
         hex::encode(&self.bytes)
@@ -176,6 +181,7 @@ mod tests {
         for text in [short.as_str(), "sha256-AAAA", &format!("{EMPTY_SRI} {short}")] {
             let expected = Expected { sha256: None, integrity: parse_integrity(text).unwrap() };
             let right = [parse_sha256(EMPTY).unwrap(), digest(Algorithm::Sha512, 1)];
+            assert!(!expected.integrity[0].is_complete(), "{text}");
             assert_eq!(expected.verify(&right).unwrap_err().check, "Integrity", "{text}");
         }
         let unpadded = EMPTY_SRI.trim_end_matches('=');
