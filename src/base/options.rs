@@ -12,6 +12,7 @@ use http::{HeaderMap, Method};
 use crate::base::body::Body;
 use crate::base::integrity::Expected;
 use crate::base::listeners::{Hooks, OnRetry};
+use crate::base::observer::Observer;
 use crate::base::proxy::Proxy;
 
 /// How often a failed attempt is repeated, and after what delay. See [`crate::policy::http::retry`].
@@ -102,6 +103,8 @@ pub struct RequestOptions {
     pub retry: Retry,
     pub on_retry: Option<OnRetry>,
     pub hooks: Hooks,
+    /// Who subscribed to the caller's diagnostics channels.
+    pub observer: Observer,
     /// Limit of one attempt, redirects and body included.
     pub timeout: Option<Duration>,
     /// Limit of the time without a byte from the server. Counts once the request has been sent.
@@ -124,6 +127,7 @@ impl Default for RequestOptions {
             retry: Retry::default(),
             on_retry: None,
             hooks: Hooks::default(),
+            observer: Observer::default(),
             timeout: Some(Duration::from_secs(30)),
             idle_timeout: None,
             network: Arc::default(),
@@ -139,6 +143,8 @@ pub struct DownloadOptions {
     pub redirects: Redirects,
     pub retry: Retry,
     pub on_retry: Option<OnRetry>,
+    /// Who subscribed to the caller's diagnostics channels.
+    pub observer: Observer,
     /// Limit of one attempt, redirects and body included.
     pub timeout: Option<Duration>,
     /// Limit of the time without a byte from the server.
@@ -164,6 +170,7 @@ impl Default for DownloadOptions {
             redirects: Redirects::default(),
             retry: Retry::default(),
             on_retry: None,
+            observer: Observer::default(),
             timeout: Some(Duration::from_secs(120)),
             idle_timeout: None,
             network: Arc::default(),

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 use std::future::Future;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use tokio::time::{sleep, timeout};
@@ -13,8 +13,10 @@ use crate::base::body::Body;
 use crate::base::error::{Error, Kind, Result};
 use crate::base::listeners::{OnRetry, RetryAdvice};
 use crate::base::options::{Redirects, Retry};
+use crate::base::timings::Timings;
 use crate::io::http::tls;
 use crate::io::http::transport::{Answer, Transport};
+use crate::metrics::{self, Counter, tally};
 use crate::operation::hooks::HookDispatcher;
 use crate::policy::http::headers::text;
 use crate::policy::http::redirect::{self, RedirectDecision, RequestHead};
@@ -56,35 +58,24 @@ pub struct Exchange<'a> {
     pub idle_timeout: Option<Duration>,
 }
 
-/// Sends a request and follows its redirects. The answer comes with the URL that gave it.
+/// Sends a request and follows its redirects. The answer comes with the URL that gave it, and with whether redirects led
+/// there: the URL alone does not tell, as they may lead back.
 pub async fn follow(
     exchange: Exchange<'_>,
     first: &RequestHead,
     body: Option<&Body>,
-    hooks_of_call: Option<&HookDispatcher<'_>>,
-) -> Result<(Answer, Url)> {
-    follow_and_tell(exchange, first, body, hooks_of_call).await.map(|(answer, url, _)| (answer, url))
-}
-
-/// [`follow`], and whether redirects led there: the URL alone does not tell, as they may lead back.
-pub async fn follow_and_tell(
-    exchange: Exchange<'_>,
-    first: &RequestHead,
-    body: Option<&Body>,
-    hooks_of_call: Option<&HookDispatcher<'_>>,
+    hooks_of_call: &HookDispatcher<'_>,
 ) -> Result<(Answer, Url, bool)> {
     let Exchange { transport, redirects, idle_timeout } = exchange;
     let mut hop = Cow::Borrowed(first);
     let mut followed = 0;
     loop {
         tls::check_host(&hop.url)?;
-        if let Some(hooks_of_call) = hooks_of_call {
-            hooks_of_call.sends(&hop).await;
-        }
+        hooks_of_call.begins(&mut hop).await;
+        hooks_of_call.sends(&hop).await;
         let mut answer = transport.send(&hop, body, idle_timeout).await?;
-        if let Some(hooks_of_call) = hooks_of_call {
-            hooks_of_call.receives(&answer).await;
-        }
+        tally::responded(answer.status.as_u16());
+        hooks_of_call.receives(&mut answer).await;
         match redirect::decide(redirects, followed, &hop, answer.status, &answer.headers) {
             RedirectDecision::Answer => {
                 let url = match hop {
@@ -95,6 +86,7 @@ pub async fn follow_and_tell(
             }
             RedirectDecision::Refuse(error) => return Err(error.with_status(answer.status.as_u16(), None)),
             RedirectDecision::Follow(next) => {
+                metrics::count(Counter::RequestsRedirects);
                 if answer.content_length().is_some_and(|length| length <= DRAIN_MAX) {
                     // Keeps the connection for the next hop; a body that breaks off says nothing about that hop.
                     while let Ok(Some(_)) = answer.chunk().await {}
@@ -106,6 +98,13 @@ pub async fn follow_and_tell(
             }
         }
     }
+}
+
+/// The timings of an attempt whose answer has just begun.
+pub fn begun(started: Instant, answer: &Answer) -> Timings {
+    let (dns, connect) = answer.opening().map_or((None, None), |opening| (opening.dns, opening.connect));
+    let first_byte = started.elapsed();
+    Timings { dns, connect, first_byte, total: first_byte }
 }
 
 /// The wait that an answer asks for.

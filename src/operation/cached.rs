@@ -13,8 +13,10 @@ use url::Url;
 use crate::base::error::Result;
 use crate::base::options::RequestOptions;
 use crate::base::status::is_outage;
+use crate::base::timings::Timings;
 use crate::io::cache::store::{Found, Store};
 use crate::io::http::transport::Transport;
+use crate::metrics::{self, Counter};
 use crate::operation::request::{Response, request};
 use crate::policy::cache::freshness::{CacheDecision, CachedResponse, is_cacheable, kept_fields, storable};
 
@@ -63,6 +65,7 @@ struct Fetched {
     answer: CachedResponse,
     url: Url,
     attempts: u32,
+    timings: Option<Timings>,
     source: Source,
     age: Option<Duration>,
 }
@@ -82,7 +85,10 @@ impl Cache {
         let key = self.store.key(url, &options.headers, &options.network)?;
         let stored = self.store.get_fresh(&key, &options.headers).filter(|stored| fits(stored, options))?;
         match stored.look(&options.headers, terms.ttl, SystemTime::now()) {
-            CacheDecision::Use { age } => Some(given(&stored, Some(age), url.clone())),
+            CacheDecision::Use { age } => {
+                count_lookup(Source::Memory);
+                Some(given(&stored, Some(age), url.clone()))
+            }
             CacheDecision::Ask { .. } => None,
         }
     }
@@ -96,6 +102,7 @@ impl Cache {
     ) -> Result<(Response, Source)> {
         self.store.open().await;
         let Some(key) = self.store.key(&url, &options.headers, &options.network) else {
+            count_lookup(Source::Network);
             return request(transport, url, options).await.map(|response| (response, Source::Network));
         };
         let kept = self.store.find(&key, &options.headers).await.filter(|(stored, _)| fits(stored, &options));
@@ -103,6 +110,7 @@ impl Cache {
             Some((stored, found)) => match stored.look(&options.headers, terms.ttl, SystemTime::now()) {
                 CacheDecision::Use { age } => {
                     let source = if found == Found::Memory { Source::Memory } else { Source::Disk };
+                    count_lookup(source);
                     return Ok((given(&stored, Some(age), url), source));
                 }
                 CacheDecision::Ask { conditions } => (Some(stored), conditions),
@@ -117,10 +125,11 @@ impl Cache {
             Some(_) => (asked.fetch().boxed().shared(), true),
             None => self.shared_downloads.join(equal, asked),
         };
-        let fetched = shared_download.await?;
+        let fetched = shared_download.await.inspect_err(|_| metrics::count(Counter::CacheMisses))?;
+        count_lookup(fetched.source);
         let source = if is_ours { fetched.source } else { Source::Shared };
         let response = given(&fetched.answer, fetched.age, fetched.url.clone());
-        Ok((Response { attempts: fetched.attempts, ..response }, source))
+        Ok((Response { attempts: fetched.attempts, timings: fetched.timings, ..response }, source))
     }
 
     /// A request that may have changed what a URL stands for has been answered (RFC 9111, 4.4).
@@ -164,7 +173,7 @@ impl Asked {
             return Ok(Arc::new(fetched));
         }
         let time = SystemTime::now();
-        let Response { status, status_text, headers, body, url, redirected, attempts, .. } = answered?;
+        let Response { status, status_text, headers, body, url, redirected, attempts, timings, .. } = answered?;
         let varies = storable(&self.options.headers, status, &headers, time);
         let answer = CachedResponse::new(status, status_text, headers, body, time);
         // A redirect's target is not what the URL stands for. On the way to another origin and back, credentials are dropped that
@@ -172,7 +181,7 @@ impl Asked {
         if let Some(varies) = varies.filter(|_| !redirected) {
             self.keep(generation, varies, answer.clone()).await;
         }
-        Ok(Arc::new(Fetched { answer, url, attempts, source: Source::Network, age: None }))
+        Ok(Arc::new(Fetched { answer, url, attempts, timings, source: Source::Network, age: None }))
     }
 
     async fn send(&self, conditions: &HeaderMap) -> Result<Response> {
@@ -189,8 +198,9 @@ impl Asked {
         if let Some(varies) = storable(sent, kept.status, &kept.headers, time) {
             self.keep(generation, varies, kept.clone()).await;
         }
-        let (url, attempts) = (self.url.clone(), answer.attempts);
-        Some(Fetched { answer: kept, url, attempts, source: Source::Revalidated, age: Some(Duration::ZERO) })
+        let (url, attempts, timings) = (self.url.clone(), answer.attempts, answer.timings);
+        let age = Some(Duration::ZERO);
+        Some(Fetched { answer: kept, url, attempts, timings, source: Source::Revalidated, age })
     }
 
     /// What is kept, if there is no answer, and the caller would rather have an old one.
@@ -204,7 +214,14 @@ impl Asked {
         let now = SystemTime::now();
         let is_usable = is_missing && kept.is_usable_in_need(ttl, stale_if_error, now);
         let (answer, age) = (CachedResponse::clone(kept), now.duration_since(kept.time).ok());
-        is_usable.then(|| Fetched { answer, url: self.url.clone(), attempts, source: Source::Stale, age })
+        is_usable.then(|| Fetched {
+            answer,
+            url: self.url.clone(),
+            attempts,
+            timings: None,
+            source: Source::Stale,
+            age,
+        })
     }
 
     async fn keep(&self, generation: u64, varies: Vec<HeaderName>, mut answer: CachedResponse) {
@@ -261,6 +278,7 @@ fn equal(key: &str, generation: u64, options: &RequestOptions, terms: Terms) -> 
         on_retry: _,
         // Who asks first is told.
         hooks: _,
+        observer: _,
         timeout,
         idle_timeout,
         network,
@@ -287,5 +305,17 @@ fn given(stored: &CachedResponse, age: Option<Duration>, url: Url) -> Response {
         url,
         redirected: false,
         attempts: 0,
+        timings: None,
     }
+}
+
+/// Counts what a cache was good for.
+fn count_lookup(source: Source) {
+    metrics::count(match source {
+        Source::Memory => Counter::CacheMemoryHits,
+        Source::Disk => Counter::CacheDiskHits,
+        Source::Revalidated => Counter::CacheRevalidated,
+        Source::Stale => Counter::CacheStale,
+        Source::Network | Source::Shared => Counter::CacheMisses,
+    });
 }

@@ -1,7 +1,7 @@
 //! A download: one request whose body becomes a file.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use sha2::{Digest as _, Sha256};
@@ -12,11 +12,16 @@ use url::Url;
 
 use crate::base::error::{Error, Kind, Result, redacted};
 use crate::base::integrity::{Algorithm, Digest, Expected};
+use crate::base::listeners::Hooks;
 use crate::base::options::DownloadOptions;
+use crate::base::timings::Timings;
 use crate::io::file::staging::{Finish, Progress, Staging};
 use crate::io::file::writer::Writer;
 use crate::io::http::transport::{Answer, Transport};
-use crate::operation::attempt::{Attempts, Exchange, failure_of, first_hop, follow, retry_after, within};
+use crate::metrics::tally::{self, DownloadTally, FileOutcome, RequestTally};
+use crate::metrics::{self, Counter};
+use crate::operation::attempt::{Attempts, Exchange, begun, failure_of, first_hop, follow, retry_after, within};
+use crate::operation::hooks::HookDispatcher;
 use crate::operation::{blocking, dispose, request::named};
 use crate::policy::http::redirect::RequestHead;
 use crate::policy::http::resume::{self, Ask, Record, ResumeDecision};
@@ -40,6 +45,7 @@ pub struct Transfer {
     pub attempts: u32,
     /// The byte at which the last attempt went on; 0 when it had everything to fetch.
     pub resumed_from: u64,
+    pub timings: Timings,
 }
 
 impl Downloaded {
@@ -66,7 +72,22 @@ pub async fn download(
     options: DownloadOptions,
     watchers: Watchers<'_>,
 ) -> Result<Downloaded> {
-    fetch(transport, url, destination, options, watchers).await?.publish().await
+    let (tally, asked, observer) = (DownloadTally::default(), url.clone(), options.observer.clone());
+    let published = match fetch(transport, url, destination, options, watchers).await {
+        Ok(fetched) => fetched.publish().await,
+        Err(error) => Err(error),
+    };
+    match &published {
+        Ok(downloaded) => {
+            let from = downloaded.transfer.as_ref().map_or(0, |transfer| transfer.resumed_from);
+            tally.end(FileOutcome::Published { size: downloaded.size, from });
+        }
+        Err(error) => {
+            tally.end(FileOutcome::Failed);
+            tally::failed("download", &asked, error, &observer);
+        }
+    }
+    published
 }
 
 /// Who looks on: hears of progress, or ends it.
@@ -97,6 +118,7 @@ pub(super) async fn fetch(
         redirects,
         retry,
         on_retry,
+        observer,
         timeout,
         idle_timeout,
         network: _,
@@ -117,7 +139,10 @@ pub(super) async fn fetch(
     };
     let mut writer = Writer::open(turn, destination, expected.algorithms().chain(asked_for).collect()).await?;
     let exchange = Exchange { transport, redirects: &redirects, idle_timeout };
-    let attempt = Attempt { exchange, hop: &hop, source: &source, resume, has_digest: !expected.is_empty() };
+    let (hooks, is_compared) = (Hooks::default(), !expected.is_empty());
+    let hooks = HookDispatcher::new(&hooks, &observer, timeout);
+    let attempt = Attempt { exchange, hop: &hop, hooks: &hooks, source: &source, resume, has_digest: is_compared };
+    metrics::count(Counter::DownloadsSources);
     let attempts = Attempts::new(&retry, on_retry.as_ref(), &Method::GET);
     let transferred = select! {
         transferred = transfer(attempt, attempts, timeout, &mut writer, watchers.progress) => transferred,
@@ -153,15 +178,23 @@ async fn transfer(
     progress: &watch::Sender<Option<Progress>>,
 ) -> Result<Transfer> {
     let mut hop = attempt.hop.clone();
+    // The call itself says what failed.
+    let mut tally = RequestTally::begin(&attempt.hop.url, None);
     loop {
         attempts.announce(&mut hop.headers);
+        tally.attempt();
         let attempt = Attempt { hop: &hop, ..attempt };
         let error = match within(timeout, "Download", &hop.url, attempt.receive(writer, progress)).await {
-            Ok(transfer) => return Ok(Transfer { attempts: attempts.made + 1, ..transfer }),
+            Ok(transfer) => {
+                tally.end(None);
+                return Ok(Transfer { attempts: attempts.made + 1, ..transfer });
+            }
             Err(error) => error,
         };
+        attempt.hooks.fails(&error).await;
         let failure = failure_of(&error);
         if !attempts.again(failure, || named("HTTP download failed", error.clone())).await? {
+            tally.end(Some(&error));
             return Err(error.with_attempts(attempts.made));
         }
     }
@@ -217,6 +250,7 @@ fn source_of(url: &Url, headers: &HeaderMap) -> String {
 struct Attempt<'a> {
     exchange: Exchange<'a>,
     hop: &'a RequestHead,
+    hooks: &'a HookDispatcher<'a>,
     source: &'a str,
     resume: bool,
     /// Whether the file is compared with what it must be.
@@ -229,7 +263,9 @@ impl Attempt<'_> {
         let asks_for_all = !self.resume || self.hop.headers.contains_key(header::RANGE);
         let part = &writer.part;
         let asked = if asks_for_all { None } else { resume::ask(part.record.as_ref(), part.length, self.source) };
+        let started = Instant::now();
         let mut answer = self.begin(asked.as_ref(), writer).await?;
+        let timings = begun(started, &answer);
         let from = writer.part.length;
         let total = writer.part.record.as_ref().and_then(|record| record.total);
         let report = |downloaded| progress.send_replace(total.map(|total| Progress { downloaded, total }));
@@ -249,7 +285,8 @@ impl Attempt<'_> {
             return Err(Error::new(Kind::BodyLength, message).with_url(&self.hop.url));
         }
         let Answer { status, status_text, headers, .. } = answer;
-        Ok(Transfer { status, status_text, headers, attempts: 0, resumed_from: from })
+        let timings = Timings { total: started.elapsed(), ..timings };
+        Ok(Transfer { status, status_text, headers, attempts: 0, resumed_from: from, timings })
     }
 
     /// Gets an answer that fits the part file, and makes the part file fit the answer.
@@ -291,10 +328,12 @@ impl Attempt<'_> {
 
     async fn send(self, asked: Option<&Ask>) -> Result<(Answer, Url)> {
         let Some(fields) = asked.and_then(Ask::fields) else {
-            return follow(self.exchange, self.hop, None, None).await;
+            let (answer, url, _) = follow(self.exchange, self.hop, None, self.hooks).await?;
+            return Ok((answer, url));
         };
         let mut hop = self.hop.clone();
         hop.headers.extend(fields);
-        follow(self.exchange, &hop, None, None).await
+        let (answer, url, _) = follow(self.exchange, &hop, None, self.hooks).await?;
+        Ok((answer, url))
     }
 }

@@ -16,6 +16,7 @@ use url::Url;
 
 use crate::base::error::{Error, Kind, Result, redacted};
 use crate::base::integrity::{Digest, Expected};
+use crate::base::observer::{LockStep, LockTrace};
 use crate::base::options::{DownloadOptions, LockOptions};
 use crate::io::file::destination::{Existing, Opened, Ready, age, check, existing, open_existing, ready};
 use crate::io::file::digest::of_reader;
@@ -23,6 +24,8 @@ use crate::io::file::lock::{Attempt, Guard, LockAcquirer, lock_path};
 use crate::io::file::staging::{Progress, observe};
 use crate::io::file::watch::watch;
 use crate::io::http::transport::Transport;
+use crate::metrics::tally::{self, DownloadTally, FileOutcome};
+use crate::metrics::{self, Counter, Timer};
 use crate::operation::attempt::within;
 use crate::operation::download::{Downloaded, Watchers, fetch};
 use crate::operation::shared_download::{Controls, Listeners, SharedDownloads, Stage, Waiter};
@@ -55,6 +58,37 @@ pub async fn download_with_lock(
     listeners: Listeners,
     cancel: &CancellationToken,
 ) -> Result<Downloaded> {
+    let (tally, url, observer) = (DownloadTally::default(), job.url.clone(), job.download.observer.clone());
+    match find_or_download(transport, shared_downloads, job, listeners, cancel).await {
+        Ok((downloaded, is_shared)) => {
+            let size = downloaded.size;
+            tally.end(match &downloaded.transfer {
+                _ if is_shared => FileOutcome::Shared { size },
+                Some(transfer) => FileOutcome::Published { size, from: transfer.resumed_from },
+                None => FileOutcome::Cached { size },
+            });
+            Ok(downloaded)
+        }
+        Err(error) => {
+            let is_of_lock = error.kind() == Kind::LockTimeout;
+            if is_of_lock {
+                metrics::count(Counter::LocksTimedOut);
+            }
+            tally.end(FileOutcome::Failed);
+            tally::failed(if is_of_lock { "lock" } else { "download" }, &url, &error, &observer);
+            Err(error)
+        }
+    }
+}
+
+/// The file, and whether another caller had it downloaded.
+async fn find_or_download(
+    transport: &Transport,
+    shared_downloads: &SharedDownloads,
+    job: Job,
+    listeners: Listeners,
+    cancel: &CancellationToken,
+) -> Result<(Downloaded, bool)> {
     let started = Instant::now();
     let path = job.lock_path();
     let there = select! {
@@ -62,7 +96,7 @@ pub async fn download_with_lock(
         () = cancel.cancelled() => return Err(Error::aborted().with_url(&job.url)),
     };
     if let Some(downloaded) = there {
-        return Ok(downloaded);
+        return Ok((downloaded, false));
     }
     let mut listeners = listeners;
     loop {
@@ -76,13 +110,15 @@ pub async fn download_with_lock(
         };
         let course = |controls| DownloadTask { transport: transport.clone(), job: job.clone(), controls };
         let landing = shared_downloads.run(&job.destination, passenger, |controls| course(controls).run()).await;
-        let is_verified = landing.is_verified;
+        let (is_verified, is_shared) = (landing.is_verified, landing.is_shared);
         let Some(result) = landing.own_result() else {
             continue;
         };
         // We may have shared the download of a caller with other expectations: then the next one may be for ours.
         match result {
-            Ok(downloaded) if is_verified || is_as_expected(&job, &downloaded).await? => return Ok(downloaded),
+            Ok(downloaded) if is_verified || is_as_expected(&job, &downloaded).await? => {
+                return Ok((downloaded, is_shared));
+            }
             Err(error) if is_verified || error.kind() != Kind::Integrity => return Err(error),
             _ => {}
         }
@@ -210,6 +246,27 @@ struct DownloadTask {
     controls: Controls,
 }
 
+/// The time that a lock is waited for, recorded when that ends.
+#[derive(Default)]
+struct Waited(Option<Instant>);
+
+impl Waited {
+    fn begin(&mut self) {
+        if self.0.is_none() {
+            metrics::count(Counter::LocksWaited);
+            self.0 = Some(Instant::now());
+        }
+    }
+}
+
+impl Drop for Waited {
+    fn drop(&mut self) {
+        if let Some(since) = self.0 {
+            metrics::record(Timer::LockWaits, since.elapsed());
+        }
+    }
+}
+
 /// What waiting has led to.
 enum Turn {
     /// It is ours to download.
@@ -225,7 +282,7 @@ impl DownloadTask {
         let mut acquirer = Some(LockAcquirer::new(self.job.lock_path(), redacted(&self.job.url), stale, poll));
         let (mut foreign, mut is_restless, mut losses) = (None, false, 0);
         loop {
-            let turn = self.turn(&mut acquirer, poll, foreign).await?;
+            let turn = self.observed_turn(&mut acquirer, poll, foreign).await?;
             self.controls.stage.send_replace(Stage::Working);
             if let Turn::Ours(guard) = turn {
                 let worked = select! {
@@ -267,9 +324,30 @@ impl DownloadTask {
         Error::aborted().with_url(&self.job.url)
     }
 
+    /// The turn, with what observers hear of it.
+    async fn observed_turn(
+        &self,
+        acquirer: &mut Option<LockAcquirer>,
+        poll: Duration,
+        foreign: Option<Ready>,
+    ) -> Result<Turn> {
+        let trace = LockTrace::begin(&self.job.download.observer, || LockStep::Wanted {
+            lock_path: self.job.lock_path(),
+            destination: self.job.destination.clone(),
+            url: redacted(&self.job.url),
+        });
+        let turn = self.turn(acquirer, poll, foreign).await;
+        trace.end(|| match &turn {
+            Ok(turn) => LockStep::Ended { is_acquired: matches!(turn, Turn::Ours(_)) },
+            Err(error) => LockStep::Failed(self.controls.reason().unwrap_or_else(|| error.clone())),
+        });
+        turn
+    }
+
     /// Waits for the lock, or for a file other than the `foreign` one that is known not to be the right one.
     async fn turn(&self, acquirer: &mut Option<LockAcquirer>, poll: Duration, foreign: Option<Ready>) -> Result<Turn> {
         let (mut hurry, mut is_older) = (0, false);
+        let mut waited = Waited::default();
         for look in 0_u64.. {
             // Not while an attempt is under way: it might still take the lock when the caller has been told otherwise.
             if self.controls.cancel.is_cancelled() {
@@ -294,8 +372,12 @@ impl DownloadTask {
             *acquirer = Some(mine);
             match attempt {
                 None => return Ok(Turn::Appeared),
-                Some(Attempt::Acquired(guard)) => return Ok(Turn::Ours(guard)),
+                Some(Attempt::Acquired(guard)) => {
+                    metrics::count(Counter::LocksAcquired);
+                    return Ok(Turn::Ours(guard));
+                }
                 Some(Attempt::Blocked(holder)) => {
+                    waited.begin();
                     // Older holders may write in place: their file is not ready before their lock is gone.
                     is_older = holder.as_ref().is_some_and(|holder| !holder.kernel_lock && holder.refresh.is_none());
                     self.controls.stage.send_replace(Stage::Waiting(holder));

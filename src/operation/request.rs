@@ -11,13 +11,18 @@ use url::Url;
 use crate::base::body::Body;
 use crate::base::error::{Error, Kind, Result};
 use crate::base::options::RequestOptions;
+use crate::base::timings::Timings;
 use crate::io::http::decode;
 use crate::io::http::transport::{Answer, Transport};
+use crate::metrics::tally::RequestTally;
 use crate::operation::attempt::{
-    Attempts, Exchange, failure_of, first_hop, follow_and_tell, retry_after, timed_out, within,
+    Attempts, Exchange, begun, failure_of, first_hop, follow, retry_after, timed_out, within,
 };
 use crate::operation::hooks::HookDispatcher;
 use crate::policy::http::retry::Failure;
+
+/// The lowest status that counts as a failure.
+const FAILED: u16 = 400;
 
 /// A complete answer.
 #[derive(Debug)]
@@ -34,6 +39,8 @@ pub struct Response {
     /// Whether redirects led there.
     pub redirected: bool,
     pub attempts: u32,
+    /// Of the attempt that it came by; `None` where it came by none, but from a cache.
+    pub timings: Option<Timings>,
 }
 
 /// A body on the wire, as it was sent. Dropped, it closes its connection, unless it was read to its end.
@@ -69,6 +76,7 @@ pub async fn request(transport: &Transport, url: Url, options: RequestOptions) -
         retry,
         on_retry,
         hooks,
+        observer,
         timeout,
         idle_timeout,
         network: _,
@@ -88,16 +96,21 @@ pub async fn request(transport: &Transport, url: Url, options: RequestOptions) -
     }
     let exchange = Exchange { transport, redirects: &redirects, idle_timeout };
     let mut attempts = Attempts::new(&retry, on_retry.as_ref(), &method);
+    let first = hop.url.clone();
+    let mut tally = RequestTally::begin(&first, Some(&observer));
     loop {
         attempts.announce(&mut hop.headers);
-        let hooks_of_call = HookDispatcher::new(&hooks, timeout);
+        tally.attempt();
+        let hooks_of_call = HookDispatcher::new(&hooks, &observer, timeout);
         let until = timeout.filter(|_| stream).and_then(|limit| Some((Instant::now().checked_add(limit)?, limit)));
         // Pinned here: it is large, and would be copied on its way into the timer.
         let answering = pin!(async {
-            let (answer, url, redirected) =
-                follow_and_tell(exchange, &hop, body.as_ref(), Some(&hooks_of_call)).await?;
+            let started = Instant::now().into_std();
+            let (answer, url, redirected) = follow(exchange, &hop, body.as_ref(), &hooks_of_call).await?;
+            let timings = begun(started, &answer);
             let response = if stream { streamed(answer, url, until) } else { collected(answer, url, max_size).await? };
-            Ok(Response { redirected, ..response })
+            let total = if stream { timings.first_byte } else { started.elapsed() };
+            Ok(Response { redirected, timings: Some(Timings { total, ..timings }), ..response })
         });
         let result = within(timeout, "Request", &hop.url, answering).await;
         if let Err(error) = &result {
@@ -111,11 +124,17 @@ pub async fn request(transport: &Transport, url: Url, options: RequestOptions) -
             Ok(answer) => status_error(answer),
             Err(error) => named("HTTP request failed", error.clone()),
         };
-        if !attempts.again(failure, error).await? {
-            return match result {
+        if !attempts.again(failure, error).await.inspect_err(|error| tally.end(Some(error)))? {
+            let result = match result {
                 Ok(response) => Ok(Response { attempts: attempts.made, ..response }),
                 Err(error) => Err(named("HTTP request failed", error).with_attempts(attempts.made)),
             };
+            match &result {
+                Ok(response) if response.status.as_u16() < FAILED => tally.end(None),
+                Ok(response) => tally.end(Some(&status_error(response))),
+                Err(error) => tally.end(Some(error)),
+            }
+            return result;
         }
     }
 }
@@ -134,7 +153,17 @@ async fn collected(mut answer: Answer, url: Url, max_size: Option<u64>) -> Resul
         .await
         .map_err(|error| error.with_status(answer.status.as_u16(), None).with_url(&url))?;
     let Answer { status, status_text, headers, .. } = answer;
-    Ok(Response { status, status_text, headers, body, stream: None, url, redirected: false, attempts: 0 })
+    Ok(Response {
+        status,
+        status_text,
+        headers,
+        body,
+        stream: None,
+        url,
+        redirected: false,
+        attempts: 0,
+        timings: None,
+    })
 }
 
 fn streamed(answer: Answer, url: Url, deadline: Option<(Instant, Duration)>) -> Response {
@@ -147,6 +176,7 @@ fn streamed(answer: Answer, url: Url, deadline: Option<(Instant, Duration)>) -> 
         url,
         redirected: false,
         attempts: 0,
+        timings: None,
     }
 }
 

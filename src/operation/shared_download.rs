@@ -41,6 +41,7 @@ pub struct SharedDownload {
     progress: Arc<watch::Sender<Option<Progress>>>,
     outcome: watch::Receiver<Option<Result<Downloaded>>>,
     cancel: CancellationToken,
+    reason: Arc<Mutex<Option<Error>>>,
     /// What the file is verified against on its way.
     expected: Expected,
 }
@@ -52,6 +53,15 @@ pub struct Controls {
     pub progress: Arc<watch::Sender<Option<Progress>>>,
     /// Fires when the last caller has left.
     pub cancel: CancellationToken,
+    /// Why that caller left.
+    reason: Arc<Mutex<Option<Error>>>,
+}
+
+impl Controls {
+    /// Why the last caller left, if it did.
+    pub fn reason(&self) -> Option<Error> {
+        self.reason.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 /// What one caller brings along.
@@ -70,6 +80,8 @@ pub struct SharedOutcome {
     pub result: Result<Downloaded>,
     /// Whether the shared download verified what this caller expects.
     pub is_verified: bool,
+    /// Whether another caller started it.
+    pub is_shared: bool,
     /// Whether a callback of the caller who started it has ended the shared download, which is nothing to this one.
     is_ended_by_another: bool,
 }
@@ -119,10 +131,10 @@ impl SharedDownloads {
         let is_aborted =
             matches!(&*shared_download.outcome.borrow(), Some(Err(error)) if error.kind() == Kind::Aborted);
         let is_ended_by_another = is_aborted && !is_starter && !cancel.is_cancelled();
-        if result.is_err() {
-            self.leave(shared_download).await;
+        if let Err(error) = &result {
+            self.leave(shared_download, error).await;
         }
-        SharedOutcome { result, is_verified, is_ended_by_another }
+        SharedOutcome { result, is_verified, is_shared: !is_starter, is_ended_by_another }
     }
 
     /// The shared download, and whether it was started now.
@@ -147,7 +159,7 @@ impl SharedDownloads {
     }
 
     /// Ends the download if this was its last caller, and waits until nothing of it is left.
-    async fn leave(&self, shared_download: Arc<SharedDownload>) {
+    async fn leave(&self, shared_download: Arc<SharedDownload>, error: &Error) {
         let outcome = {
             // Under the lock, so that nobody joins a shared download that is being ended, and of several who leave one is the last.
             let mut shared_downloads = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -156,6 +168,7 @@ impl SharedDownloads {
                 return;
             }
             shared_downloads.retain(|_, other| !std::ptr::eq(other.as_ptr(), Arc::as_ptr(&shared_download)));
+            *shared_download.reason.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.clone());
             shared_download.cancel.cancel();
             shared_download.outcome.clone()
         };
@@ -172,12 +185,14 @@ impl SharedDownload {
         let (stage, watched_stage) = watch::channel(Stage::Working);
         let (ended, outcome) = watch::channel(None);
         let (progress, cancel) = (Arc::new(watch::Sender::new(None)), CancellationToken::new());
-        let download = download(Controls { stage, progress: progress.clone(), cancel: cancel.clone() });
+        let reason = Arc::<Mutex<_>>::default();
+        let controls = Controls { stage, progress: progress.clone(), cancel: cancel.clone(), reason: reason.clone() };
+        let download = download(controls);
         tokio::spawn(async move {
             let result = download.await;
             ended.send_replace(Some(result));
         });
-        Self { stage: watched_stage, progress, outcome, cancel, expected }
+        Self { stage: watched_stage, progress, outcome, cancel, reason, expected }
     }
 
     /// Waits for the end, or until `limit` has passed while somebody else has the lock.

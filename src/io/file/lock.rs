@@ -41,6 +41,7 @@ use crate::io::file::destination::{changed, owner};
 use crate::io::file::sweeps::Sweeps;
 use crate::io::file::trusted::{self, is_mine, uid};
 use crate::io::file::windows_retry::retrying;
+use crate::metrics::{self, Counter};
 use crate::policy::lock::staleness::{Decision, HeartbeatMonitor, KernelLock, evaluate};
 use crate::policy::lock::windows_retry;
 
@@ -235,9 +236,14 @@ impl LockAcquirer {
         let removed = remove_if(system, path, &present.file, unchanged);
         let may_not = |error: &io::Error| !is_mine && error.kind() == io::ErrorKind::PermissionDenied;
         let is_left = match removed {
-            Ok(removed) => !removed && is_at(&present.file, path),
+            Ok(true) => {
+                metrics::count(Counter::LocksTakenOver);
+                false
+            }
+            Ok(false) => is_at(&present.file, path),
             Err(error) if may_not(&error) && lock == KernelLock::Free => {
                 // Nobody holds it, and it has to stay: the kernel lock on it is as good as one on a file of our own.
+                metrics::count(Counter::LocksTakenOver);
                 return Ok(self.present.take().map(|present| Examined::Borrowed(present.file)));
             }
             Err(error) if may_not(&error) => true,

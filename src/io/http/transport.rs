@@ -6,15 +6,13 @@
 #![expect(clippy::disallowed_types, reason = "the one place for the client")]
 
 use std::collections::{BTreeMap, HashSet};
-use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
-use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
-use http_body::Frame;
 use hyper::ext::ReasonPhrase;
 use reqwest::{Client, Request, Response};
 use tokio::time::timeout;
@@ -23,13 +21,17 @@ use url::{Host, Origin, Position, Url};
 use self::connect::{Connecting, Protocols};
 use crate::base::body::{Activity, Body};
 use crate::base::error::{Error, Kind, Result};
+use crate::base::observer::Trace;
 use crate::base::options::Network;
 use crate::base::proxy::{Proxy, forwards, shown};
 use crate::io::http::error::{
     self, Refusal, is_closed_before_answer, is_ended_by_us, is_http1_required, is_unprocessed, no_data, refused,
     through,
 };
+use crate::io::http::lookups::Lookups;
+use crate::io::http::outgoing::{Content, HandOver, Outgoing};
 use crate::io::http::tls;
+use crate::metrics::{self, Counter};
 use crate::policy::http::redirect::RequestHead;
 use crate::policy::http::status_text::status_text;
 
@@ -101,12 +103,24 @@ pub struct Answer {
     is_head: bool,
     /// Whether the body ended with its TLS connection, unannounced by both.
     is_end_uncertain: bool,
+    opening: Option<Opening>,
+    hand_over: Arc<HandOver>,
+    trace: Option<Trace>,
+}
+
+/// How a connection came about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Opening {
+    pub dns: Option<Duration>,
+    /// With the handshakes of TLS and of proxies: the client does not tell them apart.
+    pub connect: Option<Duration>,
 }
 
 impl Transport {
     /// Blocks: reads the system's certificates.
     pub fn new(network: &Network) -> Result<Self> {
-        let connecting = Connecting { tls: tls::client_config(&network.tls)?, timeout: network.connect_timeout };
+        let tls = tls::client_config(&network.tls)?;
+        let connecting = Connecting { tls, timeout: network.connect_timeout, lookups: Arc::new(Lookups::default()) };
         Ok(Self(Arc::new(Pools {
             proxy: network.proxy.clone(),
             connecting,
@@ -208,22 +222,43 @@ impl Transport {
                         _ => Box::pin(self.failed(&error, hop, proxy)).await,
                     });
                 }
-                Ok(answer) => {
-                    self.remember_answered(&answer);
+                Ok(mut answer) => {
+                    if self.remember_answered(&answer) {
+                        metrics::count(Counter::ConnectionsReused);
+                    } else {
+                        answer.opening = Some(self.opened(&answer, hop, proxy));
+                    }
                     return Ok(answer);
                 }
             }
         }
     }
 
-    fn remember_answered(&self, answer: &Answer) {
-        if let Some(port) = error::port_of(&answer.body) {
-            let mut answered = self.0.answered.lock().unwrap_or_else(PoisonError::into_inner);
-            if answered.len() >= ANSWERED_MAX {
-                answered.clear();
-            }
-            answered.insert(port, Instant::now());
+    /// Whether the connection had brought an answer before.
+    fn remember_answered(&self, answer: &Answer) -> bool {
+        let Some(port) = error::port_of(&answer.body) else {
+            return false;
+        };
+        let mut answered = self.0.answered.lock().unwrap_or_else(PoisonError::into_inner);
+        if answered.len() >= ANSWERED_MAX {
+            answered.clear();
         }
+        answered.insert(port, Instant::now()).is_some_and(|at| at.elapsed() < ANSWERED)
+    }
+
+    /// Counts a new connection, and says how it came about.
+    fn opened(&self, answer: &Answer, hop: &RequestHead, proxy: Option<&Url>) -> Opening {
+        metrics::count(Counter::ConnectionsOpened);
+        if hop.url.scheme() == "https" {
+            metrics::count(Counter::TlsHandshakes);
+        }
+        if answer.is_http2() {
+            metrics::count(Counter::Http2);
+        }
+        let name = proxy.unwrap_or(&hop.url).host_str().unwrap_or_default();
+        let dns = self.0.connecting.lookups.since(name, answer.hand_over.begun());
+        let connect = answer.hand_over.after().map(|after| after.saturating_sub(dns.unwrap_or_default()));
+        Opening { dns, connect }
     }
 
     /// Whether a connection that failed had been used before, and so may have been closed for being
@@ -306,27 +341,6 @@ fn no_ipv6_behind(proxy: &Url, url: &Url) -> Error {
     Error::new(Kind::ArgumentValue, message).with_url(url)
 }
 
-/// Whether hyper says the length 0 of no body over HTTP/2, where the method expects none.
-fn is_length_added(method: &Method) -> bool {
-    !matches!(*method, Method::GET | Method::HEAD | Method::DELETE | Method::POST | Method::PUT | Method::PATCH)
-}
-
-/// A body that is not there, and has no length.
-struct Nothing;
-
-impl http_body::Body for Nothing {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Poll::Ready(None)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        true
-    }
-}
-
 /// Whether a value of `Host` says what the client says by itself.
 fn is_host_of(value: &HeaderValue, url: &Url) -> bool {
     let value = value.as_bytes();
@@ -389,13 +403,15 @@ async fn send_once(
         }
         _ => {}
     }
-    *request.body_mut() = match body {
-        Some(body) if let Some(activity) = activity => Some(reqwest::Body::wrap(body.watched(activity))),
-        Some(Body::Whole(bytes)) => Some(bytes.clone().into()),
-        Some(Body::Stream(stream)) => Some(reqwest::Body::wrap(stream.take())),
-        None if is_length_added(&hop.method) => Some(reqwest::Body::wrap(Nothing)),
-        None => None,
+    let content = match body {
+        Some(body) if let Some(activity) = activity => Content::Watched(body.watched(activity)),
+        Some(Body::Whole(bytes)) => Content::Whole(bytes.clone()),
+        Some(Body::Stream(stream)) => Content::Stream(stream.take()),
+        // Without a length, which hyper would say over HTTP/2 for methods that expect no body.
+        None => Content::Nothing,
     };
+    let hand_over = HandOver::begin();
+    *request.body_mut() = Some(reqwest::Body::wrap(Outgoing::new(content, hand_over.clone())));
     let mut response = client.execute(request).await?;
     let status = response.status();
     let status_text = status_text(status, response.extensions().get().map(ReasonPhrase::as_bytes));
@@ -412,6 +428,9 @@ async fn send_once(
         idle_timeout: None,
         is_head,
         is_end_uncertain: false,
+        opening: None,
+        hand_over,
+        trace: None,
     })
 }
 
@@ -437,6 +456,21 @@ impl Answer {
         self.is_end_uncertain
     }
 
+    /// How its connection came about, if that was opened for it.
+    pub fn opening(&self) -> Option<Opening> {
+        self.opening
+    }
+
+    /// The other end of the connection: the server's, or the proxy's.
+    pub fn peer(&self) -> Option<SocketAddr> {
+        self.body.remote_addr()
+    }
+
+    /// Ends `trace` with the body.
+    pub fn traced(&mut self, trace: Trace) {
+        self.trace = Some(trace);
+    }
+
     /// Whether the body lasts until the connection ends (RFC 9112, 6.3).
     fn is_until_close(&self) -> bool {
         let is_announced = |name| self.headers.contains_key(name);
@@ -445,6 +479,17 @@ impl Answer {
 
     /// The next piece of the body; `None` at its end.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>> {
+        let chunk = self.next().await;
+        match (&chunk, &self.trace) {
+            (Ok(Some(bytes)), _) => metrics::add(Counter::BytesReceived, bytes.len() as u64),
+            (Ok(None), Some(trace)) => trace.end(),
+            (Err(error), Some(trace)) => trace.fail(error),
+            (_, None) => {}
+        }
+        chunk
+    }
+
+    async fn next(&mut self) -> Result<Option<Bytes>> {
         // Over HTTP/2 the end has to be awaited: a stream that is dropped before it is reset.
         if self.is_end_uncertain || (self.body_length() == Some(self.received) && !self.is_http2()) {
             return Ok(None);
