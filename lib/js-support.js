@@ -2,6 +2,8 @@
 
 // What only JavaScript can do: be a stream, read a stream, extend Error. Handed to the addon by index.js.
 
+const { isObserved } = require('./channels.js')
+
 /** Required by those who stream: loading it takes a third of the time that loading all of this package takes. */
 const streams = () => require('node:stream')
 
@@ -108,7 +110,8 @@ function abortError(signal) {
 }
 
 /**
- * A function that reads these variables of `process.env`. It gives them only if they are others than the last time.
+ * A function that reads these variables of `process.env`. It gives them only if they are others than the last time, and behind
+ * them whether somebody observes calls; else only that.
  * `NO_PROXY` matters where there is a proxy, and `REQUEST_METHOD` where there is an `HTTP_PROXY`: not read elsewhere.
  *
  * Each request reads them. Names that are written out take half the time of names in a list.
@@ -143,11 +146,19 @@ function environmentReader(names) {
 
   return () => {
     const env = environment()
-    if (isRead && !hasChanged(env)) return undefined
+    if (isRead && !hasChanged(env)) return isObserved()
+    if (!isRead) writeMetricsAtExit(env)
     isRead = true
     for (const name of names) known[name] = env[name]
-    return names.map((name) => known[name])
+    return [...names.map((name) => known[name]), isObserved()]
   }
+}
+
+/** Asked once, by the first call: without the variable nothing is registered, and nothing is asked again. */
+function writeMetricsAtExit({ SOCKET_METRICS_FILE }) {
+  if (!SOCKET_METRICS_FILE) return
+  // Of a Worker too: what it writes, nobody writes again.
+  process.once('exit', () => require('./index.js').flushMetrics())
 }
 
 /** The variables of the process, and none that somebody has put on `Object.prototype`. */
@@ -205,6 +216,53 @@ function ownView(object, root) {
   })
 }
 
+/** Gives back the object that it is given, so that a class that extends it adds its fields to that. */
+class Given {
+  constructor(object) {
+    // biome-ignore lint/correctness/noConstructorReturn: see above
+    return object
+  }
+}
+
+/** A response with the parts of its timings, which nobody else sees: not a spread, not a comparison. */
+class Timed extends Given {
+  #parts
+
+  constructor(response, parts) {
+    super(response)
+    this.#parts = parts
+  }
+
+  static timings(response) {
+    if (!(#parts in response)) return undefined
+    const [dns, connect, firstByte, total] = response.#parts
+    return {
+      ...(Number.isNaN(dns) ? {} : { dns }),
+      ...(Number.isNaN(connect) ? {} : { connect }),
+      firstByte,
+      total,
+    }
+  }
+}
+
+const timings = {
+  configurable: true,
+  get() {
+    return Timed.timings(this)
+  },
+}
+
+/** Gives a response its `timings`, computed when somebody looks. Not enumerable, as they are never those of another one. */
+function setTimings(response, dns, connect, firstByte, total) {
+  new Timed(response, [dns, connect, firstByte, total])
+  Object.defineProperty(response, 'timings', timings)
+}
+
+/** A function of observer.js, which few need. */
+function observer(name, ...args) {
+  return require('./observer.js')[name](...args)
+}
+
 /** Who waits for a signal. One listener for all of them: Node warns of more than ten, and searches its list for each. */
 const waiting = new WeakMap()
 
@@ -235,6 +293,20 @@ function unsubscribe(signal, fire) {
   signal.removeEventListener('abort', group.listener)
 }
 
+/** Where metrics are written. */
+function metricsFile() {
+  return environment().SOCKET_METRICS_FILE
+}
+
+/** Says it once, where `NODE_DEBUG=socket-registry` asks for it. */
+function debug(message) {
+  if (said.has(message)) return
+  said.add(message)
+  require('node:util').debuglog('socket-registry')(message)
+}
+
+const said = new Set()
+
 /** Where caches on disk are, unless the caller says so. */
 function cacheDirectory() {
   const { SOCKET_CACACHE_DIR } = environment()
@@ -248,9 +320,13 @@ module.exports = {
   HttpResponseError,
   cacheDirectory,
   collect,
+  debug,
   environmentReader,
+  metricsFile,
+  observer,
   receive,
   send,
+  setTimings,
   warn,
   subscribe,
   unsubscribe,

@@ -31,6 +31,7 @@ pub struct ResponseStart {
     pub headers: HeaderMap,
     /// The server's end of the connection, or the proxy's.
     pub peer: Option<SocketAddr>,
+    pub is_http2: bool,
 }
 
 /// A step of an exchange after its creation.
@@ -72,12 +73,12 @@ pub struct ErrorEvent {
 /// An observer of one call.
 pub trait Observe: Send + Sync {
     /// The fields that are to be added to a request. `exchange` names it from now on.
-    fn created(&self, exchange: u64, head: ExchangeHead) -> BoxFuture<'static, HeaderMap>;
-    fn exchange(&self, exchange: u64, step: ExchangeStep);
-    fn lock(&self, lock: u64, step: LockStep);
+    fn created(&self, exchange: u32, head: ExchangeHead) -> BoxFuture<'static, HeaderMap>;
+    fn exchange(&self, exchange: u32, step: ExchangeStep);
+    fn lock(&self, lock: u32, step: LockStep);
     fn error(&self, event: ErrorEvent);
     /// A number for an exchange or a lock.
-    fn next(&self) -> u64;
+    fn next(&self) -> u32;
 }
 
 /// The observer of a call, if there is one.
@@ -96,7 +97,7 @@ pub struct Trace(Arc<Exchange>);
 
 struct Exchange {
     observer: Arc<dyn Observe>,
-    number: u64,
+    number: u32,
     is_over: AtomicBool,
     status: Mutex<Option<StatusCode>>,
 }
@@ -150,7 +151,7 @@ impl Drop for Exchange {
 }
 
 /// A lock that is observed: dropped without an outcome, it was given up.
-pub struct LockTrace(Option<(Arc<dyn Observe>, u64)>);
+pub struct LockTrace(Option<(Arc<dyn Observe>, u32)>);
 
 impl LockTrace {
     pub fn begin(observer: &Observer, wanted: impl FnOnce() -> LockStep) -> Self {

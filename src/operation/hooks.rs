@@ -66,6 +66,7 @@ impl<'a> HookDispatcher<'a> {
                 status_text: answer.status_text.clone(),
                 headers: answer.headers.clone(),
                 peer: answer.peer(),
+                is_http2: answer.is_http2(),
             });
             answer.traced(trace);
         }

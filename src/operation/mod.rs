@@ -5,6 +5,7 @@ pub mod cached;
 pub mod download;
 pub mod hooks;
 pub mod locked;
+pub mod metrics_file;
 pub mod progress;
 pub mod request;
 pub mod shared_download;

@@ -1,5 +1,6 @@
 //! Files: part files, locks, digests.
 
+pub mod append;
 pub mod destination;
 pub mod digest;
 pub mod directory;

@@ -435,7 +435,7 @@ async fn send_once(
 }
 
 impl Answer {
-    fn is_http2(&self) -> bool {
+    pub fn is_http2(&self) -> bool {
         self.body.version() == Version::HTTP_2
     }
 

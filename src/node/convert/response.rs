@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use napi::bindgen_prelude::{
@@ -13,6 +14,7 @@ use napi_derive::napi;
 
 use crate::base::error::Error;
 use crate::base::integrity::{Algorithm, Digest};
+use crate::base::timings::Timings;
 use crate::io::file::digest::of_file;
 use crate::node::convert::streams::{ResponseStream, receive};
 use crate::node::environment::instance::{instance, js_function};
@@ -47,6 +49,10 @@ pub struct HttpResponse<'env> {
     pub array_buffer: Function<'env, (), Handle>,
     /// Attempts made.
     pub attempts: u32,
+    /// How long the parts of the attempt took that brought the response. `undefined` for a response from a cache, and for
+    /// one of Node's own client. Computed at the first look; not enumerable.
+    #[napi(ts_type = "ResponseTimings | undefined")]
+    pub timings: Option<Object<'env>>,
     /// With `stream`: the body as it was sent, to be read once. Destroying it closes the connection.
     #[napi(
         ts_type = "import('node:stream').Readable & { statusCode: number; statusMessage: string; headers: import('node:http').IncomingHttpHeaders }"
@@ -74,6 +80,9 @@ pub struct HttpDownloadResult<'env> {
     pub attempts: u32,
     /// The byte at which the last attempt went on; 0 when it fetched everything.
     pub resumed_from: f64,
+    /// How long the parts of the last attempt took; `undefined` for a file that was there. Not enumerable.
+    #[napi(ts_type = "ResponseTimings | undefined")]
+    pub timings: Option<Object<'env>>,
     /// SHA-256 of the file, in hexadecimal. Computed at the first look, unless it was on the way: see `digests`.
     #[napi(ts_type = "string")]
     pub sha256: Undefined,
@@ -86,6 +95,7 @@ pub struct HttpDownloadResult<'env> {
 /// `path` is the destination as given, `file` its absolute form.
 pub fn result(env: &Env, path: &Path, file: PathBuf, downloaded: Downloaded) -> napi::Result<Handle> {
     let Downloaded { size, digests, transfer } = downloaded;
+    let timings = transfer.as_ref().map(|transfer| transfer.timings);
     let (status, status_text, fields, attempts, resumed_from) = match transfer {
         Some(it) => (it.status.as_u16(), it.status_text, it.headers, it.attempts, it.resumed_from),
         None => (200, "OK".to_owned(), http::HeaderMap::new(), 0, 0),
@@ -102,10 +112,12 @@ pub fn result(env: &Env, path: &Path, file: PathBuf, downloaded: Downloaded) -> 
         headers: headers(env, &fields)?,
         attempts,
         resumed_from,
+        timings: None,
         sha256: (),
         integrity: (),
     };
     let result = handle(env, result)?;
+    set_timings(env, result, timings)?;
     let digests = Rc::new(Digests { file, known: RefCell::new(digests) });
     let accessor = |name, algorithm, write: fn(&Digest) -> String| {
         let digests = digests.clone();
@@ -152,7 +164,8 @@ pub fn response_with<'env>(
     wire: Option<ResponseStream>,
     signal: Option<Object<'env>>,
 ) -> napi::Result<Handle> {
-    let Response { status, status_text, headers: fields, body, stream: _, url: _, redirected: _, attempts } = response;
+    let Response { status, status_text, headers: fields, body, stream: _, url: _, redirected: _, attempts, timings } =
+        response;
     let raw_response = match wire {
         Some(wire) => {
             let mut head = Object::new(env)?;
@@ -163,7 +176,7 @@ pub fn response_with<'env>(
         }
         None => None,
     };
-    let head = Head { status: status.as_u16(), status_text, headers: headers(env, &fields)?, attempts };
+    let head = Head { status: status.as_u16(), status_text, headers: headers(env, &fields)?, attempts, timings };
     complete(env, head, body, raw_response)
 }
 
@@ -173,6 +186,7 @@ pub struct Head<'env> {
     pub status_text: String,
     pub headers: Object<'env>,
     pub attempts: u32,
+    pub timings: Option<Timings>,
 }
 
 /// The object that callers get, from its parts.
@@ -182,7 +196,7 @@ pub fn complete<'env>(
     bytes: Bytes,
     raw_response: Option<Object<'env>>,
 ) -> napi::Result<Handle> {
-    let Head { status, status_text, headers, attempts } = head;
+    let Head { status, status_text, headers, attempts, timings } = head;
     let methods = &instance(env)?.methods;
     let response = HttpResponse {
         ok: (200..300).contains(&status),
@@ -194,9 +208,42 @@ pub fn complete<'env>(
         json: methods.json.borrow_back(env)?,
         array_buffer: methods.array_buffer.borrow_back(env)?,
         attempts,
+        timings: None,
         raw_response,
     };
-    handle(env, response)
+    let response = handle(env, response)?;
+    set_timings(env, response, timings)?;
+    Ok(response)
+}
+
+/// Gives a response or a result its `timings`.
+fn set_timings(env: &Env, object: Handle, timings: Option<Timings>) -> napi::Result<()> {
+    let Some(Timings { dns, connect, first_byte, total }) = timings else {
+        return Ok(());
+    };
+    let millis = |duration: Duration| duration.as_secs_f64() * 1000.0;
+    let optional = |duration: Option<Duration>| duration.map_or(f64::NAN, millis);
+    let parts = [optional(dns), optional(connect), millis(first_byte), millis(total)];
+    // SAFETY: made in this callback.
+    let object = unsafe { Unknown::from_raw_unchecked(env.raw(), object) };
+    instance(env)?.set_timings(env, object, parts)
+}
+
+/// How long the parts of an attempt took, in milliseconds, with fractions.
+#[napi(object, object_from_js = false)]
+#[expect(dead_code, reason = "for TypeScript alone: `lib/js-support.js` makes it")]
+pub struct ResponseTimings {
+    /// Looking up the name of the server, or of the proxy, where a connection was opened for this attempt and a name had to be
+    /// looked up.
+    pub dns: Option<f64>,
+    /// Connecting, the handshakes of TLS and of proxies included, where a connection was opened for this attempt.
+    pub connect: Option<f64>,
+    /// The handshake of TLS, where it can be told apart from connecting.
+    pub tls: Option<f64>,
+    /// From the start of the attempt to the head of the response, redirects included.
+    pub first_byte: f64,
+    /// From the start of the attempt to the end of the body; with `stream` to the head of the response.
+    pub total: f64,
 }
 
 /// The `HttpResponseError` of an answer, with the properties of `error`.

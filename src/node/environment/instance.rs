@@ -1,7 +1,7 @@
 //! What belongs to one JavaScript environment, the main thread's or a Worker's.
 
 use napi::bindgen_prelude::{
-    FromNapiValue, Function, FunctionRef, JsObjectValue, JsValuesTupleIntoVec, Object, ObjectRef, Unknown,
+    FnArgs, FromNapiValue, Function, FunctionRef, JsObjectValue, JsValuesTupleIntoVec, Object, ObjectRef, Unknown,
 };
 use napi::{Env, Error, JsValue, ValueType};
 use napi_derive::napi;
@@ -30,15 +30,27 @@ struct Support {
     read_environment: ReadEnvironment,
     /// Called for every object of options.
     without_plain: FunctionRef<Unknown<'static>, Unknown<'static>>,
+    /// Called for every response.
+    set_timings: FunctionRef<SetTimings, Unknown<'static>>,
 }
 
-/// Gives [`VARIABLES`] when they have changed.
-type ReadEnvironment = FunctionRef<(), Option<Vec<Unknown<'static>>>>;
+type SetTimings = FnArgs<(Unknown<'static>, f64, f64, f64, f64)>;
+
+/// Gives [`VARIABLES`] when they have changed, and behind them whether somebody observes; else only that.
+type ReadEnvironment = FunctionRef<(), Unknown<'static>>;
 
 impl Instance {
-    /// [`VARIABLES`], when they have changed.
-    pub fn read_environment(&self, env: &Env) -> napi::Result<Option<Vec<Unknown<'_>>>> {
+    fn read_environment(&self, env: &Env) -> napi::Result<Unknown<'_>> {
         self.support()?.read_environment.borrow_back(env)?.call(())
+    }
+
+    /// Gives a response its `timings`: milliseconds, of which the first two may be NaN.
+    pub fn set_timings(&self, env: &Env, response: Unknown, parts: [f64; 4]) -> napi::Result<()> {
+        let [dns, connect, first_byte, total] = parts;
+        // SAFETY: a value of this callback, given to a function that returns before it ends.
+        let response = unsafe { Unknown::from_raw_unchecked(env.raw(), response.raw()) };
+        let arguments = FnArgs::from((response, dns, connect, first_byte, total));
+        self.support()?.set_timings.borrow_back(env)?.call(arguments).map(drop)
     }
 
     /// The object without what comes from `Object.prototype`.
@@ -80,12 +92,14 @@ pub fn instance(env: &Env) -> napi::Result<&'static mut Instance> {
 /// Takes what only JavaScript can do, from `lib/js-support.js`: be a stream, read a stream, extend `Error`.
 #[napi(catch_unwind, skip_typescript)]
 pub fn register(env: &Env, support: Object) -> napi::Result<()> {
-    let reader_of: Function<Vec<&str>, Function<(), Option<Vec<Unknown>>>> =
-        support.get_named_property("environmentReader")?;
+    let reader_of: Function<Vec<&str>, Function<(), Unknown>> = support.get_named_property("environmentReader")?;
     let read_environment = reader_of.call(VARIABLES.to_vec())?.create_ref()?;
     let without_plain: Function<Unknown<'static>, Unknown<'static>> = support.get_named_property("withoutPlain")?;
     let without_plain = without_plain.create_ref()?;
-    instance(env)?.support = Some(Support { all: support.create_ref()?, read_environment, without_plain });
+    let set_timings: Function<SetTimings, Unknown<'static>> = support.get_named_property("setTimings")?;
+    let set_timings = set_timings.create_ref()?;
+    let all = support.create_ref()?;
+    instance(env)?.support = Some(Support { all, read_environment, without_plain, set_timings });
     Ok(())
 }
 
@@ -100,8 +114,15 @@ pub fn js_function<'env, Args: JsValuesTupleIntoVec>(
 /// The environment of the calling JavaScript, as it is now.
 pub fn environment(env: &Env) -> napi::Result<Environment> {
     let instance = instance(env)?;
-    if let Some(values) = instance.read_environment(env)? {
+    let read = instance.read_environment(env)?;
+    let is_observed = if read.get_type()? == ValueType::Boolean {
+        read
+    } else {
+        let mut values = Vec::<Unknown>::from_unknown(read)?;
+        let is_observed = values.pop().ok_or_else(|| Error::from_reason("no variables were read"))?;
         instance.environment = Environment::new(env, values)?;
-    }
+        is_observed
+    };
+    instance.environment.is_observed = bool::from_unknown(is_observed)?;
     Ok(instance.environment.clone())
 }

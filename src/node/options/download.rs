@@ -9,6 +9,7 @@ use crate::base::error::{Error, Kind};
 use crate::base::integrity::{Expected, parse_sha256};
 use crate::base::options::DownloadOptions;
 use crate::node::convert::listeners::{log_progress, report};
+use crate::node::convert::observer::observer;
 use crate::node::convert::user_agent::headers;
 use crate::node::environment::instance::environment;
 use crate::node::environment::objects::{given_object, read};
@@ -181,10 +182,12 @@ pub fn download_options<'env>(
     let plain = DownloadOptions::default();
     let default = DownloadOptions { timeout: limited(own_timeout, plain.timeout), ..plain };
     let environment = environment(env)?;
+    let observer = observer(env, &environment)?;
     let Some(options) = read::<HttpDownloadOptions>(env, options)? else {
         let network = way.network(&environment);
         let headers = headers(env, &environment, own, None, None)?;
-        return Ok((DownloadOptions { headers, retry: own_retry, network, ..default }, DownloadHandlers::default()));
+        let options = DownloadOptions { headers, retry: own_retry, network, observer, ..default };
+        return Ok((options, DownloadHandlers::default()));
     };
     let HttpDownloadOptions {
         headers: fields,
@@ -222,6 +225,7 @@ pub fn download_options<'env>(
         redirects: redirects(env, follow_redirects, max_redirects)?,
         retry: retry(env, retries, retry_delay, retry_delay_max, own_retry)?,
         on_retry: retry_listener(env, on_retry, callback_error)?,
+        observer,
         timeout: limit(env, "options.timeout", timeout, default.timeout)?,
         idle_timeout: limit(env, "options.idleTimeout", idle_timeout, default.idle_timeout)?,
         network: network(env, &environment, way, ca, proxy, connect_timeout)?,

@@ -7,6 +7,7 @@ use napi_derive::napi;
 use crate::base::body::Body;
 use crate::base::options::{RequestOptions, Retry, UNLIMITED};
 use crate::node::convert::listeners::hooks;
+use crate::node::convert::observer::observer;
 use crate::node::convert::streams::{is_readable, own_headers, with_retries};
 use crate::node::convert::user_agent::headers;
 use crate::node::environment::instance::environment;
@@ -158,11 +159,13 @@ pub fn request_options<'env>(
     let plain = RequestOptions::default();
     let default = RequestOptions { timeout: limited(own_timeout, plain.timeout), max_size, ..plain };
     let environment = environment(env)?;
+    let observer = observer(env, &environment)?;
     let Some(options) = read::<HttpRequestOptions>(env, options)? else {
         let network = way.network(&environment);
         let headers = headers(env, &environment, own, None, None)?;
         let hooks = hooks(env, own_hooks)?;
-        return Ok((RequestOptions { headers, retry: own_retry, network, hooks, ..default }, Call::default()));
+        let options = RequestOptions { headers, retry: own_retry, network, hooks, observer, ..default };
+        return Ok((options, Call::default()));
     };
     let HttpRequestOptions {
         method,
@@ -209,6 +212,7 @@ pub fn request_options<'env>(
         retry,
         on_retry: retry_listener(env, on_retry, callback_error)?,
         hooks: hooks(env, hooks_given.or(own_hooks))?,
+        observer,
         timeout: limit(env, "options.timeout", timeout, default.timeout)?,
         idle_timeout: limit(env, "options.idleTimeout", idle_timeout, default.idle_timeout)?,
         network: network(env, &environment, way, ca, proxy, connect_timeout)?,
