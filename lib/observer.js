@@ -33,7 +33,6 @@ function publish(call, channel, message) {
 }
 
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
-// biome-ignore lint/suspicious/noControlCharactersInRegex: those that no value of a field may have
 const NOT_IN_VALUE = /[^\t\x20-\x7e\x80-\xff]/
 
 /** A request, as far as subscribers of undici's channels look at one. */

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::metrics::errors::{ErrorCount, ErrorCounts, ErrorKind};
 use crate::metrics::hosts::HostCounts;
@@ -27,21 +27,19 @@ pub fn metrics(snapshot: &Snapshot) -> String {
 
 /// The array of `getErrors()`.
 pub fn errors(errors: &ErrorCounts) -> String {
-    let all: Vec<_> = errors.sorted().into_iter().map(|(kind, count)| error(kind, count).to_string()).collect();
+    let all: Vec<_> = errors.sorted().into_iter().map(|(kind, count)| error(kind, count)).collect();
     format!("[{}]", all.join(","))
 }
 
-fn error(kind: &ErrorKind, count: &ErrorCount) -> Value {
+fn error(kind: &ErrorKind, count: &ErrorCount) -> String {
     let ErrorKind { operation, code, host, status } = kind;
     let ErrorCount { count, first_time, last_time, message } = count;
-    let mut error = json!({
-        "operation": operation, "code": code, "host": host, "count": count,
-        "firstTime": first_time, "lastTime": last_time, "message": message,
-    });
-    if let Some(status) = status {
-        error["status"] = json!(status);
-    }
-    error
+    let [operation, code, host, message] = [operation, code, host, message].map(|text| Value::from(text.as_str()));
+    let status = status.map_or_else(String::new, |status| format!("\"status\":{status},"));
+    format!(
+        "{{\"operation\":{operation},\"code\":{code},\"host\":{host},{status}\"count\":{count},\
+         \"firstTime\":{first_time},\"lastTime\":{last_time},\"message\":{message}}}"
+    )
 }
 
 /// The groups of numbers, each as `"name":{…}`, in the order of the table.
@@ -120,7 +118,7 @@ pub fn line(snapshot: &Snapshot, writer: Writer<'_>) -> String {
         let (name, sum) = (Value::from(name.as_str()), times.sum);
         format!("{name}:[{requests},{failed},{sum}]")
     });
-    let errors = snapshot.errors.sorted().into_iter().map(|(kind, count)| error(kind, count).to_string());
+    let errors = snapshot.errors.sorted().into_iter().map(|(kind, count)| error(kind, count));
     const FRAME: &str = ",\"hosts\":{},\"errors\":[]}\n";
     let room = LINE_MAX - 1 - head.len().min(LINE_MAX - 1) - FRAME.len();
     let hosts = fitting(hosts, room);
@@ -188,6 +186,8 @@ fn read_duration(value: &Value) -> Distribution {
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
+
+    use serde_json::json;
 
     use super::*;
     use crate::base::observer::ErrorEvent;

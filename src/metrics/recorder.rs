@@ -100,6 +100,10 @@ pub struct Distribution {
 
 fn distribution(histogram: &Histogram, sum: u64) -> Distribution {
     let count = histogram.as_slice().iter().sum();
+    if count == 1 {
+        // Exact, and no more than its sum.
+        return Distribution { count, sum, min: sum, max: sum, p50: sum, p90: sum, p99: sum, buckets: [0; BUCKETS] };
+    }
     let Some(first) = histogram.iter().find(|bucket| bucket.count() > 0) else {
         return Distribution::default();
     };
@@ -112,7 +116,7 @@ fn distribution(histogram: &Histogram, sum: u64) -> Distribution {
         count,
         sum,
         min: first.start(),
-        max: last,
+        max: last.min(sum),
         p50: quantile(0.5),
         p90: quantile(0.9),
         p99: quantile(0.99),

@@ -1,5 +1,5 @@
 //! The types of what is counted, for TypeScript alone: the objects are made from the table of names, and a test compares the two.
-#![expect(dead_code, reason = "for TypeScript alone")]
+#![allow(dead_code, reason = "for TypeScript alone")]
 
 use napi::bindgen_prelude::Unknown;
 use napi_derive::napi;
