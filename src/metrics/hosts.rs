@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use fnv::FnvHashMap;
+
 use crate::metrics::recorder::{Distribution, Recorded, Recorder};
 
 /// Hosts with a name. A program that crawls must not fill the memory.
@@ -13,7 +15,7 @@ pub const HOSTS_MAX: usize = 100;
 pub const OTHER: &str = "other";
 
 #[derive(Debug, Default)]
-pub struct Hosts(RwLock<HashMap<Box<str>, Arc<Host>>>);
+pub struct Hosts(RwLock<FnvHashMap<Box<str>, Arc<Host>>>);
 
 #[derive(Debug, Default)]
 pub struct Host {

@@ -22,8 +22,8 @@ pub struct RequestTally<'a> {
 }
 
 impl<'a> RequestTally<'a> {
-    pub fn begin(url: &'a Url, observer: Option<&'a Observer>) -> Self {
-        Self { url, observer, started: Instant::now(), attempts: 0, is_over: false }
+    pub fn begin(url: &'a Url, observer: Option<&'a Observer>, started: Instant) -> Self {
+        Self { url, observer, started, attempts: 0, is_over: false }
     }
 
     pub fn attempt(&mut self) {

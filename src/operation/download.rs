@@ -179,7 +179,7 @@ async fn transfer(
 ) -> Result<Transfer> {
     let mut hop = attempt.hop.clone();
     // The call itself says what failed.
-    let mut tally = RequestTally::begin(&attempt.hop.url, None);
+    let mut tally = RequestTally::begin(&attempt.hop.url, None, Instant::now());
     loop {
         attempts.announce(&mut hop.headers);
         tally.attempt();

@@ -96,18 +96,18 @@ pub async fn request(transport: &Transport, url: Url, options: RequestOptions) -
     }
     let exchange = Exchange { transport, redirects: &redirects, idle_timeout };
     let mut attempts = Attempts::new(&retry, on_retry.as_ref(), &method);
-    let first = hop.url.clone();
-    let mut tally = RequestTally::begin(&first, Some(&observer));
+    let mut begins = Instant::now();
+    let mut tally = RequestTally::begin(&hop.url, Some(&observer), begins.into_std());
     loop {
         attempts.announce(&mut hop.headers);
         tally.attempt();
         let hooks_of_call = HookDispatcher::new(&hooks, &observer, timeout);
+        let started = begins;
         let until = timeout.filter(|_| stream).and_then(|limit| Some((Instant::now().checked_add(limit)?, limit)));
         // Pinned here: it is large, and would be copied on its way into the timer.
         let answering = pin!(async {
-            let started = Instant::now().into_std();
             let (answer, url, redirected) = follow(exchange, &hop, body.as_ref(), &hooks_of_call).await?;
-            let timings = begun(started, &answer);
+            let timings = begun(started.into_std(), &answer);
             let response = if stream { streamed(answer, url, until) } else { collected(answer, url, max_size).await? };
             let total = if stream { timings.first_byte } else { started.elapsed() };
             Ok(Response { redirected, timings: Some(Timings { total, ..timings }), ..response })
@@ -136,6 +136,7 @@ pub async fn request(transport: &Transport, url: Url, options: RequestOptions) -
             }
             return result;
         }
+        begins = Instant::now();
     }
 }
 

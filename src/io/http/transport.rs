@@ -103,7 +103,8 @@ pub struct Answer {
     is_head: bool,
     /// Whether the body ended with its TLS connection, unannounced by both.
     is_end_uncertain: bool,
-    opening: Option<Opening>,
+    /// Seldom there.
+    opening: Option<Box<Opening>>,
     hand_over: Arc<HandOver>,
     trace: Option<Trace>,
 }
@@ -226,7 +227,7 @@ impl Transport {
                     if self.remember_answered(&answer) {
                         metrics::count(Counter::ConnectionsReused);
                     } else {
-                        answer.opening = Some(self.opened(&answer, hop, proxy));
+                        answer.opening = Some(Box::new(self.opened(&answer, hop, proxy)));
                     }
                     return Ok(answer);
                 }
@@ -458,7 +459,7 @@ impl Answer {
 
     /// How its connection came about, if that was opened for it.
     pub fn opening(&self) -> Option<Opening> {
-        self.opening
+        self.opening.as_deref().copied()
     }
 
     /// The other end of the connection: the server's, or the proxy's.
