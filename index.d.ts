@@ -1,19 +1,39 @@
 /* Generated from src/node: change it there. */
 
+export interface HttpRequestOptions extends HttpTransferOptions {}
+
+export interface HttpDownloadOptions extends HttpTransferOptions {}
+
 export interface DownloadWithLockOptions extends HttpDownloadOptions {}
 
 export interface HttpClientRequestOptions extends HttpRequestOptions {}
 
 /**
- * Runs a callback with a new directory inside the cache, on the same file system, which is removed afterwards.
+ * Runs a callback with a new directory inside the cache, on the same file system. The directory is
+ * removed afterwards.
  *
- * @returns what the callback gives.
+ * @returns the result of the callback.
+ * @example
+ * ```js
+ * import { writeFile } from 'node:fs/promises'
+ * import { join } from 'node:path'
+ * import { withTmp } from '@socketsecurity/registry/lib/cacache'
+ *
+ * await withTmp(async (directory) => {
+ *   await writeFile(join(directory, 'file'), 'text')
+ * })
+ * ```
  */
 export declare function withTmp<T>(callback: (directory: string) => T | Promise<T>): Promise<T>
 
-/** Listeners of `httpRequest`, called once for each attempt and each redirect. What they throw is ignored. */
+/**
+ * Listeners of `httpRequest`, called once for each attempt and each redirect. Errors that they throw
+ * are ignored.
+ */
 export interface HttpHooks {
-  /** Before a request is sent. `timeout` is that of the attempt, in milliseconds; 0 is none. */
+  /**
+   * Called before a request is sent. `timeout` is the time limit of the attempt, in ms; 0 is none.
+   */
   onRequest?:
     | ((request: {
         method: string
@@ -22,7 +42,10 @@ export interface HttpHooks {
         timeout: number
       }) => unknown)
     | undefined
-  /** When the head of an answer has come, or none will. `duration` is in milliseconds. */
+  /**
+   * Called when the head of a response has been received, or the attempt has failed before.
+   * `duration` is in ms.
+   */
   onResponse?:
     | ((response: {
         method: string
@@ -36,7 +59,18 @@ export interface HttpHooks {
     | undefined
 }
 
-/** Why a call rejects whose answer has a status that is an error: see `throwOnError`, `httpJson` and `httpText`. */
+/**
+ * The error of a response whose status is outside 200 to 299: see `throwOnError`, `httpJson` and
+ * `httpText`.
+ *
+ * @example
+ * ```js
+ * import { HttpResponseError, httpRequest } from '@socketsecurity/registry/lib/http-request'
+ *
+ * const response = await httpRequest('https://api.example.com/items')
+ * if (!response.ok) throw new HttpResponseError(response, 'The items are not available')
+ * ```
+ */
 export declare class HttpResponseError extends Error {
   /** @param message default: `HTTP 404: Not Found` */
   constructor(response: HttpResponse, message?: string)
@@ -46,99 +80,215 @@ export declare class HttpResponseError extends Error {
   response: HttpResponse
 }
 
-/** Reads an answer of Node's own client, decoded: status 0 and an empty text where they are missing. */
-export declare function readIncomingResponse(
-  message: import('node:http').IncomingMessage,
-): Promise<HttpResponse>
-
 /**
- * Appends what this process has counted since its last line to the file of `SOCKET_METRICS_FILE`: one line of JSON, shorter than
- * 4 KiB. Done by itself at exit, where the variable was set at the first call. Never throws: `NODE_DEBUG=socket-registry` says why
- * a file cannot be written.
+ * Appends what this process has counted since its last line to the file of `SOCKET_METRICS_FILE`:
+ * one line of JSON, shorter than 4 KiB. Called at exit if the variable was set at the first call.
+ * Never throws: `NODE_DEBUG=socket-registry` shows why a file cannot be written.
  *
- * @returns whether a line was written: not where nothing has happened, nor without the variable.
+ * @returns whether a line was written. `false` if nothing has happened, or without the variable.
+ *
+ * @example
+ * ```js
+ * import { flushMetrics } from '@socketsecurity/registry/lib/metrics'
+ *
+ * setInterval(flushMetrics, 60_000).unref()
+ * ```
  */
 export declare function flushMetrics(): boolean
 
 /**
- * Calls to one API: base URL, credentials, retries and a cache, said once.
+ * The calls to one API: base URL, credentials, retries and a cache, set once.
  *
- * A request is repeated after failures that may pass. One that is not idempotent (POST, PATCH) only when the server cannot have carried it
- * out, answers 429 or 503, or the call says `idempotent: true` or has an `Idempotency-Key`.
+ * A request is retried after transient failures. One that is not idempotent (POST, PATCH) is
+ * retried only if the server cannot have processed it, if it responds with 429 or 503, or if the
+ * call sets `idempotent: true` or an `Idempotency-Key`.
  *
- * The cache holds responses to GET as far as their servers allow (RFC 9111), one for each URL, credential, proxy and way of trusting. Equal GETs at the same time
- * share one request, also when nothing is kept of its answer.
+ * The cache holds responses to GET as far as their servers allow (RFC 9111), one for each URL,
+ * credential, proxy and set of trusted certificates. Concurrent identical GETs share one request,
+ * even if its response is not cached.
+ *
+ * @example
+ * ```js
+ * import { HttpClient } from '@socketsecurity/registry/lib/http-client'
+ *
+ * const client = new HttpClient({
+ *   baseUrl: 'https://api.example.com/v0',
+ *   headers: { authorization: 'Bearer token' },
+ *   cache: true,
+ * })
+ * const quota = await client.getJson('/quota')
+ * ```
  */
 export declare class HttpClient {
   /** @throws `TypeError` for a wrong option. */
   constructor(options?: HttpClientOptions | null | undefined)
   /**
-   * Sends a request and resolves with the answer, whatever its status.
+   * Sends a request and resolves with the response, whatever its status.
    *
    * @throws as `httpRequest`.
+   * @example
+   * ```js
+   * import { HttpClient } from '@socketsecurity/registry/lib/http-client'
+   *
+   * const client = new HttpClient({ baseUrl: 'https://api.example.com/v0' })
+   * const response = await client.request('/items/1', { method: 'DELETE' })
+   * console.log(response.status)
+   * ```
    */
   request(pathOrUrl: string | URL, options?: HttpClientRequestOptions | null | undefined): Promise<HttpResponse>
   /**
-   * Gets a path and parses the answer as JSON.
+   * Fetches a path and parses the response as JSON.
    *
    * @throws as `httpGetJson`.
+   * @example
+   * ```js
+   * import { HttpClient } from '@socketsecurity/registry/lib/http-client'
+   *
+   * const client = new HttpClient({ baseUrl: 'https://api.example.com/v0' })
+   * const items = await client.getJson('/items', { cacheTtl: 60_000 })
+   * ```
    */
   getJson<T = unknown>(pathOrUrl: string | URL, options?: HttpClientRequestOptions | null | undefined): Promise<T>
   /**
-   * Gets a path and gives the answer as text (UTF-8).
+   * Fetches a path and resolves with the response as text (UTF-8).
    *
    * @throws as `httpGetText`.
+   * @example
+   * ```js
+   * import { HttpClient } from '@socketsecurity/registry/lib/http-client'
+   *
+   * const client = new HttpClient({ baseUrl: 'https://api.example.com/v0' })
+   * const text = await client.getText('/status')
+   * ```
    */
   getText(pathOrUrl: string | URL, options?: HttpClientRequestOptions | null | undefined): Promise<string>
   /**
-   * Sends a value as JSON, and parses the answer as JSON. `undefined` sends no body; an answer without one gives `undefined`.
+   * Sends a value as JSON, and parses the response as JSON. `undefined` sends no body. A
+   * response without a body resolves with `undefined`.
    *
-   * @throws as `httpGetJson`; what `JSON.stringify` throws.
+   * @throws as `httpGetJson`; any error of `JSON.stringify`.
+   * @example
+   * ```js
+   * import { HttpClient } from '@socketsecurity/registry/lib/http-client'
+   *
+   * const client = new HttpClient({ baseUrl: 'https://api.example.com/v0' })
+   * const item = await client.sendJson('POST', '/items', { name: 'left-pad' })
+   * ```
    */
   sendJson<T = unknown>(method: string, pathOrUrl: string | URL, value?: unknown, options?: HttpClientRequestOptions | null | undefined): Promise<T>
   /**
    * Downloads to a file, as `httpDownload`.
    *
    * @throws as `httpDownload`.
+   * @example
+   * ```js
+   * import { HttpClient } from '@socketsecurity/registry/lib/http-client'
+   *
+   * const client = new HttpClient({ baseUrl: 'https://api.example.com/v0' })
+   * await client.download('/tool.tgz', 'tool.tgz', { digests: true })
+   * ```
    */
   download(pathOrUrl: string | URL, destPath: string, options?: HttpDownloadOptions | null | undefined): Promise<HttpDownloadResult>
   /**
-   * Downloads to a file once, however many processes ask for it, as `downloadWithLock`.
+   * Downloads to a file once, however many processes call this at the same time, as
+   * `downloadWithLock`.
    *
    * @throws as `downloadWithLock`.
+   * @example
+   * ```js
+   * import { HttpClient } from '@socketsecurity/registry/lib/http-client'
+   *
+   * const client = new HttpClient({ baseUrl: 'https://api.example.com/v0' })
+   * const { path } = await client.downloadWithLock('/tool', 'bin/tool', { mode: 0o755 })
+   * ```
    */
   downloadWithLock(pathOrUrl: string | URL, destPath: string, options?: DownloadWithLockOptions | null | undefined): Promise<HttpDownloadResult>
   /**
-   * Removes answers from the cache: all, or those whose URL begins with `prefix`, a path below `baseUrl` or a URL; `*` in it is anything.
-   * A query in it stands for all queries. The cache on disk is cleared for all processes.
+   * Removes responses from the cache: all, or those whose URL begins with `prefix`, a path below
+   * `baseUrl` or a URL. `*` in it matches anything, and a query in it matches all queries. The
+   * cache on disk is cleared for all processes.
    *
-   * @returns how many.
+   * @returns their number.
+   * @example
+   * ```js
+   * import { HttpClient } from '@socketsecurity/registry/lib/http-client'
+   *
+   * const client = new HttpClient({ baseUrl: 'https://api.example.com/v0', cache: 'memory' })
+   * await client.getJson('/items')
+   * const removed = await client.clearCache('/items')
+   * ```
    */
   clearCache(prefix?: string | null | undefined): Promise<number>
-  /** What has happened so far. */
+  /**
+   * Waits for the end of everything that this client is still writing to the cache on disk, or
+   * removing from it: responses of calls that were aborted, and evictions. Afterwards the
+   * directory can be removed.
+   *
+   * @returns a promise that does not reject: a response that cannot be written is not cached.
+   * @example
+   * ```js
+   * import { rm } from 'node:fs/promises'
+   * import { HttpClient } from '@socketsecurity/registry/lib/http-client'
+   *
+   * const cacheDir = 'build/cache'
+   * const client = new HttpClient({ cache: 'disk', cacheDir })
+   * await client.getJson('https://api.example.com/items')
+   * await client.flush()
+   * await rm(cacheDir, { recursive: true })
+   * ```
+   */
+  flush(): Promise<void>
+  /**
+   * Counts the calls since the client was created.
+   *
+   * @example
+   * ```js
+   * import { HttpClient } from '@socketsecurity/registry/lib/http-client'
+   *
+   * const client = new HttpClient({ baseUrl: 'https://api.example.com/v0' })
+   * const { requests, memoryHits } = client.metrics()
+   * ```
+   */
   metrics(): HttpClientMetrics
 }
 
 /**
- * The value of `Authorization` for a token: `Basic`, and the base64 of the token (UTF-8) and a colon.
+ * Creates the value of `Authorization` for a token: `Basic`, and the base64 of the token (UTF-8)
+ * and a colon.
  *
- * @throws `TypeError` when `token` is not a string.
+ * @throws `TypeError` if `token` is not a string.
+ * @example
+ * ```js
+ * import { httpGetJson } from '@socketsecurity/registry/lib/http-request'
+ * import { basicAuthHeader } from '@socketsecurity/registry/lib/http-request/headers'
+ *
+ * const headers = { authorization: basicAuthHeader('token') }
+ * const quota = await httpGetJson('https://api.example.com/v0/quota', { headers })
+ * ```
  */
 export declare function basicAuthHeader(token: string): string
 
 /**
- * A `User-Agent`: `name/1.0.0 node/v22.0.0 linux/x64`, and the caller's behind it. `@scope/name` is written
- * `scope-name`. Sanitized as by `sanitizeUserAgent`, and no hop is named twice.
+ * Builds a `User-Agent`: `name/1.0.0 node/v22.0.0 linux/x64`, followed by the caller's.
+ * `@scope/name` becomes `scope-name`. Sanitized as by `sanitizeUserAgent`, and no product is named
+ * twice.
  *
  * @param application for instance the content of a package.json.
- * @throws `TypeError` when `name` or `version` are no strings, or nothing of them can be part of a field.
+ * @throws `TypeError` if `name` or `version` is not a string, or has no character that can be part
+ * of a field.
+ * @example
+ * ```js
+ * import { buildUserAgent } from '@socketsecurity/registry/lib/http-request/user-agent'
+ *
+ * const headers = { 'user-agent': buildUserAgent({ name: '@scope/tool', version: '1.0.0' }) }
+ * ```
  */
 export declare function buildUserAgent(application: { name: string; version: string }, caller?: string | null | undefined): string
 
 /** Options of `clear`. */
 export interface CacacheClearOptions {
   /**
-   * What the keys of the entries begin with; `*` in it is anything.
+   * Beginning of the keys. `*` in it matches anything.
    *
    * @default none: everything
    */
@@ -149,13 +299,13 @@ export interface CacacheClearOptions {
 export interface CacacheEntry {
   key: string
   data: Buffer
-  /** Subresource Integrity of the data, which has been verified. */
+  /** Subresource Integrity of the data, verified. */
   integrity: string
-  /** Where the data is. */
+  /** The file of the data. */
   path: string
-  /** Bytes of the data. */
+  /** Size of the data in bytes. */
   size: number
-  /** When it was written, in milliseconds since 1970. */
+  /** Time of writing, in milliseconds since 1970. */
   time: number
   metadata?: unknown
 }
@@ -163,13 +313,13 @@ export interface CacacheEntry {
 /** Options of `put`. */
 export interface CacachePutOptions {
   /**
-   * Anything that JSON can say. It comes back with the entry.
+   * Any value that JSON can represent. Returned with the entry.
    *
    * @default none
    */
   metadata?: unknown
   /**
-   * Expected Subresource Integrity of the data; anything else rejects with `ERR_INTEGRITY`.
+   * Expected Subresource Integrity of the data. Other data rejects with `ERR_INTEGRITY`.
    *
    * @default none
    */
@@ -194,18 +344,31 @@ export interface CacheMetrics {
 }
 
 /**
- * One `User-Agent` of several, the nearest first. Each hop (a product with `node/…`, platform and comments behind it) is
- * named once; `null` and `undefined` are passed over.
+ * Joins several `User-Agent` values, the nearest first. Each product, with the `node/…`, platform
+ * and comments behind it, is named once. `null` and `undefined` are ignored.
  *
- * @throws `TypeError` when one is not a string.
+ * @throws `TypeError` if one is not a string.
+ * @example
+ * ```js
+ * import { chainUserAgents } from '@socketsecurity/registry/lib/http-request/user-agent'
+ *
+ * const agent = chainUserAgents('tool/1.0.0', process.env.SOCKET_CALLER_USER_AGENT)
+ * ```
  */
 export declare function chainUserAgents(...agents: (string | readonly string[] | null | undefined)[]): string
 
 /**
  * Removes all entries, or those whose keys begin with a prefix.
  *
- * @returns how many.
- * @throws `TypeError` for a wrong argument; `Failed to clear the cache: …` with the code of the system.
+ * @returns their number.
+ * @throws `TypeError` for a wrong argument; `Failed to clear the cache: …` with the code of the
+ * system.
+ * @example
+ * ```js
+ * import { clear } from '@socketsecurity/registry/lib/cacache'
+ *
+ * const removed = await clear({ prefix: 'tool:*' })
+ * ```
  */
 export declare function clear(options?: CacacheClearOptions | null | undefined): Promise<number>
 
@@ -222,12 +385,21 @@ export interface ConnectionMetrics {
 }
 
 /**
- * Decodes the body of an answer, on another thread.
+ * Decodes the body of a response, on another thread.
  *
- * @param encoding the `Content-Encoding`: gzip, deflate, br, zstd, or two of them in the order in which they were
- * applied, in one string or an array. With one that is unknown, or none, the bytes stay as they are.
- * @throws `TypeError` for a wrong argument; `ERR_DECODE` when the body is broken; `ERR_BODY_TOO_LARGE` when it is larger than
- * `maxResponseSize`; an `AbortError`.
+ * @param encoding the `Content-Encoding`: gzip, deflate, br, zstd, or two of them in the order in
+ * which they were applied, in one string or an array. If it is unknown or missing, the bytes are
+ * returned as they are.
+ * @throws `TypeError` for a wrong argument; `ERR_DECODE` if the body is broken;
+ * `ERR_BODY_TOO_LARGE` if it is larger than `maxResponseSize`; an `AbortError`.
+ * @example
+ * ```js
+ * import { gzipSync } from 'node:zlib'
+ * import { decodeBody } from '@socketsecurity/registry/lib/http-request/response-reader'
+ *
+ * const body = await decodeBody(gzipSync('text'), 'gzip')
+ * console.log(body.toString())
+ * ```
  */
 export declare function decodeBody(buffer: Uint8Array, encoding?: string | readonly string[] | null | undefined, options?: DecodeOptions | null | undefined): Promise<Buffer>
 
@@ -279,14 +451,24 @@ export interface DownloadMetrics {
 }
 
 /**
- * Downloads a URL to a file once, however many processes ask for it at the same time: one downloads, the others wait
- * and return the same file. A destination that exists and is not empty is returned at once, unless it is not what
- * `sha256` or `integrity` expect, or was published a moment ago and may be about to be moved (`settleDelay`).
+ * Downloads a URL to a file once, however many processes call this at the same time: one
+ * downloads, the others wait and return the same file. A destination that exists and is not empty
+ * is returned at once, unless it differs from `sha256` or `integrity`, or was published a moment
+ * ago and may be about to be moved (`settleDelay`).
  *
  * Callers in one process share one download. See `docs/locking.md`.
  *
  * @throws as `httpDownload`; `Lock acquisition timed out after 60000ms (held by PID 123)` with
  * `code: 'ERR_LOCK_TIMEOUT'`, `lockPath` and `holder`.
+ * @example
+ * ```js
+ * import { downloadWithLock } from '@socketsecurity/registry/lib/download-lock'
+ *
+ * const { path } = await downloadWithLock('https://api.example.com/tool', 'bin/tool', {
+ *   lockTimeout: 120_000,
+ *   mode: 0o755,
+ * })
+ * ```
  */
 export declare function downloadWithLock(url: string | URL, destPath: string, options?: DownloadWithLockOptions | null | undefined): Promise<HttpDownloadResult>
 
@@ -355,10 +537,22 @@ export interface DurationMetrics {
 }
 
 /**
- * What to tell a person about a request that failed: `GET request failed: <url>`, and a second line by `error.code`, or
- * by the code of its `cause`. Passwords and tokens in the URL are removed.
+ * Describes a failed request to a person: `GET request failed: <url>`, and a second line by
+ * `error.code`, or by the code of its `cause`. Passwords and tokens in the URL are removed.
  *
- * @throws `TypeError` for a wrong `url` or `method`. `error` may be anything.
+ * @throws `TypeError` for a wrong `url` or `method`. `error` may be any value.
+ * @example
+ * ```js
+ * import { httpGetText } from '@socketsecurity/registry/lib/http-request'
+ * import { enrichErrorMessage } from '@socketsecurity/registry/lib/http-request/errors'
+ *
+ * const url = 'https://api.example.com/status'
+ * try {
+ *   console.log(await httpGetText(url))
+ * } catch (error) {
+ *   console.error(enrichErrorMessage(url, 'GET', error))
+ * }
+ * ```
  */
 export declare function enrichErrorMessage(url: string | URL, method: string | undefined, error: unknown): string
 
@@ -383,10 +577,20 @@ export interface ErrorMetrics {
 }
 
 /**
- * Gets a checksum file and parses it: see `parseChecksumFile`. Takes the options of `httpRequest`; always a GET request.
+ * Fetches a checksum file and parses it: see `parseChecksumFile`. Always a GET request. Takes the
+ * other options of `httpRequest`.
  *
- * @throws as `httpRequest`; `Failed to fetch checksums from <url>: 404 Not Found` with `code: 'ERR_HTTP_STATUS'` and
- * `status` for any status but 200 to 299.
+ * @throws as `httpRequest`; `Failed to fetch checksums from <url>: 404 Not Found` with
+ * `code: 'ERR_HTTP_STATUS'` and `status` for any status outside 200 to 299.
+ * @example
+ * ```js
+ * import { httpDownload } from '@socketsecurity/registry/lib/http-request'
+ * import { fetchChecksumFile } from '@socketsecurity/registry/lib/http-request/checksum-file'
+ *
+ * const release = 'https://api.example.com/releases/1.0.0'
+ * const digests = await fetchChecksumFile(`${release}/SHA256SUMS`)
+ * await httpDownload(`${release}/tool.tgz`, 'tool.tgz', { integrity: digests['tool.tgz'] })
+ * ```
  */
 export declare function fetchChecksumFile(url: string | URL, options?: Omit<HttpRequestOptions, 'body' | 'method' | 'stream' | 'throwOnError'> | null | undefined): Promise<Record<string, string>>
 
@@ -395,8 +599,17 @@ export declare function fetchChecksumFile(url: string | URL, options?: Omit<Http
  *
  * The cache is in `SOCKET_CACACHE_DIR`, or `~/.socket/_cacache`, in the format of npm's cacache.
  *
- * @throws `TypeError` for a key with `*`; `No cache entry for …` with `code: 'ENOENT'`; `ERR_INTEGRITY` when the data is not what was
- * written; `EACCES` when the cache, or that part of it, belongs to another user.
+ * @throws `TypeError` for a key with `*`; `No cache entry for …` with `code: 'ENOENT'`;
+ * `ERR_INTEGRITY` if the data differs from the data written; `EACCES` if the cache, or that part
+ * of it, belongs to another user.
+ * @example
+ * ```js
+ * import { get, put } from '@socketsecurity/registry/lib/cacache'
+ *
+ * await put('tool:1.0.0', 'some text')
+ * const { data, integrity } = await get('tool:1.0.0')
+ * console.log(data.toString(), integrity)
+ * ```
  */
 export declare function get(key: string): Promise<CacacheEntry>
 
@@ -415,8 +628,15 @@ export declare function getErrors(): ErrorMetrics[]
 export declare function getMetrics(): Metrics
 
 /**
- * The program that started this one, as `SOCKET_CALLER_USER_AGENT` of `process.env` says now, sanitized; `undefined` when
- * it says nothing.
+ * Returns the program that started this one, by `SOCKET_CALLER_USER_AGENT` of `process.env` at the
+ * time of the call, sanitized. `undefined` if the variable is unset or empty.
+ *
+ * @example
+ * ```js
+ * import { getSocketCallerUserAgent } from '@socketsecurity/registry/lib/http-request/user-agent'
+ *
+ * console.log(`started by ${getSocketCallerUserAgent() ?? 'an unknown program'}`)
+ * ```
  */
 export declare function getSocketCallerUserAgent(): string | undefined
 
@@ -430,27 +650,27 @@ export interface HostMetrics {
   duration: DurationMetrics
 }
 
-/** What an `HttpClient` has done since it was made. Downloads are not counted. */
+/** Counts since an `HttpClient` was created. Downloads are not counted. */
 export interface HttpClientMetrics {
   /** Calls that have ended. */
   requests: number
-  /** Calls without an answer. */
+  /** Calls without a response. */
   failures: number
-  /** Attempts, those that failed included. */
+  /** Attempts, failed ones included. */
   attempts: number
-  /** Calls answered from memory. */
+  /** Calls served from memory. */
   memoryHits: number
-  /** Calls answered from disk. */
+  /** Calls served from disk. */
   diskHits: number
-  /** Calls answered from the cache after the server said that nothing has changed. */
+  /** Calls served from the cache after a 304 of the server. */
   revalidated: number
-  /** Calls answered from the cache because the server could not be reached. */
+  /** Calls served from the cache in an outage. */
   stale: number
-  /** Calls answered with the answer to an equal one. */
+  /** Calls served with the response to an identical call. */
   shared: number
-  /** Entries in memory now. */
+  /** Entries in memory at present. */
   memoryEntries: number
-  /** Bytes that they take. */
+  /** Bytes of the entries in memory. */
   memoryBytes: number
 }
 
@@ -608,24 +828,26 @@ export interface HttpClientRequestOptions {
 }
 
 /**
- * Downloads a URL to a file, which appears only whole: it is written beside the destination and renamed. The directory
- * is created.
+ * Downloads a URL to a file, which appears only complete: it is written beside the destination and
+ * renamed. The directory is created.
  *
- * @throws `Download failed: HTTP 404 Not Found`, `Download timed out after 120000ms`, `Failed to write file: …`, or
- * `HTTP download failed: …` with the `code` of the failure. The destination is then as it was before.
+ * @throws `Download failed: HTTP 404 Not Found`, `Download timed out after 120000ms`, `Failed to
+ * write file: …`, or `HTTP download failed: …` with the `code` of the failure. The destination is
+ * then unchanged.
+ * @example
+ * ```js
+ * import { httpDownload } from '@socketsecurity/registry/lib/http-request'
+ *
+ * const { path, size } = await httpDownload('https://api.example.com/tool.tgz', 'tool.tgz', {
+ *   onProgress: (downloaded, total) => console.log(`${Math.floor((100 * downloaded) / total)} %`),
+ *   retries: 3,
+ * })
+ * ```
  */
 export declare function httpDownload(url: string | URL, destPath: string, options?: HttpDownloadOptions | null | undefined): Promise<HttpDownloadResult>
 
-/** Options of `httpDownload`. Durations are milliseconds, sizes bytes. */
+/** Options of `httpDownload`, in addition to those of every transfer. */
 export interface HttpDownloadOptions {
-  /**
-   * Header fields. An invalid name, or a value with a control character or one outside Latin-1,
-   * rejects before anything is sent. `Accept-Encoding` is always `identity`: the bytes received
-   * are those of the file.
-   *
-   * @default {}
-   */
-  headers?: Record<string, string> | undefined
   /**
    * Called with the bytes received so far and the total, if the server announces the total: at
    * most once per 50 ms, never with fewer bytes than before, and with `downloaded === total`
@@ -635,44 +857,6 @@ export interface HttpDownloadOptions {
    * @default none
    */
   onProgress?: ((downloaded: number, total: number) => void) | undefined
-  /**
-   * Attempts after the first. Only transient failures are retried.
-   *
-   * @default 0
-   */
-  retries?: number | undefined
-  /**
-   * Delay before the first retry, in ms. Doubles with each retry, and up to 10 % is added at
-   * random.
-   *
-   * @default 1000
-   */
-  retryDelay?: number | undefined
-  /**
-   * Time limit of one attempt, in ms, redirects and body included. `0` or `Infinity`: no limit.
-   *
-   * @default 120000
-   */
-  timeout?: number | undefined
-  /**
-   * Longest delay between two attempts, in ms, even if `Retry-After` asks for more.
-   *
-   * @default 30000
-   */
-  retryDelayMax?: number | undefined
-  /**
-   * Whether redirects are followed. If not, a redirect rejects with `Download failed: HTTP 302
-   * Found`.
-   *
-   * @default true
-   */
-  followRedirects?: boolean | undefined
-  /**
-   * Redirects followed within one attempt. One more rejects with `ERR_TOO_MANY_REDIRECTS`.
-   *
-   * @default 5
-   */
-  maxRedirects?: number | undefined
   /**
    * Expected SHA-256: 64 hexadecimal digits, in any case. A file that differs rejects with
    * `ERR_INTEGRITY` and is not published.
@@ -716,43 +900,6 @@ export interface HttpDownloadOptions {
    */
   fsync?: boolean | undefined
   /**
-   * Time limit of connecting, in ms: name lookup, proxy and TLS handshake included. Rejects with
-   * `ERR_TIMEOUT`. `0` or `Infinity`: no limit.
-   *
-   * @default none
-   */
-  connectTimeout?: number | undefined
-  /**
-   * Longest time without a byte from the server, in ms, once the request has been sent. Rejects
-   * with `ERR_TIMEOUT`. `0` or `Infinity`: no limit.
-   *
-   * @default none
-   */
-  idleTimeout?: number | undefined
-  /**
-   * Certificates in PEM. They are trusted in addition to the bundled roots, those of the system,
-   * and those of `NODE_EXTRA_CA_CERTS`, `SSL_CERT_FILE` and `SSL_CERT_DIR`.
-   *
-   * @default none
-   */
-  ca?: string | Uint8Array | readonly (string | Uint8Array)[] | undefined
-  /**
-   * URL of a proxy (`http`, `https`, `socks4`, `socks4a`, `socks5`, `socks5h`), with user and
-   * password if it asks for them. `false`: no proxy.
-   *
-   * @default `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`, in lower case or upper
-   * case
-   */
-  proxy?: string | URL | false | undefined
-  /**
-   * Called before each retry, with the number of the attempt that failed (from 1), its error,
-   * and the delay in ms. Returns `false` to give up, another delay, or nothing. If it throws,
-   * the call rejects with the same error.
-   *
-   * @default none
-   */
-  onRetry?: ((attempt: number, error: Error, delay: number) => boolean | number | void | undefined) | undefined
-  /**
    * Receives a line such as `Progress: 40% (2.0 MB / 5.0 MB)` every `progressInterval` per cent.
    * Unused if `onProgress` is set.
    *
@@ -766,13 +913,6 @@ export interface HttpDownloadOptions {
    */
   progressInterval?: number | undefined
   /**
-   * Aborts the call: while connecting, waiting, reading, or between attempts. The call rejects
-   * with an `AbortError`.
-   *
-   * @default none
-   */
-  signal?: AbortSignal | undefined
-  /**
    * Not supported: files are written natively. Any value but `undefined` is a `TypeError`.
    *
    * @default none
@@ -780,74 +920,111 @@ export interface HttpDownloadOptions {
   createWriteStream?: undefined
 }
 
-/** A file that has been downloaded, or was there. A plain object: it can be spread, logged and compared. */
+/**
+ * A downloaded file, or one that was already there. A plain object: it can be spread, logged and
+ * compared.
+ */
 export interface HttpDownloadResult {
   /** The destination, as given. */
   path: string
   /** Size in bytes. */
   size: number
-  /** Whether the file is there: always, because a failure rejects. */
+  /** Always `true`: a failure rejects. */
   ok: boolean
-  /** The status under which the file came; 200 for a file that was there. */
+  /** The status of the response; 200 for a file that was already there. */
   status: number
-  /** The reason phrase, as sent. */
+  /** The reason phrase as sent. */
   statusText: string
-  /** The header fields under which the file came; none for a file that was there. */
+  /** The header fields of the response; none for a file that was already there. */
   headers: import('node:http').IncomingHttpHeaders
-  /** Attempts made; 0 for a file that was there. */
+  /** Attempts made; 0 for a file that was already there. */
   attempts: number
-  /** The byte at which the last attempt went on; 0 when it fetched everything. */
+  /** The byte at which the last attempt resumed; 0 if it fetched everything. */
   resumedFrom: number
-  /** How long the parts of the last attempt took; `undefined` for a file that was there. Not enumerable. */
+  /**
+   * Times of the last attempt, computed at the first access. `undefined` for a file that was
+   * already there. Not enumerable.
+   */
   timings?: ResponseTimings | undefined
-  /** SHA-256 of the file, in hexadecimal. Computed at the first look, unless it was on the way: see `digests`. */
+  /**
+   * SHA-256 of the file, in hexadecimal. Computed at the first access, unless it was computed
+   * during the download: see `digests`.
+   */
   sha256: string
   /**
-   * SHA-512 of the file, as Subresource Integrity. Computed at the first look, unless it was on the way: see
-   * `digests`.
+   * SHA-512 of the file, as Subresource Integrity. Computed at the first access, unless it was
+   * computed during the download: see `digests`.
    */
   integrity: string
 }
 
 /**
- * Gets a URL and parses the answer as JSON.
+ * Fetches a URL and parses the response as JSON.
  *
- * @throws as `httpRequest`; `HTTP 404: Not Found` with `code: 'ERR_HTTP_STATUS'`, `status` and `response` for any
- * status but 200 to 299; `Failed to parse JSON response`, with the `SyntaxError` as `cause`.
+ * @throws as `httpRequest`; `HTTP 404: Not Found` with `code: 'ERR_HTTP_STATUS'`, `status` and
+ * `response` for any status outside 200 to 299; `Failed to parse JSON response`, with the
+ * `SyntaxError` as `cause`.
+ * @example
+ * ```js
+ * import { httpGetJson } from '@socketsecurity/registry/lib/http-request'
+ *
+ * const items = await httpGetJson('https://api.example.com/items')
+ * ```
  */
 export declare function httpGetJson<T = unknown>(url: string | URL, options?: HttpRequestOptions | null | undefined): Promise<T>
 
 /**
- * Gets a URL and gives the answer as text (UTF-8).
+ * Fetches a URL and resolves with the response as text (UTF-8).
  *
- * @throws as `httpRequest`; `HTTP 404: Not Found` with `code: 'ERR_HTTP_STATUS'`, `status` and `response` for any
- * status but 200 to 299.
+ * @throws as `httpRequest`; `HTTP 404: Not Found` with `code: 'ERR_HTTP_STATUS'`, `status` and
+ * `response` for any status outside 200 to 299.
+ * @example
+ * ```js
+ * import { httpGetText } from '@socketsecurity/registry/lib/http-request'
+ *
+ * const page = await httpGetText('https://api.example.com/status', { timeout: 5000 })
+ * ```
  */
 export declare function httpGetText(url: string | URL, options?: HttpRequestOptions | null | undefined): Promise<string>
 
 /**
- * Sends a request and parses the answer as JSON. `Accept` is `application/json`, and so is `Content-Type` when there is a body,
- * unless the caller says otherwise.
+ * Sends a request and parses the response as JSON. `Accept` is `application/json`, and so is
+ * `Content-Type` if there is a body, unless the caller sets them.
  *
- * @throws as `httpRequest`; `HttpResponseError` for any status but 200 to 299; `Failed to parse JSON response`, with the
- * `SyntaxError` as `cause`.
+ * @throws as `httpRequest`; `HttpResponseError` for any status outside 200 to 299; `Failed to
+ * parse JSON response`, with the `SyntaxError` as `cause`.
+ * @example
+ * ```js
+ * import { httpJson } from '@socketsecurity/registry/lib/http-request'
+ *
+ * const body = JSON.stringify({ name: 'left-pad' })
+ * const item = await httpJson('https://api.example.com/items', { method: 'POST', body })
+ * ```
  */
 export declare function httpJson<T = unknown>(url: string | URL, options?: HttpRequestOptions | null | undefined): Promise<T>
 
 /**
- * Sends a request and resolves with the answer, whatever its status.
+ * Sends a request and resolves with the response, whatever its status.
  *
- * With `retries`, network failures, timeouts and the statuses 408, 425, 429, 500, 502, 503 and 504 are repeated: 429 and
- * 503 for every method, other statuses for idempotent methods.
+ * With `retries`, network failures, timeouts and the statuses 408, 425, 429, 500, 502, 503 and 504
+ * are retried: 429 and 503 for every method, other statuses for idempotent methods.
  *
- * @throws `TypeError` for a wrong argument; `Error` with a `code` such as `ECONNREFUSED`, `ENOTFOUND`, `ERR_TIMEOUT`,
- * `ERR_TOO_MANY_REDIRECTS`, `ERR_REDIRECT_REFUSED` or `ERR_DECODE` when there is no complete answer.
+ * @throws `TypeError` for a wrong argument; `Error` with a `code` such as `ECONNREFUSED`,
+ * `ENOTFOUND`, `ERR_TIMEOUT`, `ERR_TOO_MANY_REDIRECTS`, `ERR_REDIRECT_REFUSED` or `ERR_DECODE` if
+ * no complete response is received.
+ * @example
+ * ```js
+ * import { httpRequest } from '@socketsecurity/registry/lib/http-request'
+ *
+ * const response = await httpRequest('https://api.example.com/items', { retries: 3 })
+ * if (response.ok) console.log(response.json())
+ * ```
  */
 export declare function httpRequest(url: string | URL, options?: HttpRequestOptions | null | undefined): Promise<HttpResponse>
 
 /**
- * Options of `httpRequest`, `httpJson`, `httpText`, `httpGetJson` and `httpGetText`. Durations are
- * milliseconds.
+ * Options of `httpRequest`, `httpJson`, `httpText`, `httpGetJson` and `httpGetText`, in addition
+ * to those of every transfer. Sizes are bytes.
  */
 export interface HttpRequestOptions {
   /**
@@ -856,13 +1033,6 @@ export interface HttpRequestOptions {
    * @default 'GET'
    */
   method?: string | undefined
-  /**
-   * Header fields. An invalid name, or a value with a control character or one outside Latin-1,
-   * rejects before anything is sent.
-   *
-   * @default {}
-   */
-  headers?: Record<string, string> | undefined
   /**
    * Request body. A string is sent as UTF-8. `Content-Length` is computed; no `Content-Type` is
    * added. A `Readable` is streamed: it cannot be combined with `retries`, and redirects are not
@@ -874,81 +1044,6 @@ export interface HttpRequestOptions {
    * @default none
    */
   body?: string | Uint8Array | import('node:stream').Readable | null | undefined
-  /**
-   * Whether redirects are followed. If not, a redirect is a response like any other.
-   *
-   * @default true
-   */
-  followRedirects?: boolean | undefined
-  /**
-   * Redirects followed within one attempt. One more rejects with `ERR_TOO_MANY_REDIRECTS`.
-   *
-   * @default 5
-   */
-  maxRedirects?: number | undefined
-  /**
-   * Attempts after the first. Only transient failures are retried.
-   *
-   * @default 0
-   */
-  retries?: number | undefined
-  /**
-   * Delay before the first retry, in ms. Doubles with each retry, and up to 10 % is added at
-   * random.
-   *
-   * @default 1000
-   */
-  retryDelay?: number | undefined
-  /**
-   * Time limit of one attempt, in ms, redirects and body included. `0` or `Infinity`: no limit.
-   *
-   * @default 30000
-   */
-  timeout?: number | undefined
-  /**
-   * Longest delay between two attempts, in ms, even if `Retry-After` asks for more.
-   *
-   * @default 30000
-   */
-  retryDelayMax?: number | undefined
-  /**
-   * Time limit of connecting, in ms: name lookup, proxy and TLS handshake included. Rejects with
-   * `ERR_TIMEOUT`. `0` or `Infinity`: no limit.
-   *
-   * @default none
-   */
-  connectTimeout?: number | undefined
-  /**
-   * Longest time without a byte in either direction, in ms, once the connection is open. While a
-   * `body` that is a stream has nothing to send, no time counts. Rejects with `ERR_TIMEOUT`. `0` or
-   * `Infinity`: no limit.
-   *
-   * @default none
-   */
-  idleTimeout?: number | undefined
-  /**
-   * Certificates in PEM. They are trusted in addition to the bundled roots, those of the system,
-   * and those of `NODE_EXTRA_CA_CERTS`, `SSL_CERT_FILE` and `SSL_CERT_DIR`.
-   *
-   * @default none
-   */
-  ca?: string | Uint8Array | readonly (string | Uint8Array)[] | undefined
-  /**
-   * URL of a proxy (`http`, `https`, `socks4`, `socks4a`, `socks5`, `socks5h`), with user and
-   * password if it asks for them. `false`: no proxy.
-   *
-   * @default `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`, in lower case or upper
-   * case
-   */
-  proxy?: string | URL | false | undefined
-  /**
-   * Called before each retry, with the number of the attempt that failed (from 1), its error,
-   * and the delay in ms. Returns `false` to give up, another delay, or nothing. If it throws,
-   * the call rejects with the same error.
-   *
-   * @default none
-   */
-  onRetry?: ((attempt: number, error: Error, delay: number) => boolean | number | void | undefined) | undefined
   /**
    * Size limit of the decoded body, in bytes. A larger body rejects with `ERR_BODY_TOO_LARGE`,
    * and its connection is closed at once. `0`: no limit. Without effect on `stream`.
@@ -976,6 +1071,147 @@ export interface HttpRequestOptions {
    * @default false
    */
   stream?: boolean | undefined
+}
+
+/** A response. A plain object: it can be spread, logged and compared. */
+export interface HttpResponse {
+  /** Whether the status is 200 to 299. */
+  ok: boolean
+  status: number
+  /** The reason phrase as sent. The standard one if none was sent, or one that is not ASCII. */
+  statusText: string
+  /** Lower-case names. Repeated fields are joined as Node joins them; `set-cookie` is an array. */
+  headers: import('node:http').IncomingHttpHeaders
+  /** The body, decoded from gzip, deflate, br or zstd. */
+  body: Buffer
+  /**
+   * The body as UTF-8 text, without a byte order mark at its beginning. Throws
+   * `ERR_STRING_TOO_LONG` beyond 536870888 bytes.
+   */
+  text: () => string
+  /**
+   * The body parsed as JSON. Throws a `SyntaxError` if it is not JSON, and `ERR_STRING_TOO_LONG`
+   * as `text()` does.
+   */
+  json: <T = unknown>() => T
+  /** A copy of the body. */
+  arrayBuffer: () => ArrayBuffer
+  /** Attempts made. */
+  attempts: number
+  /**
+   * Times of the attempt that received the response, computed at the first access. `undefined`
+   * for a response from a cache, and for a response of `node:http`. Not enumerable.
+   */
+  timings?: ResponseTimings | undefined
+  /** With `stream`: the body as sent, to be read once. Destroying it closes the connection. */
+  rawResponse?: import('node:stream').Readable & { statusCode: number; statusMessage: string; headers: import('node:http').IncomingHttpHeaders }
+}
+
+/**
+ * Sends a request and resolves with the response as text (UTF-8). `Accept` is `text/plain`, and so
+ * is `Content-Type` if there is a body, unless the caller sets them.
+ *
+ * @throws as `httpRequest`; `HttpResponseError` for any status outside 200 to 299.
+ * @example
+ * ```js
+ * import { HttpResponseError, httpText } from '@socketsecurity/registry/lib/http-request'
+ *
+ * try {
+ *   console.log(await httpText('https://api.example.com/status'))
+ * } catch (error) {
+ *   if (!(error instanceof HttpResponseError)) throw error
+ *   console.error(error.response.status, error.response.text())
+ * }
+ * ```
+ */
+export declare function httpText(url: string | URL, options?: HttpRequestOptions | null | undefined): Promise<string>
+
+/** Options that requests and downloads share. Durations are milliseconds. */
+export interface HttpTransferOptions {
+  /**
+   * Header fields. An invalid name, or a value with a control character or one outside Latin-1,
+   * rejects before anything is sent. `Accept-Encoding` of a download is always `identity`: the
+   * bytes received are those of the file.
+   *
+   * @default {}
+   */
+  headers?: Record<string, string> | undefined
+  /**
+   * Whether redirects are followed. If not, a redirect is a response like any other, and a
+   * download rejects with `Download failed: HTTP 302 Found`.
+   *
+   * @default true
+   */
+  followRedirects?: boolean | undefined
+  /**
+   * Redirects followed within one attempt. One more rejects with `ERR_TOO_MANY_REDIRECTS`.
+   *
+   * @default 5
+   */
+  maxRedirects?: number | undefined
+  /**
+   * Attempts after the first. Only transient failures are retried.
+   *
+   * @default 0
+   */
+  retries?: number | undefined
+  /**
+   * Delay before the first retry, in ms. Doubles with each retry, and up to 10 % is added at
+   * random.
+   *
+   * @default 1000
+   */
+  retryDelay?: number | undefined
+  /**
+   * Longest delay between two attempts, in ms, even if `Retry-After` asks for more.
+   *
+   * @default 30000
+   */
+  retryDelayMax?: number | undefined
+  /**
+   * Time limit of one attempt, in ms, redirects and body included. `0` or `Infinity`: no limit.
+   *
+   * @default 30000; 120000 for downloads
+   */
+  timeout?: number | undefined
+  /**
+   * Time limit of connecting, in ms: name lookup, proxy and TLS handshake included. Rejects with
+   * `ERR_TIMEOUT`. `0` or `Infinity`: no limit.
+   *
+   * @default none
+   */
+  connectTimeout?: number | undefined
+  /**
+   * Longest time without a byte in either direction, in ms, once the connection is open. While a
+   * `body` that is a stream has nothing to send, no time counts. Rejects with `ERR_TIMEOUT`. `0`
+   * or `Infinity`: no limit.
+   *
+   * @default none
+   */
+  idleTimeout?: number | undefined
+  /**
+   * Certificates in PEM. They are trusted in addition to the bundled roots, those of the system,
+   * and those of `NODE_EXTRA_CA_CERTS`, `SSL_CERT_FILE` and `SSL_CERT_DIR`.
+   *
+   * @default none
+   */
+  ca?: string | Uint8Array | readonly (string | Uint8Array)[] | undefined
+  /**
+   * URL of a proxy (`http`, `https`, `socks4`, `socks4a`, `socks5`, `socks5h`), with user and
+   * password if it asks for them. `false`: no proxy.
+   *
+   * @default `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`, in lower case or upper
+   * case
+   */
+  proxy?: string | URL | false | undefined
+  /**
+   * Called before each retry, with the number of the attempt that failed (from 1), its error,
+   * and the delay in ms. Returns `false` to give up, another delay, or nothing. If it throws,
+   * the call rejects with the same error.
+   *
+   * @default none
+   */
+  onRetry?: ((attempt: number, error: Error, delay: number) => boolean | number | void | undefined) | undefined
   /**
    * Aborts the call: while connecting, waiting, reading, or between attempts. The call rejects
    * with an `AbortError`.
@@ -985,55 +1221,25 @@ export interface HttpRequestOptions {
   signal?: AbortSignal | undefined
 }
 
-/** A complete answer. A plain object: it can be spread, logged and compared. */
-export interface HttpResponse {
-  /** Whether the status is 200 to 299. */
-  ok: boolean
-  status: number
-  /** The reason phrase, as sent; the standard one where none was, or one that is not ASCII. */
-  statusText: string
-  /** Lower-case names. Repeated fields are joined as Node joins them; `set-cookie` is an array. */
-  headers: import('node:http').IncomingHttpHeaders
-  /** The body, decoded from gzip, deflate, br or zstd. */
-  body: Buffer
-  /** The body as UTF-8, without a byte order mark at its beginning. Throws `ERR_STRING_TOO_LONG` beyond 536870888 bytes. */
-  text: () => string
-  /** The body parsed as JSON; throws a `SyntaxError` if it is none, and `ERR_STRING_TOO_LONG` as `text()`. */
-  json: <T = unknown>() => T
-  /** A copy of the body. */
-  arrayBuffer: () => ArrayBuffer
-  /** Attempts made. */
-  attempts: number
-  /**
-   * How long the parts of the attempt took that brought the response. `undefined` for a response from a cache, and for
-   * one of Node's own client. Computed at the first look; not enumerable.
-   */
-  timings?: ResponseTimings | undefined
-  /** With `stream`: the body as it was sent, to be read once. Destroying it closes the connection. */
-  rawResponse?: import('node:stream').Readable & { statusCode: number; statusMessage: string; headers: import('node:http').IncomingHttpHeaders }
-}
-
 /**
- * Sends a request and gives the answer as text (UTF-8). `Accept` is `text/plain`, and so is `Content-Type` when there is a body,
- * unless the caller says otherwise.
+ * Whether `sanitizeHeaders` redacts the values of this field.
  *
- * @throws as `httpRequest`; `HttpResponseError` for any status but 200 to 299.
- */
-export declare function httpText(url: string | URL, options?: HttpRequestOptions | null | undefined): Promise<string>
-
-/**
- * Whether `sanitizeHeaders` hides the values of this field.
+ * @throws `TypeError` if `name` is not a string.
+ * @example
+ * ```js
+ * import { isSensitiveHeaderName } from '@socketsecurity/registry/lib/http-request/headers'
  *
- * @throws `TypeError` when `name` is not a string.
+ * isSensitiveHeaderName('X-Api-Key') // true
+ * ```
  */
 export declare function isSensitiveHeaderName(name: string): boolean
 
-/** The process that holds a lock, as its lock file tells. */
+/** The process that holds a lock, according to its lock file. */
 export interface LockHolder {
   pid: number
   /** Milliseconds since 1970. */
   startTime?: number
-  /** What it downloads, without credentials. */
+  /** The URL of its download, without credentials. */
   url?: string
 }
 
@@ -1068,45 +1274,85 @@ export interface Metrics {
 export declare function metricsToPrometheus(): string
 
 /**
- * The digests that a checksum file lists, by file name: `sha256-<base64>`, as `integrity` of a download takes it.
+ * Parses a checksum file. Returns the digests by file name, as `sha256-<base64>`, which
+ * `integrity` of a download accepts.
  *
- * Understands lines of `<64 hexadecimal digits>  name` and of `SHA256 (name) = <64 hexadecimal digits>`, and skips all
- * others. A `*` or `./` before a name is not part of it. Of several lines for one name the last counts.
+ * Understands lines of `<64 hexadecimal digits>  name` and of `SHA256 (name) = <64 hexadecimal
+ * digits>`, and ignores all others. A `*` or `./` before a name is not part of it. Of several
+ * lines for one name, the last counts.
  *
- * @returns an object without a prototype, so that no name of a file finds anything but its digest.
- * @throws `TypeError` when `text` is not a string.
+ * @returns an object without a prototype, so that a file name finds nothing but its digest.
+ * @throws `TypeError` if `text` is not a string.
+ * @example
+ * ```js
+ * import { parseChecksumFile } from '@socketsecurity/registry/lib/http-request/checksum-file'
+ *
+ * const text = '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08  tool.tgz'
+ * const integrity = parseChecksumFile(text)['tool.tgz']
+ * ```
  */
 export declare function parseChecksumFile(text: string): Record<string, string>
 
 /**
- * How long a `Retry-After` field asks to wait, in milliseconds: whole seconds, or a date in the future as HTTP writes it.
- * Of several values the first counts. `undefined` for anything else.
+ * Converts a `Retry-After` field to milliseconds. The field is a number of whole seconds, or a
+ * date in the future as HTTP writes it. Of several values the first counts. `undefined` for
+ * anything else.
  *
- * @throws `TypeError` when `value` is neither a string, an array of strings nor `undefined`.
+ * @throws `TypeError` if `value` is neither a string, an array of strings nor `undefined`.
+ * @example
+ * ```js
+ * import { parseRetryAfterHeader } from '@socketsecurity/registry/lib/http-request/headers'
+ *
+ * const milliseconds = parseRetryAfterHeader('120') ?? 1000
+ * ```
  */
 export declare function parseRetryAfterHeader(value?: string | readonly string[] | null | undefined): number | undefined
 
 /**
- * Writes an entry, readable by this user alone. One that is there under the same key is replaced.
+ * Writes an entry, readable by this user only. Replaces an entry with the same key.
  *
  * @returns the Subresource Integrity of the data.
- * @throws `TypeError` for a key with `*`; `ERR_INTEGRITY`; `Failed to write cache …` with the code of the system.
+ * @throws `TypeError` for a key with `*`; `ERR_INTEGRITY`; `Failed to write cache …` with the code
+ * of the system.
+ * @example
+ * ```js
+ * import { put } from '@socketsecurity/registry/lib/cacache'
+ *
+ * const integrity = await put('tool:1.0.0', 'some text', { metadata: { timestamp: Date.now() } })
+ * ```
  */
 export declare function put(key: string, data: string | Uint8Array, options?: CacachePutOptions | null | undefined): Promise<string>
 
 /**
- * Reads an answer of Node's own client into a response like those of `httpRequest`, decoded from gzip, deflate, br and
- * zstd, or from two of them. Without a status it is 0, and `''`.
+ * Reads a response of `node:http` into a response like those of `httpRequest`, decoded from gzip,
+ * deflate, br and zstd, or from two of them. A missing status is 0, with the text `''`.
  *
- * @throws `TypeError` when `message` is no `IncomingMessage`, or an option is wrong; what reading it throws; `ERR_DECODE` when
- * the body is broken; `ERR_BODY_TOO_LARGE` when it is larger than `maxResponseSize`; an `AbortError`.
+ * @throws `TypeError` if `message` is not an `IncomingMessage`, or an option is wrong; any error
+ * of reading it; `ERR_DECODE` if the body is broken; `ERR_BODY_TOO_LARGE` if it is larger than
+ * `maxResponseSize`; an `AbortError`.
+ * @example
+ * ```js
+ * import { once } from 'node:events'
+ * import { get } from 'node:https'
+ * import { readIncomingResponse } from '@socketsecurity/registry/lib/http-request/response-reader'
+ *
+ * const [message] = await once(get('https://api.example.com/items'), 'response')
+ * const response = await readIncomingResponse(message)
+ * console.log(response.status, response.json())
+ * ```
  */
 export declare function readIncomingResponse(message: import('node:http').IncomingMessage, options?: DecodeOptions | null | undefined): Promise<HttpResponse>
 
 /**
- * Removes an entry. One that is not there is no error.
+ * Removes an entry. A missing entry is not an error.
  *
  * @throws `TypeError` for a key with `*`: see `clear`.
+ * @example
+ * ```js
+ * import { remove } from '@socketsecurity/registry/lib/cacache'
+ *
+ * await remove('tool:1.0.0')
+ * ```
  */
 export declare function remove(key: string): Promise<void>
 
@@ -1149,45 +1395,71 @@ export interface RequestMetrics {
  */
 export declare function resetMetrics(): void
 
-/** How long the parts of an attempt took, in milliseconds, with fractions. */
+/** Times of one attempt, in milliseconds with fractions. */
 export interface ResponseTimings {
   /**
-   * Looking up the name of the server, or of the proxy, where a connection was opened for this attempt and a name had to be
-   * looked up.
+   * The lookup of the name of the server or the proxy. Set if a connection was opened for this
+   * attempt, and a name was looked up.
    */
   dns?: number
-  /** Connecting, the handshakes of TLS and of proxies included, where a connection was opened for this attempt. */
+  /**
+   * Connecting, handshakes of TLS and of proxies included. Set if a connection was opened for
+   * this attempt.
+   */
   connect?: number
-  /** The handshake of TLS, where it can be told apart from connecting. */
+  /** The TLS handshake, where it can be told apart from connecting. */
   tls?: number
   /** From the start of the attempt to the head of the response, redirects included. */
   firstByte: number
-  /** From the start of the attempt to the end of the body; with `stream` to the head of the response. */
+  /**
+   * From the start of the attempt to the end of the body; with `stream`, to the head of the
+   * response.
+   */
   total: number
 }
 
 /**
- * As `get`, but gives `undefined` for what is not there, or cannot be used.
+ * Reads an entry, as `get`. Resolves with `undefined` if the entry is missing or unusable.
  *
  * @throws `TypeError` for a key with `*`.
+ * @example
+ * ```js
+ * import { safeGet } from '@socketsecurity/registry/lib/cacache'
+ *
+ * const entry = await safeGet('tool:1.0.0')
+ * console.log(entry?.data.toString() ?? 'not cached')
+ * ```
  */
 export declare function safeGet(key: string): Promise<CacacheEntry | undefined>
 
 /**
- * A copy of header fields that can be logged: the values of names that contain `auth`, `cookie`, `credential`, `key`,
- * `password`, `secret` or `token`, and of those that a redirect drops, are `[REDACTED]`. Arrays are joined with `, `; `null` and `undefined` are dropped;
- * other values become strings.
+ * Copies header fields for a log. The values of names that contain `auth`, `cookie`, `credential`,
+ * `key`, `password`, `secret` or `token`, and of fields that a redirect drops, become
+ * `[REDACTED]`. Arrays are joined with `, `. `null` and `undefined` are dropped; other values
+ * become strings.
  *
- * @param headers an object, or what iterates over names and values, such as `Headers` and `Map`.
+ * @param headers an object, or an iterable of names and values, such as `Headers` and `Map`.
  * @returns an object without a prototype.
- * @throws `TypeError` when `headers` is no object, or a value is a symbol or a function.
+ * @throws `TypeError` if `headers` is not an object, or a value is a symbol or a function.
+ * @example
+ * ```js
+ * import { sanitizeHeaders } from '@socketsecurity/registry/lib/http-request/headers'
+ *
+ * console.log(sanitizeHeaders({ accept: 'application/json', authorization: 'Bearer abc' }))
+ * ```
  */
 export declare function sanitizeHeaders(headers?: object | Iterable<readonly [string, unknown]> | null | undefined): Record<string, string>
 
 /**
- * Text that can be sent as `User-Agent`: whatever is not visible ASCII becomes a space, several spaces become one, and
- * 256 characters are left at most.
+ * Converts text to a valid `User-Agent`: characters outside visible ASCII become spaces, several
+ * spaces become one, and at most 256 characters are left.
  *
- * @throws `TypeError` when `text` is not a string.
+ * @throws `TypeError` if `text` is not a string.
+ * @example
+ * ```js
+ * import { sanitizeUserAgent } from '@socketsecurity/registry/lib/http-request/user-agent'
+ *
+ * sanitizeUserAgent('tool/1.0.0 ✨ (beta)') // 'tool/1.0.0 (beta)'
+ * ```
  */
 export declare function sanitizeUserAgent(text: string): string

@@ -2,7 +2,7 @@
 // page cache) then meets all contenders alike, which it would not if each ran its turns in a row.
 
 import { shuffle } from 'simple-statistics'
-import { randomFrom } from '../__test__/seeded-random.mjs'
+import { randomFrom } from '../__test__/helpers/seeded-random.mjs'
 import { summarize } from './statistics.mjs'
 
 /** Measures each entry in each round. An entry that fails once is out, and the result says why. */

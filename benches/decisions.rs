@@ -39,13 +39,13 @@ fn retry_after_as_a_date(bencher: Bencher) {
 
 #[divan::bench]
 fn no_redirect(bencher: Bencher) {
-    let (policy, hop, fields) = (Redirects::default(), hop(), answer_fields());
+    let (policy, hop, fields) = (Redirects::default(), hop(), response_fields());
     bencher.bench(|| redirect::decide(&policy, 0, black_box(&hop), StatusCode::OK, &fields));
 }
 
 #[divan::bench]
 fn redirect_to_another_origin(bencher: Bencher) {
-    let (policy, hop, mut fields) = (Redirects::default(), hop(), answer_fields());
+    let (policy, hop, mut fields) = (Redirects::default(), hop(), response_fields());
     fields.insert(header::LOCATION, HeaderValue::from_static("https://objects.example.org/tool?signature=1"));
     bencher.bench(|| redirect::decide(&policy, 0, black_box(&hop), StatusCode::FOUND, &fields));
 }
@@ -63,8 +63,8 @@ fn which_proxy(bencher: Bencher) {
 }
 
 #[divan::bench]
-fn whole_answer_to_a_download(bencher: Bencher) {
-    let fields = answer_fields();
+fn whole_response_to_a_download(bencher: Bencher) {
+    let fields = response_fields();
     bencher.bench(|| resume::decide(None, StatusCode::OK, black_box(&fields), Some(1026)));
 }
 
@@ -90,7 +90,7 @@ fn checksum_file_of_a_release(bencher: Bencher) {
 /// What JavaScript is handed of the header, before napi makes an object of it.
 #[divan::bench]
 fn fields_for_javascript(bencher: Bencher) {
-    let fields = answer_fields();
+    let fields = response_fields();
     bencher.bench(|| headers::joined(black_box(&fields)).count());
 }
 
@@ -113,7 +113,7 @@ fn hop() -> RequestHead {
 }
 
 /// As nginx sends them.
-fn answer_fields() -> HeaderMap {
+fn response_fields() -> HeaderMap {
     const FIELDS: [(&str, &str); 8] = [
         ("server", "nginx/1.22.1"),
         ("date", "Wed, 21 Oct 2015 07:28:00 GMT"),

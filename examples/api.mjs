@@ -1,4 +1,4 @@
-// Calls a JSON API, repeats what may pass, and tells the user what to do about the rest.
+// Calls a JSON API, retries transient failures, and tells the user what to do about the others.
 //
 //   API_TOKEN=… node examples/api.mjs <url>
 
@@ -13,7 +13,7 @@ if (!url) {
 }
 
 try {
-  const answer = await httpGetJson(url, {
+  const value = await httpGetJson(url, {
     headers: {
       'user-agent': 'api-example/1.0',
       ...(process.env.API_TOKEN && { authorization: `Bearer ${process.env.API_TOKEN}` }),
@@ -22,7 +22,7 @@ try {
     retryDelay: 250, // then 500
     timeout: 10_000, // one attempt
   })
-  console.log(JSON.stringify(answer, null, 2))
+  console.log(JSON.stringify(value, null, 2))
 } catch (error) {
   console.error(explain(/** @type {RequestError} */ (error)))
   process.exitCode = 1
@@ -39,7 +39,7 @@ function explain(error) {
     case 'ERR_INVALID_URL':
       return `Not a URL: ${url}`
     case 'ERR_DECODE':
-      return `The server did not answer with JSON: ${error.message}`
+      return `The response is not JSON: ${error.message}`
     case 'ERR_TIMEOUT':
       return `The server is too slow: ${error.message}`
     case 'ENOTFOUND':

@@ -22,7 +22,7 @@ import { httpGetJson } from '@socketsecurity/registry/lib/http-request'
  * @typedef {Error & { code?: string, status?: number }} DownloadError
  */
 
-/** Words that projects use in file names for what Node.js calls `process.platform`. */
+/** The words for `process.platform` in the file names of projects. */
 const PLATFORM_WORDS = {
   darwin: ['darwin', 'macos', 'osx', 'apple'],
   linux: ['linux'],
@@ -49,7 +49,7 @@ try {
   const asset = chooseAsset(release)
   // The version is part of the path: a destination that exists is never downloaded again.
   const path = join(directory, encodeURIComponent(release.tag_name), basename(asset.name))
-  // GitHub answers with a redirect to another host.
+  // GitHub responds with a redirect to another host.
   const { size } = await downloadWithLock(asset.browser_download_url, path, {
     retries: 3,
     sha256: sha256Of(asset),

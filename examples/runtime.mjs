@@ -4,7 +4,7 @@
 //
 // The URL names one executable file. Without it, the pnpm executable (which contains Node.js) is
 // fetched for this platform. Start the program twice at the same time: the second one waits, and
-// only one of them downloads. End it halfway and start it again: it goes on where it stopped.
+// only one of them downloads. End it halfway and start it again: it resumes where it stopped.
 
 import { execFile } from 'node:child_process'
 import { homedir } from 'node:os'
@@ -32,7 +32,7 @@ try {
 /**
  * @param {string} url
  * @param {string} path
- * @param {string | undefined} sha256 of the file; one that is there and differs is fetched again
+ * @param {string | undefined} sha256 of the file; an existing file that differs is downloaded again
  * @returns {Promise<string>} the path of an executable file
  */
 async function fetchRuntime(url, path, sha256) {

@@ -12,6 +12,7 @@ export {
   type HttpRequestOptions,
   type HttpResponse,
   HttpResponseError,
+  type HttpTransferOptions,
   httpDownload,
   httpGetJson,
   httpGetText,

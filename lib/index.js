@@ -54,7 +54,7 @@ function traced(download) {
   return Object.defineProperties(call, { name: { value: name }, length: { value: length } })
 }
 
-/** The variable is read when it is needed, so that calls do not. Fails for nobody: metrics are not what a program is for. */
+/** Reads the variable itself, so that no other call has to. Never throws: metrics must not break a program. */
 function flushMetrics() {
   const file = metricsFile()
   if (!file) return false
@@ -66,17 +66,17 @@ function flushMetrics() {
   }
 }
 
-/** The addon reads no arguments of any number. */
+/** Passes the arguments as one array: the addon does not read rest parameters. */
 function chainUserAgents(...agents) {
   return native.chainUserAgents(agents.flat())
 }
 
-/** The addon reads no streams. */
+/** Reads the stream, which the addon cannot do. */
 async function readIncomingResponse(message, options) {
   return native.readIncomingResponse(message, options, await collect(message, options))
 }
 
-/** The addon awaits no callbacks. */
+/** Awaits the callback, which the addon cannot do. */
 async function withTmp(callback) {
   if (typeof callback !== 'function') {
     const message = `The argument "callback" must be a function. Received ${typeof callback}`
@@ -90,7 +90,7 @@ async function withTmp(callback) {
   }
 }
 
-// One by one: tools that read exports from the source, Node's import among them, see these.
+// One by one, so that tools that read exports from the source, Node's import among them, see them.
 module.exports = {
   HttpClient,
   HttpResponseError,

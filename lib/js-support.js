@@ -1,13 +1,14 @@
 'use strict'
 
-// What only JavaScript can do: be a stream, read a stream, extend Error. Handed to the addon by index.js.
+// Things that only JavaScript can do: streams, readers of streams, a class that extends Error.
+// index.js registers them with the addon.
 
 const { isObserved } = require('./channels.js')
 
-/** Required by those who stream: loading it takes a third of the time that loading all of this package takes. */
+/** Loaded lazily: `node:stream` alone is a third of this package's load time. */
 const streams = () => require('node:stream')
 
-/** Thrown where the status of an answer is an error. */
+/** The error of a response whose status is outside 200 to 299. */
 class HttpResponseError extends Error {
   constructor(response, message) {
     super(message ?? `HTTP ${response.status}: ${response.statusText || 'No status message'}`)
@@ -18,14 +19,17 @@ class HttpResponseError extends Error {
   }
 }
 
-/** Reads a stream into a request. `write` resolves with whether more is wanted; `end` takes the error of the stream. */
+/**
+ * Reads a stream into a request. `write` resolves with `false` if no more is wanted. `end` takes
+ * the error of the stream.
+ */
 async function send(source, write, end) {
   const { PassThrough, pipeline } = streams()
   try {
-    // Streams of the old kind, as form-data's, cannot be iterated.
-    const pieces =
+    // Streams of the old kind, as form-data's, are not iterable.
+    const chunks =
       Symbol.asyncIterator in source ? source : pipeline(source, new PassThrough(), () => {})
-    for await (const chunk of pieces) {
+    for await (const chunk of chunks) {
       if (!(await write(chunk))) return
     }
     end()
@@ -37,18 +41,22 @@ async function send(source, write, end) {
 /** The default of `maxResponseSize`, as in src/base/options.rs. */
 const TEXT_MAX = 2 ** 29
 
-/** The most bytes that a body of `limit` bytes has under a content coding, as in src/policy/http/decoding.rs. */
+/** Maximum size of an encoded body of `limit` bytes, as in src/policy/http/decoding/limit.rs. */
 const encodedMax = (limit) => limit + limit / 256 + 2 ** 16
 
-/** The chunks of a stream as bytes; nothing of what is no stream. Ends early when the addon will refuse them for their size. */
+/**
+ * The chunks of a stream as bytes; `undefined` if it is not a stream. Ends early if the addon will
+ * refuse them for their size.
+ */
 async function collect(source, options) {
   if (typeof source?.[Symbol.asyncIterator] !== 'function') return undefined
-  // What is no object is refused by the addon.
+  // The addon refuses options that are not an object.
   const isObject = typeof options === 'object' && options !== null
   const given = isObject ? (withoutPlain(options) ?? options) : Object.create(null)
   const { maxResponseSize = TEXT_MAX, signal } = given
   const most = maxResponseSize === 0 ? Number.POSITIVE_INFINITY : encodedMax(maxResponseSize)
-  // Without an error: it would become that of the request, which ends the process if nobody listens.
+  // Without an error: it would become the error of the request, which ends the process if nobody
+  // listens.
   const stop = () => source.destroy()
   const isStoppable = signal && typeof source.destroy === 'function'
   if (isStoppable) subscribe(signal, stop)
@@ -65,18 +73,21 @@ async function chunksOf(source, most) {
   const chunks = []
   let length = 0
   for await (const chunk of source) {
-    // Somebody may have asked the stream for text.
+    // The caller may have set an encoding on the stream.
     const bytes = typeof chunk === 'string' ? Buffer.from(chunk, source.readableEncoding) : chunk
     chunks.push(bytes)
     length += bytes.length
     if (length > most) return chunks
   }
-  // A stream that was destroyed before ends without an error. This is the one that Node gives otherwise.
+  // A stream that was destroyed before ends without an error. Otherwise Node.js emits this one.
   if (source.readableAborted) throw Object.assign(new Error('aborted'), { code: 'ECONNRESET' })
   return chunks
 }
 
-/** The body of an answer as a stream. `read` resolves with a chunk, or with null at its end; `close` gives it up. */
+/**
+ * The body of a response as a stream. `read` resolves with a chunk, or with `null` at the end;
+ * `close` closes the connection.
+ */
 function receive(head, read, close, signal) {
   const { Readable, finished } = streams()
   const stream = new Readable({
@@ -103,16 +114,16 @@ function receive(head, read, close, signal) {
   return stream
 }
 
-/** As Node's own streams end when their signal fires. */
+/** The error with which streams of Node.js end when their signal fires. */
 function abortError(signal) {
   const error = new Error('The operation was aborted', { cause: signal.reason })
   return Object.assign(error, { name: 'AbortError', code: 'ABORT_ERR' })
 }
 
 /**
- * A function that reads these variables of `process.env`. It gives them only if they are others than the last time, and behind
- * them whether somebody observes calls; else only that.
- * `NO_PROXY` matters where there is a proxy, and `REQUEST_METHOD` where there is an `HTTP_PROXY`: not read elsewhere.
+ * Creates a function that reads these variables of `process.env`. It returns them only if they have
+ * changed since the last call. `NO_PROXY` is read only if a proxy is set, and `REQUEST_METHOD` only
+ * if `HTTP_PROXY` is.
  *
  * Each request reads them. Names that are written out take half the time of names in a list.
  */
@@ -154,19 +165,19 @@ function environmentReader(names) {
   }
 }
 
-/** Asked once, by the first call: without the variable nothing is registered, and nothing is asked again. */
+/** Called once, by the first call: without the variable nothing is registered, and it is not read again. */
 function writeMetricsAtExit({ SOCKET_METRICS_FILE }) {
   if (!SOCKET_METRICS_FILE) return
-  // Of a Worker too: what it writes, nobody writes again.
+  // Of a Worker too: each line has what no line before it has.
   process.once('exit', () => require('./index.js').flushMetrics())
 }
 
-/** The variables of the process, and none that somebody has put on `Object.prototype`. */
+/** The variables of the process, without properties of a polluted `Object.prototype`. */
 function environment() {
   return isPolluted() ? { __proto__: null, ...process.env } : process.env
 }
 
-/** Through the process object of the calling JavaScript: a Worker has its own. */
+/** Emits a warning on the process object of the calling JavaScript: a Worker has its own. */
 function warn(message) {
   process.emitWarning(message)
 }
@@ -175,8 +186,9 @@ const { getPrototypeOf, hasOwn, prototype: plain } = Object
 const empty = {}
 
 /**
- * The object without what comes from `Object.prototype`: whoever can write there must not choose proxies and certificates
- * of calls. Other prototypes are the caller's. Gives `undefined` where the object itself will do.
+ * The object without properties of `Object.prototype`: code that can write there must not choose
+ * the proxies and certificates of calls. Other prototypes are the caller's. Returns `undefined` if
+ * the object itself can be used.
  */
 function withoutPlain(object) {
   const parent = getPrototypeOf(object)
@@ -188,7 +200,10 @@ function withoutPlain(object) {
   return undefined
 }
 
-/** Takes some nanoseconds where nobody has. Only assignments are noticed: definitions need code that runs here. */
+/**
+ * Whether properties have been assigned to `Object.prototype`. Takes some nanoseconds if not.
+ * Properties that are defined as not enumerable are not noticed: they need code that runs here.
+ */
 function isPolluted() {
   for (const _ in empty) return true
   return false
@@ -204,7 +219,7 @@ function isPlain(root) {
   )
 }
 
-/** Reads what an object and its prototypes below `root` have; getters run on the object itself. */
+/** A view of an object and its prototypes below `root`. Getters run on the object itself. */
 function ownView(object, root) {
   return new Proxy(object, {
     get(target, name) {
@@ -216,7 +231,40 @@ function ownView(object, root) {
   })
 }
 
-/** Gives back the object that it is given, so that a class that extends it adds its fields to that. */
+/**
+ * The subscribers of each signal. They share one listener: Node.js warns of more than ten, and
+ * searches its list for each.
+ */
+const groups = new WeakMap()
+
+/** Calls `fire` when the signal fires. */
+function subscribe(signal, fire) {
+  let group = groups.get(signal)
+  if (group === undefined) {
+    const all = new Set()
+    const listener = () => {
+      groups.delete(signal)
+      signal.removeEventListener('abort', listener)
+      for (const each of all) each()
+    }
+    group = { all, listener }
+    signal.addEventListener('abort', listener)
+    groups.set(signal, group)
+  }
+  group.all.add(fire)
+}
+
+/** Ends a subscription. The last one removes the listener. */
+function unsubscribe(signal, fire) {
+  const group = groups.get(signal)
+  if (group === undefined) return
+  group.all.delete(fire)
+  if (group.all.size > 0) return
+  groups.delete(signal)
+  signal.removeEventListener('abort', group.listener)
+}
+
+/** Returns the object that it is given, so that a class that extends it adds its fields to that. */
 class Given {
   constructor(object) {
     // biome-ignore lint/correctness/noConstructorReturn: see above
@@ -224,7 +272,7 @@ class Given {
   }
 }
 
-/** A response with the parts of its timings, which nobody else sees: not a spread, not a comparison. */
+/** A response with the parts of its timings, in a field that neither a spread nor a comparison sees. */
 class Timed extends Given {
   #parts
 
@@ -245,6 +293,7 @@ class Timed extends Given {
   }
 }
 
+/** One for all responses: an accessor for each would cost more than the times that it shows. */
 const timings = {
   configurable: true,
   get() {
@@ -252,62 +301,32 @@ const timings = {
   },
 }
 
-/** Gives a response its `timings`, computed when somebody looks. Not enumerable, as they are never those of another one. */
+/** Gives a response its `timings`, computed at the access. Not enumerable: no two responses have the same. */
 function setTimings(response, dns, connect, firstByte, total) {
   new Timed(response, [dns, connect, firstByte, total])
   Object.defineProperty(response, 'timings', timings)
 }
 
-/** A function of observer.js, which few need. */
+/** Calls a function of observer.js, which few programs need. */
 function observer(name, ...args) {
   return require('./observer.js')[name](...args)
 }
 
-/** Who waits for a signal. One listener for all of them: Node warns of more than ten, and searches its list for each. */
-const waiting = new WeakMap()
-
-/** Calls `fire` when the signal fires. */
-function subscribe(signal, fire) {
-  let group = waiting.get(signal)
-  if (group === undefined) {
-    const all = new Set()
-    const listener = () => {
-      waiting.delete(signal)
-      signal.removeEventListener('abort', listener)
-      for (const each of all) each()
-    }
-    group = { all, listener }
-    signal.addEventListener('abort', listener)
-    waiting.set(signal, group)
-  }
-  group.all.add(fire)
-}
-
-/** The last one takes the listener away. */
-function unsubscribe(signal, fire) {
-  const group = waiting.get(signal)
-  if (group === undefined) return
-  group.all.delete(fire)
-  if (group.all.size > 0) return
-  waiting.delete(signal)
-  signal.removeEventListener('abort', group.listener)
-}
-
-/** Where metrics are written. */
+/** The file of metrics. */
 function metricsFile() {
   return environment().SOCKET_METRICS_FILE
 }
 
-/** Says it once, where `NODE_DEBUG=socket-registry` asks for it. */
+const said = new Set()
+
+/** Says something once, where `NODE_DEBUG=socket-registry` asks for it. */
 function debug(message) {
   if (said.has(message)) return
   said.add(message)
   require('node:util').debuglog('socket-registry')(message)
 }
 
-const said = new Set()
-
-/** Where caches on disk are, unless the caller says so. */
+/** The default directory of caches on disk. */
 function cacheDirectory() {
   const { SOCKET_CACACHE_DIR } = environment()
   if (SOCKET_CACACHE_DIR) return SOCKET_CACACHE_DIR

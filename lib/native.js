@@ -1,12 +1,13 @@
 'use strict'
 
-// Loads the addon: that of a variable, a build of this checkout, or the package of this platform, which npm installs beside ours.
+// Loads the addon: the file that a variable names, a build of this checkout, or the package of this
+// platform, which npm installs beside this one.
 
 const { existsSync, readFileSync } = require('node:fs')
 const { join, resolve } = require('node:path')
 const { libcOf, notLoaded, targetsOf } = require('./target.js')
 
-/** Written out, so that bundlers and tracers of files see what may be needed. */
+/** Written out, so that bundlers and file tracers see the packages. */
 const PACKAGES = {
   'darwin-arm64': () => require('@socketsecurity/registry-darwin-arm64'),
   'darwin-x64': () => require('@socketsecurity/registry-darwin-x64'),
@@ -19,7 +20,7 @@ const PACKAGES = {
 }
 
 function load() {
-  // For a program that carries the addon in itself, and has put it somewhere.
+  // For a program that carries the addon in itself and has written it to a file.
   const NAME = 'NAPI_RS_NATIVE_LIBRARY_PATH'
   const given = Object.hasOwn(process.env, NAME) ? process.env[NAME] : undefined
   if (given) return open(resolve(given))
@@ -33,10 +34,13 @@ function load() {
   const attempts = []
   for (const target of targetsOf(system)) {
     const file = join(__dirname, '..', `registry.${target}.node`)
-    const ways = existsSync(file) ? [[file, () => open(file)]] : []
-    for (const [name, way] of [...ways, [`@socketsecurity/registry-${target}`, PACKAGES[target]]]) {
+    const builds = existsSync(file) ? [[file, () => open(file)]] : []
+    for (const [name, loadIt] of [
+      ...builds,
+      [`@socketsecurity/registry-${target}`, PACKAGES[target]],
+    ]) {
       try {
-        return way()
+        return loadIt()
       } catch (error) {
         attempts.push({ name, error })
       }
@@ -48,7 +52,7 @@ function load() {
   throw Object.assign(new Error(message, cause && { cause }), { code: 'ERR_ADDON_NOT_LOADED' })
 }
 
-/** Not by require, which bundlers would want to follow. */
+/** Opens a file without `require`, which bundlers would follow. */
 function open(file) {
   const loaded = { exports: {} }
   process.dlopen(loaded, file)
@@ -65,7 +69,7 @@ function maps() {
 }
 
 function isMissing(name, error) {
-  // In quotes: a file that is missing in the package is named too.
+  // In quotes: the message also names a file that is missing in the package.
   return error.code === 'MODULE_NOT_FOUND' && error.message.includes(`'${name}'`)
 }
 

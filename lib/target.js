@@ -1,8 +1,8 @@
 'use strict'
 
-// Which addon fits this process. Decides and describes; native.js looks and loads.
+// The addon that fits this process. Decides and describes; native.js looks and loads.
 
-/** As in npm/: one package each. */
+/** The targets, with one package each in npm/. */
 const TARGETS = [
   'darwin-arm64',
   'darwin-x64',
@@ -14,24 +14,28 @@ const TARGETS = [
   'win32-x64-msvc',
 ]
 
-/** As the files of glibc are called, now and before 2.34. Those of musl have many names. */
+/** The names of the files of glibc, now and before 2.34. Files of musl have many names. */
 const GLIBC = /\/libc(?:\.so\.6|-2\.\d+\.so)$/m
 
 /**
- * The C library of a process on Linux, by the files that are mapped into it (`/proc/self/maps`): what it really runs with, whatever
- * a program called `ldd` says, and whatever else is installed. glibc, the usual one, when nothing is known.
+ * The C library of a process on Linux, by the files that are mapped into it (`/proc/self/maps`):
+ * the library that it runs with, whatever a program called `ldd` prints, and whatever else is
+ * installed. glibc, the usual one, if nothing is known.
  */
 function libcOf(maps) {
   return maps === '' || GLIBC.test(maps) ? 'gnu' : 'musl'
 }
 
-/** The targets to try, the best first: the other libc is tried too, for a system that has both. None for other platforms. */
+/**
+ * The targets to try, the best first. The other libc is tried as well, for a system that has both.
+ * Empty for other platforms.
+ */
 function targetsOf({ platform, arch, libc }) {
   const fitting = TARGETS.filter((target) => `${target}-`.startsWith(`${platform}-${arch}-`))
   return fitting.sort((one, other) => other.endsWith(`-${libc}`) - one.endsWith(`-${libc}`))
 }
 
-/** What to tell a person whose process found no addon. `attempts` are `[what, why it was not loaded]`. */
+/** The message for a process that found no addon. `attempts` are `[name, reason of failure]`. */
 function notLoaded({ platform, arch, libc }, version, attempts) {
   const system = `${platform} ${arch}${libc ? ` (${libc === 'musl' ? 'musl' : 'glibc'})` : ''}`
   const [best] = targetsOf({ platform, arch, libc })

@@ -2,21 +2,24 @@
 
 import ts from 'typescript'
 
-const MARKED = /^<!-- options: (\w+) -->\n.*?^<!-- end -->$/gms
+const MARKED = /^<!-- options: (\w+(?: \w+)*) -->\n.*?^<!-- end -->$/gms
 
 /** The document with each table between its marks as the types have it now. */
 export function withTables(document, types) {
   const interfaces = interfacesOf(types)
-  return document.replace(MARKED, (_, name) => {
-    const members = interfaces.get(name)
-    if (!members) throw new Error(`The types have no interface ${name}, which a table is to show`)
-    return `<!-- options: ${name} -->\n\n${tableOf(name, members)}\n\n<!-- end -->`
+  return document.replace(MARKED, (_, names) => {
+    const rows = names.split(' ').flatMap((name) => {
+      const members = interfaces.get(name)
+      if (!members) throw new Error(`The types have no interface ${name}, which a table is to show`)
+      return members.map((member) => row(name, member))
+    })
+    return `<!-- options: ${names} -->\n\n${HEAD}\n${rows.join('\n')}\n\n<!-- end -->`
   })
 }
 
-/** The names of interfaces that have a table in the document. */
+/** The names of interfaces that a table of the document shows. A table may show several. */
 export function tablesIn(document) {
-  return [...document.matchAll(MARKED)].map(([, name]) => name)
+  return [...document.matchAll(MARKED)].flatMap(([, names]) => names.split(' '))
 }
 
 /** The names of interfaces that need a table: those of options. */
@@ -43,10 +46,7 @@ function interfacesOf(types, isWanted = ts.isInterfaceDeclaration) {
   return interfaces
 }
 
-function tableOf(name, members) {
-  const rows = members.map((member) => row(name, member))
-  return ['| option | type | default | meaning |', '| --- | --- | --- | --- |', ...rows].join('\n')
-}
+const HEAD = '| option | type | default | meaning |\n| --- | --- | --- | --- |'
 
 function row(owner, member) {
   const name = member.name.getText()

@@ -1,6 +1,6 @@
 // Makes sure that the package can be used from a fresh clone: installed and built.
 
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -18,6 +18,24 @@ export function prepare({ release = false } = {}) {
 /** Installs what the lock file of a directory names, unless that is done. */
 export function install(directory) {
   if (!isInstalled(directory)) run(`npm ci --include=dev --prefix ${directory}`)
+}
+
+/**
+ * The same while other commands run, which may block this thread. Resolves with the reason if that
+ * fails, and with nothing otherwise.
+ */
+export async function installMeanwhile(directory) {
+  if (isInstalled(directory)) return undefined
+  const command = `npm ci --include=dev --prefix ${directory}`
+  console.log(`> ${command} (meanwhile)`)
+  const stdio = ['ignore', 'ignore', 'inherit']
+  const child = spawn(command, { cwd: ROOT, shell: true, stdio })
+  return new Promise((resolve) => {
+    child.on('error', (error) => resolve(error.message))
+    child.on('exit', (code) =>
+      resolve(code === 0 ? undefined : `\`${command}\` failed (exit code ${code})`),
+    )
+  })
 }
 
 /** npm writes this file at the end of an installation. */

@@ -2,15 +2,16 @@
 // npm test -- --node    the Node tests alone, with the addon that is there
 
 import { spawnSync } from 'node:child_process'
-import { readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { install, prepare } from './prepare.mjs'
+import { install, installMeanwhile, prepare } from './prepare.mjs'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const CONSUMERS = '__test__/consumers'
 // Private items as well: those who read them are the ones who change them.
 const RUSTDOC = '--locked --lib --quiet -- --deny warnings --document-private-items'
 const isNodeOnly = process.argv.includes('--node')
+
+const NODE_TESTS = ['Node tests', 'node scripts/specs.mjs']
 
 /** Each step: what it proves, and the command. The cheap ones come first. */
 const steps = [
@@ -22,9 +23,7 @@ const steps = [
   ['the core needs no Node', 'cargo test --locked --no-default-features --quiet'],
   ['Rust tests with the binding', 'cargo test --locked --quiet'],
   ['generated types are those of the build', 'git diff --exit-code --stat -- index.d.ts'],
-  ['types compile for consumers', 'npx tsc -p __test__/types/nodenext.json'],
-  ['types compile for bundlers', 'npx tsc -p __test__/types/bundler.json'],
-  ['Node tests', `node --test --test-reporter=spec ${specs().join(' ')}`],
+  NODE_TESTS,
 ]
 
 /** For what only some machines have; CI has it. */
@@ -35,12 +34,13 @@ function isInstalled(program) {
   return status === 0
 }
 
-function specs() {
-  const inFolder = (folder) => readdirSync(`${ROOT}${folder}`).map((name) => `${folder}/${name}`)
-  const files = ['__test__', '__test__/security'].flatMap(inFolder)
-  return files.filter((name) => name.endsWith('.spec.mjs')).sort()
+/** Some hundred megabytes that not everybody can fetch: what needs them is skipped, and says so. */
+async function consumersAreInstalled() {
+  const reason = await consumers
+  if (reason) console.warn(`The tools of ${CONSUMERS} are missing: ${reason}`)
 }
 
+const consumers = installMeanwhile(CONSUMERS)
 try {
   if (isNodeOnly) install('.')
   else prepare()
@@ -48,13 +48,8 @@ try {
   console.error(`The tests cannot start: ${error.message}`)
   process.exit(1)
 }
-try {
-  install(CONSUMERS)
-} catch (error) {
-  // Some hundred megabytes that not everybody can fetch: what needs them is skipped, and says so.
-  console.warn(`The tools of ${CONSUMERS} are missing: ${error.message}`)
-}
-for (const [proves, command] of isNodeOnly ? steps.slice(-1) : steps) {
+for (const [proves, command] of isNodeOnly ? [NODE_TESTS] : steps) {
+  if (command === NODE_TESTS[1]) await consumersAreInstalled()
   console.log(`\n> ${proves}: ${command}`)
   const started = performance.now()
   const { status } = spawnSync(command, { cwd: ROOT, shell: true, stdio: 'inherit' })

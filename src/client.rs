@@ -1,4 +1,5 @@
-//! Floor 4: owns what lives as long as the process (the runtime, the pool, the downloads under way) and lends it to the operations.
+//! Owns what lives as long as the process (the runtime, the connection pools, the downloads under
+//! way), and lends it to the operations.
 
 use std::io;
 use std::panic::catch_unwind;
@@ -19,19 +20,21 @@ use crate::base::options::{DownloadOptions, LockOptions, Network, RequestOptions
 use crate::io::http::transport::Transport;
 use crate::io::threads;
 use crate::operation::blocking;
+use crate::operation::checksum_file;
 use crate::operation::download::{Downloaded, Watchers, download};
 use crate::operation::locked::{Job, download_with_lock};
 use crate::operation::progress::{Report, reported};
 use crate::operation::request::{Response, request};
 use crate::operation::shared_download::{Listeners, SharedDownloads};
 
-/// Threads that move bytes. A second one costs more than it gains, in wake-ups (`docs/decisions/0011-one-thread.md`); blocking work
-/// has threads of its own.
+/// Threads that move bytes. A second one costs more in wake-ups than it gains
+/// (`docs/decisions/0011-one-thread.md`). Blocking work has threads of its own.
 const WORKERS: usize = 1;
-/// Ways to servers whose connections are kept: a caller that names another proxy in each call gathers nothing.
+/// Networks whose connection pools are kept: a caller that names another proxy in each call does
+/// not accumulate pools.
 const TRANSPORTS_MAX: usize = 64;
 
-/// Made by the first who needs it, while others wait.
+/// Created by the first call that needs it, while others wait.
 type Pool = Arc<OnceCell<Transport>>;
 
 /// Everything that outlives one call.
@@ -50,16 +53,27 @@ impl Client {
     }
 
     pub async fn request(&self, url: Url, options: RequestOptions, cancel: &CancellationToken) -> Result<Response> {
-        let transport = self.transport(&options.network).await?;
-        let asked = url.clone();
-        // Pinned here: it is large, and would be copied.
-        let answering = pin!(request(&transport, url, options));
-        // In order: to choose at random costs time, and who aborted wants no answer.
+        let transport = self.transport(&options.transfer.network).await?;
+        let requested = url.clone();
+        // Pinned here: the future is large, and would be copied.
+        let response = pin!(request(&transport, url, options));
+        // In order: a random choice costs time, and an aborted call must not resolve.
         select! {
             biased;
-            () = cancel.cancelled() => Err(Error::aborted().with_url(&asked)),
-            answer = answering => answer,
+            () = cancel.cancelled() => Err(Error::aborted().with_url(&requested)),
+            response = response => response,
         }
+    }
+
+    /// The digests that a checksum file lists, as Subresource Integrity by file name.
+    pub async fn fetch_checksum_file(
+        &self,
+        url: Url,
+        options: RequestOptions,
+        cancel: &CancellationToken,
+    ) -> Result<Vec<(String, String)>> {
+        let response = self.request(url.clone(), checksum_file::options(options), cancel).await?;
+        checksum_file::digests(&url, response).await
     }
 
     /// `destination` is absolute: see [`resolve`](crate::io::file::destination::resolve).
@@ -72,11 +86,12 @@ impl Client {
         cancel: &CancellationToken,
     ) -> Result<Downloaded> {
         let (progress, watched) = watch::channel(None);
-        let transport = self.transport(&options.network).await?;
-        // A listener that throws ends the download like the caller's signal: in order, with nothing left behind.
+        let transport = self.transport(&options.transfer.network).await?;
+        // A listener that throws ends the download as the caller's signal does, with nothing left
+        // behind.
         let stop = cancel.child_token();
         let watchers = Watchers { progress: &progress, cancel: &stop };
-        // On the heap: it is large, and lives within others.
+        // Boxed: the future is large, and is part of others.
         let downloading = Box::pin(download(&transport, url, destination, options, watchers));
         match report {
             Some(report) => reported(watched, report, downloading, &stop).await,
@@ -95,20 +110,20 @@ impl Client {
         cancel: &CancellationToken,
     ) -> Result<Downloaded> {
         let job = Job { url, destination: destination.to_owned(), download, lock };
-        let transport = self.transport(&job.download.network).await?;
+        let transport = self.transport(&job.download.transfer.network).await?;
         download_with_lock(&transport, &self.shared_downloads, job, listeners, cancel).await
     }
 
-    /// The pool for this way to servers; made when first needed.
+    /// The connection pool of a network, created when first needed.
     pub async fn transport(&self, network: &Arc<Network>) -> Result<Transport> {
         let pool = {
             let mut transports = self.transports.lock().unwrap_or_else(PoisonError::into_inner);
-            // A list: it is short, and the same network is found by its address.
+            // A list: it is short, and equal networks mostly have the same address.
             if let Some((_, pool)) = transports.iter().find(|(known, _)| known == network) {
                 pool.clone()
             } else {
                 if transports.len() >= TRANSPORTS_MAX {
-                    // Those in use live on as long as they are.
+                    // Pools in use live as long as they are used.
                     transports.clear();
                 }
                 let pool = Pool::default();
@@ -126,12 +141,13 @@ impl Client {
 
 /// Runs an operation on the thread of this library.
 ///
-/// The thread is started by the first call, and never ended: a process that exits takes it along, and nothing waits for it meanwhile.
+/// The thread is started by the first call, and ends with the process. Nothing waits for it.
 pub fn spawn<T: Send + 'static>(operation: impl Future<Output = T> + Send + 'static) -> Result<JoinHandle<T>> {
     Ok(runtime()?.spawn(operation))
 }
 
-/// The thread that moves bytes. A call for which it could not be started has failed; the next one tries again.
+/// The thread that moves bytes. If it cannot be started, the call fails, and the next one tries
+/// again.
 pub fn runtime() -> Result<&'static Runtime> {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
     static STARTING: Mutex<()> = Mutex::new(());
@@ -142,7 +158,8 @@ pub fn runtime() -> Result<&'static Runtime> {
     if let Some(runtime) = RUNTIME.get() {
         return Ok(runtime);
     }
-    // Where no thread can be started the builder panics, and reports that on stderr: mostly this is known before.
+    // If no thread can be started, the builder panics and reports that on stderr. The probe mostly
+    // finds out before.
     threads::probe()?;
     let built = catch_unwind(|| {
         Builder::new_multi_thread()

@@ -1,4 +1,5 @@
-//! Floor 4: what the calls to one API have in common: where its paths begin, who gets its credentials, and what is kept of its answers.
+//! The calls to one API: the base of its paths, the origin that gets its credentials, and the cache
+//! of its responses.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,7 +19,7 @@ use crate::operation::request::Response;
 use crate::policy::cache::key::readable_prefix;
 use crate::policy::cache::prefix::Prefix;
 use crate::policy::http::address::{Base, is_absolute, parse_url};
-use crate::policy::http::headers::is_credential_name;
+use crate::policy::http::credentials::remove_credentials;
 
 #[derive(Debug)]
 pub struct HttpClient {
@@ -28,7 +29,7 @@ pub struct HttpClient {
     counts: Counts,
 }
 
-/// What one call wants of the cache, where it differs from its client.
+/// The caching of one call, where it differs from the caching of its client.
 #[derive(Clone, Copy, Debug)]
 pub struct CallCaching {
     pub is_on: bool,
@@ -54,14 +55,14 @@ struct Counts {
     shared: AtomicU64,
 }
 
-/// What has happened so far.
+/// Counts since the client was created. Downloads are not counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Metrics {
     /// Calls that have ended.
     pub requests: u64,
-    /// Those without an answer.
+    /// Calls without a response.
     pub failures: u64,
-    /// Attempts that gave their callers an answer, or the failures before it.
+    /// Attempts, failed ones included. Those of a shared request count once.
     pub attempts: u64,
     pub memory_hits: u64,
     pub disk_hits: u64,
@@ -87,19 +88,16 @@ impl HttpClient {
         }
     }
 
-    /// The client's own fields, as far as this URL may have them: credentials are for the origin of the base alone.
+    /// The client's own fields for this URL. Credentials are sent to the origin of the base only.
     pub fn fields_for(&self, url: &Url, fields: &HeaderMap) -> HeaderMap {
         let mut fields = fields.clone();
-        if self.base.as_ref().is_some_and(|base| !base.is_home(url)) {
-            let secret: Vec<_> = fields.keys().filter(|name| is_credential_name(name.as_str())).cloned().collect();
-            for name in secret {
-                fields.remove(name);
-            }
+        if self.base.as_ref().is_some_and(|base| !base.is_same_origin(url)) {
+            remove_credentials(&mut fields);
         }
         fields
     }
 
-    /// The answer, if it can be given at once: it is in memory, and fresh.
+    /// The response, if it is in memory and fresh.
     pub fn get_fresh(&self, url: &Url, options: &RequestOptions, call: CallCaching) -> Option<Response> {
         let cache = self.cache.as_ref().filter(|_| call.is_on && Cache::concerns(options))?;
         let response = cache.get_fresh(&without_fragment(url), options, self.terms(url, call))?;
@@ -115,16 +113,15 @@ impl HttpClient {
         call: CallCaching,
         cancel: &CancellationToken,
     ) -> Result<Response> {
-        let answering = self.answer(url.clone(), options, call, cancel);
-        let answered = select! {
-            answered = answering => answered,
+        let result = select! {
+            result = self.send(url.clone(), options, call, cancel) => result,
             () = cancel.cancelled() => Err(Error::aborted().with_url(&url)),
         };
-        self.count(&answered);
-        answered.map(|(response, _)| response)
+        self.count(&result);
+        result.map(|(response, _)| response)
     }
 
-    async fn answer(
+    async fn send(
         &self,
         url: Url,
         options: RequestOptions,
@@ -133,21 +130,22 @@ impl HttpClient {
     ) -> Result<(Response, Source)> {
         let client = Client::shared();
         if let Some(cache) = self.cache.as_ref().filter(|_| call.is_on && Cache::concerns(&options)) {
-            let transport = client.transport(&options.network).await?;
+            let transport = client.transport(&options.transfer.network).await?;
             return cache.get(&transport, without_fragment(&url), options, self.terms(&url, call)).await;
         }
-        let changes = self.cache.as_ref().filter(|_| !options.method.is_safe());
-        let key = changes.map(|_| RequestOptions { body: None, ..options.clone() });
+        let invalidated = self.cache.as_ref().filter(|_| !options.method.is_safe());
+        let key = invalidated.map(|_| RequestOptions { body: None, ..options.clone() });
         let response = client.request(url.clone(), options, cancel).await?;
         let is_error = response.status.is_client_error() || response.status.is_server_error();
-        if let (Some(cache), Some(key), false) = (changes, key, is_error) {
-            cache.changed(&without_fragment(&url), &key).await;
+        if let (Some(cache), Some(key), false) = (invalidated, key, is_error) {
+            cache.invalidate(&without_fragment(&url), &key).await;
         }
         Ok((response, Source::Network))
     }
 
-    /// Removes answers whose URL begins with `prefix`, a path below the base or a URL, in which `*` is anything; how many. Queries are not
-    /// compared, because keys do not show them: one in the prefix stands for all.
+    /// Removes the responses whose URL begins with `prefix`: a path below the base, or a URL, in
+    /// which `*` matches anything. Returns their number. Queries are not compared, because keys do
+    /// not show them: a query in the prefix matches all queries.
     pub async fn clear(&self, prefix: Option<&str>) -> usize {
         let Some(cache) = &self.cache else { return 0 };
         let Some(prefix) = prefix else {
@@ -158,7 +156,14 @@ impl HttpClient {
             _ => prefix.to_owned(),
         };
         let prefix = Prefix::new(readable_prefix(&prefix));
-        cache.store.clear(move |url| prefix.begins(url)).await
+        cache.store.clear(move |url| prefix.is_prefix_of(url)).await
+    }
+
+    /// Waits for the end of everything that is still being written to the cache.
+    pub async fn flush(&self) {
+        if let Some(cache) = &self.cache {
+            cache.store.flush().await;
+        }
     }
 
     pub fn metrics(&self) -> Metrics {
@@ -187,10 +192,10 @@ impl HttpClient {
         }
     }
 
-    fn count(&self, answered: &Result<(Response, Source)>) {
+    fn count(&self, result: &Result<(Response, Source)>) {
         let Counts { requests, failures, attempts, memory, disk, revalidated, stale, shared } = &self.counts;
         requests.fetch_add(1, Ordering::Relaxed);
-        match answered {
+        match result {
             Ok((response, source)) => {
                 let count = match source {
                     Source::Memory => Some(memory),

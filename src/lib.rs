@@ -1,25 +1,25 @@
 //! HTTP requests, downloads and download locks for Node.js.
 //!
-//! The rooms, from the top to the ground. Each uses only rooms below it, and no files or folders use each other in a
-//! circle; `__test__/architecture.spec.mjs` holds this list.
+//! The rooms, from the top to the ground. Each uses only rooms below it, and no files or folders use
+//! each other in a circle. `__test__/package/architecture.spec.mjs` checks that by this list.
 //!
 //! ```text
 //!   node/exports/      the exported functions and classes: convert, call, convert
 //!   node/options/      objects of callers to options of the core
 //!   node/convert/      responses, results, bodies and callbacks, between the core and JavaScript
-//!   node/promise/      promises, and the signals that end what they stand for
-//!   node/environment/  what belongs to one JavaScript environment, its variables among them
+//!   node/promise/      promises, and the signals that end their operations
+//!   node/environment/  the state of one JavaScript environment, its variables among it
 //!   node/js/           JavaScript values and errors
-//!   http_client        what the calls to one API have in common
+//!   http_client        the calls to one API
 //!   client             owns the long-lived parts of the process, lends them to operations
 //!   operation/         one verb a file
 //!   io/cache/          cached responses, and npm's cache format
 //!   io/http/           requests on the wire: the only code that names reqwest
 //!   io/file/           part files, destinations, locks (the only file locks), digests
-//!   io/threads         threads for what blocks
+//!   io/threads         threads for blocking work
 //!   metrics/           counters and histograms of the process
 //!   policy/            decisions, without I/O: http, tls, cache, lock, text
-//!   base/              what every room speaks of: errors, options, listeners
+//!   base/              the words of every room: errors, options, listeners
 //! ```
 //!
 //! Nothing but `node/` knows of Node.js: `cargo test --no-default-features`.
@@ -33,3 +33,9 @@ pub mod metrics;
 mod node;
 pub mod operation;
 pub mod policy;
+
+/// Requests are allocated on the JavaScript thread and freed on the worker, responses the other way round: with the
+/// allocator of glibc, half of the processor time went into its locks. See `docs/decisions/0019-mimalloc.md`.
+#[cfg(feature = "node")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -12,8 +12,8 @@ import {
   httpGetText,
   httpRequest,
 } from '@socketsecurity/registry'
-import { startOrigin } from '../origins/lock-origin.mjs'
-import { rejection, temporaryDirectory, until } from '../support.mjs'
+import { startOrigin } from '../helpers/origins/lock-origin.mjs'
+import { rejection, temporaryDirectory, until } from '../helpers/support.mjs'
 import { require, runNode, startServer } from './server.mjs'
 
 const UNDICI = [

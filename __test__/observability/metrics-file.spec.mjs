@@ -14,7 +14,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { temporaryDirectory } from '../support.mjs'
+import { temporaryDirectory } from '../helpers/support.mjs'
 import { require, runNode, startServer } from './server.mjs'
 
 const { describeMetrics, sumMetricsFile } = require('../../lib/metrics-file.js')

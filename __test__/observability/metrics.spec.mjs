@@ -17,9 +17,9 @@ import {
   httpRequest,
   resetMetrics,
 } from '@socketsecurity/registry'
-import { cert, key } from '../origins/localhost-certificate.mjs'
-import { startOrigin } from '../origins/lock-origin.mjs'
-import { rejection, temporaryDirectory, until } from '../support.mjs'
+import { cert, key } from '../helpers/origins/localhost-certificate.mjs'
+import { startOrigin } from '../helpers/origins/lock-origin.mjs'
+import { rejection, temporaryDirectory, until } from '../helpers/support.mjs'
 import { runNode, startServer } from './server.mjs'
 
 const retrying = { retries: 3, retryDelay: 1 }
@@ -159,7 +159,7 @@ describe('downloads', () => {
 
   test('what a resumed download did not fetch again is saved', async (t) => {
     const body = Buffer.alloc(200_000, 'x')
-    const { startOrigin: resumable } = await import('../origins/http-origin.mjs')
+    const { startOrigin: resumable } = await import('../helpers/origins/http-origin.mjs')
     const origin = await resumable(t, (request, response) => {
       const from = Number(/bytes=(\d+)-/.exec(request.headers.range ?? '')?.[1] ?? 0)
       const headers = { etag: '"a"', 'content-length': body.length - from }

@@ -19,7 +19,7 @@ import {
   SimpleSpanProcessor,
 } from '@opentelemetry/sdk-trace-base'
 import { downloadWithLock, HttpClient, httpDownload, httpRequest } from '@socketsecurity/registry'
-import { rejection, temporaryDirectory, until } from '../support.mjs'
+import { rejection, temporaryDirectory, until } from '../helpers/support.mjs'
 import { startServer } from './server.mjs'
 
 const exporter = new InMemorySpanExporter()

@@ -5,7 +5,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
-import '../origins/no-proxy.mjs'
+import '../helpers/origins/no-proxy.mjs'
 
 export const require = createRequire(import.meta.url)
 

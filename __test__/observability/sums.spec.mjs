@@ -11,8 +11,8 @@ import {
   httpRequest,
   resetMetrics,
 } from '@socketsecurity/registry'
-import { dice } from '../seeded-random.mjs'
-import { temporaryDirectory } from '../support.mjs'
+import { dice } from '../helpers/seeded-random.mjs'
+import { temporaryDirectory } from '../helpers/support.mjs'
 import { startServer } from './server.mjs'
 
 const ROUNDS = process.env.LONG_TESTS ? 30 : 4

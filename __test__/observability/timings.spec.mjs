@@ -7,9 +7,9 @@ import { createServer as createSecureServer } from 'node:https'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { HttpClient, httpDownload, httpRequest } from '@socketsecurity/registry'
-import { cert, key } from '../origins/localhost-certificate.mjs'
-import '../origins/no-proxy.mjs'
-import { temporaryDirectory } from '../support.mjs'
+import { cert, key } from '../helpers/origins/localhost-certificate.mjs'
+import '../helpers/origins/no-proxy.mjs'
+import { temporaryDirectory } from '../helpers/support.mjs'
 
 /** A server that takes 60 ms to its head, and 60 ms more to the end of its body. */
 async function serve(t, secure = false) {

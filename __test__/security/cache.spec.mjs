@@ -25,10 +25,10 @@ import { describe, test } from 'node:test'
 import { HttpClient } from '@socketsecurity/registry'
 import { get, put, withTmp } from '@socketsecurity/registry/lib/cacache'
 import npm from 'cacache'
-import { startOrigin } from '../origins/http-origin.mjs'
-import { startProxy } from '../origins/proxy-origin.mjs'
-import { startJob } from '../processes/job-process.mjs'
-import { rejection, temporaryDirectory } from '../support.mjs'
+import { startOrigin } from '../helpers/origins/http-origin.mjs'
+import { startProxy } from '../helpers/origins/proxy-origin.mjs'
+import { startJob } from '../helpers/processes/job-process.mjs'
+import { rejection, temporaryDirectory } from '../helpers/support.mjs'
 
 const OTHER = 65534
 const skip = process.getuid?.() !== 0 && 'only root can put files of another user somewhere'
@@ -369,7 +369,7 @@ describe('a response is for those who trust the same, and go the same way', () =
     const directory = temporaryDirectory(t)
     const cacheDir = join(directory, 'cache')
     const pem = readFileSync(
-      new URL('../origins/localhost-certificate.mjs', import.meta.url),
+      new URL('../helpers/origins/localhost-certificate.mjs', import.meta.url),
       'utf8',
     )
     const certificate = /-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/.exec(

@@ -19,9 +19,9 @@ import {
   pemOf,
   tlv,
   unknownCritical,
-} from '../origins/certificates.mjs'
-import '../origins/no-proxy.mjs'
-import '../origins/no-trust.mjs'
+} from '../helpers/origins/certificates.mjs'
+import '../helpers/origins/no-proxy.mjs'
+import '../helpers/origins/no-trust.mjs'
 
 /** Codes of docs/errors.md. Node has `UNSPECIFIED` for all other reasons. */
 const DOCUMENTED = new Set([

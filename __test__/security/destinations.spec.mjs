@@ -7,9 +7,9 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { downloadWithLock, httpDownload } from '@socketsecurity/registry'
-import { startOrigin } from '../origins/http-origin.mjs'
-import { rejection, temporaryDirectory } from '../support.mjs'
-import { plantDevice } from './plants.mjs'
+import { startOrigin } from '../helpers/origins/http-origin.mjs'
+import { plantDevice } from '../helpers/plants.mjs'
+import { rejection, temporaryDirectory } from '../helpers/support.mjs'
 
 const windows = process.platform === 'win32'
 const functions = { httpDownload, downloadWithLock }

@@ -18,7 +18,7 @@ import {
   parseRetryAfterHeader,
   sanitizeHeaders,
 } from '@socketsecurity/registry/lib/http-request'
-import { rejection, temporaryDirectory } from '../support.mjs'
+import { rejection, temporaryDirectory } from '../helpers/support.mjs'
 
 const URL_TEXT = 'http://127.0.0.1:1/'
 // Not yet flat: as long as nobody reads them, they take no memory.

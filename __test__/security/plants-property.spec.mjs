@@ -8,9 +8,17 @@ import { chmodSync, lstatSync, mkdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { startOrigin } from '../origins/http-origin.mjs'
-import { startJob } from '../processes/job-process.mjs'
-import { ALICE, fingerprint, MALLORY, plants, sha256, stage, whyNotRoot } from './plants.mjs'
+import { startOrigin } from '../helpers/origins/http-origin.mjs'
+import {
+  ALICE,
+  fingerprint,
+  MALLORY,
+  plants,
+  sha256,
+  stage,
+  whyNotRoot,
+} from '../helpers/plants.mjs'
+import { startJob } from '../helpers/processes/job-process.mjs'
 
 const body = randomBytes(20_000)
 const digest = sha256(body)
@@ -100,9 +108,9 @@ for (const [who, victim, isSwapped] of [
       options,
       url: `${origin.url}/${index}`,
     }))
-    const child = startJob(t, '../security/victim', { uid: victim, calls })
+    const child = startJob(t, 'victim', { uid: victim, calls })
     const { outcomes } = await child.event('done', 120_000)
-    assert.ok(await Promise.race([child.exit, sleep(10_000)]), 'a thread keeps the process')
+    assert.ok(await Promise.race([child.exit, sleep(30_000)]), 'a thread keeps the process')
     await stopSwapping?.()
     assert.deepEqual(fingerprint(vault), before, 'the files of the victim were touched')
     if (isSwapped) return
@@ -127,7 +135,7 @@ for (const [who, victim, isSwapped] of [
 
 /** Mallory's program; the function that ends it. */
 function startSwapper(t, shared, count, vault) {
-  const path = fileURLToPath(new URL('swapper.mjs', import.meta.url))
+  const path = fileURLToPath(new URL('../helpers/processes/swapper.mjs', import.meta.url))
   const args = [path, shared, String(count), vault.directory]
   const swapper = spawn(process.execPath, args, { uid: MALLORY, gid: MALLORY, stdio: 'ignore' })
   const ended = new Promise((resolve) => {

@@ -16,8 +16,8 @@ import {
 } from '@socketsecurity/registry'
 import { clear, get, put } from '@socketsecurity/registry/lib/cacache'
 import { downloadWithLock } from '@socketsecurity/registry/lib/download-lock'
-import { startOrigin } from '../origins/http-origin.mjs'
-import { rejection, temporaryDirectory } from '../support.mjs'
+import { startOrigin } from '../helpers/origins/http-origin.mjs'
+import { rejection, temporaryDirectory } from '../helpers/support.mjs'
 
 /** Options are read when a function is called: what is polluted meanwhile is all that matters. */
 function polluted(properties, call, prototype = Object.prototype) {

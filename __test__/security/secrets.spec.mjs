@@ -17,8 +17,8 @@ import {
   isSensitiveHeaderName,
   sanitizeHeaders,
 } from '@socketsecurity/registry/lib/http-request/headers'
-import { redirectTo, startOrigin } from '../origins/http-origin.mjs'
-import { rejection, temporaryDirectory } from '../support.mjs'
+import { redirectTo, startOrigin } from '../helpers/origins/http-origin.mjs'
+import { rejection, temporaryDirectory } from '../helpers/support.mjs'
 
 const SECRET = 's3cret'
 const SECRET_NAMES = [

@@ -6,10 +6,10 @@ import { chmodSync, readdirSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { startOrigin } from '../origins/http-origin.mjs'
-import { temporaryDirectory } from '../support.mjs'
+import { startOrigin } from '../helpers/origins/http-origin.mjs'
+import { temporaryDirectory } from '../helpers/support.mjs'
 
-const PROGRAM = fileURLToPath(new URL('../processes/few-threads.mjs', import.meta.url))
+const PROGRAM = fileURLToPath(new URL('../helpers/processes/few-threads.mjs', import.meta.url))
 /** A user who has no other processes: the limit counts all of them. It does not hold for root. */
 const USER = 61_234
 const SIZE = 2 << 20

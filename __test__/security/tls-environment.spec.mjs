@@ -8,10 +8,10 @@ import { createServer } from 'node:https'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { httpDownload, httpGetText } from '@socketsecurity/registry'
-import { authority, certificate } from '../origins/certificates.mjs'
-import '../origins/no-proxy.mjs'
-import '../origins/no-trust.mjs'
-import { rejection, temporaryDirectory } from '../support.mjs'
+import { authority, certificate } from '../helpers/origins/certificates.mjs'
+import '../helpers/origins/no-proxy.mjs'
+import '../helpers/origins/no-trust.mjs'
+import { rejection, temporaryDirectory } from '../helpers/support.mjs'
 
 const WARNING =
   "Setting the NODE_TLS_REJECT_UNAUTHORIZED environment variable to '0' makes TLS connections and HTTPS requests " +

@@ -47,6 +47,7 @@ await client.sendJson('DELETE', '/')
 const { size }: { size: number } = await client.download('/', 'file', { sha256: '0' })
 await client.downloadWithLock('/', 'file', { lockTimeout: 1 })
 const removed: number = await client.clearCache('/quota')
+const flushed: Promise<void> = client.flush()
 const metrics: HttpClientMetrics = client.metrics()
 const hits: number = metrics.memoryHits
 
@@ -65,6 +66,7 @@ await get(1)
 
 export {
   count,
+  flushed,
   hits,
   integrity,
   listed,

@@ -3,7 +3,7 @@
 import { createCipheriv, createHash } from 'node:crypto'
 import { closeSync, openSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import { randomFrom } from '../../__test__/seeded-random.mjs'
+import { randomFrom } from '../../__test__/helpers/seeded-random.mjs'
 
 const MIB = 2 ** 20
 

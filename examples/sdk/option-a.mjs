@@ -4,7 +4,7 @@ import { HttpClient } from '@socketsecurity/registry/lib/http-client'
 
 /** @typedef {import('@socketsecurity/registry/lib/http-client').HttpClientRequestOptions} Options */
 
-/** One for each API: it knows what may be repeated. */
+/** One client for each API. It decides which requests may be retried. */
 const clients = new Map()
 
 /** @param {string} baseUrl */

@@ -1,4 +1,4 @@
-// Option B: the SDK is a class, whose options say how often calls are repeated and how long answers are kept.
+// Option B: the SDK is a class. Its options set the retries, and how long responses are cached.
 
 import { HttpClient } from '@socketsecurity/registry/lib/http-client'
 
@@ -7,9 +7,9 @@ import { HttpClient } from '@socketsecurity/registry/lib/http-client'
  * @property {string} [baseUrl]
  * @property {number} [retries] attempts after the first
  * @property {number} [retryDelay] ms before the first of them; doubles
- * @property {boolean} [cache] whether answers are kept, in memory and on disk
+ * @property {boolean} [cache] whether responses are cached, in memory and on disk
  * @property {number | Record<string, number>} [cacheTtl] ms, for all paths or by their beginning
- * @property {number} [staleIfError] ms for which an expired answer stands in when there is no network
+ * @property {number} [staleIfError] ms for which an expired response is used when there is no network
  * @property {string} [cacheDir]
  */
 

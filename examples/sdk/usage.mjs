@@ -13,14 +13,16 @@ const api = await startFakeApi()
 const cacheDir = mkdtempSync(join(tmpdir(), 'sdk-example-'))
 
 /**
- * Runs a step, and tells what the API was asked.
+ * Runs a step, and prints how many requests the API received.
  * @param {string} title
  * @param {() => Promise<unknown>} step
  */
 async function show(title, step) {
   api.requests.length = 0
   const result = await step()
-  console.log(`${title}: ${JSON.stringify(result)}; the API was asked ${api.requests.length} times`)
+  console.log(
+    `${title}: ${JSON.stringify(result)}; the API received ${api.requests.length} requests`,
+  )
 }
 
 // Option A: the same functions, with retries.
@@ -41,7 +43,7 @@ await show('Retries by configuration', () => {
   return sdk.getQuota()
 })
 
-// Answers that are kept, for how long depends on the path.
+// Cached responses. Their lifetime depends on the path.
 const cached = new Sdk('token', {
   baseUrl: api.url,
   cache: true,
@@ -52,7 +54,7 @@ await show('A repeated query', async () => {
   await cached.getPackage('left-pad')
   return cached.getPackage('left-pad')
 })
-await show('One that is always asked about', async () => {
+await show('A query that is always revalidated', async () => {
   await cached.getQuota()
   return cached.getQuota()
 })
@@ -61,7 +63,7 @@ await show('After clearCache', async () => {
   return cached.getPackage('left-pad')
 })
 
-// An old answer is better than none.
+// An expired response is better than none.
 const offline = new Sdk('token', {
   baseUrl: api.url,
   retries: 1,
@@ -73,6 +75,6 @@ const offline = new Sdk('token', {
 })
 await api.close()
 await show('Without a network', () => offline.getPackage('left-pad'))
-console.log(`Calls answered from the cache for want of a network: ${offline.metrics().stale}`)
+console.log(`Calls served from the cache for want of a network: ${offline.metrics().stale}`)
 
 rmSync(cacheDir, { recursive: true })

@@ -1,4 +1,4 @@
-//! Answers with any header fields, asked for with any, at any time: kept, used or asked about, never a panic. And any bytes as an index.
+//! Responses with any header fields, to requests with any, at any time: stored, used or revalidated, never a panic. And any bytes as an index.
 #![no_main]
 
 use std::time::{Duration, SystemTime};
@@ -31,18 +31,18 @@ fuzz_target!(|bytes: &[u8]| {
     }
     let mut lines = bytes.split((|byte: &u8| *byte == b'\n') as fn(&u8) -> bool);
     let seconds = u64::from(lines.next().and_then(|line| line.first()).copied().unwrap_or(0));
-    let (request, answer, later) = (headers(&mut lines), headers(&mut lines), headers(&mut lines));
+    let (request, response, later) = (headers(&mut lines), headers(&mut lines), headers(&mut lines));
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
     let then = now + Duration::from_secs(seconds * seconds * seconds) - Duration::from_secs(1000);
     let _ = is_cacheable(&request);
-    let _ = storable(&request, StatusCode::OK, &answer, now);
-    let stored = CachedResponse::new(StatusCode::OK, String::new(), answer, bytes::Bytes::new(), now);
+    let _ = storable(&request, StatusCode::OK, &response, now);
+    let stored = CachedResponse::new(StatusCode::OK, String::new(), response, bytes::Bytes::new(), now);
     for ttl in [Duration::ZERO, Duration::from_secs(300), Duration::MAX] {
-        let _ = stored.look(&request, ttl, then);
-        let _ = stored.is_usable_in_need(ttl, ttl, then);
+        let _ = stored.decide(&request, ttl, then);
+        let _ = stored.is_usable_if_error(ttl, ttl, then);
     }
     if let Some(validated) = stored.validated(&request, &later, then) {
-        let _ = validated.look(&request, Duration::MAX, then);
-        let _ = validated.aged(Duration::MAX);
+        let _ = validated.decide(&request, Duration::MAX, then);
+        let _ = validated.headers_with_age(Duration::MAX);
     }
 });

@@ -12,11 +12,11 @@ fuzz_target!(|location: &[u8]| {
     let Ok(location) = HeaderValue::from_bytes(location) else {
         return;
     };
-    let answer = HeaderMap::from_iter([(header::LOCATION, location)]);
+    let response = HeaderMap::from_iter([(header::LOCATION, location)]);
     for url in ["https://a.example/x?y", "http://a.example:8080/x"] {
         let headers = HeaderMap::from_iter([(header::AUTHORIZATION, HeaderValue::from_static("secret"))]);
         let hop = RequestHead { method: Method::GET, url: Url::parse(url).expect("it is one"), headers, with_body: false };
-        let RedirectDecision::Follow(next) = decide(&Redirects::default(), 0, &hop, StatusCode::FOUND, &answer) else {
+        let RedirectDecision::Follow(next) = decide(&Redirects::default(), 0, &hop, StatusCode::FOUND, &response) else {
             continue;
         };
         assert!(matches!(next.url.scheme(), "http" | "https"));

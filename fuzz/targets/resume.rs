@@ -1,15 +1,15 @@
-//! Whatever a record and an answer say: a part is continued only at its own end, and only to a known total.
+//! Whatever a record and a response say: a part is continued only at its own end, and only to a known total.
 #![no_main]
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use libfuzzer_sys::fuzz_target;
-use socketsecurity_registry::policy::http::resume::{ResumeDecision, Record, ask, decide, validator};
+use socketsecurity_registry::policy::http::resume::{ResumeDecision, Record, range_request, decide, validator};
 
 fuzz_target!(|input: (Vec<u8>, u64, u16, Vec<u8>, Vec<u8>, Option<u64>)| {
     let (record, length, status, range, etag, announced) = input;
     let record = Record::parse(&record).or_else(|| Record::parse(br#"{"source":"s","etag":"\"v\"","total":100}"#));
     let source = record.as_ref().map(|record| record.source.clone()).unwrap_or_default();
-    let asked = ask(record.as_ref(), length, &source);
+    let requested = range_request(record.as_ref(), length, &source);
     let mut headers = HeaderMap::new();
     for (name, value) in [("content-range", range), ("etag", etag)] {
         if let Ok(value) = HeaderValue::from_bytes(&value) {
@@ -20,13 +20,13 @@ fuzz_target!(|input: (Vec<u8>, u64, u16, Vec<u8>, Vec<u8>, Option<u64>)| {
     let Ok(status) = StatusCode::from_u16(status % 1000) else {
         return;
     };
-    if let Some(asked) = &asked {
-        assert!(asked.from > 0 && asked.from <= length);
-        let _ = asked.fields();
+    if let Some(requested) = &requested {
+        assert!(requested.from > 0 && requested.from <= length);
+        let _ = requested.fields();
     }
-    if let ResumeDecision::Append { from, total } = decide(asked.as_ref(), status, &headers, announced) {
-        let asked = asked.expect("only what was asked for is appended");
-        assert_eq!((status, from), (StatusCode::PARTIAL_CONTENT, asked.from));
+    if let ResumeDecision::Append { from, total } = decide(requested.as_ref(), status, &headers, announced) {
+        let requested = requested.expect("only a requested range is appended");
+        assert_eq!((status, from), (StatusCode::PARTIAL_CONTENT, requested.from));
         assert!(from < total && announced.is_none_or(|announced| announced == total - from));
     }
 });

@@ -10,41 +10,45 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use tokio::sync::mpsc;
 
-/// What a source gives: pieces, and `None` at its end. A channel that closes before that is a source that broke off: its
-/// request must not look complete.
+/// Chunks of a body, and `None` at its end. A channel that closes without `None` means that the
+/// source failed: the request must not look complete.
 type Chunks = mpsc::Receiver<Option<Bytes>>;
 
+/// The body of a request.
 #[derive(Clone, Debug)]
 pub enum Body {
+    /// All bytes, which can be sent again by a retry or a redirect.
     Whole(Bytes),
+    /// Bytes that can be sent once.
     Stream(Stream),
 }
 
-/// Pieces as they come, for one request: clones share them.
+/// A body in chunks, for one request. Clones share the chunks.
 #[derive(Clone, Debug)]
 pub struct Stream(Arc<Mutex<Option<Chunks>>>);
 
 impl Body {
-    /// A stream, and where to put its pieces: one at a time, so that the connection slows the source down.
+    /// Creates a stream, and the sender of its chunks. The channel holds one chunk, so that the
+    /// source waits for the connection.
     pub fn stream() -> (Self, mpsc::Sender<Option<Bytes>>) {
-        let (sender, pieces) = mpsc::channel(1);
-        (Self::Stream(Stream(Arc::new(Mutex::new(Some(pieces))))), sender)
+        let (sender, chunks) = mpsc::channel(1);
+        (Self::Stream(Stream(Arc::new(Mutex::new(Some(chunks))))), sender)
     }
 
-    /// Whether it can be sent more than once.
+    /// Whether the body can be sent more than once.
     pub fn is_whole(&self) -> bool {
         matches!(self, Self::Whole(_))
     }
 }
 
 impl Stream {
-    /// The pieces; an error when somebody has taken them.
+    /// Takes the chunks. A second call returns a body that fails when it is read.
     pub fn take(&self) -> BodyStream {
         BodyStream(self.0.lock().unwrap_or_else(PoisonError::into_inner).take())
     }
 }
 
-/// A stream on its way.
+/// The chunks of a [`Stream`] while they are sent.
 #[derive(Debug)]
 pub struct BodyStream(Option<Chunks>);
 
@@ -53,21 +57,22 @@ impl http_body::Body for BodyStream {
     type Error = io::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        let Some(pieces) = &mut self.0 else {
+        let Some(chunks) = &mut self.0 else {
             return Poll::Ready(Some(Err(io::Error::other("the body has been sent"))));
         };
-        Poll::Ready(match ready!(pieces.poll_recv(context)) {
-            Some(Some(piece)) => Some(Ok(Frame::data(piece))),
+        Poll::Ready(match ready!(chunks.poll_recv(context)) {
+            Some(Some(chunk)) => Some(Ok(Frame::data(chunk))),
             Some(None) => None,
-            None => Some(Err(io::Error::other("the body broke off"))),
+            None => Some(Err(io::Error::other("the body is incomplete"))),
         })
     }
 }
 
-/// Bytes of a whole body that are handed to the connection at a time, where somebody looks at how it gets on.
+/// Bytes of a whole body that are handed to the connection at a time, so that an [`Activity`] shows
+/// how the upload proceeds.
 const SLICE: usize = 64 << 10;
 
-/// A body on its way, watched: its [`Activity`] tells when the connection last took some of it.
+/// A body while it is sent. Its [`Activity`] records when the connection last read from it.
 pub struct Watched {
     body: Content,
     activity: Activity,
@@ -78,7 +83,7 @@ enum Content {
     Stream(BodyStream),
 }
 
-/// When a connection last took something of a body, and whether it waits for the body's source.
+/// The time at which a connection last read from a body, or that it waits for the body's source.
 #[derive(Clone, Debug)]
 pub struct Activity(Arc<Mutex<Option<Instant>>>);
 
@@ -89,7 +94,8 @@ impl Default for Activity {
 }
 
 impl Activity {
-    /// The time from which silence counts; `None` while the source of the body has nothing to send.
+    /// The time from which the idle timeout counts. `None` while the source of the body has nothing
+    /// to send, which is no silence of the server.
     pub fn since(&self) -> Option<Instant> {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -100,7 +106,7 @@ impl Activity {
 }
 
 impl Body {
-    /// The body, to be sent once, its progress told to `activity`.
+    /// Returns the body, to be sent once, which records its progress in `activity`.
     pub fn watched(&self, activity: &Activity) -> Watched {
         let body = match self {
             Self::Whole(bytes) => Content::Whole(bytes.clone()),
@@ -146,7 +152,7 @@ mod tests {
     use std::pin::pin;
     use std::task::Waker;
 
-    fn frames(pieces: &[Option<&'static str>]) -> Vec<Option<Result<Bytes, String>>> {
+    fn frames(chunks: &[Option<&'static str>]) -> Vec<Option<Result<Bytes, String>>> {
         let (body, sender) = Body::stream();
         let Body::Stream(stream) = body else { panic!("no stream") };
         let mut sending = pin!(stream.take());
@@ -158,26 +164,26 @@ mod tests {
             Poll::Pending => panic!("pending"),
         };
         let mut seen = Vec::new();
-        for piece in pieces {
-            sender.try_send(piece.map(Bytes::from)).unwrap();
+        for chunk in chunks {
+            sender.try_send(chunk.map(Bytes::from)).unwrap();
             seen.push(next());
         }
         drop(sender);
-        if pieces.last() != Some(&None) {
+        if chunks.last() != Some(&None) {
             seen.push(next());
         }
         seen
     }
 
     #[test]
-    fn only_an_end_that_was_said_is_an_end() {
-        let piece = || Some(Ok(Bytes::from_static(b"a")));
-        assert_eq!(frames(&[Some("a"), None]), [piece(), None]);
-        assert_eq!(frames(&[Some("a")]), [piece(), Some(Err("the body broke off".to_owned()))]);
+    fn a_stream_that_closes_without_its_end_is_an_error() {
+        let chunk = || Some(Ok(Bytes::from_static(b"a")));
+        assert_eq!(frames(&[Some("a"), None]), [chunk(), None]);
+        assert_eq!(frames(&[Some("a")]), [chunk(), Some(Err("the body is incomplete".to_owned()))]);
     }
 
     #[test]
-    fn a_whole_body_is_handed_over_in_slices_and_tells_when() {
+    fn a_whole_body_is_sent_in_slices_and_records_when() {
         let activity = Activity::default();
         let body = Body::Whole(vec![7; SLICE + 1].into());
         let mut watched = pin!(body.watched(&activity));
@@ -191,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_source_that_has_nothing_to_send_is_no_silence_of_the_server() {
+    fn an_idle_source_is_not_counted_as_silence_of_the_server() {
         let (body, sender) = Body::stream();
         let activity = Activity::default();
         let mut watched = pin!(body.watched(&activity));

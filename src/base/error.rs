@@ -1,12 +1,12 @@
 //! The one error type of the crate.
 //!
-//! An [`Error`] says what happened (`kind`), in words for a person (`message`), and keeps what a program
-//! switches on: `code`, `status`, `attempts`, `syscall`, `path`, `url`. Node's own codes are kept where Node has
-//! one; the table `Kind::code` names ours. URLs enter an error only through [`redacted`], so that no
-//! password can leave through a message.
+//! An [`Error`] has a `kind`, a `message` for people, and the properties that a program switches
+//! on: `code`, `status`, `attempts`, `syscall`, `path`, `url`. The code is Node's where Node has
+//! one; the table `Kind::code` has the others. URLs enter an error only through [`redacted`], so
+//! that no message can contain a password.
 //!
-//! Whether a failure may pass by itself is decided once, here, by [`Error::is_retryable`]; the retry policy adds
-//! only what it knows about methods, statuses and counts.
+//! [`Error::is_retryable`] is the one place that decides whether a failure is transient. The retry
+//! policy adds only its rules about methods, statuses and counts.
 
 use std::fmt;
 use std::io;
@@ -21,7 +21,7 @@ use crate::base::status::is_transient;
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What went wrong, as far as a caller would act differently.
+/// The kind of a failure: one for each way in which a caller would react.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// An argument has the wrong type.
@@ -32,42 +32,42 @@ pub enum Kind {
     InvalidUrl,
     /// Name resolution, connection or exchange of bytes failed.
     Network,
-    /// The head of a response is larger than what is taken, or malformed: it would be again.
+    /// The head of a response is too large or malformed. Not transient: the next would be the same.
     Head,
     /// The certificate of the server was not accepted.
     Certificate,
-    /// The time of one attempt was used up.
+    /// The time limit of an attempt was exceeded.
     Timeout,
-    /// The answer has a status that the caller asked to be told about as an error.
+    /// The response has a status that the caller treats as an error.
     Status,
     /// More redirects than allowed.
     TooManyRedirects,
     /// A redirect that must not be followed.
     RedirectRefused,
-    /// The body is shorter or longer than announced.
+    /// The body is shorter or longer than the announced length.
     BodyLength,
     /// The body is larger than the caller allows.
     BodyTooLarge,
-    /// The content coding of the body is broken.
+    /// The body is invalid in its content coding.
     Decode,
-    /// A file is not what the caller expects.
+    /// A file does not have the digest that the caller expects.
     Integrity,
-    /// A body that should be JSON is not.
+    /// A body that should be JSON is not JSON.
     Json,
     /// A body is longer than a string of JavaScript can be.
     TextTooLong,
     /// A file or directory could not be used.
     File,
-    /// Another process kept the lock for longer than the caller wanted to wait.
+    /// Another process held the lock for longer than the caller was willing to wait.
     LockTimeout,
-    /// The caller ended the operation.
+    /// The caller aborted the operation.
     Aborted,
-    /// A defect of this library, caught before it could reach Node.
+    /// A defect of this library, caught before it could crash Node.
     Internal,
 }
 
 impl Kind {
-    /// The code of errors that have none from the operating system or from TLS.
+    /// The code of errors without a code of the operating system or of TLS.
     const fn code(self) -> &'static str {
         match self {
             Self::ArgumentType => "ERR_INVALID_ARG_TYPE",
@@ -95,23 +95,25 @@ impl Kind {
 
 /// See the [module](self) documentation.
 ///
-/// Boxed, because results travel through many layers and errors are rare. `Clone`, because callers who share one
-/// download also share its failure.
+/// Boxed, because results pass through many layers and errors are rare. `Clone`, because callers
+/// who share one download also share its failure.
 #[derive(Clone, Debug)]
 pub struct Error(Box<Details>);
 
-/// The parts of an [`Error`]; absent means not known or not applicable.
+/// The properties of an [`Error`]. `None` means unknown or not applicable.
 #[derive(Clone, Debug)]
 pub struct Details {
     pub kind: Kind,
     pub message: String,
     pub code: &'static str,
+    /// Redacted.
     pub url: Option<String>,
     pub status: Option<u16>,
+    /// Attempts that were made, from 1.
     pub attempts: Option<u32>,
     pub syscall: Option<&'static str>,
     pub path: Option<PathBuf>,
-    /// How long the server asked us to wait, from its `Retry-After`.
+    /// The wait that the server asked for in `Retry-After`.
     pub retry_after: Option<Duration>,
     pub lock_path: Option<PathBuf>,
     pub holder: Option<Holder>,
@@ -137,26 +139,26 @@ impl Error {
         }))
     }
 
-    /// The caller ended it.
+    /// The error of an operation that the caller aborted.
     pub fn aborted() -> Self {
         Self::new(Kind::Aborted, "The operation was aborted")
     }
 
-    /// An argument of the right type with an impossible value.
+    /// The error of an argument that has the right type and an impossible value.
     pub fn argument(name: &str, rule: &str, received: impl fmt::Display) -> Self {
         const RECEIVED_MAX: usize = 200;
         let received = received.to_string();
-        let shown = match received.char_indices().nth(RECEIVED_MAX) {
+        let received = match received.char_indices().nth(RECEIVED_MAX) {
             Some((end, _)) => format!("{}…", &received[..end]),
             None => received,
         };
-        Self::new(Kind::ArgumentValue, format!("The argument \"{name}\" {rule}. Received {shown}"))
+        Self::new(Kind::ArgumentValue, format!("The argument \"{name}\" {rule}. Received {received}"))
     }
 
-    /// A failed file system call: `Failed to write file: rename '<path>': … (EACCES)`.
-    pub fn file(doing: &str, syscall: &'static str, path: &Path, error: &io::Error) -> Self {
+    /// The error of a file system call: `Failed to write file: rename '<path>': … (EACCES)`.
+    pub fn file(failure: &str, syscall: &'static str, path: &Path, error: &io::Error) -> Self {
         let code = io_code(error).unwrap_or(Kind::File.code());
-        let message = format!("{doing}: {syscall} '{}': {} ({code})", path.display(), bare(error));
+        let message = format!("{failure}: {syscall} '{}': {} ({code})", path.display(), without_number(error));
         Self::new(Kind::File, message).with_code(code).with_syscall(syscall).with_path(path).with_cause(error)
     }
 
@@ -172,7 +174,7 @@ impl Error {
         *self.0
     }
 
-    /// Whether the same operation may succeed later, with nothing changed by the caller.
+    /// Whether the same operation may succeed later, without a change by the caller.
     pub fn is_retryable(&self) -> bool {
         match self.0.kind {
             Kind::Network | Kind::Timeout | Kind::BodyLength => true,
@@ -246,9 +248,9 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// The name that Node gives this operating system error, or `None` where no caller would switch on it.
+/// Node's code of an operating system error. `None` where no caller would switch on it.
 ///
-/// Goes by [`io::ErrorKind`], which std maps from errno and from Windows codes alike.
+/// Reads [`io::ErrorKind`], to which std maps errno and Windows codes alike.
 pub fn io_code(error: &io::Error) -> Option<&'static str> {
     use io::ErrorKind as K;
     #[cfg(unix)]
@@ -260,7 +262,7 @@ pub fn io_code(error: &io::Error) -> Option<&'static str> {
         Some(rustix::io::Errno::IO) => return Some("EIO"),
         _ => {}
     }
-    // Somebody else has the file, in a way that does not share it. Of no kind in std.
+    // Another process has opened the file without sharing it. std has no kind for that.
     #[cfg(windows)]
     if matches!(error.raw_os_error(), Some(32 | 33)) {
         return Some("EBUSY");
@@ -297,8 +299,8 @@ pub fn io_code(error: &io::Error) -> Option<&'static str> {
     })
 }
 
-/// The text of an I/O error without std's "(os error 13)": the code's name says it better.
-fn bare(error: &io::Error) -> String {
+/// The text of an I/O error without std's "(os error 13)": the code in the message says the same.
+fn without_number(error: &io::Error) -> String {
     let text = error.to_string();
     match text.find(" (os error") {
         Some(end) => text[..end].to_owned(),

@@ -1,13 +1,14 @@
-//! What a file must be: expected digests, how they are written, and whether computed ones agree.
+//! Expected digests of a file: their syntax, and whether computed digests match.
 //!
-//! `integrity` is Subresource Integrity as npm and browsers write it: digests separated by white space, of which those
-//! of the strongest algorithm count and one must match. Algorithms that we do not know are passed over; a broken digest
-//! of one that we know is an error, because to ignore it would verify less than the caller believes.
+//! `integrity` is Subresource Integrity, as npm and browsers write it: digests separated by white
+//! space. Those of the strongest algorithm count, and one of them must match. Unknown algorithms
+//! are ignored. An invalid digest of a known algorithm is an error: to ignore it would verify less
+//! than the caller believes.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-/// Weakest first.
+/// The algorithm of a digest. The order is by strength, the weakest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Algorithm {
     Sha256,
@@ -16,6 +17,7 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
+    /// The name in Subresource Integrity.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Sha256 => "sha256",
@@ -24,6 +26,7 @@ impl Algorithm {
         }
     }
 
+    /// Bytes of a digest.
     const fn length(self) -> usize {
         match self {
             Self::Sha256 => 32,
@@ -37,7 +40,7 @@ impl Algorithm {
     }
 }
 
-/// One digest, of whatever algorithm.
+/// One digest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Digest {
     pub algorithm: Algorithm,
@@ -45,28 +48,29 @@ pub struct Digest {
 }
 
 impl Digest {
+    /// The digest in lower-case hexadecimal digits.
     pub fn hex(&self) -> String {
         hex::encode(&self.bytes)
     }
 
-    /// As Subresource Integrity writes it: `sha512-<base64>`.
+    /// The digest as Subresource Integrity: `sha512-<base64>`.
     pub fn sri(&self) -> String {
         format!("{}-{}", self.algorithm.name(), STANDARD.encode(&self.bytes))
     }
 }
 
-/// What the caller expects of a file. Empty: anything.
+/// The digests that the caller expects of a file. Without any, every file is accepted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Expected {
     pub sha256: Option<Digest>,
-    /// All of one algorithm; one of them must match.
+    /// Digests of one algorithm, of which one must match.
     pub integrity: Vec<Digest>,
 }
 
-/// A digest that is not what was expected.
+/// A computed digest that differs from the expected one.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Mismatch {
-    /// `Checksum` for `sha256`, `Integrity` for `integrity`: opens the message.
+    /// The beginning of the message: `Checksum` for `sha256`, `Integrity` for `integrity`.
     pub check: &'static str,
     pub expected: String,
     pub computed: String,
@@ -77,11 +81,13 @@ impl Expected {
         self.sha256.is_none() && self.integrity.is_empty()
     }
 
+    /// The algorithms that have to be computed.
     pub fn algorithms(&self) -> impl Iterator<Item = Algorithm> {
         self.sha256.iter().chain(self.integrity.first()).map(|digest| digest.algorithm)
     }
 
-    /// `computed` has a digest for each of [`Expected::algorithms`]; one that is missing does not match.
+    /// Compares `computed`, which has a digest for each of [`Expected::algorithms`]. A missing
+    /// digest does not match.
     pub fn verify(&self, computed: &[Digest]) -> Result<(), Mismatch> {
         let of = |algorithm| computed.iter().find(|digest| digest.algorithm == algorithm);
         if let Some(expected) = &self.sha256 {
@@ -103,18 +109,14 @@ impl Expected {
     }
 }
 
-/// 64 hexadecimal digits, in any case.
+/// Reads a SHA-256 digest: 64 hexadecimal digits, in any case, with white space around them.
 pub fn parse_sha256(text: &str) -> Option<Digest> {
-    let text = text.trim().as_bytes();
-    if text.len() != 64 {
-        return None;
-    }
-    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-    let bytes = text.chunks(2).map(|pair| Some(digit(pair[0])? << 4 | digit(pair[1])?)).collect::<Option<_>>()?;
+    let bytes = hex::decode(text.trim()).ok().filter(|bytes| bytes.len() == Algorithm::Sha256.length())?;
     Some(Digest { algorithm: Algorithm::Sha256, bytes })
 }
 
-/// The digests of the strongest known algorithm; `None` when one is broken or none is known.
+/// Reads Subresource Integrity: the digests of the strongest known algorithm. `None` if a digest is
+/// invalid or no algorithm is known.
 pub fn parse_integrity(text: &str) -> Option<Vec<Digest>> {
     let mut digests = Vec::new();
     for entry in text.split_ascii_whitespace() {
@@ -122,7 +124,7 @@ pub fn parse_integrity(text: &str) -> Option<Vec<Digest>> {
         let Some(algorithm) = Algorithm::parse(name) else {
             continue;
         };
-        // Options behind `?` are reserved and ignored.
+        // Options after `?` are reserved, and ignored.
         let encoded = rest.split('?').next().unwrap_or_default();
         let bytes = STANDARD.decode(encoded).ok().filter(|bytes| bytes.len() == algorithm.length())?;
         digests.push(Digest { algorithm, bytes });
@@ -151,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn broken_digests_are_refused() {
+    fn invalid_digests_are_refused() {
         for text in ["", "abc", &EMPTY[1..], &format!("{EMPTY}0"), &EMPTY.replace('e', "g"), &"ä".repeat(32)] {
             assert_eq!(parse_sha256(text), None, "{text}");
         }

@@ -1,4 +1,4 @@
-//! What callers may hear of while an operation is under way, and what they may say to it.
+//! Listeners of callers: events while an operation runs, and the advice that a listener returns.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,27 +9,31 @@ use http::{HeaderMap, Method, StatusCode};
 
 use crate::base::error::{Error, Result};
 
-/// A request that is about to be sent.
+/// The event of a request that is about to be sent.
 #[derive(Debug)]
 pub struct Sent {
     pub method: Method,
     pub url: String,
     pub headers: HeaderMap,
+    /// The limit of the attempt; `None` for no limit.
     pub timeout: Option<Duration>,
 }
 
-/// What came of it.
+/// The event of a request whose response head was received, or that failed.
 #[derive(Debug)]
 pub struct Received {
     pub method: Method,
     pub url: String,
+    /// The time since [`Sent`].
     pub duration: Duration,
+    /// Status, status text and headers, or the error.
     pub outcome: Result<(StatusCode, String, HeaderMap), Error>,
 }
 
-/// Resolves when the listener is done; whatever goes wrong in it is ignored.
+/// A listener. Its future resolves when the listener is done; its errors are ignored.
 pub type Hook<T> = Arc<dyn Fn(T) -> BoxFuture<'static, ()> + Send + Sync>;
 
+/// Listeners of the requests of one call.
 #[derive(Clone, Default)]
 pub struct Hooks {
     pub on_request: Option<Hook<Sent>>,
@@ -42,18 +46,19 @@ impl fmt::Debug for Hooks {
     }
 }
 
-/// What a listener wants to be done about a failed attempt.
+/// The wish of a listener after a failed attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RetryAdvice {
-    /// Whatever the policy says.
+    /// Follow the policy.
     Default,
+    /// Do not retry.
     Stop,
-    /// The next attempt after this time, whatever the policy says.
+    /// Retry after this time, whatever the policy says.
     Wait(Duration),
 }
 
 impl RetryAdvice {
-    /// As JavaScript says it: negative is at once, NaN says nothing.
+    /// Reads a number of JavaScript: a negative one means at once, NaN means no advice.
     pub fn wait(milliseconds: f64) -> Self {
         match milliseconds {
             number if number.is_nan() => Self::Default,
@@ -62,8 +67,8 @@ impl RetryAdvice {
     }
 }
 
-/// Told of each failed attempt that is to be repeated: its number from 1, its error, and the delay. An error of its own
-/// ends the operation.
+/// A listener that is called before each retry, with the number of the failed attempt (from 1), its
+/// error, and the delay. An error of the listener ends the operation.
 #[derive(Clone)]
 pub struct OnRetry(pub Arc<dyn Fn(u32, Error, Duration) -> BoxFuture<'static, Result<RetryAdvice>> + Send + Sync>);
 
@@ -78,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_number_is_a_wait_unless_it_is_none() {
+    fn a_number_is_a_wait_unless_it_is_nan() {
         assert_eq!(RetryAdvice::wait(1500.0), RetryAdvice::Wait(Duration::from_millis(1500)));
         assert_eq!(RetryAdvice::wait(-5.0), RetryAdvice::Wait(Duration::ZERO));
         assert_eq!(RetryAdvice::wait(f64::NAN), RetryAdvice::Default);

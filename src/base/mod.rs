@@ -1,6 +1,7 @@
-//! Floor 0: what every other room speaks of.
+//! Floor 0: the types that every other room uses: errors, options, listeners, bodies.
 
 pub mod body;
+pub mod credential_name;
 pub mod error;
 pub mod integrity;
 pub mod listeners;

@@ -1,5 +1,5 @@
-//! What callers may ask for, as plain structs. `Default` is the one home of every default value; the binding and
-//! the documentation only repeat it.
+//! Options of the core, as plain structs. `Default` is the one home of every default value; the
+//! binding and the documentation only repeat it.
 //!
 //! `None` in a duration means "no limit".
 
@@ -15,19 +15,29 @@ use crate::base::listeners::{Hooks, OnRetry};
 use crate::base::observer::Observer;
 use crate::base::proxy::Proxy;
 
-/// How often a failed attempt is repeated, and after what delay. See [`crate::policy::http::retry`].
+/// How often a failed attempt is retried, and after which delay. See
+/// [`crate::policy::http::retry`].
 #[derive(Clone, Debug)]
 pub struct Retry {
-    /// Repetitions after the first attempt.
+    /// Retries after the first attempt; 0 by default.
     pub retries: u32,
-    /// Delay before the first repetition; doubles with each one.
+    /// Delay before the first retry, doubled with each further one; 1 s by default.
     pub delay: Duration,
-    /// Upper bound of one delay, the server's `Retry-After` included.
+    /// Upper bound of one delay, the server's `Retry-After` included; 30 s by default.
     pub delay_max: Duration,
-    /// Whether a request that is not idempotent is left alone after a failure, unless the server cannot have carried it out.
+    /// Whether a request that is not idempotent is retried only if the server cannot have carried
+    /// it out.
     pub retry_idempotent_only: bool,
     /// The caller's word that the request may be carried out twice, whatever its method.
     pub idempotent: bool,
+}
+
+impl Retry {
+    /// The defaults of a client: three retries, and none of a request that is not idempotent and
+    /// that the server may have carried out.
+    pub fn for_client() -> Self {
+        Self { retries: 3, retry_idempotent_only: true, ..Self::default() }
+    }
 }
 
 impl Default for Retry {
@@ -42,12 +52,13 @@ impl Default for Retry {
     }
 }
 
-/// See [`crate::policy::http::redirect`].
+/// Which redirects are followed. See [`crate::policy::http::redirect`].
 #[derive(Clone, Debug)]
 pub struct Redirects {
-    /// `false`: a redirect is an answer like any other.
+    /// Whether redirects are followed, as by default. `false`: a redirect is a response like any
+    /// other.
     pub follow: bool,
-    /// Redirects followed within one attempt; one more is an error.
+    /// Redirects followed within one attempt, 5 by default. One more is an error.
     pub maximum: u32,
 }
 
@@ -57,27 +68,27 @@ impl Default for Redirects {
     }
 }
 
-/// The way to servers. Connections are pooled by this.
+/// How servers are reached. Connections are pooled by these options.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Network {
     pub tls: Tls,
     pub proxy: Proxy,
-    /// Limit of one connection: address, proxy and TLS handshake included.
+    /// Limit of one connection: lookup of the address, proxy and TLS handshake included.
     pub connect_timeout: Option<Duration>,
 }
 
-/// Whom to trust, besides Mozilla's roots and the system's.
+/// The trusted certificates, besides Mozilla's roots and the system's.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Tls {
-    /// Whether certificates are verified at all; `NODE_TLS_REJECT_UNAUTHORIZED=0` says no.
+    /// Whether certificates are verified at all. `NODE_TLS_REJECT_UNAUTHORIZED=0` turns it off.
     pub verify: bool,
-    /// In PEM. What cannot be used is ignored.
+    /// Certificates in PEM. Those that cannot be used are ignored.
     pub ca: Vec<String>,
     /// Files of certificates in PEM: `NODE_EXTRA_CA_CERTS`, `SSL_CERT_FILE`.
     pub files: Vec<PathBuf>,
     /// Directories of such files, under the names that OpenSSL gives them: `SSL_CERT_DIR`.
     pub directories: Vec<PathBuf>,
-    /// Whether to say on the standard error what of these cannot be used.
+    /// Whether certificates that cannot be used are reported on the standard error.
     pub explain: bool,
 }
 
@@ -87,93 +98,98 @@ impl Default for Tls {
     }
 }
 
-/// Limit of decoded bytes where the caller gives none and they become text, or come from a buffer: V8's longest string.
+/// Default limit of decoded bytes that become text or come from a buffer, 512 MiB: V8's longest
+/// string.
 pub const TEXT_MAX: u64 = 512 << 20;
-/// Limit of a file of checksums where the caller gives none: some 200,000 names.
+/// Default limit of a checksum file, 16 MiB: some 200,000 names.
 pub const CHECKSUMS_MAX: u64 = 16 << 20;
-/// The caller's word that there is no limit.
+/// The limit of a caller who wants none.
 pub const UNLIMITED: u64 = u64::MAX;
 
+/// Options that requests and downloads share.
 #[derive(Clone, Debug)]
-pub struct RequestOptions {
-    pub method: Method,
+pub struct TransferOptions {
     pub headers: HeaderMap,
-    pub body: Option<Body>,
     pub redirects: Redirects,
     pub retry: Retry,
     pub on_retry: Option<OnRetry>,
-    pub hooks: Hooks,
-    /// Who subscribed to the caller's diagnostics channels.
+    /// The observer of the call: who subscribed to the caller's diagnostics channels.
     pub observer: Observer,
-    /// Limit of one attempt, redirects and body included.
+    /// Limit of one attempt, redirects and body included; 30 s by default, 120 s for downloads.
     pub timeout: Option<Duration>,
-    /// Limit of the time without a byte from the server. Counts once the request has been sent.
+    /// Limit of the time without a byte in either direction, once the connection is open.
     pub idle_timeout: Option<Duration>,
-    /// Shared: seldom another than that of the call before.
+    /// Shared: most calls use the network of the call before.
     pub network: Arc<Network>,
-    /// Limit of the decoded body. `None`: not said, which is none for bytes and [`TEXT_MAX`] for text.
+}
+
+impl Default for TransferOptions {
+    fn default() -> Self {
+        Self {
+            headers: HeaderMap::new(),
+            redirects: Redirects::default(),
+            retry: Retry::default(),
+            on_retry: None,
+            observer: Observer::default(),
+            timeout: Some(Duration::from_secs(30)),
+            idle_timeout: None,
+            network: Arc::default(),
+        }
+    }
+}
+
+/// Options of a request.
+#[derive(Clone, Debug)]
+pub struct RequestOptions {
+    pub transfer: TransferOptions,
+    /// `GET` by default.
+    pub method: Method,
+    pub body: Option<Body>,
+    pub hooks: Hooks,
+    /// Limit of the decoded body in bytes. `None`: no limit for bytes, [`TEXT_MAX`] for text.
     pub max_size: Option<u64>,
-    /// Whether the body is left on the wire for the caller to read, as it was sent.
+    /// Whether the body is left on the wire, undecoded, for the caller to read.
     pub stream: bool,
 }
 
 impl Default for RequestOptions {
     fn default() -> Self {
         Self {
+            transfer: TransferOptions::default(),
             method: Method::GET,
-            headers: HeaderMap::new(),
             body: None,
-            redirects: Redirects::default(),
-            retry: Retry::default(),
-            on_retry: None,
             hooks: Hooks::default(),
-            observer: Observer::default(),
-            timeout: Some(Duration::from_secs(30)),
-            idle_timeout: None,
-            network: Arc::default(),
             max_size: None,
             stream: false,
         }
     }
 }
 
+/// Options of a download.
 #[derive(Clone, Debug)]
 pub struct DownloadOptions {
-    pub headers: HeaderMap,
-    pub redirects: Redirects,
-    pub retry: Retry,
-    pub on_retry: Option<OnRetry>,
-    /// Who subscribed to the caller's diagnostics channels.
-    pub observer: Observer,
-    /// Limit of one attempt, redirects and body included.
-    pub timeout: Option<Duration>,
-    /// Limit of the time without a byte from the server.
-    pub idle_timeout: Option<Duration>,
-    /// Shared: seldom another than that of the call before.
-    pub network: Arc<Network>,
-    /// What the file must be.
+    pub transfer: TransferOptions,
+    /// The digests that the file must have.
     pub expected: Expected,
-    /// Whether SHA-256 and SHA-512 are computed on the way, though nothing is expected.
+    /// Whether SHA-256 and SHA-512 are computed during the download even if neither is expected.
     pub digests: bool,
-    /// Permission bits of the file, set before it appears; none on Windows.
+    /// Permission bits of the file, set before it appears. Without effect on Windows.
     pub mode: Option<u32>,
-    /// Whether an interrupted transfer goes on where it stopped.
+    /// Whether an interrupted transfer resumes where it stopped, as by default.
     pub resume: bool,
-    /// Whether the file is on the disk, not only in the system's cache, before it appears.
+    /// Whether the file is flushed to disk, not only to the system's cache, before it appears.
     pub fsync: bool,
+}
+
+impl DownloadOptions {
+    /// Per cent between two lines of progress in a log.
+    pub const PROGRESS_INTERVAL: u32 = 10;
 }
 
 impl Default for DownloadOptions {
     fn default() -> Self {
         Self {
-            headers: HeaderMap::new(),
-            redirects: Redirects::default(),
-            retry: Retry::default(),
-            on_retry: None,
-            observer: Observer::default(),
-            timeout: Some(Duration::from_secs(120)),
-            idle_timeout: None,
-            network: Arc::default(),
+            transfer: TransferOptions { timeout: Some(Duration::from_secs(120)), ..TransferOptions::default() },
             expected: Expected::default(),
             digests: false,
             mode: None,
@@ -183,12 +199,12 @@ impl Default for DownloadOptions {
     }
 }
 
-/// How answers are kept and used again. See [`crate::policy::cache::freshness`].
+/// How responses are cached. See [`crate::policy::cache::freshness`].
 #[derive(Clone, Debug)]
 pub struct Caching {
-    /// How long an answer is used without asking the server, as far as the server allows.
+    /// How long a response is used without asking the server, as far as the server allows.
     pub ttl: Ttl,
-    /// How long after that an answer may stand in for one that cannot be had.
+    /// How long after that a stale response may be used if the server fails; 0 by default.
     pub stale_if_error: Duration,
 }
 
@@ -198,11 +214,12 @@ impl Default for Caching {
     }
 }
 
-/// By the beginning of the path.
+/// Times to live, by the beginning of the path.
 #[derive(Clone, Debug)]
 pub struct Ttl {
+    /// For paths without a prefix in the list; 300 s by default.
     pub default: Duration,
-    /// Each begins with `/`.
+    /// Prefixes that begin with `/`, and their times.
     pub by_prefix: Vec<(String, Duration)>,
 }
 
@@ -213,26 +230,44 @@ impl Default for Ttl {
 }
 
 impl Ttl {
-    /// That of the longest prefix of the path.
+    /// The time to live of a path, by its longest prefix.
     pub fn of(&self, path: &str) -> Duration {
         let matching = self.by_prefix.iter().filter(|(prefix, _)| path.starts_with(prefix.as_str()));
         matching.max_by_key(|(prefix, _)| prefix.len()).map_or(self.default, |(_, ttl)| *ttl)
     }
 }
 
-/// See [`crate::io::file::lock`] and `docs/locking.md`.
+/// Limits of the responses that a cache stores.
+#[derive(Clone, Copy, Debug)]
+pub struct CacheLimits {
+    /// Bytes in memory; 64 MiB by default.
+    pub memory: u64,
+    /// Bytes of responses on disk; 512 MiB by default. Other entries of the same directory are not
+    /// counted.
+    pub disk: u64,
+    /// Time that a response stays on disk without being fetched again; 30 days by default.
+    pub age: Duration,
+}
+
+impl Default for CacheLimits {
+    fn default() -> Self {
+        Self { memory: 64 << 20, disk: 512 << 20, age: Duration::from_secs(30 * 24 * 3600) }
+    }
+}
+
+/// Options of a download lock. See [`crate::io::file::lock`] and `docs/locking.md`.
 #[derive(Clone, Debug)]
 pub struct LockOptions {
-    /// How long one caller waits for a lock that somebody else holds.
+    /// How long one caller waits for a lock of another holder; 60 s by default.
     pub timeout: Option<Duration>,
-    /// A holder that showed no sign of life for this long is passed over.
+    /// How long a holder may show no sign of life before its lock is broken; 300 s by default.
     pub stale: Duration,
-    /// How often a waiter looks where the operating system cannot wake it.
+    /// How often a waiter polls where the operating system cannot wake it; 1 s by default.
     pub poll: Duration,
-    /// Directory of lock files; `None` is `.locks` beside the destination.
+    /// Directory of lock files. `None` is `.locks` beside the destination.
     pub directory: Option<PathBuf>,
-    /// How long a file that another process published must stay in place before a waiter returns it;
-    /// `None` is a quarter of `poll`, 250 ms at most.
+    /// How long a file that another process published must stay in place before a waiter returns
+    /// it. `None` is a quarter of `poll`, 250 ms at most.
     pub settle: Option<Duration>,
 }
 
@@ -249,10 +284,14 @@ impl Default for LockOptions {
 }
 
 impl LockOptions {
+    /// The value of `settle`, or its default.
     pub fn settle_delay(&self) -> Duration {
         self.settle.unwrap_or_else(|| (self.poll / 4).min(Duration::from_millis(250)))
     }
 }
+
+#[cfg(test)]
+mod documented;
 
 #[cfg(test)]
 mod tests {

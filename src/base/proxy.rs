@@ -1,24 +1,29 @@
-//! Which proxy a URL goes through, by the variables that curl, Go and Python know.
+//! The proxy of a URL, by the environment variables that curl, Go and Python read.
 //!
-//! `http_proxy`, `https_proxy`, `all_proxy` and `no_proxy`, in either case; lower case wins, as in curl. The environment is
-//! an argument: it is that of the calling JavaScript.
+//! The variables are `http_proxy`, `https_proxy`, `all_proxy` and `no_proxy`, in either case; lower
+//! case wins, as in curl. Their values are an argument, because the environment is the one of the
+//! calling JavaScript.
 
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 use url::{Host, Url};
 
-/// How to find the proxy of a URL.
+/// The port of a SOCKS proxy whose URL names none (RFC 1928, 3).
+pub const SOCKS_PORT: u16 = 1080;
+
+/// How the proxy of a URL is found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Proxy {
     #[default]
     None,
-    /// The same for every URL.
+    /// One proxy for every URL.
     Fixed(Url),
+    /// By environment variables.
     Environment(Variables),
 }
 
-/// The values of the variables; empty ones count as not set.
+/// The values of the environment variables. Empty ones count as unset.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Variables {
     pub http: Option<String>,
@@ -28,7 +33,8 @@ pub struct Variables {
 }
 
 impl Proxy {
-    /// The proxy of a URL; `Err` names the variable whose value is none.
+    /// Returns the proxy of a URL. `Err` is the name of the variable whose value is an invalid
+    /// proxy URL.
     pub fn of(&self, url: &Url) -> Result<Option<Url>, &'static str> {
         let variables = match self {
             Self::None => return Ok(None),
@@ -51,14 +57,14 @@ impl Proxy {
     }
 }
 
-/// The URL of a proxy; `http:` unless it says otherwise. As curl reads it: `socks:` is `socks4:`, and a user may be
-/// `DOMAIN\user`.
+/// Reads the URL of a proxy as curl does: the scheme is `http:` by default, `socks:` is `socks4:`,
+/// and a user may be `DOMAIN\user`.
 pub fn parse(text: &str) -> Option<Url> {
     const SCHEMES: [&str; 6] = ["http", "https", "socks4", "socks4a", "socks5", "socks5h"];
     let (scheme, rest) = text.trim().split_once("://").unwrap_or(("http", text.trim()));
     let scheme = if scheme.eq_ignore_ascii_case("socks") { "socks4" } else { scheme };
     let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
-    // In a URL a backslash is a slash.
+    // The URL parser reads a backslash as a slash.
     let authority = match authority.rsplit_once('@') {
         Some((user, host)) => format!("{}@{host}", user.replace('\\', "%5C")),
         None => authority.to_owned(),
@@ -67,29 +73,24 @@ pub fn parse(text: &str) -> Option<Url> {
     url.ok().filter(|url| SCHEMES.contains(&url.scheme()) && url.host_str().is_some_and(|host| !host.is_empty()))
 }
 
-/// Whether a proxy is sent the requests for a URL themselves. It only carries bytes by SOCKS, and
-/// in tunnels to `https:`.
+/// Whether a proxy receives the requests for a URL themselves, as an HTTP proxy does for `http:`.
+/// By SOCKS, and in tunnels to `https:`, it only forwards bytes.
 pub fn forwards(proxy: &Url, url: &Url) -> bool {
     matches!(proxy.scheme(), "http" | "https") && url.scheme() == "http"
 }
 
-/// User and password in the URL of a proxy, decoded; empty where there are none.
-pub fn credentials(proxy: &Url) -> (String, String) {
-    let decoded = |part: &str| percent_encoding::percent_decode_str(part).decode_utf8_lossy().into_owned();
-    (decoded(proxy.username()), decoded(proxy.password().unwrap_or_default()))
-}
-
-/// The address of a proxy for messages, without user and password.
-pub fn shown(proxy: &Url) -> String {
+/// Host and port of a proxy for messages, without user and password.
+pub fn host_and_port(proxy: &Url) -> String {
     let host = proxy.host_str().unwrap_or_default();
-    let port = proxy.port_or_known_default().unwrap_or(1080);
+    let port = proxy.port_or_known_default().unwrap_or(SOCKS_PORT);
     format!("{host}:{port}")
 }
 
-/// Whether `NO_PROXY` names the host of a URL: `*`, a host and all below it (with or without a
-/// leading dot), any of these with a port, an address, or a block of addresses (CIDR). Entries are
-/// separated by commas and white space of any kind. Names are not resolved. As to curl, Go and
-/// fetch, `;` separates nothing, and `127.*` is no block.
+/// Whether the list of `NO_PROXY` contains the host of a URL.
+///
+/// Entries are `*`, a host with all its subdomains (with or without a leading dot), any of these
+/// with a port, an address, or a block of addresses (CIDR), separated by commas and white space.
+/// Names are not resolved. As in curl, Go and fetch, `;` is no separator, and `127.*` is no block.
 fn is_excluded(list: &str, url: &Url) -> bool {
     let port = url.port_or_known_default();
     let (name, address) = match url.host() {
@@ -122,7 +123,7 @@ fn is_excluded(list: &str, url: &Url) -> bool {
         .any(matches)
 }
 
-/// `host:80`, `[::1]:80`; a bare IPv6 address has no port.
+/// Splits `host:80` and `[::1]:80` into host and port. A bare IPv6 address has no port.
 fn split_port(entry: &str) -> (&str, Option<u16>) {
     if let Some(rest) = entry.strip_prefix('[') {
         let (host, port) = rest.split_once(']').unwrap_or((rest, ""));
@@ -167,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_proxy_is_refused() {
+    fn an_invalid_proxy_url_is_refused() {
         for text in ["", " ", "ftp://a", "http://", "http://a b", "://"] {
             assert_eq!(parse(text), None, "{text:?}");
         }
@@ -175,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn a_proxy_may_be_spelled_as_curl_takes_it() {
+    fn proxy_urls_are_read_as_curl_reads_them() {
         for (text, expected) in [
             ("host", "http://host/"),
             ("host:8080", "http://host:8080/"),
@@ -200,14 +201,14 @@ mod tests {
             ["DOMAIN\\user:p\\w@host:1", "http://DOMAIN\\user:p\\w@host:1/", "socks5://DOMAIN\\user:p\\w@host:1"]
         {
             let proxy = parse(text).unwrap();
-            assert_eq!(credentials(&proxy), ("DOMAIN\\user".to_owned(), "p\\w".to_owned()), "{text}");
-            assert_eq!(shown(&proxy), "host:1");
+            assert_eq!((proxy.username(), proxy.password()), ("DOMAIN%5Cuser", Some("p%5Cw")), "{text}");
+            assert_eq!(host_and_port(&proxy), "host:1");
         }
         assert_eq!(parse("http://host\\user@other").as_ref().and_then(Url::host_str), Some("other"));
     }
 
     #[test]
-    fn requests_themselves_are_for_http_proxies_of_http() {
+    fn only_http_proxies_of_http_urls_forward_requests() {
         for (proxy, target, expected) in [
             ("http://p", "http://x/", true),
             ("https://p", "http://x/", true),
@@ -221,15 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn user_and_password_are_decoded() {
-        let pair = |user: &str, password: &str| (user.to_owned(), password.to_owned());
-        assert_eq!(credentials(&url("http://us%40er:p%3Aw@p")), pair("us@er", "p:w"));
-        assert_eq!(credentials(&url("socks5://user@p")), pair("user", ""));
-        assert_eq!(credentials(&url("http://p")), pair("", ""));
-    }
-
-    #[test]
-    fn no_proxy_names_hosts_and_what_is_below_them() {
+    fn no_proxy_lists_hosts_with_their_subdomains() {
         for list in [
             "*",
             "example.com",
@@ -268,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn no_proxy_knows_addresses_and_blocks() {
+    fn no_proxy_lists_addresses_and_blocks() {
         for list in ["10.1.2.3", "10.0.0.0/8", "10.9.9.9/8", "10.1.2.3:80", "10.0.0.0/8:80", "*", "x\n10.1.2.3"] {
             assert!(excluded(list, "http://10.1.2.3/"), "{list}");
         }

@@ -1,4 +1,5 @@
-//! Floor 2: the outside world, one thing a file. Thin: what to do is decided in [`crate::policy`].
+//! Input and output, one subject a file. This room is thin: decisions are made in
+//! [`crate::policy`].
 
 pub mod cache;
 pub mod file;

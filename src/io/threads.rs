@@ -1,9 +1,9 @@
-//! Threads for work that blocks: files, digests, lookups of names.
+//! Threads for work that blocks: files, digests, name lookups.
 //!
-//! Not tokio's `spawn_blocking`: where the system allows no more threads (`ulimit -u`, `pids.max`), that waits for ever
-//! for a thread that cannot come, or panics. Here work that no thread can be started for waits for those that there are,
-//! and fails with `EAGAIN` where there are none. So that the former ends, work is short: nothing keeps a thread while it
-//! waits for anything but the system.
+//! tokio's `spawn_blocking` is not used. Where the system allows no more threads (`ulimit -u`,
+//! `pids.max`), it waits for ever for a thread, or panics. In this pool, work for which no thread
+//! can be started waits for a running thread; if none runs, it fails with `EAGAIN`. So that this
+//! wait ends, work must be short: a thread may wait for the system, and for nothing else.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -19,9 +19,9 @@ use tokio::sync::oneshot;
 
 use crate::base::error::{Error, Kind, Result};
 
-/// More work waits for its turn.
+/// Limit of threads. Further work is queued.
 const THREADS_MAX: usize = 512;
-/// A thread that finds nothing to do for this long ends.
+/// A thread ends after this time without work.
 const KEEP_ALIVE: Duration = Duration::from_secs(2);
 
 type Work = Box<dyn FnOnce() + Send>;
@@ -30,24 +30,25 @@ static POOL: Pool = Pool::new();
 
 struct Pool {
     state: Mutex<State>,
-    come: Condvar,
+    wakeup: Condvar,
 }
 
 struct State {
     queue: VecDeque<Work>,
     threads: usize,
-    /// Threads that wait for work, and have not been woken for any.
+    /// Threads that wait for work and have not been woken.
     idle: usize,
-    /// Wake-ups on their way: a thread that wakes without one has waited in vain.
+    /// Wake-ups that no thread has consumed yet. A thread that wakes while this is zero was woken
+    /// spuriously, or timed out.
     woken: usize,
-    /// Threads that have been started, and do not run yet.
+    /// Threads that were started and do not run yet.
     starting: usize,
 }
 
 impl Pool {
     const fn new() -> Self {
         let state = State { queue: VecDeque::new(), threads: 0, idle: 0, woken: 0, starting: 0 };
-        Self { state: Mutex::new(state), come: Condvar::new() }
+        Self { state: Mutex::new(state), wakeup: Condvar::new() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -64,7 +65,7 @@ impl Pool {
         if state.idle > 0 {
             state.idle -= 1;
             state.woken += 1;
-            self.come.notify_one();
+            self.wakeup.notify_one();
             return Ok(());
         }
         if state.threads < THREADS_MAX {
@@ -75,32 +76,33 @@ impl Pool {
                 }
                 Err(error) if state.threads == 0 => {
                     let refused = state.queue.pop_back();
-                    // It may take the lock again.
+                    // Dropping the work may take the lock again.
                     drop(state);
                     drop(refused);
                     return Err(no_thread(&error));
                 }
-                // Those that there are will come to it.
+                // The running threads will take it from the queue.
                 Err(_) => {}
             }
         }
         Ok(())
     }
 
-    /// The life of a thread.
+    /// Runs queued work until the thread has been idle for [`KEEP_ALIVE`].
     fn serve(&self) {
         let mut state = self.state();
         state.starting -= 1;
         loop {
             while let Some(work) = state.queue.pop_front() {
                 drop(state);
-                // Whoever waits for its result sees that there is none.
+                // The panic drops the sender, so the waiting task gets an error.
                 let _ = catch_unwind(AssertUnwindSafe(work));
                 state = self.state();
             }
             state.idle += 1;
             loop {
-                let (next, waited) = self.come.wait_timeout(state, KEEP_ALIVE).unwrap_or_else(PoisonError::into_inner);
+                let (next, waited) =
+                    self.wakeup.wait_timeout(state, KEEP_ALIVE).unwrap_or_else(PoisonError::into_inner);
                 state = next;
                 if state.woken > 0 {
                     state.woken -= 1;
@@ -120,23 +122,23 @@ fn start_thread(life: Box<dyn FnOnce() + Send>) -> std::io::Result<()> {
     thread::Builder::new().name("socket-registry-io".to_owned()).spawn(life).map(|_| ())
 }
 
-/// The system starts no thread.
+/// The error of a system that starts no thread.
 pub fn no_thread(error: &std::io::Error) -> Error {
     let message =
         "No thread can be started (EAGAIN): the limit of processes and threads is reached (ulimit -u, pids.max)";
     Error::new(Kind::Internal, message).with_code("EAGAIN").with_cause(error)
 }
 
-/// Whether the system starts threads now.
+/// Returns an error if the system starts no thread at the moment.
 pub fn probe() -> Result<()> {
     let probe = thread::Builder::new().name("socket-registry".to_owned()).spawn(|| ());
     let probe = probe.map_err(|error| no_thread(&error))?;
-    // It cannot panic.
+    // The thread has nothing that could panic.
     let _ = probe.join();
     Ok(())
 }
 
-/// Work under way. It goes on when this is dropped.
+/// The result of work on another thread. Dropping it does not stop the work.
 #[derive(Debug)]
 pub struct Task<T>(Result<oneshot::Receiver<T>>);
 
@@ -152,24 +154,25 @@ impl<T> Future for Task<T> {
     }
 }
 
-/// Begins work that blocks. What it calls of tokio finds the runtime of the caller.
+/// Starts work that blocks. Inside it, tokio finds the runtime of the caller.
 pub fn spawn_blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Task<T> {
     let (sender, receiver) = oneshot::channel();
     let runtime = Handle::try_current().ok();
     let work = Box::new(move || {
         let _entered = runtime.as_ref().map(Handle::enter);
-        // Nobody may wait any more.
+        // Fails if the task was dropped, which is no error.
         let _ = sender.send(work());
     });
     Task(POOL.submit(work, start_thread).map(|()| receiver))
 }
 
-/// Begins work whose result nobody waits for. Work that is refused is dropped before this returns.
+/// Starts work whose result is not awaited. If no thread can run it, the work is dropped before
+/// this function returns.
 pub fn start(work: impl FnOnce() + Send + 'static) -> Result<()> {
     POOL.submit(Box::new(work), start_thread)
 }
 
-/// Whether work waits for a thread: then whoever has one should not keep it.
+/// Whether queued work lacks a thread. If so, long-running work should give up its thread.
 pub fn are_scarce() -> bool {
     let state = POOL.state();
     state.queue.len() > state.woken + state.starting

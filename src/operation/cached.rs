@@ -1,4 +1,5 @@
-//! A GET by way of a cache: use what is kept, ask whether it has changed, or fetch; equal calls at the same time share one request.
+//! A GET through a cache: use the cached response, revalidate it, or fetch. Concurrent identical
+//! calls share one request.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,58 +12,58 @@ use http::{HeaderMap, HeaderName, Method, StatusCode};
 use url::Url;
 
 use crate::base::error::Result;
-use crate::base::options::RequestOptions;
+use crate::base::options::{RequestOptions, TransferOptions};
 use crate::base::status::is_outage;
 use crate::base::timings::Timings;
 use crate::io::cache::store::{Found, Store};
 use crate::io::http::transport::Transport;
 use crate::metrics::{self, Counter};
 use crate::operation::request::{Response, request};
-use crate::policy::cache::freshness::{CacheDecision, CachedResponse, is_cacheable, kept_fields, storable};
+use crate::policy::cache::freshness::{CacheDecision, CachedResponse, is_cacheable, storable, stored_fields};
 
-/// How old an answer a call accepts.
+/// The age of a cached response that a call accepts.
 #[derive(Clone, Copy, Debug)]
 pub struct Terms {
     pub ttl: Duration,
     pub stale_if_error: Duration,
 }
 
-/// Where an answer came from.
+/// The origin of a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
     Memory,
     Disk,
-    /// Kept, and the server says that it has not changed.
+    /// Cached, and confirmed by a 304 of the server.
     Revalidated,
-    /// Kept, and the server could not be asked.
+    /// Cached and expired, in an outage.
     Stale,
     Network,
-    /// Of the request of another call.
+    /// The response to the request of an identical call.
     Shared,
 }
 
-/// What is kept, and what is on its way.
+/// Cached responses, and the requests under way.
 #[derive(Debug)]
 pub struct Cache {
     pub store: Store,
-    shared_downloads: Arc<SharedDownloads>,
+    under_way: Arc<SharedRequests>,
 }
 
 type Fetching = BoxFuture<'static, Result<Arc<Fetched>>>;
-/// A request that several calls may wait for: it is given up when all of them are.
-type SharedDownload = Shared<Fetching>;
+/// A request that several calls may wait for. Cancelled when all of them are dropped.
+type SharedRequest = Shared<Fetching>;
 
-/// The requests under way, by all that makes them equal.
+/// The requests under way, by everything that makes them identical.
 #[derive(Debug, Default)]
-struct SharedDownloads {
-    under_way: Mutex<HashMap<String, (u64, WeakShared<Fetching>)>>,
+struct SharedRequests {
+    requests: Mutex<HashMap<String, (u64, WeakShared<Fetching>)>>,
     count: AtomicU64,
 }
 
-/// An answer for all who share a request.
+/// A response for all calls that share a request.
 #[derive(Debug)]
 struct Fetched {
-    answer: CachedResponse,
+    response: CachedResponse,
     url: Url,
     attempts: u32,
     timings: Option<Timings>,
@@ -72,24 +73,27 @@ struct Fetched {
 
 impl Cache {
     pub fn new(store: Store) -> Self {
-        Self { store, shared_downloads: Arc::default() }
+        Self { store, under_way: Arc::default() }
     }
 
     /// Whether a call may use the cache at all.
     pub fn concerns(options: &RequestOptions) -> bool {
-        options.method == Method::GET && options.body.is_none() && !options.stream && is_cacheable(&options.headers)
+        options.method == Method::GET
+            && options.body.is_none()
+            && !options.stream
+            && is_cacheable(&options.transfer.headers)
     }
 
-    /// The answer, if it is in memory and fresh. `url` has no fragment, here and below.
+    /// The response, if it is in memory and fresh. `url` has no fragment, here and below.
     pub fn get_fresh(&self, url: &Url, options: &RequestOptions, terms: Terms) -> Option<Response> {
-        let key = self.store.key(url, &options.headers, &options.network)?;
-        let stored = self.store.get_fresh(&key, &options.headers).filter(|stored| fits(stored, options))?;
-        match stored.look(&options.headers, terms.ttl, SystemTime::now()) {
+        let key = self.store.key(url, &options.transfer.headers, &options.transfer.network)?;
+        let stored = self.store.get_fresh(&key, &options.transfer.headers).filter(|stored| fits(stored, options))?;
+        match stored.decide(&options.transfer.headers, terms.ttl, SystemTime::now()) {
             CacheDecision::Use { age } => {
                 count_lookup(Source::Memory);
-                Some(given(&stored, Some(age), url.clone()))
+                Some(response_of(&stored, Some(age), url.clone()))
             }
-            CacheDecision::Ask { .. } => None,
+            CacheDecision::Fetch { .. } => None,
         }
     }
 
@@ -101,187 +105,189 @@ impl Cache {
         terms: Terms,
     ) -> Result<(Response, Source)> {
         self.store.open().await;
-        let Some(key) = self.store.key(&url, &options.headers, &options.network) else {
+        let Some(key) = self.store.key(&url, &options.transfer.headers, &options.transfer.network) else {
             count_lookup(Source::Network);
             return request(transport, url, options).await.map(|response| (response, Source::Network));
         };
-        let kept = self.store.find(&key, &options.headers).await.filter(|(stored, _)| fits(stored, &options));
-        let (kept, conditions) = match kept {
-            Some((stored, found)) => match stored.look(&options.headers, terms.ttl, SystemTime::now()) {
+        let cached =
+            self.store.find(&key, &options.transfer.headers).await.filter(|(stored, _)| fits(stored, &options));
+        let (cached, conditions) = match cached {
+            Some((stored, found)) => match stored.decide(&options.transfer.headers, terms.ttl, SystemTime::now()) {
                 CacheDecision::Use { age } => {
                     let source = if found == Found::Memory { Source::Memory } else { Source::Disk };
                     count_lookup(source);
-                    return Ok((given(&stored, Some(age), url), source));
+                    return Ok((response_of(&stored, Some(age), url), source));
                 }
-                CacheDecision::Ask { conditions } => (Some(stored), conditions),
+                CacheDecision::Fetch { conditions } => (Some(stored), conditions),
             },
             None => (None, HeaderMap::new()),
         };
-        let equal = equal(&key, self.store.generation(), &options, terms);
-        let asked =
-            Asked { cache: self.clone(), transport: transport.clone(), key, url, options, terms, kept, conditions };
-        // A listener that may stop a request must not stop that of others.
-        let (shared_download, is_ours) = match asked.options.on_retry {
-            Some(_) => (asked.fetch().boxed().shared(), true),
-            None => self.shared_downloads.join(equal, asked),
+        let identity = identity_of(&key, self.store.generation(), &options, terms);
+        let fetch =
+            Fetch { cache: self.clone(), transport: transport.clone(), key, url, options, terms, cached, conditions };
+        // An `onRetry` may stop its request, and must not stop the request of another call.
+        let (shared_request, is_ours) = match fetch.options.transfer.on_retry {
+            Some(_) => (fetch.run().boxed().shared(), true),
+            None => self.under_way.join(identity, fetch),
         };
-        let fetched = shared_download.await.inspect_err(|_| metrics::count(Counter::CacheMisses))?;
+        let fetched = shared_request.await.inspect_err(|_| metrics::count(Counter::CacheMisses))?;
         count_lookup(fetched.source);
         let source = if is_ours { fetched.source } else { Source::Shared };
-        let response = given(&fetched.answer, fetched.age, fetched.url.clone());
+        let response = response_of(&fetched.response, fetched.age, fetched.url.clone());
         Ok((Response { attempts: fetched.attempts, timings: fetched.timings, ..response }, source))
     }
 
-    /// A request that may have changed what a URL stands for has been answered (RFC 9111, 4.4).
-    pub async fn changed(&self, url: &Url, options: &RequestOptions) {
+    /// Invalidates a URL after the response to a request that may have changed its resource
+    /// (RFC 9111, 4.4).
+    pub async fn invalidate(&self, url: &Url, options: &RequestOptions) {
         self.store.open().await;
-        if let Some(key) = self.store.key(url, &options.headers, &options.network) {
+        if let Some(key) = self.store.key(url, &options.transfer.headers, &options.transfer.network) {
             self.store.remove(&key).await;
         }
     }
 }
 
-/// A GET that has to be sent, and what it needs.
-struct Asked {
+/// A GET that has to be sent.
+struct Fetch {
     cache: Arc<Cache>,
     transport: Transport,
     key: String,
     url: Url,
     options: RequestOptions,
     terms: Terms,
-    kept: Option<Arc<CachedResponse>>,
+    /// The cached response to revalidate.
+    cached: Option<Arc<CachedResponse>>,
     conditions: HeaderMap,
 }
 
-impl Asked {
-    async fn fetch(self) -> Result<Arc<Fetched>> {
+impl Fetch {
+    async fn run(self) -> Result<Arc<Fetched>> {
         let generation = self.cache.store.generation();
-        let mut answered = self.send(&self.conditions).await;
-        if let Ok(answer) = answered.as_ref()
-            && answer.status == StatusCode::NOT_MODIFIED
+        let mut result = self.send(&self.conditions).await;
+        if let Ok(response) = result.as_ref()
+            && response.status == StatusCode::NOT_MODIFIED
             && !self.conditions.is_empty()
         {
-            if !answer.redirected
-                && let Some(fetched) = self.revalidated(answer, generation).await
+            if !response.redirected
+                && let Some(fetched) = self.revalidated(response, generation).await
             {
                 return Ok(Arc::new(fetched));
             }
-            // It speaks of another answer than ours.
-            answered = self.send(&HeaderMap::new()).await;
+            // The 304 is about another response than the cached one.
+            result = self.send(&HeaderMap::new()).await;
         }
-        if let Some(fetched) = self.stale_if_error_response(&answered) {
+        if let Some(fetched) = self.stale_if_error_response(&result) {
             return Ok(Arc::new(fetched));
         }
         let time = SystemTime::now();
-        let Response { status, status_text, headers, body, url, redirected, attempts, timings, .. } = answered?;
-        let varies = storable(&self.options.headers, status, &headers, time);
-        let answer = CachedResponse::new(status, status_text, headers, body, time);
-        // A redirect's target is not what the URL stands for. On the way to another origin and back, credentials are dropped that
-        // are in the key.
+        let Response { status, status_text, headers, body, url, redirected, attempts, timings, .. } = result?;
+        let varies = storable(&self.options.transfer.headers, status, &headers, time);
+        let response = CachedResponse::new(status, status_text, headers, body, time);
+        // The target of a redirect is not the resource of the URL. On the way to another origin and
+        // back, credentials that are in the key are dropped.
         if let Some(varies) = varies.filter(|_| !redirected) {
-            self.keep(generation, varies, answer.clone()).await;
+            self.store(generation, varies, response.clone()).await;
         }
-        Ok(Arc::new(Fetched { answer, url, attempts, timings, source: Source::Network, age: None }))
+        Ok(Arc::new(Fetched { response, url, attempts, timings, source: Source::Network, age: None }))
     }
 
     async fn send(&self, conditions: &HeaderMap) -> Result<Response> {
         let mut options = self.options.clone();
-        options.headers.extend(conditions.clone());
+        options.transfer.headers.extend(conditions.clone());
         request(&self.transport, self.url.clone(), options).await
     }
 
-    /// What is kept, if the server says that it has not changed.
-    async fn revalidated(&self, answer: &Response, generation: u64) -> Option<Fetched> {
+    /// The cached response after a 304 of the server.
+    async fn revalidated(&self, not_modified: &Response, generation: u64) -> Option<Fetched> {
         let time = SystemTime::now();
-        let sent = &self.options.headers;
-        let kept = self.kept.as_ref()?.validated(sent, &answer.headers, time)?;
-        if let Some(varies) = storable(sent, kept.status, &kept.headers, time) {
-            self.keep(generation, varies, kept.clone()).await;
+        let sent = &self.options.transfer.headers;
+        let response = self.cached.as_ref()?.validated(sent, &not_modified.headers, time)?;
+        if let Some(varies) = storable(sent, response.status, &response.headers, time) {
+            self.store(generation, varies, response.clone()).await;
         }
-        let (url, attempts, timings) = (self.url.clone(), answer.attempts, answer.timings);
+        let (url, attempts, timings) = (self.url.clone(), not_modified.attempts, not_modified.timings);
         let age = Some(Duration::ZERO);
-        Some(Fetched { answer: kept, url, attempts, timings, source: Source::Revalidated, age })
+        Some(Fetched { response, url, attempts, timings, source: Source::Revalidated, age })
     }
 
-    /// What is kept, if there is no answer, and the caller would rather have an old one.
-    fn stale_if_error_response(&self, answered: &Result<Response>) -> Option<Fetched> {
-        let kept = self.kept.as_ref()?;
-        let (is_missing, attempts) = match answered {
-            Ok(answer) => (is_outage(answer.status.as_u16()), answer.attempts),
+    /// The expired response, in an outage, if the caller accepts it.
+    fn stale_if_error_response(&self, result: &Result<Response>) -> Option<Fetched> {
+        let cached = self.cached.as_ref()?;
+        let (is_missing, attempts) = match result {
+            Ok(response) => (is_outage(response.status.as_u16()), response.attempts),
             Err(error) => (error.is_retryable(), error.details().attempts.unwrap_or(0)),
         };
         let Terms { ttl, stale_if_error } = self.terms;
         let now = SystemTime::now();
-        let is_usable = is_missing && kept.is_usable_in_need(ttl, stale_if_error, now);
-        let (answer, age) = (CachedResponse::clone(kept), now.duration_since(kept.time).ok());
-        is_usable.then(|| Fetched {
-            answer,
-            url: self.url.clone(),
-            attempts,
-            timings: None,
-            source: Source::Stale,
-            age,
-        })
+        let is_usable = is_missing && cached.is_usable_if_error(ttl, stale_if_error, now);
+        let (response, age) = (CachedResponse::clone(cached), now.duration_since(cached.time).ok());
+        let url = self.url.clone();
+        is_usable.then_some(Fetched { response, url, attempts, timings: None, source: Source::Stale, age })
     }
 
-    async fn keep(&self, generation: u64, varies: Vec<HeaderName>, mut answer: CachedResponse) {
-        answer.headers = kept_fields(&answer.headers);
-        self.cache.store.put(generation, &self.key, varies, &self.options.headers, Arc::new(answer)).await;
+    async fn store(&self, generation: u64, varies: Vec<HeaderName>, mut response: CachedResponse) {
+        response.headers = stored_fields(&response.headers);
+        let sent = &self.options.transfer.headers;
+        self.cache.store.put(generation, &self.key, varies, sent, Arc::new(response)).await;
     }
 }
 
-impl SharedDownloads {
-    /// The request of another call, if an equal one is under way; whether it is ours.
-    fn join(self: &Arc<Self>, equal: String, asked: Asked) -> (SharedDownload, bool) {
-        let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(shared_download) = under_way.get(&equal).and_then(|(_, shared_download)| shared_download.upgrade())
-        {
-            return (shared_download, false);
+impl SharedRequests {
+    /// Joins an identical request under way, or starts this one. `true` if it was started.
+    fn join(self: &Arc<Self>, identity: String, fetch: Fetch) -> (SharedRequest, bool) {
+        let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(request) = requests.get(&identity).and_then(|(_, request)| request.upgrade()) {
+            return (request, false);
         }
         let number = self.count.fetch_add(1, Ordering::Relaxed);
-        let landing = SharedOutcome { shared_downloads: self.clone(), equal: equal.clone(), number };
-        let fetch = async move {
+        let registration = Registration { under_way: self.clone(), identity: identity.clone(), number };
+        let request = async move {
             // Dropped with the request, however it ends.
-            let _landing = landing;
-            asked.fetch().await
+            let _registration = registration;
+            fetch.run().await
         };
-        let shared_download = fetch.boxed().shared();
-        under_way.extend(shared_download.downgrade().map(|weak| (equal, (number, weak))));
-        (shared_download, true)
+        let request = request.boxed().shared();
+        requests.extend(request.downgrade().map(|weak| (identity, (number, weak))));
+        (request, true)
     }
 }
 
-struct SharedOutcome {
-    shared_downloads: Arc<SharedDownloads>,
-    equal: String,
+/// Removes a request from those under way when it is dropped.
+struct Registration {
+    under_way: Arc<SharedRequests>,
+    identity: String,
     number: u64,
 }
 
-impl Drop for SharedOutcome {
+impl Drop for Registration {
     fn drop(&mut self) {
-        let mut under_way = self.shared_downloads.under_way.lock().unwrap_or_else(PoisonError::into_inner);
-        if under_way.get(&self.equal).is_some_and(|(number, _)| *number == self.number) {
-            under_way.remove(&self.equal);
+        let mut requests = self.under_way.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        if requests.get(&self.identity).is_some_and(|(number, _)| *number == self.number) {
+            requests.remove(&self.identity);
         }
     }
 }
 
-/// All that makes two calls equal: they ask for the same, in the same way, since the store was last cleared.
-fn equal(key: &str, generation: u64, options: &RequestOptions, terms: Terms) -> String {
+/// Everything that makes two calls identical: the same resource, in the same way, since the store
+/// was last cleared.
+fn identity_of(key: &str, generation: u64, options: &RequestOptions, terms: Terms) -> String {
     let RequestOptions {
+        transfer:
+            TransferOptions {
+                // Secret ones are in the key.
+                headers,
+                redirects,
+                retry,
+                on_retry: _,
+                observer: _,
+                timeout,
+                idle_timeout,
+                network,
+            },
         method: _,
-        // Those that are secret are in the key.
-        headers,
         body: _,
-        redirects,
-        retry,
-        on_retry: _,
-        // Who asks first is told.
+        // Those of the call that sends the request are notified.
         hooks: _,
-        observer: _,
-        timeout,
-        idle_timeout,
-        network,
         max_size,
         stream: _,
     } = options;
@@ -294,12 +300,12 @@ fn fits(stored: &CachedResponse, options: &RequestOptions) -> bool {
     options.max_size.is_none_or(|limit| stored.body.len() as u64 <= limit)
 }
 
-/// `age` is that in the cache; `None`: it comes from the server.
-fn given(stored: &CachedResponse, age: Option<Duration>, url: Url) -> Response {
+/// The response for a caller. `age` is its age in the cache; `None` for a response from the server.
+fn response_of(stored: &CachedResponse, age: Option<Duration>, url: Url) -> Response {
     Response {
         status: stored.status,
         status_text: stored.status_text.clone(),
-        headers: age.map_or_else(|| stored.headers.clone(), |age| stored.aged(age)),
+        headers: age.map_or_else(|| stored.headers.clone(), |age| stored.headers_with_age(age)),
         body: stored.body.clone(),
         stream: None,
         url,
@@ -309,7 +315,7 @@ fn given(stored: &CachedResponse, age: Option<Duration>, url: Url) -> Response {
     }
 }
 
-/// Counts what a cache was good for.
+/// Counts the use of a cache.
 fn count_lookup(source: Source) {
     metrics::count(match source {
         Source::Memory => Counter::CacheMemoryHits,

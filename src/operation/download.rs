@@ -13,43 +13,46 @@ use url::Url;
 use crate::base::error::{Error, Kind, Result, redacted};
 use crate::base::integrity::{Algorithm, Digest, Expected};
 use crate::base::listeners::Hooks;
-use crate::base::options::DownloadOptions;
+use crate::base::options::{DownloadOptions, TransferOptions};
 use crate::base::timings::Timings;
 use crate::io::file::staging::{Finish, Progress, Staging};
 use crate::io::file::writer::Writer;
-use crate::io::http::transport::{Answer, Transport};
+use crate::io::http::transport::{IncomingResponse, Transport};
 use crate::metrics::tally::{self, DownloadTally, FileOutcome, RequestTally};
 use crate::metrics::{self, Counter};
-use crate::operation::attempt::{Attempts, Exchange, begun, failure_of, first_hop, follow, retry_after, within};
+use crate::operation::attempt::{
+    Attempts, Exchange, failure_of, first_head, follow, retry_after, timings_of, with_timeout,
+};
 use crate::operation::hooks::HookDispatcher;
-use crate::operation::{blocking, dispose, request::named};
+use crate::operation::{blocking, dispose, request::with_context};
 use crate::policy::http::redirect::RequestHead;
-use crate::policy::http::resume::{self, Ask, Record, ResumeDecision};
+use crate::policy::http::resume::{self, RangeRequest, Record, ResumeDecision};
 
 /// A file at its destination.
 #[derive(Clone, Debug)]
 pub struct Downloaded {
     pub size: u64,
-    /// Those that were asked for.
+    /// The digests that were expected or requested.
     pub digests: Vec<Digest>,
-    /// How it came; `None` for a file that was there.
+    /// `None` for a file that was already there.
     pub transfer: Option<Transfer>,
 }
 
-/// The answer whose body was published.
+/// The response whose body was published.
 #[derive(Clone, Debug)]
 pub struct Transfer {
     pub status: StatusCode,
     pub status_text: String,
     pub headers: HeaderMap,
     pub attempts: u32,
-    /// The byte at which the last attempt went on; 0 when it had everything to fetch.
+    /// The byte at which the last attempt resumed; 0 if it fetched everything.
     pub resumed_from: u64,
+    /// Of the last attempt.
     pub timings: Timings,
 }
 
 impl Downloaded {
-    /// A file that was there.
+    /// A file that was already there.
     pub fn cached(size: u64) -> Self {
         Self { size, digests: Vec::new(), transfer: None }
     }
@@ -64,7 +67,7 @@ pub struct Fetched {
     finish: Finish,
 }
 
-/// Downloads to `destination`, which appears only whole.
+/// Downloads to `destination`, which appears only complete.
 pub async fn download(
     transport: &Transport,
     url: Url,
@@ -72,7 +75,7 @@ pub async fn download(
     options: DownloadOptions,
     watchers: Watchers<'_>,
 ) -> Result<Downloaded> {
-    let (tally, asked, observer) = (DownloadTally::default(), url.clone(), options.observer.clone());
+    let (tally, requested, observer) = (DownloadTally::default(), url.clone(), options.transfer.observer.clone());
     let published = match fetch(transport, url, destination, options, watchers).await {
         Ok(fetched) => fetched.publish().await,
         Err(error) => Err(error),
@@ -84,13 +87,13 @@ pub async fn download(
         }
         Err(error) => {
             tally.end(FileOutcome::Failed);
-            tally::failed("download", &asked, error, &observer);
+            tally::failed("download", &requested, error, &observer);
         }
     }
     published
 }
 
-/// Who looks on: hears of progress, or ends it.
+/// The receiver of progress, and the signal that cancels the download.
 #[derive(Clone, Copy, Debug)]
 pub struct Watchers<'a> {
     pub progress: &'a watch::Sender<Option<Progress>>,
@@ -113,58 +116,47 @@ pub(super) async fn fetch(
     options: DownloadOptions,
     watchers: Watchers<'_>,
 ) -> Result<Fetched> {
-    let DownloadOptions {
-        mut headers,
-        redirects,
-        retry,
-        on_retry,
-        observer,
-        timeout,
-        idle_timeout,
-        network: _,
-        expected,
-        digests,
-        mode,
-        resume,
-        fsync,
-    } = options;
-    // What is written must be the bytes that lengths and digests speak of.
+    let DownloadOptions { transfer: options, expected, digests, mode, resume, fsync } = options;
+    let TransferOptions { mut headers, redirects, retry, on_retry, observer, timeout, idle_timeout, network: _ } =
+        options;
+    // Lengths and digests are those of the bytes as sent.
     headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     let source = source_of(&url, &headers);
-    let hop = first_hop(Method::GET, url, headers, false);
-    let asked_for = [Algorithm::Sha256, Algorithm::Sha512].into_iter().filter(|_| digests);
+    let head = first_head(Method::GET, url, headers, false);
+    let requested = [Algorithm::Sha256, Algorithm::Sha512].into_iter().filter(|_| digests);
     let turn = select! {
         turn = Writer::turn() => turn?,
-        () = watchers.cancel.cancelled() => return Err(Error::aborted().with_url(&hop.url)),
+        () = watchers.cancel.cancelled() => return Err(Error::aborted().with_url(&head.url)),
     };
-    let mut writer = Writer::open(turn, destination, expected.algorithms().chain(asked_for).collect()).await?;
+    let mut writer = Writer::open(turn, destination, expected.algorithms().chain(requested).collect()).await?;
     let exchange = Exchange { transport, redirects: &redirects, idle_timeout };
-    let (hooks, is_compared) = (Hooks::default(), !expected.is_empty());
+    let (hooks, has_digest) = (Hooks::default(), !expected.is_empty());
     let hooks = HookDispatcher::new(&hooks, &observer, timeout);
-    let attempt = Attempt { exchange, hop: &hop, hooks: &hooks, source: &source, resume, has_digest: is_compared };
+    let attempt = Attempt { exchange, head: &head, hooks: &hooks, source: &source, resume, has_digest };
     metrics::count(Counter::DownloadsSources);
     let attempts = Attempts::new(&retry, on_retry.as_ref(), &Method::GET);
     let transferred = select! {
         transferred = transfer(attempt, attempts, timeout, &mut writer, watchers.progress) => transferred,
-        () = watchers.cancel.cancelled() => Err(Error::aborted().with_url(&hop.url)),
+        () = watchers.cancel.cancelled() => Err(Error::aborted().with_url(&head.url)),
     };
     match transferred {
         Ok(transfer) => {
             let staging = writer.finish().await?;
-            verified(staging, transfer, &expected, &hop.url, Finish { mode, fsync }).await
+            verified(staging, transfer, &expected, &head.url, Finish { mode, fsync }).await
         }
         Err(error) => {
-            let can_go_on = resume::ask(writer.part.record.as_ref(), writer.part.length, &source).is_some();
-            let keeps = resume && can_go_on && error.kind() != Kind::File;
-            // Waits, so that nothing is being written or removed any more when the caller hears of it.
+            let is_resumable =
+                resume::range_request(writer.part.record.as_ref(), writer.part.length, &source).is_some();
+            let is_kept = resume && is_resumable && error.kind() != Kind::File;
+            // Waits, so that nothing is written or removed any more after the rejection.
             if let Ok(staging) = writer.finish().await {
-                if keeps {
+                if is_kept {
                     staging.keep();
                 } else {
                     dispose(staging).await;
                 }
             }
-            Err(named("HTTP download failed", error))
+            Err(with_context("HTTP download failed", error))
         }
     }
 }
@@ -177,14 +169,14 @@ async fn transfer(
     writer: &mut Writer,
     progress: &watch::Sender<Option<Progress>>,
 ) -> Result<Transfer> {
-    let mut hop = attempt.hop.clone();
-    // The call itself says what failed.
-    let mut tally = RequestTally::begin(&attempt.hop.url, None, Instant::now());
+    let mut head = attempt.head.clone();
+    // Without an observer: the error is that of the download.
+    let mut tally = RequestTally::begin(&attempt.head.url, None, Instant::now());
     loop {
-        attempts.announce(&mut hop.headers);
+        attempts.announce(&mut head.headers);
         tally.attempt();
-        let attempt = Attempt { hop: &hop, ..attempt };
-        let error = match within(timeout, "Download", &hop.url, attempt.receive(writer, progress)).await {
+        let attempt = Attempt { head: &head, ..attempt };
+        let error = match with_timeout(timeout, "Download", &head.url, attempt.receive(writer, progress)).await {
             Ok(transfer) => {
                 tally.end(None);
                 return Ok(Transfer { attempts: attempts.made + 1, ..transfer });
@@ -193,14 +185,14 @@ async fn transfer(
         };
         attempt.hooks.fails(&error).await;
         let failure = failure_of(&error);
-        if !attempts.again(failure, || named("HTTP download failed", error.clone())).await? {
+        if !attempts.again(failure, || with_context("HTTP download failed", error.clone())).await? {
             tally.end(Some(&error));
             return Err(error.with_attempts(attempts.made));
         }
     }
 }
 
-/// Publishes nothing that is not what was expected.
+/// Refuses a file that differs from the expected digests.
 async fn verified(
     staging: Staging,
     transfer: Transfer,
@@ -212,7 +204,7 @@ async fn verified(
     match verify(expected, &digests, url) {
         Ok(()) => Ok(Fetched { staging, digests, transfer, finish }),
         Err(error) => {
-            // The part file goes before the caller hears of it.
+            // The part file is removed before the rejection.
             dispose(staging).await;
             Err(error.with_attempts(transfer.attempts).with_status(transfer.status.as_u16(), None))
         }
@@ -232,7 +224,8 @@ fn verify(expected: &Expected, computed: &[Digest], url: &Url) -> Result<()> {
     })
 }
 
-/// Tells representations of different requests apart, without repeating a URL or credential that may be secret.
+/// Identifies the representation that a request selects, without a URL or credential that may be
+/// secret.
 fn source_of(url: &Url, headers: &HeaderMap) -> String {
     let mut hash = Sha256::new();
     hash.update(&url[..url::Position::AfterQuery]);
@@ -249,91 +242,92 @@ fn source_of(url: &Url, headers: &HeaderMap) -> String {
 #[derive(Clone, Copy)]
 struct Attempt<'a> {
     exchange: Exchange<'a>,
-    hop: &'a RequestHead,
+    head: &'a RequestHead,
     hooks: &'a HookDispatcher<'a>,
     source: &'a str,
     resume: bool,
-    /// Whether the file is compared with what it must be.
+    /// Whether a digest is expected, so that a truncated body cannot go unnoticed.
     has_digest: bool,
 }
 
 impl Attempt<'_> {
     async fn receive(self, writer: &mut Writer, progress: &watch::Sender<Option<Progress>>) -> Result<Transfer> {
-        // A caller who asks for a range of his own gets that, from its start.
-        let asks_for_all = !self.resume || self.hop.headers.contains_key(header::RANGE);
+        // A range that the caller has set is fetched from its start.
+        let is_from_start = !self.resume || self.head.headers.contains_key(header::RANGE);
         let part = &writer.part;
-        let asked = if asks_for_all { None } else { resume::ask(part.record.as_ref(), part.length, self.source) };
+        let range =
+            if is_from_start { None } else { resume::range_request(part.record.as_ref(), part.length, self.source) };
         let started = Instant::now();
-        let mut answer = self.begin(asked.as_ref(), writer).await?;
-        let timings = begun(started, &answer);
+        let mut response = self.begin(range.as_ref(), writer).await?;
+        let timings = timings_of(started, &response);
         let from = writer.part.length;
         let total = writer.part.record.as_ref().and_then(|record| record.total);
         let report = |downloaded| progress.send_replace(total.map(|total| Progress { downloaded, total }));
         report(from);
-        while let Some(chunk) = answer.chunk().await? {
+        while let Some(chunk) = response.chunk().await? {
             writer.write(chunk).await?;
             report(writer.part.length);
         }
-        if answer.is_end_uncertain() && !self.has_digest {
+        if response.is_end_uncertain() && !self.has_digest {
             let message = "the body ended with its TLS connection, without a length and without close_notify: it may have broken \
                            off. With `sha256` or `integrity` it would be compared";
-            return Err(Error::new(Kind::BodyLength, message).with_url(&self.hop.url));
+            return Err(Error::new(Kind::BodyLength, message).with_url(&self.head.url));
         }
         let length = writer.part.length;
         if let Some(total) = total.filter(|&total| total != length) {
             let message = format!("the file has {length} bytes, {total} were announced");
-            return Err(Error::new(Kind::BodyLength, message).with_url(&self.hop.url));
+            return Err(Error::new(Kind::BodyLength, message).with_url(&self.head.url));
         }
-        let Answer { status, status_text, headers, .. } = answer;
+        let IncomingResponse { status, status_text, headers, .. } = response;
         let timings = Timings { total: started.elapsed(), ..timings };
         Ok(Transfer { status, status_text, headers, attempts: 0, resumed_from: from, timings })
     }
 
-    /// Gets an answer that fits the part file, and makes the part file fit the answer.
-    async fn begin(self, asked: Option<&Ask>, writer: &mut Writer) -> Result<Answer> {
-        let (answer, url) = self.send(asked).await?;
-        // What the caller's own range gives is his business.
-        let wants_range = self.hop.headers.contains_key(header::RANGE);
-        let next = match resume::decide(asked, answer.status, &answer.headers, answer.content_length()) {
-            ResumeDecision::Refuse if wants_range && answer.status == StatusCode::PARTIAL_CONTENT => {
-                ResumeDecision::Whole { total: answer.content_length() }
+    /// Gets a response that fits the part file, and makes the part file fit the response.
+    async fn begin(self, range: Option<&RangeRequest>, writer: &mut Writer) -> Result<IncomingResponse> {
+        let (response, url) = self.send(range).await?;
+        // A range that the caller has set is theirs to judge.
+        let wants_range = self.head.headers.contains_key(header::RANGE);
+        let next = match resume::decide(range, response.status, &response.headers, response.content_length()) {
+            ResumeDecision::Refuse if wants_range && response.status == StatusCode::PARTIAL_CONTENT => {
+                ResumeDecision::Whole { total: response.content_length() }
             }
             next => next,
         };
         match next {
             ResumeDecision::Append { from, total } => {
                 writer.resume(from, total).await?;
-                Ok(answer)
+                Ok(response)
             }
             ResumeDecision::Whole { total } => {
-                let validator = resume::validator(&answer.headers).filter(|_| !wants_range);
+                let validator = resume::validator(&response.headers).filter(|_| !wants_range);
                 writer.restart(Record { source: self.source.to_owned(), validator, total }).await?;
-                Ok(answer)
+                Ok(response)
             }
-            ResumeDecision::AskForAll => {
-                drop(answer);
+            ResumeDecision::RequestAll => {
+                drop(response);
                 Box::pin(self.begin(None, writer)).await
             }
             ResumeDecision::Refuse => {
-                let message = format!("the server sent a part of the file under status {}", answer.status.as_u16());
-                Err(Error::new(Kind::BodyLength, message).with_status(answer.status.as_u16(), None).with_url(&url))
+                let message = format!("the server sent a part of the file under status {}", response.status.as_u16());
+                Err(Error::new(Kind::BodyLength, message).with_status(response.status.as_u16(), None).with_url(&url))
             }
             ResumeDecision::Failed => {
-                let message = format!("Download failed: HTTP {} {}", answer.status.as_u16(), answer.status_text);
+                let message = format!("Download failed: HTTP {} {}", response.status.as_u16(), response.status_text);
                 let error = Error::new(Kind::Status, message.trim_end());
-                Err(error.with_status(answer.status.as_u16(), retry_after(&answer.headers)).with_url(&url))
+                Err(error.with_status(response.status.as_u16(), retry_after(&response.headers)).with_url(&url))
             }
         }
     }
 
-    async fn send(self, asked: Option<&Ask>) -> Result<(Answer, Url)> {
-        let Some(fields) = asked.and_then(Ask::fields) else {
-            let (answer, url, _) = follow(self.exchange, self.hop, None, self.hooks).await?;
-            return Ok((answer, url));
+    async fn send(self, range: Option<&RangeRequest>) -> Result<(IncomingResponse, Url)> {
+        let Some(fields) = range.and_then(RangeRequest::fields) else {
+            let (response, url, _) = follow(self.exchange, self.head, None, self.hooks).await?;
+            return Ok((response, url));
         };
-        let mut hop = self.hop.clone();
-        hop.headers.extend(fields);
-        let (answer, url, _) = follow(self.exchange, &hop, None, self.hooks).await?;
-        Ok((answer, url))
+        let mut head = self.head.clone();
+        head.headers.extend(fields);
+        let (response, url, _) = follow(self.exchange, &head, None, self.hooks).await?;
+        Ok((response, url))
     }
 }

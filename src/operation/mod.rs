@@ -1,7 +1,9 @@
-//! Floor 3: the verbs. Each joins decisions of [`crate::policy`] with the outside world of [`crate::io`].
+//! The verbs: request, download, download under a lock, request through a cache. Each joins
+//! decisions of [`crate::policy`] with the outside world of [`crate::io`].
 
 pub mod attempt;
 pub mod cached;
+pub mod checksum_file;
 pub mod download;
 pub mod hooks;
 pub mod locked;
@@ -13,13 +15,14 @@ pub mod shared_download;
 use crate::base::error::Result;
 use crate::io::threads::spawn_blocking;
 
-/// Runs what may block on a thread that may.
+/// Runs blocking work on a thread for such work.
 pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     spawn_blocking(work).await?
 }
 
-/// Drops what removes files or locks, and waits until that is done.
+/// Drops a value that removes files or locks, and waits until that is done.
 async fn dispose<T: Send + 'static>(value: T) {
-    // Refused, the work is dropped, and the value with it. A panic in `drop` has been reported.
+    // If no thread can be had, the closure is dropped here, and the value with it. A panic in
+    // `drop` has been reported.
     let _ = spawn_blocking(move || drop(value)).await;
 }

@@ -1,5 +1,5 @@
-//! Progress, as callers see it: only when the total is known, never going back, at most one call per 50 ms, and a last
-//! one with everything before the operation ends well.
+//! Progress for callers: reported only if the total is known, never decreasing, at most once per
+//! 50 ms, and once more with the total before the operation succeeds.
 
 use std::future::Future;
 use std::pin::pin;
@@ -14,15 +14,16 @@ use tokio_util::sync::CancellationToken;
 use crate::base::error::Result;
 use crate::io::file::staging::Progress;
 
-/// Tells one listener; resolves when the listener is done with it.
+/// Notifies one listener. Resolves when the listener has returned.
 pub type Report = Box<dyn FnMut(Progress) -> BoxFuture<'static, Result<()>> + Send>;
 
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Runs an operation and reports what it writes into `progress`. An error of the report ends the operation by `stop`, and
-/// is returned when that has come to its end.
+/// Runs an operation and reports the values that it sends to `progress`. An error of the listener
+/// cancels the operation through `stop`, and is returned when the operation has ended.
 ///
-/// Reports are awaited one after the other, so a slow listener slows nobody down and gets the latest state next.
+/// Reports are awaited one after the other: a slow listener does not delay the operation, and gets
+/// the latest state next.
 pub async fn reported<T>(
     mut progress: watch::Receiver<Option<Progress>>,
     mut report: Report,
@@ -32,7 +33,7 @@ pub async fn reported<T>(
     let mut operation = pin!(operation);
     let mut last = None;
     let result = loop {
-        // A closed channel means that nothing new will come; the operation decides when to end.
+        // A closed channel is ignored: the operation itself decides when it ends.
         select! {
             result = &mut operation => break result,
             Ok(()) = progress.changed() => {}
@@ -40,19 +41,19 @@ pub async fn reported<T>(
         // Copied out first: the channel is locked for its sender as long as the borrow lives.
         let state = *progress.borrow_and_update();
         if let Some(next) = newer(last, state) {
-            let mut telling = report(next);
+            let mut reporting = report(next);
             let mut result = None;
-            let told = loop {
+            let notified = loop {
                 select! {
-                    told = &mut telling => break told,
-                    // A listener that takes long slows nobody down.
+                    notified = &mut reporting => break notified,
+                    // A slow listener does not delay the operation.
                     ended = &mut operation, if result.is_none() => result = Some(ended),
                 }
             };
-            if let Err(error) = told {
+            if let Err(error) = notified {
                 stop.cancel();
                 if result.is_none() {
-                    // Its own outcome does not matter any more; that nothing of it goes on does.
+                    // Awaited, so that nothing of it continues. Its outcome does not matter.
                     let _ = operation.await;
                 }
                 return Err(error);
@@ -75,7 +76,7 @@ pub async fn reported<T>(
     Ok(value)
 }
 
-/// A retry starts over, but what was reported once is not taken back.
+/// The state to report, if it is news. A retry may start from zero, but reports never decrease.
 fn newer(last: Option<Progress>, next: Option<Progress>) -> Option<Progress> {
     next.filter(|next| last.is_none_or(|last| next.downloaded > last.downloaded || next.total != last.total)).map(
         |next| {
@@ -85,7 +86,7 @@ fn newer(last: Option<Progress>, next: Option<Progress>) -> Option<Progress> {
     )
 }
 
-/// The line to log now, if another `interval` is full.
+/// The line to log, if another `interval` per cent is complete.
 pub fn progress_line(Progress { downloaded, total }: Progress, interval: u32, last: &mut u64) -> Option<String> {
     let percent = downloaded.saturating_mul(100).checked_div(total)?;
     let full = if percent >= 100 { 100 } else { percent - percent % u64::from(interval) };

@@ -1,6 +1,7 @@
 //! One download for all callers of a process that want the same destination.
 //!
-//! Each caller keeps its own progress, its own lock timeout, its own end; the download ends when the last of them leaves.
+//! Each caller has its own progress, lock timeout and cancellation. The download is cancelled when
+//! the last caller leaves.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -20,10 +21,10 @@ use crate::io::file::staging::Progress;
 use crate::operation::download::Downloaded;
 use crate::operation::progress::{Report, reported};
 
-/// Told once, when a caller begins to wait for another process.
+/// Called once, when a caller begins to wait for another process.
 pub type OnWait = Box<dyn FnOnce(Holder) -> BoxFuture<'static, Result<()>> + Send>;
 
-/// What a caller wants to hear of.
+/// The listeners of one caller.
 #[derive(Default)]
 pub struct Listeners {
     pub report: Option<Report>,
@@ -34,7 +35,7 @@ pub struct Listeners {
 #[derive(Debug, Default)]
 pub struct SharedDownloads(Mutex<HashMap<PathBuf, Weak<SharedDownload>>>);
 
-/// One download for all callers of this process. Ends when the last of them leaves.
+/// One download for all callers of this process. Cancelled when the last caller leaves.
 #[derive(Debug)]
 pub struct SharedDownload {
     stage: watch::Receiver<Stage>,
@@ -42,32 +43,32 @@ pub struct SharedDownload {
     outcome: watch::Receiver<Option<Result<Downloaded>>>,
     cancel: CancellationToken,
     reason: Arc<Mutex<Option<Error>>>,
-    /// What the file is verified against on its way.
+    /// The digests that the download verifies.
     expected: Expected,
 }
 
-/// What the download itself has of the shared download.
+/// The end of a shared download that the downloading task holds.
 #[derive(Debug)]
 pub struct Controls {
     pub stage: watch::Sender<Stage>,
     pub progress: Arc<watch::Sender<Option<Progress>>>,
-    /// Fires when the last caller has left.
+    /// Cancelled when the last caller has left.
     pub cancel: CancellationToken,
-    /// Why that caller left.
+    /// The error with which that caller left.
     reason: Arc<Mutex<Option<Error>>>,
 }
 
 impl Controls {
-    /// Why the last caller left, if it did.
+    /// The error with which the last caller has left.
     pub fn reason(&self) -> Option<Error> {
         self.reason.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
-/// What one caller brings along.
+/// One caller that waits for a shared download.
 pub struct Waiter<'a> {
     pub started: Instant,
-    /// How long it waits while another process has the lock.
+    /// The longest wait while another process holds the lock.
     pub limit: Option<Duration>,
     pub lock_path: &'a Path,
     pub listeners: Listeners,
@@ -75,19 +76,19 @@ pub struct Waiter<'a> {
     pub expected: &'a Expected,
 }
 
-/// What a caller comes back with.
+/// The outcome of a shared download for one caller.
 pub struct SharedOutcome {
     pub result: Result<Downloaded>,
     /// Whether the shared download verified what this caller expects.
     pub is_verified: bool,
-    /// Whether another caller started it.
+    /// Whether another caller had started it.
     pub is_shared: bool,
-    /// Whether a callback of the caller who started it has ended the shared download, which is nothing to this one.
+    /// Whether a callback of another caller, who started the download, has ended it.
     is_ended_by_another: bool,
 }
 
 impl SharedOutcome {
-    /// The outcome for this caller; `None` when it has to fly again.
+    /// The result for this caller. `None` if it has to join or start another download.
     pub fn own_result(self) -> Option<Result<Downloaded>> {
         (!self.is_ended_by_another).then_some(self.result)
     }
@@ -95,9 +96,10 @@ impl SharedOutcome {
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Stage {
-    /// Somebody else has the lock, or keeps changing the file: the time of callers runs.
+    /// Another process holds the lock, or keeps changing the file. The lock timeout of callers
+    /// runs.
     Waiting(Option<Holder>),
-    /// Looking, settling for the first time, or downloading.
+    /// The task looks at the file, lets it settle for the first time, or downloads.
     Working,
 }
 
@@ -106,14 +108,14 @@ impl SharedDownloads {
     pub async fn run<F>(
         &self,
         destination: &Path,
-        passenger: Waiter<'_>,
+        waiter: Waiter<'_>,
         download: impl FnOnce(Controls) -> F,
     ) -> SharedOutcome
     where
         F: Future<Output = Result<Downloaded>> + Send + 'static,
     {
-        let Waiter { started, limit, lock_path, listeners: Listeners { report, mut on_wait }, cancel, expected } =
-            passenger;
+        let Waiter { started, limit, lock_path, listeners, cancel, expected } = waiter;
+        let Listeners { report, mut on_wait } = listeners;
         let (shared_download, is_starter) = self.join(destination, expected, download);
         let is_verified = shared_download.expected == *expected;
         let stop = cancel.child_token();
@@ -127,7 +129,7 @@ impl SharedDownloads {
             Some(report) => reported(shared_download.progress.subscribe(), report, outcome, &stop).await,
             None => outcome.await,
         };
-        // Nobody else can abort a shared download that has callers.
+        // Only a callback of the starter can abort a shared download that has callers.
         let is_aborted =
             matches!(&*shared_download.outcome.borrow(), Some(Err(error)) if error.kind() == Kind::Aborted);
         let is_ended_by_another = is_aborted && !is_starter && !cancel.is_cancelled();
@@ -137,7 +139,7 @@ impl SharedDownloads {
         SharedOutcome { result, is_verified, is_shared: !is_starter, is_ended_by_another }
     }
 
-    /// The shared download, and whether it was started now.
+    /// The shared download, and whether this call has started it.
     fn join<F>(
         &self,
         destination: &Path,
@@ -158,10 +160,11 @@ impl SharedDownloads {
         (shared_download, true)
     }
 
-    /// Ends the download if this was its last caller, and waits until nothing of it is left.
+    /// Cancels the download if this was its last caller, and waits until it has ended.
     async fn leave(&self, shared_download: Arc<SharedDownload>, error: &Error) {
         let outcome = {
-            // Under the lock, so that nobody joins a shared download that is being ended, and of several who leave one is the last.
+            // Under the lock, so that nobody joins a download that is being cancelled, and exactly
+            // one of several leaving callers is the last.
             let mut shared_downloads = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             if Arc::strong_count(&shared_download) > 1 {
                 drop(shared_download);
@@ -172,7 +175,7 @@ impl SharedDownloads {
             shared_download.cancel.cancel();
             shared_download.outcome.clone()
         };
-        // An error means that it has ended, too.
+        // An error means that it has ended as well.
         let _ = { outcome }.wait_for(Option::is_some).await;
     }
 }
@@ -195,7 +198,7 @@ impl SharedDownload {
         Self { stage: watched_stage, progress, outcome, cancel, reason, expected }
     }
 
-    /// Waits for the end, or until `limit` has passed while somebody else has the lock.
+    /// Waits for the end, or until `limit` has passed while another process holds the lock.
     async fn outcome(
         &self,
         started: Instant,
@@ -204,7 +207,7 @@ impl SharedDownload {
         on_wait: &mut Option<OnWait>,
     ) -> Result<Downloaded> {
         let (mut stage, mut outcome) = (self.stage.clone(), self.outcome.clone());
-        // A limit beyond what the clock can count is none.
+        // A limit beyond the range of the clock is no limit.
         let deadline = limit.and_then(|limit| started.checked_add(limit));
         loop {
             let waiting = match &*stage.borrow_and_update() {

@@ -1,4 +1,4 @@
-//! Caches, in memory and on disk.
+//! Caches in memory and on disk.
 
 pub mod cacache;
 pub mod store;

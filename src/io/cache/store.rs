@@ -1,8 +1,9 @@
-//! Answers that are kept: in memory, and on disk for all processes. Nothing here fails: what cannot be read is not there, and what
-//! cannot be written is not kept.
+//! Cached responses: in memory, and on disk for all processes. Nothing here fails: an entry that
+//! cannot be read counts as missing, and a response that cannot be written is not cached.
 
 mod disk;
 mod memory;
+mod pending;
 mod record;
 
 use std::path::PathBuf;
@@ -14,13 +15,12 @@ use url::Url;
 
 use self::disk::Disk;
 use self::memory::Memory;
-pub use self::record::Limits;
 use self::record::Record;
-use crate::base::options::Network;
+use crate::base::options::{CacheLimits, Network};
 use crate::policy::cache::freshness::CachedResponse;
 use crate::policy::cache::key::{self, Secret};
 
-/// Where answers are kept.
+/// The place where responses are cached.
 #[derive(Clone, Debug)]
 pub enum Place {
     Memory,
@@ -28,7 +28,7 @@ pub enum Place {
     Both(PathBuf),
 }
 
-/// Where an answer was found.
+/// The place where a cached response was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Found {
     Memory,
@@ -39,14 +39,16 @@ pub enum Found {
 pub struct Store {
     memory: Option<Mutex<Memory>>,
     disk: Option<Arc<Disk>>,
-    /// Of memory alone, or once it is known that there is no other.
+    /// The secret of keys in memory. Set if there is no disk, or once it is known that the disk
+    /// cannot be used.
     own_secret: OnceLock<Secret>,
-    /// Counts what makes answers that are on their way unwelcome.
+    /// Incremented by each removal, so that a response that was requested before it is not stored
+    /// after it.
     generation: AtomicU64,
 }
 
 impl Store {
-    pub fn new(place: Place, limits: Limits) -> Self {
+    pub fn new(place: Place, limits: CacheLimits) -> Self {
         let (memory, directory) = match place {
             Place::Memory => (true, None),
             Place::Disk(directory) => (false, Some(directory)),
@@ -60,13 +62,13 @@ impl Store {
         }
     }
 
-    /// The key of a GET, if that needs no look at the disk.
+    /// The key of a GET. `None` until [`Store::open`] has run.
     pub fn key(&self, url: &Url, headers: &HeaderMap, network: &Network) -> Option<String> {
         let secret = self.secret()?;
         Some(key::key(secret, url, headers, network))
     }
 
-    /// What [`Store::key`] needs. Afterwards it gives a key.
+    /// Reads the secret that keys are made with. Afterwards [`Store::key`] returns a key.
     pub async fn open(&self) {
         if self.secret().is_some() {
             return;
@@ -75,7 +77,7 @@ impl Store {
             disk.clone().open().await;
         }
         if self.secret().is_none() {
-            // Either nothing is kept on disk, or it cannot be used.
+            // Either nothing is cached on disk, or the disk cannot be used.
             let _ = self.own_secret.set(disk::random());
         }
     }
@@ -84,27 +86,27 @@ impl Store {
         self.disk.as_ref().and_then(|disk| disk.secret()).or_else(|| self.own_secret.get())
     }
 
-    /// The answer in memory to a request.
+    /// Returns the cached response to a request from memory.
     pub fn get_fresh(&self, key: &str, headers: &HeaderMap) -> Option<Arc<CachedResponse>> {
         let mut memory = self.memory()?;
         match memory.get(key)? {
-            Record::Answer(stored) => Some(stored),
+            Record::Response(stored) => Some(stored),
             Record::Varies(names) => match memory.get(&self.variant(key, &names, headers)?)? {
-                Record::Answer(stored) => Some(stored),
+                Record::Response(stored) => Some(stored),
                 Record::Varies(_) => None,
             },
         }
     }
 
-    /// The answer to a request, wherever it is.
+    /// Returns the cached response to a request from memory or disk.
     pub async fn find(&self, key: &str, headers: &HeaderMap) -> Option<(Arc<CachedResponse>, Found)> {
         if let Some(stored) = self.get_fresh(key, headers) {
             return Some((stored, Found::Memory));
         }
         let stored = match self.fetch(key.to_owned()).await? {
-            Record::Answer(stored) => stored,
+            Record::Response(stored) => stored,
             Record::Varies(names) => match self.fetch(self.variant(key, &names, headers)?).await? {
-                Record::Answer(stored) => stored,
+                Record::Response(stored) => stored,
                 Record::Varies(_) => return None,
             },
         };
@@ -120,7 +122,8 @@ impl Store {
         Some(record)
     }
 
-    /// Keeps an answer that depends on these fields of its request, unless the store was cleared since `era`.
+    /// Stores a response that varies by these request fields, unless something was removed since
+    /// `generation`.
     pub async fn put(
         &self,
         generation: u64,
@@ -129,10 +132,10 @@ impl Store {
         headers: &HeaderMap,
         stored: Arc<CachedResponse>,
     ) {
-        let mut records = vec![(key.to_owned(), Record::Answer(stored.clone()))];
+        let mut records = vec![(key.to_owned(), Record::Response(stored.clone()))];
         if !varies.is_empty() {
             let Some(variant) = self.variant(key, &varies, headers) else { return };
-            records = vec![(variant, Record::Answer(stored)), (key.to_owned(), Record::Varies(varies.into()))];
+            records = vec![(variant, Record::Response(stored)), (key.to_owned(), Record::Varies(varies.into()))];
         }
         for (key, record) in records {
             if let Some(mut memory) = self.memory().filter(|_| self.generation() == generation) {
@@ -141,14 +144,14 @@ impl Store {
             if let Some(disk) = self.disk.as_ref().filter(|_| self.generation() == generation) {
                 disk.clone().put(key.clone(), record).await;
                 if self.generation() != generation {
-                    // Cleared while it was written.
+                    // The store was cleared while the response was written.
                     disk.clone().remove(key).await;
                 }
             }
         }
     }
 
-    /// Removes what is kept for a key.
+    /// Removes the cached responses of a key.
     pub async fn remove(&self, key: &str) {
         self.generation.fetch_add(1, Ordering::Relaxed);
         if let Some(mut memory) = self.memory() {
@@ -159,7 +162,8 @@ impl Store {
         }
     }
 
-    /// Removes the answers whose URL, as far as keys show it, is `wanted`; how many.
+    /// Removes the responses whose URL, as far as keys contain it, is `wanted`. Returns their
+    /// number.
     pub async fn clear(&self, is_wanted: impl Fn(&str) -> bool + Clone + Send + 'static) -> usize {
         self.generation.fetch_add(1, Ordering::Relaxed);
         let is_unwanted = move |key: &str| key::url_of(key).is_some_and(&is_wanted);
@@ -170,12 +174,19 @@ impl Store {
         keys.len()
     }
 
-    /// Changes when answers that are on their way are no longer to be kept.
+    /// Waits for the end of everything that is still being written to the disk or removed from it.
+    pub async fn flush(&self) {
+        if let Some(disk) = &self.disk {
+            disk.flush().await;
+        }
+    }
+
+    /// The current generation. A response of an older one must not be stored.
     pub fn generation(&self) -> u64 {
         self.generation.load(Ordering::Relaxed)
     }
 
-    /// Answers in memory, and the bytes they take.
+    /// The number of responses in memory, and their size in bytes.
     pub fn in_memory(&self) -> (usize, u64) {
         self.memory().map(|memory| memory.size()).unwrap_or_default()
     }

@@ -1,11 +1,12 @@
-//! What is at a destination before anything is written to it, and how far that can be trusted.
+//! The entry at a destination: its kind, and whether its content can be trusted.
 //!
-//! A destination names a regular file or nothing. A directory, a device, a FIFO or a socket is refused before any
-//! request; a symbolic link is replaced by a publication, never followed by one.
+//! A destination is a regular file, or missing. A directory, a device, a FIFO or a socket is
+//! refused before any request. A symbolic link is replaced by a publication, never followed.
 //!
-//! A file that is there is trusted as far as its directory is. Where everybody can write, the file of another user
-//! (root's apart) may be changed or swapped after a look at it, so no digest can vouch for it; nor is a link that another
-//! user made followed there. Directories of a group are the group's own choice.
+//! An existing file is trusted as far as its directory. Where everybody can write, the file of
+//! another user (except root) may be changed or replaced after it was checked, so no digest can
+//! vouch for it; a link of another user is not followed there. Directories of a group are the
+//! group's own choice.
 
 use std::fs::{self, File, Metadata};
 use std::io;
@@ -13,9 +14,12 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use crate::base::error::{Error, Kind, Result};
+use crate::io::file::ownership::{
+    self, has_more_names, is_open, is_trusted_owner, is_writable_by_all, is_writable_by_group, owner, resolved,
+};
 use crate::io::file::trusted::{is_mine, open_followed};
 
-/// A file at its destination, and what must stay the same while it settles.
+/// A file at its destination. Compared to detect changes while the file settles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ready {
     pub size: u64,
@@ -38,14 +42,15 @@ impl Ready {
     }
 }
 
-/// The file that is ready; `None` for none, or an empty one.
+/// The file at a destination; `None` if it is missing or empty.
 pub fn ready(destination: &Path) -> Option<Ready> {
     let found = followed(destination, fs::symlink_metadata(destination).ok()?)?;
     (found.is_file() && found.len() > 0).then(|| Ready::of(&found))
 }
 
-/// What an entry is, or leads to. `None` for a link that leads to nowhere, or that somebody else made in a place where all
-/// can write: that is not followed, wherever it leads.
+/// The metadata of an entry, or of its target if it is a link. `None` for a link without a target.
+/// Also `None` for a link of another user in a place where everybody can write, which is not
+/// followed.
 fn followed(path: &Path, entry: Metadata) -> Option<Metadata> {
     if !entry.is_symlink() {
         return Some(entry);
@@ -53,12 +58,14 @@ fn followed(path: &Path, entry: Metadata) -> Option<Metadata> {
     if !is_trusted_owner(&entry) && is_open(path) { None } else { fs::metadata(path).ok() }
 }
 
-/// How long ago this was written, renamed or had its mode changed; for a directory, an entry. Zero for the future.
+/// The time since this was written, renamed or had its mode changed; for a directory, since an
+/// entry changed. Zero if that is in the future.
 pub fn age(path: &Path) -> Option<Duration> {
     Some(changed(&fs::metadata(path).ok()?)?.elapsed().unwrap_or_default())
 }
 
-/// When this was written, renamed or had its mode or times changed, by the clock of the system; nobody can set it.
+/// The time when this was written, renamed or had its mode or times changed, by the system's clock.
+/// Users cannot set it.
 #[cfg(unix)]
 pub fn changed(found: &Metadata) -> Option<SystemTime> {
     use std::os::unix::fs::MetadataExt;
@@ -78,12 +85,12 @@ pub fn absolute(path: &Path) -> Result<PathBuf> {
     Ok(path_clean::clean(absolute))
 }
 
-/// The absolute form of a destination. A path that can only name a directory is refused.
+/// The absolute form of a destination. Fails for a path that can only name a directory.
 pub fn resolve(path: &Path) -> Result<PathBuf> {
     if names_directory(path) { Err(is_directory(path)) } else { absolute(path) }
 }
 
-/// Whether the spelling says so: it ends in a separator, in `.` or in `..`.
+/// Whether the spelling is that of a directory: the path ends in a separator, in `.` or in `..`.
 fn names_directory(path: &Path) -> bool {
     let text = path.as_os_str().as_encoded_bytes();
     let is_separator = |byte: &u8| std::path::is_separator(char::from(*byte));
@@ -91,12 +98,12 @@ fn names_directory(path: &Path) -> bool {
     !text.is_empty() && matches!(last, b"" | b"." | b"..")
 }
 
-/// Refuses what is there and must not be replaced by a file.
+/// Fails if something is at the destination that must not be replaced by a file.
 pub fn check(destination: &Path) -> Result<()> {
     let found = match fs::symlink_metadata(destination) {
-        // What a link leads to counts here: `/dev/stdout` is a link, and nobody wants it to become a file.
+        // The target of a link counts here: `/dev/stdout` is a link, and must not become a file.
         Ok(entry) => followed(destination, entry),
-        // Said now rather than when everything has been fetched.
+        // Reported now rather than after the whole download.
         Err(error) if error.kind() == io::ErrorKind::InvalidFilename => {
             return Err(Error::file("Failed to write file", "open", destination, &error));
         }
@@ -136,18 +143,18 @@ fn kind_of(found: &Metadata) -> &'static str {
         }
     }
     let _ = found;
-    "no regular file"
+    "not a regular file"
 }
 
-/// A file that was there.
+/// An existing file.
 #[derive(Debug)]
 pub struct Existing {
     pub ready: Ready,
-    /// Whether it is a file of its own, and not one elsewhere that somebody else made its path lead to.
+    /// Whether the file is not also a file elsewhere that another user linked to this path.
     pub is_plain: bool,
 }
 
-/// The regular file that is there and not empty, without a look at its content.
+/// The regular file at a destination, unless it is empty. Its content is not read.
 pub fn existing(destination: &Path) -> io::Result<Option<Existing>> {
     let entry = match fs::symlink_metadata(destination) {
         Err(error) if is_absence(&error) => return Ok(None),
@@ -158,15 +165,17 @@ pub fn existing(destination: &Path) -> io::Result<Option<Existing>> {
     Ok(found.map(|found| Existing { ready: Ready::of(&found), is_plain }))
 }
 
-/// A file that was there, for a look at its content.
+/// An existing file, opened to check its content.
 #[derive(Debug)]
 pub struct Opened {
     pub ready: Ready,
-    /// `None` where this user may not read it, and where its bytes may be changed by others after the look.
+    /// `None` if this user may not read the file, or if other users can change its bytes after the
+    /// check.
     pub vouched: Option<File>,
 }
 
-/// Opens the regular file that is there and not empty; `None` if there is none. Never waits for anybody.
+/// Opens the regular file at a destination; `None` if it is missing or empty. Never blocks on
+/// another process.
 pub fn open_existing(destination: &Path) -> io::Result<Option<Opened>> {
     let entry = match fs::symlink_metadata(destination) {
         Err(error) if is_absence(&error) => return Ok(None),
@@ -178,7 +187,7 @@ pub fn open_existing(destination: &Path) -> io::Result<Option<Opened>> {
         return Ok(None);
     };
     let is_safe = |found: &Metadata| {
-        let is_place_open = || if is_link { self::is_open(&resolved(destination)) } else { is_open };
+        let is_place_open = || if is_link { ownership::is_open(&resolved(destination)) } else { is_open };
         let is_entry_safe = !is_open || is_trusted_owner(&entry);
         let is_owner_safe = is_trusted_owner(found) || !is_place_open();
         let can_others_write = is_writable_by_all(found) || is_open && is_writable_by_group(found);
@@ -191,13 +200,13 @@ pub fn open_existing(destination: &Path) -> io::Result<Option<Opened>> {
         Ok(Some(file)) => file,
         Ok(None) => return Ok(None),
         Err(error) if is_absence(&error) => return Ok(None),
-        // "Would block" is a lease on the file.
+        // `EWOULDBLOCK`: there is a lease on the file.
         Err(error) if matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::WouldBlock) => {
             return Ok(Some(Opened { ready: Ready::of(&found), vouched: None }));
         }
         Err(error) => return Err(error),
     };
-    // Of the descriptor: the path may lead elsewhere by now.
+    // Of the descriptor, because the path may lead elsewhere by now.
     let found = file.metadata()?;
     Ok(Some(Opened { ready: Ready::of(&found), vouched: is_safe(&found).then_some(file) }))
 }
@@ -206,93 +215,8 @@ fn is_absence(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
-fn resolved(path: &Path) -> PathBuf {
-    fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
-}
-
-/// Whether others can put files beside this one: all can write to its directory, or it is one that another user made where
-/// all can write. A directory of a group that this user is in is the group's choice, wherever it lies.
-pub fn is_open(path: &Path) -> bool {
-    let directory = directory_of(path);
-    let Ok(found) = fs::metadata(directory) else {
-        return false;
-    };
-    if is_writable_by_all(&found) || is_trusted_owner(&found) || is_of_own_group(&found) {
-        return is_writable_by_all(&found);
-    }
-    for above in resolved(directory).ancestors().skip(1) {
-        match fs::metadata(above) {
-            Ok(found) if is_writable_by_all(&found) => return true,
-            // Only its owner decides what is below.
-            Ok(found) if is_trusted_owner(&found) => return false,
-            _ => {}
-        }
-    }
-    false
-}
-
-/// Whether a group that this user is in can write to it.
-#[cfg(unix)]
-fn is_of_own_group(found: &Metadata) -> bool {
-    let group = std::os::unix::fs::MetadataExt::gid(found);
-    let is_in = || {
-        rustix::process::getegid().as_raw() == group
-            || rustix::process::getgroups().is_ok_and(|groups| groups.iter().any(|each| each.as_raw() == group))
-    };
-    is_writable_by_group(found) && is_in()
-}
-
-#[cfg(not(unix))]
-fn is_of_own_group(_: &Metadata) -> bool {
-    false
-}
-
-fn directory_of(path: &Path) -> &Path {
-    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-#[cfg(unix)]
-fn is_writable_by_group(found: &Metadata) -> bool {
-    std::os::unix::fs::MetadataExt::mode(found) & 0o020 != 0
-}
-
-#[cfg(not(unix))]
-fn is_writable_by_group(_: &Metadata) -> bool {
-    false
-}
-
-#[cfg(unix)]
-fn is_writable_by_all(found: &Metadata) -> bool {
-    std::os::unix::fs::MetadataExt::mode(found) & 0o002 != 0
-}
-
-#[cfg(unix)]
-fn has_more_names(found: &Metadata) -> bool {
-    std::os::unix::fs::MetadataExt::nlink(found) > 1
-}
-
-/// This user's, or root's, who can do everything anyway.
-#[cfg(unix)]
-fn is_trusted_owner(found: &Metadata) -> bool {
-    is_mine(found) || std::os::unix::fs::MetadataExt::uid(found) == 0
-}
-
-#[cfg(not(unix))]
-fn is_writable_by_all(_: &Metadata) -> bool {
-    false
-}
-
-#[cfg(not(unix))]
-fn has_more_names(_: &Metadata) -> bool {
-    false
-}
-
-#[cfg(not(unix))]
-fn is_trusted_owner(_: &Metadata) -> bool {
-    true
-}
-
-/// An error of the rename onto a destination, which says whose the file is that stays there.
+/// The error of the rename to a destination. Names the owner of the file that could not be
+/// replaced.
 pub fn not_replaced(destination: &Path, error: &io::Error) -> Error {
     let failed = Error::file("Failed to write file", "rename", destination, error);
     match fs::symlink_metadata(destination).ok().filter(|found| !is_mine(found)) {
@@ -301,17 +225,6 @@ pub fn not_replaced(destination: &Path, error: &io::Error) -> Error {
             failed.with_message(message)
         }
         _ => failed,
-    }
-}
-
-/// The owner of a file, for messages.
-pub fn owner(found: &Metadata) -> String {
-    #[cfg(unix)]
-    return format!("user ID {}", std::os::unix::fs::MetadataExt::uid(found));
-    #[cfg(not(unix))]
-    {
-        let _ = found;
-        "another user".to_owned()
     }
 }
 

@@ -1,4 +1,4 @@
-//! Digests of bytes as they pass, or of a file.
+//! Digests of bytes while they are processed, or of a file.
 
 use std::io::{self, Read};
 use std::path::Path;
@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256, Sha384, Sha512};
 use crate::base::integrity::{Algorithm, Digest};
 use crate::io::file::trusted::open_followed;
 
-/// Room for one read; larger ones are no faster.
+/// The size of the buffer for reading. Larger ones are no faster.
 const READ: usize = 256 << 10;
 
 /// Several digests of one stream.
@@ -23,7 +23,7 @@ enum Hasher {
 }
 
 impl Hashers {
-    /// One of each; repetitions are dropped.
+    /// One hasher for each algorithm. Duplicates are dropped.
     pub fn new(algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
         let mut algorithms: Vec<_> = algorithms.into_iter().collect();
         algorithms.sort_unstable();
@@ -50,7 +50,7 @@ impl Hashers {
         }
     }
 
-    /// Everything from here to the end of the reader.
+    /// Hashes everything up to the end of the reader.
     pub fn read(&mut self, mut reader: impl Read) -> io::Result<()> {
         let mut buffer = vec![0; READ];
         loop {
@@ -81,13 +81,14 @@ pub fn of_bytes(bytes: &[u8], algorithm: Algorithm) -> Digest {
     Digest { algorithm, bytes }
 }
 
-/// The digests of a whole file. Takes as long as reading it does.
+/// The digests of a whole file. Blocks while the file is read.
 pub fn of_file(path: &Path, algorithms: impl IntoIterator<Item = Algorithm>) -> io::Result<Vec<Digest>> {
-    let file = open_followed(path)?.ok_or_else(|| io::Error::other("it is no regular file"))?;
+    let file = open_followed(path)?.ok_or_else(|| io::Error::other("it is not a regular file"))?;
     of_reader(file, algorithms, || false)
 }
 
-/// The digests of everything that is left to read; `Interrupted` when `is_stopped` says so on the way.
+/// The digests of everything up to the end of the reader. Fails with `Interrupted` once
+/// `is_stopped` returns `true`.
 pub fn of_reader(
     reader: impl Read,
     algorithms: impl IntoIterator<Item = Algorithm>,

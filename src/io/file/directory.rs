@@ -1,11 +1,11 @@
-//! A directory of this user in a place where others can write, too, such as a cache.
+//! A directory of this user in a place where others can write, such as a cache.
 //!
-//! What is in it is reached from the open directory, not by a path: a directory that somebody swaps for a link between
-//! check and use leads nowhere, and nothing outside can be read, written or removed. A directory or file of somebody
-//! else, a link, and whatever is neither directory nor regular file is refused, and stays as it is. See
-//! `docs/decisions/0018-trust-in-caches.md`.
+//! Its content is accessed through the open directory, not by paths. If a directory is replaced by
+//! a link between check and use, the link leads nowhere, and nothing outside can be read, written
+//! or removed. Files and directories of other users, links, and special files are refused and left
+//! as they are. See `docs/decisions/0018-trust-in-caches.md`.
 //!
-//! Windows: links are refused, owners are not asked, and names are resolved by path.
+//! On Windows links are refused, owners are not checked, and names are resolved by path.
 
 #[cfg_attr(not(unix), path = "directory/portable.rs")]
 #[cfg_attr(unix, path = "directory/unix.rs")]
@@ -20,10 +20,12 @@ use std::{error, fmt};
 pub use self::system::Directory;
 use crate::io::file::trusted::Access;
 
-/// Directories of a cache are four deep; what a caller unpacks below `tmp` may be deeper.
+/// Limit of nested directories. A cache has four levels; what a caller unpacks below `tmp` may have
+/// more.
 const DEPTH_MAX: usize = 64;
 
-/// Why something is not used. The source of an [`io::Error`] of kind `PermissionDenied`.
+/// The reason why a file or directory is not used. The source of an [`io::Error`] of kind
+/// `PermissionDenied`.
 #[derive(Debug)]
 pub struct Refusal {
     pub path: PathBuf,
@@ -41,17 +43,17 @@ pub enum Reason {
     },
     /// Everybody can write to it.
     Writable,
-    /// A file that has another name elsewhere.
+    /// A file with another name elsewhere.
     HardLink,
 }
 
 impl Refusal {
-    /// The refusal behind an error.
+    /// The refusal that caused an error.
     pub fn of(error: &io::Error) -> Option<&Self> {
         error.get_ref()?.downcast_ref()
     }
 
-    /// Whether it is a file of this user after all, so that another file may take its name.
+    /// Whether it is a file of this user, so that another file may take its name.
     pub fn is_replaceable(&self) -> bool {
         matches!(self.reason, Reason::Writable | Reason::HardLink)
     }
@@ -80,7 +82,7 @@ impl From<Refusal> for io::Error {
     }
 }
 
-/// A file that nobody else sees before it has its name. Removed when dropped without one.
+/// A file that others cannot see until it gets its name. Removed when dropped without one.
 #[derive(Debug)]
 pub struct Temporary<'a> {
     directory: &'a Directory,
@@ -101,14 +103,14 @@ impl<'a> Temporary<'a> {
         }
     }
 
-    /// A temporary file with this content.
+    /// Creates a temporary file with this content.
     pub fn with(directory: &'a Directory, content: &[u8]) -> io::Result<Self> {
         let mut temporary = Self::new(directory)?;
         temporary.file.write_all(content)?;
         Ok(temporary)
     }
 
-    /// Gives the file its name, also in the place of a file of this user.
+    /// Gives the file its name. Replaces a file of this user.
     pub fn persist(mut self, directory: &Directory, name: &OsStr) -> io::Result<()> {
         match directory.check(name) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -120,7 +122,7 @@ impl<'a> Temporary<'a> {
         Ok(())
     }
 
-    /// Gives the file its name, unless somebody has it.
+    /// Gives the file its name. Fails if the name is taken.
     pub fn persist_new(mut self, directory: &Directory, name: &OsStr) -> io::Result<()> {
         let temporary = self.name.as_deref().unwrap_or_default();
         self.directory.rename_new(temporary, directory, name)?;
@@ -138,7 +140,7 @@ impl Drop for Temporary<'_> {
 }
 
 impl Directory {
-    /// The directory at the end of a relative path, and the name there.
+    /// Opens the directory of a relative path. Returns it with the last name of the path.
     pub fn enter<'p>(&self, path: &'p Path, create: bool) -> io::Result<(Self, &'p OsStr)> {
         let mut names = path.iter();
         let name = names.next_back().unwrap_or_default();
@@ -150,7 +152,7 @@ impl Directory {
         Ok((directory.map_or_else(|| self.open_directory(OsStr::new(".")), Ok)?, name))
     }
 
-    /// A directory in this one, which is created if it is not there.
+    /// Opens a directory in this one, and creates it if it is missing.
     pub fn make(&self, name: &OsStr) -> io::Result<Self> {
         match self.open_directory(name) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -164,8 +166,9 @@ impl Directory {
         }
     }
 
-    /// Visits what is no directory, here and below. Never goes through a link, nor into a directory of somebody else:
-    /// the first one of those is the error, once all others have been visited.
+    /// Visits everything but directories, here and below. Never follows a link, nor enters a
+    /// directory of another user; after all others have been visited, the first of those is
+    /// returned as an error.
     pub fn visit(&self, visit: &mut impl FnMut(&Self, &OsStr)) -> io::Result<()> {
         self.visit_below(DEPTH_MAX, visit)
     }

@@ -1,10 +1,12 @@
-//! Files: part files, locks, digests.
+//! Part files, destinations, locks and digests.
 
 pub mod append;
 pub mod destination;
 pub mod digest;
 pub mod directory;
+pub mod file_name;
 pub mod lock;
+pub mod ownership;
 pub mod staging;
 pub mod sweeps;
 pub mod trusted;

@@ -1,4 +1,5 @@
-//! When a process last looked for what others left in a directory. Reading a large one takes milliseconds, so it is done seldom.
+//! Remembers when this process last swept a directory. Reading a large directory takes
+//! milliseconds, so sweeps are rare.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -12,12 +13,12 @@ const INTERVAL: Duration = Duration::from_secs(60);
 pub struct Sweeps(Mutex<BTreeMap<PathBuf, Instant>>);
 
 impl Sweeps {
-    /// For a `static`.
+    /// Creates the value of a `static`.
     pub const fn new() -> Self {
         Self(Mutex::new(BTreeMap::new()))
     }
 
-    /// Whether the directory has not been swept for a while. Counts as a sweep.
+    /// Whether the directory has not been swept for a minute. Counts as a sweep if so.
     pub fn is_due(&self, directory: &Path, now: Instant) -> bool {
         let mut swept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         swept.retain(|_, last| now.duration_since(*last) < INTERVAL);

@@ -1,44 +1,46 @@
-//! Files in a place where others can write, too.
+//! Opens files in places where other users can write.
 //!
-//! Whatever is found under the name of a part file, a record, a claim or an entry of a cache may have been put there by
-//! somebody else: a link to another file, a FIFO that blocks who opens it, a file whose owner changes it later. So
-//! everything is opened without following links and without waiting, and is used only when the descriptor, not the
-//! path, says that it is a regular file of this user, under one name, that nobody else can write to. See
-//! `docs/decisions/0014-trust-in-the-file-system.md`.
+//! Another user may have put anything under the name of a part file, a record, a claim or a cache
+//! entry: a link to another file, a FIFO that blocks on opening, or a file that its owner changes
+//! later. So everything is opened without following links and without blocking. It is used only if
+//! the descriptor, not the path, shows a regular file of this user, with one name, that nobody else
+//! can write to. See `docs/decisions/0014-trust-in-the-file-system.md`.
 //!
-//! On Windows links are not followed either; whose a file is, is not asked: directories there give their files the
-//! rights of the directory.
+//! On Windows links are not followed either. Owners are not checked, because directories there give
+//! their files the rights of the directory.
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
 use std::path::Path;
 
-/// What a file is opened for.
+/// The purpose of opening a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     Read,
     ReadWrite,
-    /// To write behind what is there.
+    /// Writes after the existing content.
     Append,
 }
 
-/// Opens a file that nobody but this user can have written: see the [module](self). `PermissionDenied` for anything else.
+/// Opens a file that only this user can have written: see the [module](self). Anything else is
+/// `PermissionDenied`.
 pub fn open(path: &Path, access: Access) -> io::Result<File> {
     let file = open_regular(path, access)?;
-    if is_own(&file.metadata()?) { Ok(file) } else { Err(refused("is or may be written by somebody else")) }
+    if is_own(&file.metadata()?) { Ok(file) } else { Err(refused("may have been written by another user")) }
 }
 
-/// Opens a regular file, whoever owns it, without following a link or waiting for anybody.
+/// Opens a regular file of any owner, without following a link and without blocking.
 pub fn open_regular(path: &Path, access: Access) -> io::Result<File> {
-    // Not even opened: that alone does something to some devices.
+    // Anything else is not even opened: opening alone has effects on some devices.
     if !fs::symlink_metadata(path)?.is_file() {
-        return Err(refused("is no regular file"));
+        return Err(refused("is not a regular file"));
     }
     let file = unfollowed(path, options(access))?;
-    if file.metadata()?.is_file() { Ok(file) } else { Err(refused("is no regular file")) }
+    if file.metadata()?.is_file() { Ok(file) } else { Err(refused("is not a regular file")) }
 }
 
-/// Opens a regular file for reading, through links, without waiting for anybody; `None` for anything else.
+/// Opens a regular file for reading, following links and without blocking; `None` for anything
+/// else.
 pub fn open_followed(path: &Path) -> io::Result<Option<File>> {
     let mut options = OpenOptions::new();
     options.read(true);
@@ -48,7 +50,7 @@ pub fn open_followed(path: &Path) -> io::Result<Option<File>> {
         let flags = OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
         std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, flags.bits().cast_signed());
     }
-    // Not even opened otherwise: that alone does something to some devices.
+    // Anything else is not even opened: opening alone has effects on some devices.
     if !fs::metadata(path)?.is_file() {
         return Ok(None);
     }
@@ -56,7 +58,8 @@ pub fn open_followed(path: &Path) -> io::Result<Option<File>> {
     Ok(file.metadata()?.is_file().then_some(file))
 }
 
-/// Creates a file that only its owner can read and write. `AlreadyExists` if anything is there, a link to nowhere too.
+/// Creates a file that only its owner can read and write. Fails with `AlreadyExists` if anything
+/// has the name, even a link without a target.
 pub fn create(path: &Path) -> io::Result<File> {
     let mut options = options(Access::ReadWrite);
     options.create_new(true);
@@ -65,7 +68,7 @@ pub fn create(path: &Path) -> io::Result<File> {
     unfollowed(path, options)
 }
 
-/// Whether this is a regular file of this user under one name, that nobody else can write to.
+/// Whether this is a regular file of this user, with one name, that nobody else can write to.
 #[cfg(unix)]
 pub fn is_own(found: &Metadata) -> bool {
     use std::os::unix::fs::MetadataExt;
@@ -77,7 +80,7 @@ pub fn is_own(found: &Metadata) -> bool {
     found.is_file()
 }
 
-/// Whether this user owns it.
+/// Whether this user is the owner.
 #[cfg(unix)]
 pub fn is_mine(found: &Metadata) -> bool {
     std::os::unix::fs::MetadataExt::uid(found) == rustix::process::geteuid().as_raw()
@@ -88,7 +91,7 @@ pub fn is_mine(_: &Metadata) -> bool {
     true
 }
 
-/// The number of the user who owns it, where users have numbers.
+/// The owner's user id, on systems that have such ids.
 #[cfg(unix)]
 #[allow(clippy::unnecessary_wraps, reason = "as elsewhere")]
 pub fn uid(found: &Metadata) -> Option<u32> {
@@ -100,7 +103,7 @@ pub fn uid(_: &Metadata) -> Option<u32> {
     None
 }
 
-/// Whether the path leads to something of this user or of root, or to nothing.
+/// Whether the entry at the path belongs to this user or to root, or is missing.
 pub fn is_mine_or_gone(path: &Path) -> bool {
     #[cfg(unix)]
     let is_root = |found: &Metadata| std::os::unix::fs::MetadataExt::uid(found) == 0;
@@ -109,7 +112,7 @@ pub fn is_mine_or_gone(path: &Path) -> bool {
     fs::symlink_metadata(path).map_or(true, |found| is_mine(&found) || is_root(&found))
 }
 
-/// Opens what is at the path itself; for a FIFO or device at once, whoever is at its other end.
+/// Opens the entry at the path itself. Does not wait for the other end of a FIFO or device.
 fn unfollowed(path: &Path, mut options: OpenOptions) -> io::Result<File> {
     #[cfg(unix)]
     {

@@ -1,13 +1,13 @@
 //! The permissions of new files.
 
-/// The mode of a file that is created in this directory without a wish: 0666 less the umask, or as the default access list of
-/// the directory says.
+/// The mode of a file that is created in this directory without an explicit mode: 0666 less the
+/// umask, or as the default access control list of the directory defines.
 #[cfg(unix)]
 pub fn of_new_files(directory: &std::path::Path) -> u32 {
     #[cfg(target_os = "linux")]
     {
         use rustix::fs::{Mode, OFlags, fstat, open};
-        // A file without a name, which tells; not every file system has them.
+        // Created without a name, to see its mode. Not every file system supports this.
         let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
         if let Ok(found) = open(directory, flags, Mode::from_raw_mode(0o666)).and_then(fstat) {
             return found.st_mode & 0o666;
@@ -30,7 +30,8 @@ fn in_status(status: &str) -> Option<u32> {
     u32::from_str_radix(line.trim(), 8).ok()
 }
 
-/// For a moment new files of other threads are their owner's only, which is the safe side to err on.
+/// Reads the umask by setting it. Meanwhile, new files of other threads are accessible to their
+/// owner only, which is the safe side to err on.
 #[cfg(unix)]
 fn by_setting() -> u32 {
     use rustix::fs::Mode;

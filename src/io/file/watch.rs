@@ -1,9 +1,12 @@
-//! Being woken when a file is released or removed.
+//! Wakes waiters when a lock file is released or removed.
 //!
-//! On Linux by inotify on the file itself: its holder's release unlinks it, and the kernel closes it when the holder
-//! dies, in whatever PID namespace. That costs nothing while nothing happens, and leaves no thread behind. Elsewhere,
-//! where no watch can be had (each user has a limited number), and for changes made by other hosts on a network file
-//! system, the caller's own poll must do: [`Watch::changed`] then never returns, and [`Watch::wakes`] says so.
+//! On Linux inotify watches the file itself: its holder unlinks it on release, and the kernel
+//! closes it when the holder dies, in any PID namespace. This costs nothing while nothing happens,
+//! and leaves no thread behind.
+//!
+//! Waiters must poll on other systems, where no watch is available (each user has a limited
+//! number), and for changes made by other hosts on a network file system. [`Watch::wakes`] is then
+//! `false`, and [`Watch::changed`] never returns.
 
 use std::path::Path;
 
@@ -24,8 +27,8 @@ mod inotify {
         pub fn new(path: &Path) -> Self {
             let watch = || {
                 let watch = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC).ok()?;
-                // ATTRIB: unlinked. CLOSE_WRITE: its holder died, or another waiter left. A renewal is a MODIFY: nobody waits
-                // for that.
+                // ATTRIB: unlinked. CLOSE_WRITE: its holder died, or another waiter left. A renewal
+                // is a MODIFY, for which nobody needs to wake.
                 let events =
                     WatchFlags::ATTRIB | WatchFlags::CLOSE_WRITE | WatchFlags::MOVE_SELF | WatchFlags::DONT_FOLLOW;
                 inotify::add_watch(&watch, path, events).ok()?;
@@ -48,7 +51,7 @@ mod inotify {
             let Ok(mut ready) = watch.readable().await else {
                 return std::future::pending().await;
             };
-            // Drain: what happened does not matter, the caller looks for itself.
+            // Drained unread, because the caller inspects the file anyway.
             let mut buffer = [MaybeUninit::uninit(); 4096];
             let mut events = inotify::Reader::new(watch.get_ref(), &mut buffer);
             while events.next().is_ok() {}
@@ -58,11 +61,11 @@ mod inotify {
 
     impl Drop for Watch {
         fn drop(&mut self) {
-            // The kernel takes some 20 ms to close a watch: nobody should wait for that, a waiter that was just woken
-            // least of all.
+            // The kernel takes about 20 ms to close a watch. Nobody should wait for that, least of
+            // all a waiter that was just woken.
             if let Some(watch) = self.0.take() {
                 let watch = watch.into_inner();
-                // Without a thread it is closed here.
+                // If no thread can be started, it is closed here.
                 let _ = threads::start(move || drop(watch));
             }
         }
@@ -96,7 +99,7 @@ impl std::fmt::Debug for Watch {
     }
 }
 
-/// Watches the file that is now at this path. Later files of the same name are other files.
+/// Watches the file that is now at this path, and no later file of the same name.
 pub fn watch(path: &Path) -> Watch {
     Watch::new(path)
 }
@@ -123,7 +126,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn unlinking_and_closing_wake() {
+    async fn unlinking_and_closing_a_file_wakes_waiters() {
         assert!(
             wakes_by(|path, file| {
                 fs::remove_file(path).unwrap();

@@ -1,5 +1,5 @@
-//! File system calls that are tried again while somebody else has the file for a moment. On Unix nobody can be in the
-//! way like that: there each call is made once.
+//! File system calls that are retried while another process briefly has the file open. On Unix no
+//! open file can block them, so each call is made once.
 
 use std::io;
 use std::path::Path;
@@ -12,14 +12,15 @@ pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
     retrying(|| std::fs::rename(from, to))
 }
 
-/// Renames to a name that nobody uses yet: whatever somebody put there meanwhile stays, where the system can say so.
+/// Renames to a name that should be unused. If the name was taken meanwhile, that file stays, where
+/// the system can ensure this.
 pub fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
     #[cfg(target_os = "linux")]
     {
         use rustix::fs::{CWD, RenameFlags, renameat_with};
         use rustix::io::Errno;
         match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
-            // A kernel or a file system that does not know it.
+            // The kernel or the file system does not support it.
             Err(Errno::INVAL | Errno::NOSYS) => {}
             renamed => return Ok(renamed?),
         }
@@ -31,12 +32,13 @@ pub fn remove_file(path: &Path) -> io::Result<()> {
     retrying(|| std::fs::remove_file(path))
 }
 
-/// Calls until it succeeds, fails for good, or has failed for too long. Blocks the thread meanwhile.
+/// Retries a call until it succeeds, fails permanently, or has failed for too long. Blocks the
+/// thread.
 pub fn retrying<T>(call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     repeat(call, cfg!(windows), thread::sleep)
 }
 
-/// Whether this failure may be gone in a moment.
+/// Whether this failure is transient.
 pub fn is_transient_os_error(error: &io::Error) -> bool {
     cfg!(windows) && error.raw_os_error().is_some_and(is_transient_os_code)
 }
@@ -56,7 +58,8 @@ fn repeat<T>(
             return Err(error);
         };
         sleep(time);
-        // By the time asked for, not by the clock: the number of tries is the same on a busy machine.
+        // The sum of the delays, not the clock: so the number of tries is the same on a busy
+        // machine.
         waited += time;
         failures += 1;
     }
@@ -69,7 +72,8 @@ mod tests {
     use super::*;
     use crate::policy::lock::windows_retry::LIMIT;
 
-    /// Fails with a code for a number of times, then does the call. The result, the tries, and the time slept.
+    /// Fails with a code for a number of times, then makes the call. Returns the result, the tries,
+    /// and the time slept.
     fn obstructed<T>(
         code: i32,
         times: u32,
@@ -97,14 +101,14 @@ mod tests {
     }
 
     #[test]
-    fn a_permanent_failure_is_given_at_once() {
+    fn a_permanent_failure_is_returned_at_once() {
         let (result, tries, slept) = obstructed(112, 1, true, || Ok(()));
         assert_eq!(result.unwrap_err().raw_os_error(), Some(112));
         assert_eq!((tries, slept), (1, Duration::ZERO));
     }
 
     #[test]
-    fn what_does_not_pass_ends_at_the_limit_with_its_error() {
+    fn a_lasting_failure_is_returned_at_the_limit() {
         let (result, tries, slept) = obstructed(5, u32::MAX, true, || Ok(()));
         assert_eq!(result.unwrap_err().raw_os_error(), Some(5));
         assert_eq!(slept, LIMIT);
@@ -112,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn elsewhere_each_call_is_made_once() {
+    fn on_other_systems_each_call_is_made_once() {
         let (result, tries, slept) = obstructed(32, 1, false, || Ok(()));
         assert!(result.is_err());
         assert_eq!((tries, slept), (1, Duration::ZERO));

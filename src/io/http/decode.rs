@@ -1,8 +1,9 @@
-//! Content codings: the body of an answer as bytes that a caller can use.
+//! Content codings: decodes the body of a response.
 //!
-//! The one network thread serves all calls of the process, so it decodes only what takes it no time worth mentioning. All else
-//! is decoded on blocking threads, in slices of a few milliseconds: between them the call can end, by its timeout
-//! or its signal, and then nothing goes on.
+//! One network thread serves all calls of the process, so it decodes only what takes it negligible
+//! time. Everything else is decoded on blocking threads, in slices of a few milliseconds. A call
+//! can end between two slices, by its timeout or its signal; the remaining slices are then not
+//! decoded.
 
 use std::mem::take;
 use std::sync::{Arc, LazyLock};
@@ -15,63 +16,64 @@ use http::{HeaderMap, header};
 use tokio::sync::Semaphore;
 
 use crate::base::error::Result;
-use crate::io::http::transport::Answer;
+use crate::io::http::transport::IncomingResponse;
 use crate::io::threads::spawn_blocking;
-use crate::policy::http::decoding::{Chain, Coding, NextStep, encoded_max, parse_codings, too_large, within};
+use crate::policy::http::decoding::{Chain, Coding, NextStep, check_size, encoded_max, parse_codings, too_large};
 
-/// What we can decode, for `Accept-Encoding`.
+/// The supported codings, for `Accept-Encoding`.
 pub const ACCEPTED: &str = "gzip, deflate, br, zstd";
 
-/// Room reserved on a server's word for the length of a body.
+/// The largest announced length of a body for which memory is reserved in advance.
 const TRUSTED_LENGTH: u64 = 1 << 20;
-/// How long a blocking thread decodes before the next body has its turn.
+/// How long a blocking thread decodes before the next body gets its turn.
 const SLICE: Duration = Duration::from_millis(5);
-/// Encoded bytes that are gathered for one slice, if they are there.
+/// Encoded bytes that are gathered for one slice, if so many have been received.
 const GATHERED: usize = 256 << 10;
 
-/// As many bodies are decoded at once as there are processors: more would take threads from those who write files.
+/// Limits concurrent decoding to the number of processors. More would take threads from file
+/// writers without decoding faster.
 static PROCESSORS: LazyLock<Arc<Semaphore>> =
     LazyLock::new(|| Arc::new(Semaphore::new(available_parallelism().map_or(1, std::num::NonZero::get))));
 
-/// The whole body, decoded: `limit` bytes at most.
-pub async fn collect(answer: &mut Answer, limit: Option<u64>) -> Result<Bytes> {
-    let codings = codings(&answer.headers);
+/// Reads and decodes the whole body. Fails if it has more than `limit` bytes.
+pub async fn collect(response: &mut IncomingResponse, limit: Option<u64>) -> Result<Bytes> {
+    let codings = codings(&response.headers);
     let limit = limit.unwrap_or(u64::MAX);
-    if let (true, Some(length)) = (codings.is_empty(), answer.body_length())
+    if let (true, Some(length)) = (codings.is_empty(), response.body_length())
         && length > limit
     {
         return Err(too_large(length, limit));
     }
-    let Some(first) = answer.chunk().await? else {
-        // No body, as after HEAD or with 204 and 304, is no broken gzip.
+    let Some(first) = response.chunk().await? else {
+        // A missing body, as after HEAD or with 204 and 304, is not broken gzip.
         return Ok(Bytes::new());
     };
     if codings.is_empty() {
-        return plain(answer, first, limit).await;
+        return plain(response, first, limit).await;
     }
-    // On the heap: where nothing is to be decoded it takes no room.
-    Box::pin(decoded(answer, first, &codings, limit)).await
+    // Boxed, so that an undecoded body does not pay for the size of this future.
+    Box::pin(decoded(response, first, &codings, limit)).await
 }
 
-async fn plain(answer: &mut Answer, first: Bytes, limit: u64) -> Result<Bytes> {
-    within(first.len(), limit)?;
-    let Some(second) = answer.chunk().await? else {
+async fn plain(response: &mut IncomingResponse, first: Bytes, limit: u64) -> Result<Bytes> {
+    check_size(first.len(), limit)?;
+    let Some(second) = response.chunk().await? else {
         return Ok(first);
     };
-    let announced = answer.content_length().unwrap_or_default().min(TRUSTED_LENGTH);
+    let announced = response.content_length().unwrap_or_default().min(TRUSTED_LENGTH);
     let mut body = BytesMut::with_capacity(usize::try_from(announced).unwrap_or_default());
     body.extend_from_slice(&first);
     body.extend_from_slice(&second);
-    within(body.len(), limit)?;
-    while let Some(chunk) = answer.chunk().await? {
+    check_size(body.len(), limit)?;
+    while let Some(chunk) = response.chunk().await? {
         body.extend_from_slice(&chunk);
-        within(body.len(), limit)?;
+        check_size(body.len(), limit)?;
     }
     Ok(body.freeze())
 }
 
-async fn decoded(answer: &mut Answer, first: Bytes, codings: &[Coding], limit: u64) -> Result<Bytes> {
-    let mut chain = Box::new(Chain::new(codings, limit, answer.content_length().is_some())?);
+async fn decoded(response: &mut IncomingResponse, first: Bytes, codings: &[Coding], limit: u64) -> Result<Bytes> {
+    let mut chain = Box::new(Chain::new(codings, limit, response.content_length().is_some())?);
     let mut next = Some(first);
     loop {
         let is_last = next.is_none();
@@ -80,20 +82,21 @@ async fn decoded(answer: &mut Answer, first: Bytes, codings: &[Coding], limit: u
         if is_last {
             return Ok(chain.into_body());
         }
-        next = answer.chunk().await?;
+        next = response.chunk().await?;
         if let (true, Some(bytes)) = (chain.is_heavy(), &mut next) {
-            gather(answer, bytes)?;
+            gather(response, bytes)?;
         }
     }
 }
 
-/// Adds what has come meanwhile: going to another thread for each chunk would cost more than decoding it.
-fn gather(answer: &mut Answer, bytes: &mut Bytes) -> Result<()> {
+/// Appends the chunks that were received meanwhile. Switching threads for each chunk would cost
+/// more than decoding it.
+fn gather(response: &mut IncomingResponse, bytes: &mut Bytes) -> Result<()> {
     let mut gathered = BytesMut::from(take(bytes));
     while gathered.len() < GATHERED {
-        match answer.chunk().now_or_never().transpose()? {
+        match response.chunk().now_or_never().transpose()? {
             Some(Some(chunk)) => gathered.extend_from_slice(&chunk),
-            // A body that has ended says so again.
+            // `chunk` can be called again after the end of the body.
             Some(None) | None => break,
         }
     }
@@ -101,7 +104,7 @@ fn gather(answer: &mut Answer, bytes: &mut Bytes) -> Result<()> {
     Ok(())
 }
 
-/// Decodes what the chain has been fed with.
+/// Decodes everything that the chain has been fed.
 async fn run(mut chain: Box<Chain>) -> Result<Box<Chain>> {
     while !chain.is_heavy() {
         if chain.step()? != NextStep::Step {
@@ -133,13 +136,13 @@ fn slice(chain: &mut Chain) -> Result<NextStep> {
     }
 }
 
-/// A whole body under the codings that a `Content-Encoding` field names: `limit` bytes at most, undecoded ones too.
-/// `is_whole`: see [`Chain::new`].
+/// Decodes a whole body under the codings that a `Content-Encoding` field names. Fails if it has
+/// more than `limit` bytes, encoded or not. `is_whole`: see [`Chain::new`].
 pub async fn decode(body: Bytes, encoding: &str, limit: Option<u64>, is_whole: bool) -> Result<Bytes> {
     let limit = limit.unwrap_or(u64::MAX);
     let codings = parse_codings([encoding]);
     if codings.is_empty() || body.is_empty() {
-        within(body.len(), limit)?;
+        check_size(body.len(), limit)?;
         return Ok(body);
     }
     if body.len() as u64 > encoded_max(limit) {
@@ -187,7 +190,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_plain_buffer_is_decoded_as_its_field_says() {
-        // "a" as gzip and then as zlib writes it.
+        // "a" as encoded by gzip and by zlib.
         let gzip = Bytes::from_static(b"\x1f\x8b\x08\0\0\0\0\0\0\x03\x4b\x04\0\x43\xbe\xb7\xe8\x01\0\0\0");
         let zlib = Bytes::from_static(b"\x78\x9c\x4b\x04\0\0\x62\0\x62");
         for name in ["gzip", "X-GZIP", " gzip ,", "identity, gzip"] {

@@ -1,8 +1,8 @@
-//! Failures of the network as errors of ours: kinds, Node's codes, and words. Foreign errors are
-//! looked at here, and nowhere else.
+//! Network failures as errors of this crate: kind, Node.js code and message. Errors of other crates
+//! are inspected here and nowhere else.
 //!
-//! What they are is read from their types, never from their text. Proxies are named without user
-//! and password.
+//! They are classified by their types, never by their text. Messages name a proxy without user and
+//! password.
 
 use std::error::Error as StdError;
 use std::io;
@@ -16,43 +16,45 @@ use tower_service::Service;
 use url::Url;
 
 use crate::base::error::{Error, Kind, io_code};
-use crate::base::proxy::shown;
+use crate::base::proxy::host_and_port;
 use crate::io::http::resolve::LookupError;
 use crate::io::http::tls::UntrustedReason;
 
-/// The largest head of a response, in bytes: that of hyper for HTTP/1.1, which cannot be set.
+/// The largest head of a response, in bytes. This is hyper's fixed limit for HTTP/1.1.
 pub const HEAD_MAX: u32 = 408 << 10;
-/// Fields of a head. More than servers send; hyper makes room for all of them with each head.
+/// The most fields of a head: more than servers send. hyper allocates room for all of them with
+/// each head.
 pub const HEAD_FIELDS_MAX: usize = 1024;
 
-/// What the client's connectors fail with. hyper-util exports the connectors, but not the names of
-/// these types.
+/// The error types of the client's connectors. hyper-util exports the connectors, but not the names
+/// of these types.
 type ConnectFailure = <HttpConnector as Service<Uri>>::Error;
 type SocksFailure = <SocksV5<HttpConnector> as Service<Uri>>::Error;
 type TunnelFailure = <Tunnel<HttpConnector> as Service<Uri>>::Error;
 
-/// The port on this side of the connection that a response came by.
+/// The local port of the connection on which a response was received.
 pub fn port_of(response: &reqwest::Response) -> Option<u16> {
     response.extensions().get::<HttpInfo>().map(|info| info.local_addr().port())
 }
 
-/// The port on this side of the connection on which a request failed; none when it was not on one.
+/// The local port of the connection on which a request failed. `None` if it failed before it had a
+/// connection.
 pub fn port_of_failed(error: &reqwest::Error) -> Option<u16> {
     let mut extras = Extensions::new();
     find::<legacy::Error>(error)?.connect_info()?.get_extras(&mut extras);
     extras.get::<HttpInfo>().map(|info| info.local_addr().port())
 }
 
-/// What an HTTP proxy said to `CONNECT`, as far as the client tells.
+/// How an HTTP proxy refused `CONNECT`, as far as the client reports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// It asks for credentials, or for others.
+    /// It requires credentials, or other ones.
     Credentials,
-    /// Another status than 200, or nothing that is HTTP.
+    /// Another status than 200, or a response that is not HTTP.
     Other,
 }
 
-/// Whether a request failed because a proxy opens no tunnel.
+/// Returns how a proxy refused a tunnel, if the request failed for this reason.
 pub fn refusal(error: &reqwest::Error) -> Option<Refusal> {
     match find::<TunnelFailure>(error)? {
         TunnelFailure::ProxyAuthRequired => Some(Refusal::Credentials),
@@ -61,7 +63,7 @@ pub fn refusal(error: &reqwest::Error) -> Option<Refusal> {
     }
 }
 
-/// Why no answer to a request came.
+/// The error of a request that got no response.
 pub fn of_request(error: &reqwest::Error, url: &Url, proxy: Option<&Url>, connect_timeout: Option<Duration>) -> Error {
     let host = url.host_str().unwrap_or_default();
     let port = url.port_or_known_default().unwrap_or_default();
@@ -93,21 +95,21 @@ pub fn of_request(error: &reqwest::Error, url: &Url, proxy: Option<&Url>, connec
     through(proxy, failed.with_cause(chain(error)).with_url(url))
 }
 
-/// The failure of a request whose HTTP/2 connection [was ended here](is_ended_by_us), where it
-/// cannot be sent in another way.
+/// The error of a request whose HTTP/2 connection [was ended by this side](is_ended_by_us), and
+/// that cannot be sent in another way.
 pub fn of_ended(error: &reqwest::Error, url: &Url, proxy: Option<&Url>) -> Error {
     through(proxy, head_refused("much too large").with_cause(chain(error)).with_url(url))
 }
 
 fn head_refused(why: &str) -> Error {
     let message = format!(
-        "the head of the response is {why}: at most {HEAD_FIELDS_MAX} fields and {} KB are taken",
+        "the head of the response is {why}: at most {HEAD_FIELDS_MAX} fields and {} KB are accepted",
         HEAD_MAX >> 10
     );
     Error::new(Kind::Head, message).with_syscall("read")
 }
 
-/// Why a body broke off, of which so much was received; `length` is its announced length.
+/// The error of a body that failed after `received` bytes. `length` is its announced length.
 pub fn of_body(error: &reqwest::Error, received: u64, length: Option<u64>, url: &Url) -> Error {
     let ended_early = is_early_end(error);
     let failure = if let Some(length) = length.filter(|_| ended_early) {
@@ -120,16 +122,16 @@ pub fn of_body(error: &reqwest::Error, received: u64, length: Option<u64>, url: 
     failure.with_syscall("read").with_cause(chain(error)).with_url(url)
 }
 
-/// The server was silent for this long.
+/// The error of a server that was silent for this long.
 pub fn no_data(limit: Duration, url: &Url) -> Error {
     Error::new(Kind::Timeout, format!("No data received for {}ms", limit.as_millis())).with_url(url)
 }
 
-/// The proxy itself answered, instead of the server.
+/// The error of a proxy that sent a response of its own, instead of the server's.
 pub fn refused(proxy: &Url, status: StatusCode, url: &Url) -> Error {
     let code = status.as_u16();
     let why = match (status, proxy.username().is_empty()) {
-        (status, _) if status.is_success() => "opens tunnels by this status, where only 200 is understood".to_owned(),
+        (status, _) if status.is_success() => "opens tunnels with this status, but only 200 is supported".to_owned(),
         (StatusCode::PROXY_AUTHENTICATION_REQUIRED, true) => {
             "asks for a user and a password: set them as in http://user:password@host:port".to_owned()
         }
@@ -141,18 +143,18 @@ pub fn refused(proxy: &Url, status: StatusCode, url: &Url) -> Error {
             format!("opens no tunnel to {host}:{}", url.port_or_known_default().unwrap_or_default())
         }
     };
-    let message = format!("HTTP {code}: the proxy {} {why}", shown(proxy));
+    let message = format!("HTTP {code}: the proxy {} {why}", host_and_port(proxy));
     Error::new(Kind::Status, message).with_status(code, None).with_url(url)
 }
 
-/// Says that a failure happened on the way through a proxy.
+/// Adds to a message that the failure happened behind a proxy.
 pub fn through(proxy: Option<&Url>, error: Error) -> Error {
     let Some(proxy) = proxy else { return error };
-    let message = format!("{error} (through the proxy {})", shown(proxy));
+    let message = format!("{error} (through the proxy {})", host_and_port(proxy));
     error.with_message(message)
 }
 
-/// Node's code for a failed handshake, and the reason in words.
+/// Kind, Node.js code and reason of a failed handshake.
 fn of_tls(error: &rustls::Error) -> (Kind, &'static str, String) {
     use rustls::CertificateError as C;
     let rustls::Error::InvalidCertificate(reason) = error else {
@@ -166,22 +168,22 @@ fn of_tls(error: &rustls::Error) -> (Kind, &'static str, String) {
         }
         C::Revoked => ("CERT_REVOKED", "the certificate has been revoked"),
         C::Other(rustls::OtherError(other)) => match other.downcast_ref::<UntrustedReason>() {
-            Some(distrust) => return (Kind::Certificate, distrust.code(), distrust.to_string()),
+            Some(untrusted) => return (Kind::Certificate, untrusted.code(), untrusted.to_string()),
             None => ("UNSPECIFIED", "the certificate cannot be verified"),
         },
-        C::BadSignature => ("CERT_SIGNATURE_FAILURE", "the server has not got the key of its certificate"),
+        C::BadSignature => ("CERT_SIGNATURE_FAILURE", "the server does not have the key of its certificate"),
         _ => ("UNSPECIFIED", "the certificate cannot be verified"),
     };
     (Kind::Certificate, code, why.to_owned())
 }
 
-/// Whether the limit of connecting was reached, and not a limit of the system.
+/// Whether the connect timeout was reached, and not a timeout of the system.
 fn is_connect_timeout(error: &reqwest::Error) -> bool {
     let is_of_system = find::<io::Error>(error).is_some_and(|error| error.raw_os_error().is_some());
     error.is_connect() && error.is_timeout() && !is_of_system
 }
 
-/// Node's code for a failed exchange: the operating system's where there is one.
+/// The Node.js code of a failed exchange: the code of the operating system, if there is one.
 fn code_of(error: &(dyn StdError + 'static)) -> &'static str {
     if let Some(code) = find::<io::Error>(error).and_then(io_code) {
         return code;
@@ -196,7 +198,7 @@ fn code_of(error: &(dyn StdError + 'static)) -> &'static str {
 /// The innermost reason in words.
 fn describe(error: &(dyn StdError + 'static), code: &str) -> String {
     if is_early_end(error) {
-        return "the server closed the connection without an answer".to_owned();
+        return "the server closed the connection without a response".to_owned();
     }
     if let Some(TunnelFailure::TunnelUnsuccessful) = find(error) {
         return "the proxy opens no tunnel".to_owned();
@@ -210,9 +212,11 @@ fn describe(error: &(dyn StdError + 'static), code: &str) -> String {
     if text.is_empty() { code.to_owned() } else { text.to_owned() }
 }
 
-/// Whether the connection had ended before anything of an answer came. TLS connections count also
-/// where nothing announced their end (`close_notify`): many servers close those that are idle so.
-pub fn is_closed_before_answer(error: &reqwest::Error) -> bool {
+/// Whether the connection ended before any byte of a response was received.
+///
+/// This includes TLS connections that ended without `close_notify`: many servers close idle
+/// connections in this way.
+pub fn is_closed_before_response(error: &reqwest::Error) -> bool {
     use io::ErrorKind as K;
     let closed = |error: &hyper::Error| error.is_incomplete_message() || error.is_canceled() || error.is_closed();
     let is_end = |kind| {
@@ -222,7 +226,7 @@ pub fn is_closed_before_answer(error: &reqwest::Error) -> bool {
         || find::<io::Error>(error).is_some_and(|error| is_end(error.kind()))
 }
 
-/// Whether a connection ended in order, but before the end of a message.
+/// Whether a connection was closed in order, but before the end of a message.
 fn is_early_end(error: &(dyn StdError + 'static)) -> bool {
     find::<hyper::Error>(error).is_some_and(hyper::Error::is_incomplete_message) || is_unannounced_end(error)
 }
@@ -232,8 +236,8 @@ pub fn is_unannounced_end(error: &(dyn StdError + 'static)) -> bool {
     find::<io::Error>(error).is_some_and(|error| error.kind() == io::ErrorKind::UnexpectedEof)
 }
 
-/// Whether the server said that it has not looked at the request: `REFUSED_STREAM`, or `GOAWAY`
-/// without an error, which only ends requests behind the last one that was processed.
+/// Whether the server stated that it did not process the request: by `REFUSED_STREAM`, or by
+/// `GOAWAY` without an error, which ends only requests after the last one that was processed.
 pub fn is_unprocessed(error: &reqwest::Error) -> bool {
     find::<h2::Error>(error).is_some_and(|error| {
         let reason = error.reason();
@@ -243,14 +247,14 @@ pub fn is_unprocessed(error: &reqwest::Error) -> bool {
     })
 }
 
-/// Whether an HTTP/2 server said that it takes the request by HTTP/1.1 (RFC 9113, 7).
+/// Whether an HTTP/2 server requires HTTP/1.1 for this request (RFC 9113, 7).
 pub fn is_http1_required(error: &reqwest::Error) -> bool {
     find::<h2::Error>(error)
         .is_some_and(|error| error.is_remote() && error.reason() == Some(h2::Reason::HTTP_1_1_REQUIRED))
 }
 
-/// Whether the head of the response to this request is not taken. h2 does not tell a malformed head
-/// from one that is too large.
+/// Whether the head of this response was rejected. h2 does not distinguish a malformed head from
+/// one that is too large.
 fn is_head_refused(error: &reqwest::Error) -> bool {
     let is_of_stream = |error: &h2::Error| {
         error.is_reset() && error.is_library() && error.reason() == Some(h2::Reason::PROTOCOL_ERROR)
@@ -259,13 +263,13 @@ fn is_head_refused(error: &reqwest::Error) -> bool {
         || find::<h2::Error>(error).is_some_and(is_of_stream)
 }
 
-/// Whether an HTTP/2 connection was ended on this side, for something in a response: of a head much
-/// too large, h2 reads no more. Which of the requests on it was to blame, it does not say.
+/// Whether this side ended an HTTP/2 connection because of a response. h2 does so if a head is much
+/// too large to read on. It does not report which of the requests on the connection was to blame.
 pub fn is_ended_by_us(error: &reqwest::Error) -> bool {
     find::<h2::Error>(error).is_some_and(|error| error.is_go_away() && error.is_library())
 }
 
-/// The first error of this type among the causes.
+/// The first error of this type in the chain of causes.
 fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a T> {
     let mut next = Some(error);
     while let Some(error) = next {
@@ -277,7 +281,7 @@ fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Optio
     None
 }
 
-/// The cause of an error, also of those that hide it from `source`.
+/// The cause of an error, including errors that hide theirs from `source`.
 fn cause<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 'static)> {
     if let Some(wrapped) = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
         return Some(wrapped);
@@ -290,7 +294,7 @@ fn cause<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 
     error.downcast_ref::<h2::Error>().and_then(h2::Error::get_io).map(|error| error as _).or_else(|| error.source())
 }
 
-/// All causes in one line. That of reqwest itself is left out: it repeats the URL.
+/// All causes in one line, without reqwest's own error, which repeats the URL.
 pub fn chain(error: &reqwest::Error) -> String {
     let mut causes = Vec::new();
     let mut next = cause(error);

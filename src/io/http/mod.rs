@@ -1,4 +1,4 @@
-//! Requests on the wire.
+//! Requests and responses on the wire. The only code that names reqwest.
 
 pub mod decode;
 pub mod error;

@@ -1,8 +1,8 @@
-//! Names to addresses, by the system's `getaddrinfo`, as Node does it: `/etc/hosts`, search domains and the order of
-//! addresses are the system's.
+//! Resolves names by the system's `getaddrinfo`, as Node.js does: `/etc/hosts`, search domains and
+//! the order of addresses are those of the system.
 //!
-//! Not tokio's `lookup_host`, because that loses the reason of a failure, and callers tell `ENOTFOUND` (the name is
-//! wrong) from `EAI_AGAIN` (the network is down).
+//! tokio's `lookup_host` is not used because it loses the reason of a failure. Callers distinguish
+//! `ENOTFOUND` (the name is wrong) from `EAI_AGAIN` (the network is down).
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -11,7 +11,7 @@ use dns_lookup::{AddrInfoHints, LookupErrorKind, SockType};
 
 use crate::io::threads::spawn_blocking;
 
-/// Why a name has no address, with Node's code for it.
+/// The error of a name without an address, with its Node.js code.
 #[derive(Debug)]
 pub struct LookupError {
     pub code: &'static str,
@@ -33,7 +33,7 @@ impl std::error::Error for LookupError {}
 pub async fn lookup(host: String) -> Result<Vec<SocketAddr>, LookupError> {
     let name = host.clone();
     // A lookup blocks its thread for as long as the resolver takes.
-    let answer = spawn_blocking(move || {
+    let lookup = spawn_blocking(move || {
         let hints = AddrInfoHints { socktype: SockType::Stream.into(), ..AddrInfoHints::default() };
         let found = dns_lookup::getaddrinfo(Some(&name), None, Some(hints)).map_err(|error| match error.kind() {
             LookupErrorKind::Again => "EAI_AGAIN",
@@ -42,12 +42,12 @@ pub async fn lookup(host: String) -> Result<Vec<SocketAddr>, LookupError> {
         })?;
         Ok(found.flatten().map(|info| info.sockaddr).collect::<Vec<_>>())
     });
-    let answer = answer.await.unwrap_or_else(|error| match error.details().code {
-        // No thread can be started.
+    let found = lookup.await.unwrap_or_else(|error| match error.details().code {
+        // No thread could be started.
         code @ "EAGAIN" => Err(code),
         _ => Err("ENOTFOUND"),
     });
-    match answer {
+    match found {
         Ok(addresses) if !addresses.is_empty() => Ok(addresses),
         Ok(_) => Err(LookupError { code: "ENOTFOUND", host }),
         Err(code) => Err(LookupError { code, host }),

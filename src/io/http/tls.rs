@@ -1,6 +1,7 @@
-//! TLS: the cryptography, and who is trusted.
+//! TLS: the configuration of handshakes, and the certificates that are trusted.
 //!
-//! The provider of cryptography is named here and nowhere else; none is installed for the process.
+//! The cryptography provider is named here and nowhere else. No provider is installed for the
+//! process.
 
 mod path;
 mod pem;
@@ -27,7 +28,7 @@ use crate::policy::text::node_debug;
 
 pub use crate::io::http::tls::verifier::UntrustedReason;
 
-/// Reads the files that the options name, so not on an async worker.
+/// Creates the TLS configuration of a client. Blocks: reads the files that the options name.
 pub fn client_config(options: &Tls) -> Result<ClientConfig> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let failed = |why: &dyn fmt::Display| Error::new(Kind::Internal, format!("TLS cannot be set up: {why}"));
@@ -48,18 +49,20 @@ pub fn client_config(options: &Tls) -> Result<ClientConfig> {
     Ok(config)
 }
 
-/// A line on the standard error as by `util.debuglog` of Node.js, once for the process.
+/// Writes a line to the standard error in the format of Node.js's `util.debuglog`, once for the
+/// process.
 fn say(complaint: &str) {
     static SAID: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
     let mut said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
     if said.insert(complaint.to_owned()) {
         let section = node_debug::SECTION.to_uppercase();
-        // Nobody listens where it fails.
+        // A closed stderr is no reason to fail.
         let _ = writeln!(stderr(), "{section} {}: trust: {complaint}", process::id());
     }
 }
 
-/// The name of a server in a handshake. Not all hosts have one: TLS knows addresses and DNS names.
+/// Checks that the host of an `https:` URL can be the server name of a handshake: an address or a
+/// DNS name.
 pub fn check_host(url: &Url) -> Result<()> {
     let Some(name) = url.domain().filter(|_| url.scheme() == "https") else { return Ok(()) };
     if ServerName::try_from(name).is_ok() {
@@ -72,7 +75,7 @@ pub fn check_host(url: &Url) -> Result<()> {
     Err(Error::new(Kind::Certificate, message).with_code("ERR_TLS_INVALID_HOST").with_url(url))
 }
 
-/// Takes any certificate, as Node does under `NODE_TLS_REJECT_UNAUTHORIZED=0`.
+/// Accepts any certificate, as Node.js does under `NODE_TLS_REJECT_UNAUTHORIZED=0`.
 #[derive(Debug)]
 struct Unverified(Arc<CryptoProvider>);
 

@@ -1,56 +1,59 @@
-//! One exchange with a server, over a pool of connections. With its neighbours `connect`, `tunnel`
-//! and `network_error`, all that knows reqwest.
+//! Sends one request and receives the head of its response, over pooled connections.
 //!
-//! Redirects, retries, timeouts, decoding and `Referer` are ours, in the floors above, so that
-//! their rules and messages are exact: reqwest's own are off.
+//! Redirects, retries, timeouts, decoding and `Referer` are handled by `operation` and `policy`, so
+//! that their rules and messages are under this crate's control. The features of reqwest are off.
 #![expect(clippy::disallowed_types, reason = "the one place for the client")]
 
 use std::collections::{BTreeMap, HashSet};
-use std::net::SocketAddr;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
-use hyper::ext::ReasonPhrase;
-use reqwest::{Client, Request, Response};
+use http::{HeaderValue, Method, StatusCode, header};
+use reqwest::Client;
 use tokio::time::timeout;
-use url::{Host, Origin, Position, Url};
+use url::{Host, Origin, Url};
 
 use self::connect::{Connecting, Protocols};
+use self::idle::{with_idle_timeout, with_idle_timeout_of_upload};
+use self::request::is_host_of;
+pub use self::response::{IncomingResponse, Opening};
 use crate::base::body::{Activity, Body};
 use crate::base::error::{Error, Kind, Result};
-use crate::base::observer::Trace;
 use crate::base::options::Network;
-use crate::base::proxy::{Proxy, forwards, shown};
+use crate::base::proxy::{Proxy, forwards, host_and_port};
 use crate::io::http::error::{
-    self, Refusal, is_closed_before_answer, is_ended_by_us, is_http1_required, is_unprocessed, no_data, refused,
+    self, Refusal, is_closed_before_response, is_ended_by_us, is_http1_required, is_unprocessed, no_data, refused,
     through,
 };
 use crate::io::http::lookups::Lookups;
-use crate::io::http::outgoing::{Content, HandOver, Outgoing};
+use crate::io::http::outgoing::HandOver;
 use crate::io::http::tls;
 use crate::metrics::{self, Counter};
+use crate::policy::http::credentials::basic_of_url;
 use crate::policy::http::redirect::RequestHead;
-use crate::policy::http::status_text::status_text;
 
 pub mod connect;
+mod idle;
+mod request;
+mod response;
 mod tunnel;
 
-/// How often one request may be sent again because the server says that it did not look at it.
+/// Limit of resends of one request that the server reports as not processed.
 const UNPROCESSED_MAX: u32 = 8;
-/// More dead connections in a row than any pool should hold.
+/// Limit of stale connections in a row: more than any pool should hold.
 const STALE_MAX: u32 = 64;
-/// A connection that has been quiet for longer is none of the pool, which keeps them for seconds,
-/// unless other requests were on it meanwhile. Its port may then be that of another one.
-const ANSWERED: Duration = Duration::from_secs(60);
-/// More connections than are open at once. Beyond, they count as new.
-const ANSWERED_MAX: usize = 4096;
-/// More servers of this kind than a process should meet.
+/// After this time without a response, a connection is no longer in the pool, which holds idle ones
+/// for seconds. Its local port may belong to another connection by then. The exception is a
+/// connection that other requests used meanwhile.
+const LAST_RESPONSE_MAX_AGE: Duration = Duration::from_secs(60);
+/// Limit of recorded ports, above the number of connections that are open at once. If it is
+/// reached, all connections count as new.
+const PORTS_MAX: usize = 4096;
+/// Limit of recorded servers: more of this kind than a process should meet.
 const HTTP1_ONLY_MAX: usize = 256;
 
-/// Pools of connections of one [`Network`]. Cheap to clone; clones share the pools.
+/// The connection pools of one [`Network`]. Cheap to clone; clones share the pools.
 #[derive(Clone, Debug)]
 pub struct Transport(Arc<Pools>);
 
@@ -58,17 +61,17 @@ pub struct Transport(Arc<Pools>);
 struct Pools {
     proxy: Proxy,
     connecting: Connecting,
-    /// Those that are needed, by the way that [`Route`] tells.
+    /// Clients by [`Route::index`], each created at its first use.
     clients: [OnceLock<Client>; 6],
-    /// Servers that offered HTTP/2 and then asked for HTTP/1.1.
+    /// Servers that offered HTTP/2 and then required HTTP/1.1.
     http1_only: RwLock<HashSet<Origin>>,
-    /// When the last answer came by a connection, which its port on this side tells. reqwest tells
-    /// of no connection whether it is new, and a layer around its connector would be cloned six
-    /// times for each request.
-    answered: Mutex<BTreeMap<u16, Instant>>,
+    /// The time of the last response on each connection, by the local port. reqwest does not report
+    /// whether a connection is new, and a layer around its connector would be cloned six times for
+    /// each request.
+    last_responses: Mutex<BTreeMap<u16, Instant>>,
 }
 
-/// The way of a request: by which proxy, and whether only HTTP/1.1 is spoken on it.
+/// The route of a request: which proxy, and whether only HTTP/1.1 is offered.
 #[derive(Clone, Copy, Debug)]
 struct Route<'a> {
     proxy: Option<&'a Url>,
@@ -77,7 +80,7 @@ struct Route<'a> {
 }
 
 impl Route<'_> {
-    /// At most one proxy is for `http:`, and one for `https:`.
+    /// There is at most one proxy for `http:`, and one for `https:`.
     fn index(self) -> usize {
         let by = match (self.proxy, self.is_secure) {
             (None, _) => 0,
@@ -88,194 +91,169 @@ impl Route<'_> {
     }
 }
 
-/// The head of an answer; its body is still on the wire.
-#[derive(Debug)]
-pub struct Answer {
-    pub status: StatusCode,
-    /// As sent; the standard phrase where none was, or none that is usable.
-    pub status_text: String,
-    pub headers: HeaderMap,
-    body: Response,
-    length: Option<u64>,
-    received: u64,
-    idle_timeout: Option<Duration>,
-    /// Whether the request was HEAD, to whose answer no body belongs.
-    is_head: bool,
-    /// Whether the body ended with its TLS connection, unannounced by both.
-    is_end_uncertain: bool,
-    /// Seldom there.
-    opening: Option<Box<Opening>>,
-    hand_over: Arc<HandOver>,
-    trace: Option<Trace>,
-}
-
-/// How a connection came about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Opening {
-    pub dns: Option<Duration>,
-    /// With the handshakes of TLS and of proxies: the client does not tell them apart.
-    pub connect: Option<Duration>,
-}
-
 impl Transport {
-    /// Blocks: reads the system's certificates.
+    /// Blocks: reads the files of certificates that the options name.
     pub fn new(network: &Network) -> Result<Self> {
-        let tls = tls::client_config(&network.tls)?;
-        let connecting = Connecting { tls, timeout: network.connect_timeout, lookups: Arc::new(Lookups::default()) };
+        let (tls, lookups) = (tls::client_config(&network.tls)?, Arc::new(Lookups::default()));
+        let connecting = Connecting { tls, timeout: network.connect_timeout, lookups };
         Ok(Self(Arc::new(Pools {
             proxy: network.proxy.clone(),
             connecting,
             clients: Default::default(),
             http1_only: RwLock::default(),
-            answered: Mutex::default(),
+            last_responses: Mutex::default(),
         })))
     }
 
-    /// Sends one request and waits for the head of its answer.
+    /// Sends one request and waits for the head of its response.
     ///
-    /// When a kept-alive connection turns out to be closed before any answer, an idempotent request
-    /// is sent again: the server closed it for being idle, not because of the request (RFC 9112,
-    /// 9.3.1). The pool may hold several such connections; the first failure on a fresh one counts.
+    /// An idempotent request is resent if a kept-alive connection was closed before any byte of a
+    /// response: the server closed it for being idle, not because of the request (RFC 9112, 9.3.1).
+    /// The pool may hold several such connections. The first failure on a new connection counts.
     ///
-    /// A request that an HTTP/2 server refuses, or leaves when it ends a connection, is sent again,
-    /// whatever its method: it was not processed (RFC 9113, 8.7). When the server wants HTTP/1.1,
-    /// it is sent again in that.
-    pub async fn send(&self, hop: &RequestHead, body: Option<&Body>, idle_timeout: Option<Duration>) -> Result<Answer> {
-        let proxy = self.0.proxy.of(&hop.url).map_err(|variable| {
+    /// A request that an HTTP/2 server refuses, or drops when it ends a connection, is resent
+    /// whatever its method, because it was not processed (RFC 9113, 8.7). If the server requires
+    /// HTTP/1.1, the request is resent over HTTP/1.1.
+    pub async fn send(
+        &self,
+        head: &RequestHead,
+        body: Option<&Body>,
+        idle_timeout: Option<Duration>,
+    ) -> Result<IncomingResponse> {
+        let proxy = self.0.proxy.of(&head.url).map_err(|variable| {
             let message = format!("{variable} is not the URL of a proxy: expected http://host:port");
-            Error::new(Kind::ArgumentValue, message).with_url(&hop.url)
+            Error::new(Kind::ArgumentValue, message).with_url(&head.url)
         })?;
-        if let (Some(proxy), "https", Some(Host::Ipv6(_))) = (&proxy, hop.url.scheme(), hop.url.host()) {
-            return Err(no_ipv6_behind(proxy, &hop.url));
+        if let (Some(proxy), "https", Some(Host::Ipv6(_))) = (&proxy, head.url.scheme(), head.url.host()) {
+            return Err(no_ipv6_behind(proxy, &head.url));
         }
-        let body = body.filter(|_| hop.with_body);
+        let body = body.filter(|_| head.with_body);
         let activity = body.and(idle_timeout).map(|_| Activity::default());
-        // Pinned here: it is large, and would be copied.
-        let sending = pin!(self.send_fresh(hop, body, proxy.as_ref(), activity.as_ref()));
+        // Pinned here, because the future is large and would be copied.
+        let sending = pin!(self.send_and_resend(head, body, proxy.as_ref(), activity.as_ref()));
         let sent = match (idle_timeout, &activity) {
-            (Some(limit), Some(activity)) => within_idle_of(activity, limit, sending).await,
-            (limit, _) => within_idle(limit, sending).await,
+            (Some(limit), Some(activity)) => with_idle_timeout_of_upload(activity, limit, sending).await,
+            (limit, _) => with_idle_timeout(limit, sending).await,
         };
-        let mut answer = match sent {
-            Ok(answer) => answer?,
-            Err(limit) => return Err(through(proxy.as_ref(), no_data(limit, &hop.url))),
+        let mut response = match sent {
+            Ok(response) => response?,
+            Err(limit) => return Err(through(proxy.as_ref(), no_data(limit, &head.url))),
         };
-        match proxy.as_ref().filter(|proxy| forwards(proxy, &hop.url)) {
-            Some(proxy) if answer.status == StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
-                Err(refused(proxy, answer.status, &hop.url))
+        match proxy.as_ref().filter(|proxy| forwards(proxy, &head.url)) {
+            Some(proxy) if response.status == StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
+                Err(refused(proxy, response.status, &head.url))
             }
             _ => {
-                answer.idle_timeout = idle_timeout;
-                Ok(answer)
+                response.set_idle_timeout(idle_timeout);
+                Ok(response)
             }
         }
     }
 
-    async fn send_fresh(
+    async fn send_and_resend(
         &self,
-        hop: &RequestHead,
+        head: &RequestHead,
         body: Option<&Body>,
         proxy: Option<&Url>,
         activity: Option<&Activity>,
-    ) -> Result<Answer> {
+    ) -> Result<IncomingResponse> {
         let is_whole = body.is_none_or(Body::is_whole);
-        let can_repeat = is_whole && hop.method.is_idempotent();
+        let can_resend = is_whole && head.method.is_idempotent();
         let mut unprocessed = 0;
         let mut stale = 0;
         let mut ended = None;
-        let is_secure = hop.url.scheme() == "https";
-        let protocols = if is_secure { self.protocols(hop) } else { Protocols::Any };
+        let is_secure = head.url.scheme() == "https";
+        let protocols = if is_secure { self.protocols(head) } else { Protocols::Any };
         let mut route = Route { proxy, is_secure, protocols };
-        let credentials = proxy.filter(|proxy| forwards(proxy, &hop.url)).and_then(connect::basic);
+        let credentials = proxy.filter(|proxy| forwards(proxy, &head.url)).and_then(basic_of_url);
         loop {
             let client = self.client(route)?;
-            let answer = send_once(client, hop, body, activity, credentials.as_ref()).await;
-            let wants_http1 = route.protocols == Protocols::Any
-                && match &answer {
-                    Ok(answer) => answer.is_http2() && answer.status == StatusCode::UPGRADE_REQUIRED,
-                    Err(error) => is_http1_required(error),
-                };
+            let response = send_once(client, head, body, activity, credentials.as_ref()).await;
+            let wants_http1 = route.protocols == Protocols::Any && wants_http1(&response);
             if wants_http1 {
-                self.remember_http1_only(&hop.url);
+                self.record_http1_only(&head.url);
                 route.protocols = Protocols::Http1;
             }
-            match answer {
+            match response {
                 _ if wants_http1 && is_whole => {}
-                // Over HTTP/1.1, where each has a connection, the one that was to blame takes no
-                // others along.
-                Err(error) if route.protocols == Protocols::Any && can_repeat && is_ended_by_us(&error) => {
+                // Over HTTP/1.1 each request has a connection of its own, so the one that was to
+                // blame no longer ends the others.
+                Err(error) if route.protocols == Protocols::Any && can_resend && is_ended_by_us(&error) => {
                     route.protocols = Protocols::Http1;
-                    ended = Some(error::of_ended(&error, &hop.url, proxy));
+                    ended = Some(error::of_ended(&error, &head.url, proxy));
                 }
                 Err(error)
                     if stale < STALE_MAX
-                        && can_repeat
-                        && is_closed_before_answer(&error)
-                        && self.has_answered(&error) =>
+                        && can_resend
+                        && is_closed_before_response(&error)
+                        && self.was_used(&error) =>
                 {
                     stale += 1;
                 }
                 Err(error) if is_whole && unprocessed < UNPROCESSED_MAX && is_unprocessed(&error) => unprocessed += 1,
                 Err(error) => {
-                    // A server that speaks HTTP/2 only has no other answer than the first.
+                    // If the server speaks only HTTP/2, the first error is the meaningful one.
                     return Err(match ended {
                         Some(ended) if error.is_connect() => ended,
-                        _ => Box::pin(self.failed(&error, hop, proxy)).await,
+                        _ => Box::pin(self.failed(&error, head, proxy)).await,
                     });
                 }
-                Ok(mut answer) => {
-                    if self.remember_answered(&answer) {
+                Ok(mut response) => {
+                    if self.record_response(&response) {
                         metrics::count(Counter::ConnectionsReused);
                     } else {
-                        answer.opening = Some(Box::new(self.opened(&answer, hop, proxy)));
+                        response.set_opening(self.opened(&response, head, proxy));
                     }
-                    return Ok(answer);
+                    return Ok(response);
                 }
             }
         }
     }
 
-    /// Whether the connection had brought an answer before.
-    fn remember_answered(&self, answer: &Answer) -> bool {
-        let Some(port) = error::port_of(&answer.body) else {
+    /// Whether an earlier response came on the same connection.
+    fn record_response(&self, response: &IncomingResponse) -> bool {
+        let Some(port) = response.port() else {
             return false;
         };
-        let mut answered = self.0.answered.lock().unwrap_or_else(PoisonError::into_inner);
-        if answered.len() >= ANSWERED_MAX {
-            answered.clear();
+        let mut ports = self.0.last_responses.lock().unwrap_or_else(PoisonError::into_inner);
+        if ports.len() >= PORTS_MAX {
+            ports.clear();
         }
-        answered.insert(port, Instant::now()).is_some_and(|at| at.elapsed() < ANSWERED)
+        let now = Instant::now();
+        ports.insert(port, now).is_some_and(|at| now.duration_since(at) < LAST_RESPONSE_MAX_AGE)
     }
 
-    /// Counts a new connection, and says how it came about.
-    fn opened(&self, answer: &Answer, hop: &RequestHead, proxy: Option<&Url>) -> Opening {
+    /// Counts a new connection, and returns the times that it took to open.
+    fn opened(&self, response: &IncomingResponse, head: &RequestHead, proxy: Option<&Url>) -> Opening {
         metrics::count(Counter::ConnectionsOpened);
-        if hop.url.scheme() == "https" {
+        if head.url.scheme() == "https" {
             metrics::count(Counter::TlsHandshakes);
         }
-        if answer.is_http2() {
+        if response.is_http2() {
             metrics::count(Counter::Http2);
         }
-        let name = proxy.unwrap_or(&hop.url).host_str().unwrap_or_default();
-        let dns = self.0.connecting.lookups.since(name, answer.hand_over.begun());
-        let connect = answer.hand_over.after().map(|after| after.saturating_sub(dns.unwrap_or_default()));
+        let name = proxy.unwrap_or(&head.url).host_str().unwrap_or_default();
+        let hand_over = response.hand_over();
+        let dns = self.0.connecting.lookups.since(name, hand_over.begun());
+        let connect = hand_over.after().map(|after| after.saturating_sub(dns.unwrap_or_default()));
         Opening { dns, connect }
     }
 
-    /// Whether a connection that failed had been used before, and so may have been closed for being
+    /// Whether the failed connection had been used before, and may thus have been closed for being
     /// idle.
-    fn has_answered(&self, error: &reqwest::Error) -> bool {
+    fn was_used(&self, error: &reqwest::Error) -> bool {
         let Some(port) = error::port_of_failed(error) else {
             return false;
         };
-        let answered = self.0.answered.lock().unwrap_or_else(PoisonError::into_inner);
-        answered.get(&port).is_some_and(|at| at.elapsed() < ANSWERED)
+        let ports = self.0.last_responses.lock().unwrap_or_else(PoisonError::into_inner);
+        ports.get(&port).is_some_and(|at| at.elapsed() < LAST_RESPONSE_MAX_AGE)
     }
 
-    /// Over HTTP/2 a host that is not that of the URL cannot be said: the client would say both.
-    fn protocols(&self, hop: &RequestHead) -> Protocols {
-        let is_foreign = hop.headers.get(header::HOST).is_some_and(|host| !is_host_of(host, &hop.url));
-        if is_foreign || self.is_http1_only(&hop.url) { Protocols::Http1 } else { Protocols::Any }
+    /// HTTP/1.1 only, if `Host` differs from the host of the URL: over HTTP/2 the client would send
+    /// both.
+    fn protocols(&self, head: &RequestHead) -> Protocols {
+        let is_foreign = head.headers.get(header::HOST).is_some_and(|host| !is_host_of(host, &head.url));
+        if is_foreign || self.is_http1_only(&head.url) { Protocols::Http1 } else { Protocols::Any }
     }
 
     fn is_http1_only(&self, url: &Url) -> bool {
@@ -283,7 +261,7 @@ impl Transport {
         !known.is_empty() && known.contains(&url.origin())
     }
 
-    fn remember_http1_only(&self, url: &Url) {
+    fn record_http1_only(&self, url: &Url) {
         let mut known = self.0.http1_only.write().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= HTTP1_ONLY_MAX {
             known.clear();
@@ -291,7 +269,7 @@ impl Transport {
         known.insert(url.origin());
     }
 
-    /// Each client is set up when it is first needed.
+    /// Returns the client of a route, created at its first use.
     fn client(&self, route: Route<'_>) -> Result<&Client> {
         let client = &self.0.clients[route.index()];
         if let Some(client) = client.get() {
@@ -301,26 +279,25 @@ impl Transport {
         Ok(client.get_or_init(|| made))
     }
 
-    async fn failed(&self, error: &reqwest::Error, hop: &RequestHead, proxy: Option<&Url>) -> Error {
+    async fn failed(&self, error: &reqwest::Error, head: &RequestHead, proxy: Option<&Url>) -> Error {
         let limit = self.0.connecting.timeout;
-        let failure = error::of_request(error, &hop.url, proxy, limit);
+        let failure = error::of_request(error, &head.url, proxy, limit);
         let (Some(refusal), Some(proxy)) = (error::refusal(error), proxy) else {
             return failure;
         };
         let cause = error::chain(error);
         let status = match refusal {
             Refusal::Credentials => Some(StatusCode::PROXY_AUTHENTICATION_REQUIRED),
-            Refusal::Other => self.refused_with(proxy, &hop.url).await,
+            Refusal::Other => self.refused_with(proxy, &head.url).await,
         };
-        // A proxy that changed its mind has refused all the same.
+        // The proxy refused the first time, even if it now opens the tunnel.
         match status.filter(|status| *status != StatusCode::OK) {
-            Some(status) => refused(proxy, status, &hop.url).with_cause(cause),
+            Some(status) => refused(proxy, status, &head.url).with_cause(cause),
             None => failure,
         }
     }
 
-    /// The status by which a proxy refuses a tunnel to a server. Takes no longer than a connection
-    /// may.
+    /// Asks a proxy for the status by which it refuses a tunnel. Bounded by the connect timeout.
     async fn refused_with(&self, proxy: &Url, server: &Url) -> Option<StatusCode> {
         let client = self.0.connecting.client(Some(proxy), Protocols::Http1).ok()?;
         let asking = tunnel::status(&client, server);
@@ -331,206 +308,34 @@ impl Transport {
     }
 }
 
-/// The client would open the tunnel, and fail then: it takes the brackets of the address for a part
-/// of the name that a certificate must have.
+/// The error of an IPv6 address behind a proxy. The client would open the tunnel and then fail,
+/// because it takes the brackets of the address as a part of the name in the certificate.
 fn no_ipv6_behind(proxy: &Url, url: &Url) -> Error {
     let message = format!(
         "https to an IPv6 address ({}) is not possible through the proxy {}: use a name, or exclude the address by NO_PROXY",
         url.host_str().unwrap_or_default(),
-        shown(proxy)
+        host_and_port(proxy)
     );
     Error::new(Kind::ArgumentValue, message).with_url(url)
 }
 
-/// Whether a value of `Host` says what the client says by itself.
-fn is_host_of(value: &HeaderValue, url: &Url) -> bool {
-    let value = value.as_bytes();
-    let host = url.host_str().unwrap_or_default();
-    let is = |expected: &str| value.eq_ignore_ascii_case(expected.as_bytes());
-    let port = url.port_or_known_default().unwrap_or_default();
-    is(&format!("{host}:{port}")) || (url.port().is_none() && is(host))
-}
-
-fn content_length(headers: &HeaderMap) -> Option<u64> {
-    let length = headers.get(header::CONTENT_LENGTH)?;
-    if headers.contains_key(header::TRANSFER_ENCODING) {
-        return None;
+/// Whether the server requires HTTP/1.1 for a request that was sent over HTTP/2.
+fn wants_http1(outcome: &reqwest::Result<IncomingResponse>) -> bool {
+    match outcome {
+        Ok(response) => response.is_http2() && response.status == StatusCode::UPGRADE_REQUIRED,
+        Err(error) => is_http1_required(error),
     }
-    length.to_str().ok()?.trim().parse().ok()
-}
-
-/// The fields of a request, with those that the client would add: were it to do so, each map that
-/// it makes of these would grow once more.
-fn fields(hop: &RequestHead) -> HeaderMap {
-    let given = hop.headers.get(header::HOST);
-    let is_said_by_client = given.is_none_or(|host| is_host_of(host, &hop.url));
-    let mut fields = HeaderMap::with_capacity(hop.headers.len() + 4);
-    // RFC 9110, 7.2: first. Over TLS the client says it, as `:authority` in HTTP/2, beside which
-    // there may be no other.
-    if hop.url.scheme() == "http"
-        && is_said_by_client
-        && let Ok(host) = HeaderValue::from_str(&hop.url[Position::BeforeHost..Position::AfterPort])
-    {
-        fields.insert(header::HOST, host);
-    }
-    for (name, value) in &hop.headers {
-        if *name != header::HOST || !is_said_by_client {
-            fields.append(name.clone(), value.clone());
-        }
-    }
-    fields.entry(header::ACCEPT).or_insert(HeaderValue::from_static("*/*"));
-    fields
 }
 
 async fn send_once(
     client: &Client,
-    hop: &RequestHead,
+    head: &RequestHead,
     body: Option<&Body>,
     activity: Option<&Activity>,
     credentials: Option<&HeaderValue>,
-) -> reqwest::Result<Answer> {
-    let mut request = Request::new(hop.method.clone(), hop.url.clone());
-    let headers = request.headers_mut();
-    *headers = fields(hop);
-    if let Some(credentials) = credentials {
-        headers.insert(header::PROXY_AUTHORIZATION, credentials.clone());
-    }
-    match body {
-        // Said even of an empty body, where hyper would leave it out.
-        Some(Body::Whole(body)) => drop(headers.insert(header::CONTENT_LENGTH, body.len().into())),
-        // RFC 9110, 8.6: where the method expects a body, that there is none has to be said.
-        None if matches!(hop.method, Method::POST | Method::PUT | Method::PATCH) => {
-            headers.insert(header::CONTENT_LENGTH, 0.into());
-        }
-        _ => {}
-    }
-    let content = match body {
-        Some(body) if let Some(activity) = activity => Content::Watched(body.watched(activity)),
-        Some(Body::Whole(bytes)) => Content::Whole(bytes.clone()),
-        Some(Body::Stream(stream)) => Content::Stream(stream.take()),
-        // Without a length, which hyper would say over HTTP/2 for methods that expect no body.
-        None => Content::Nothing,
-    };
+) -> reqwest::Result<IncomingResponse> {
     let hand_over = HandOver::begin();
-    *request.body_mut() = Some(reqwest::Body::wrap(Outgoing::new(content, hand_over.clone())));
-    let mut response = client.execute(request).await?;
-    let status = response.status();
-    let status_text = status_text(status, response.extensions().get().map(ReasonPhrase::as_bytes));
-    let headers = std::mem::take(response.headers_mut());
-    let is_head = hop.method == Method::HEAD;
-    let length = content_length(&headers);
-    Ok(Answer {
-        status,
-        status_text,
-        headers,
-        body: response,
-        length,
-        received: 0,
-        idle_timeout: None,
-        is_head,
-        is_end_uncertain: false,
-        opening: None,
-        hand_over,
-        trace: None,
-    })
-}
-
-impl Answer {
-    pub fn is_http2(&self) -> bool {
-        self.body.version() == Version::HTTP_2
-    }
-
-    /// The announced length of the body as sent, when there is one.
-    pub fn content_length(&self) -> Option<u64> {
-        self.length
-    }
-
-    /// The announced length of the body that follows, which answers to HEAD and 304 have not.
-    pub fn body_length(&self) -> Option<u64> {
-        self.content_length().filter(|_| !self.is_head && self.status != StatusCode::NOT_MODIFIED)
-    }
-
-    /// Whether nobody can tell that the body is whole: neither had it a length, nor did TLS say
-    /// that it ends (`close_notify`). Old servers end theirs so, and so does whoever cuts a
-    /// connection.
-    pub fn is_end_uncertain(&self) -> bool {
-        self.is_end_uncertain
-    }
-
-    /// How its connection came about, if that was opened for it.
-    pub fn opening(&self) -> Option<Opening> {
-        self.opening.as_deref().copied()
-    }
-
-    /// The other end of the connection: the server's, or the proxy's.
-    pub fn peer(&self) -> Option<SocketAddr> {
-        self.body.remote_addr()
-    }
-
-    /// Ends `trace` with the body.
-    pub fn traced(&mut self, trace: Trace) {
-        self.trace = Some(trace);
-    }
-
-    /// Whether the body lasts until the connection ends (RFC 9112, 6.3).
-    fn is_until_close(&self) -> bool {
-        let is_announced = |name| self.headers.contains_key(name);
-        !self.is_http2() && !is_announced(header::TRANSFER_ENCODING) && !is_announced(header::CONTENT_LENGTH)
-    }
-
-    /// The next piece of the body; `None` at its end.
-    pub async fn chunk(&mut self) -> Result<Option<Bytes>> {
-        let chunk = self.next().await;
-        match (&chunk, &self.trace) {
-            (Ok(Some(bytes)), _) => metrics::add(Counter::BytesReceived, bytes.len() as u64),
-            (Ok(None), Some(trace)) => trace.end(),
-            (Err(error), Some(trace)) => trace.fail(error),
-            (_, None) => {}
-        }
-        chunk
-    }
-
-    async fn next(&mut self) -> Result<Option<Bytes>> {
-        // Over HTTP/2 the end has to be awaited: a stream that is dropped before it is reset.
-        if self.is_end_uncertain || (self.body_length() == Some(self.received) && !self.is_http2()) {
-            return Ok(None);
-        }
-        match within_idle(self.idle_timeout, self.body.chunk()).await {
-            Ok(Ok(chunk)) => {
-                self.received += chunk.as_ref().map_or(0, |bytes| bytes.len() as u64);
-                Ok(chunk)
-            }
-            Ok(Err(error)) if self.is_until_close() && error::is_unannounced_end(&error) => {
-                self.is_end_uncertain = true;
-                Ok(None)
-            }
-            Ok(Err(error)) => Err(error::of_body(&error, self.received, self.content_length(), self.body.url())),
-            Err(limit) => Err(no_data(limit, self.body.url())),
-        }
-    }
-}
-
-/// `Err` is the limit that was reached.
-async fn within_idle<T>(limit: Option<Duration>, waiting: impl Future<Output = T>) -> Result<T, Duration> {
-    match limit {
-        Some(limit) => tokio::time::timeout(limit, waiting).await.map_err(|_| limit),
-        None => Ok(waiting.await),
-    }
-}
-
-/// The same while a body is sent: as long as the connection takes more of it, or its source has nothing to send, nobody is
-/// silent.
-async fn within_idle_of<T>(
-    activity: &Activity,
-    limit: Duration,
-    mut waiting: Pin<&mut impl Future<Output = T>>,
-) -> Result<T, Duration> {
-    loop {
-        let until = activity.since().map_or_else(|| Instant::now() + limit, |since| since + limit);
-        match tokio::time::timeout_at(until.into(), waiting.as_mut()).await {
-            Ok(done) => return Ok(done),
-            Err(_) if activity.since().is_some_and(|since| since + limit <= Instant::now()) => return Err(limit),
-            Err(_) => {}
-        }
-    }
+    let request = request::build(head, body, activity, credentials, &hand_over);
+    let response = client.execute(request).await?;
+    Ok(IncomingResponse::new(response, head.method == Method::HEAD, hand_over))
 }

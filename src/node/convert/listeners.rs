@@ -1,5 +1,5 @@
-//! Callbacks of callers as listeners of the core: called on the JavaScript thread, in order, and awaited. They do not keep
-//! the event loop alive: the promise of the operation does.
+//! Callbacks of callers as listeners of the core: called on the JavaScript thread, in order, and
+//! awaited. They do not keep the event loop alive: the promise of the operation does.
 
 use std::sync::Arc;
 
@@ -12,38 +12,37 @@ use napi::{Env, ValueType, sys};
 
 use crate::base::error::Error;
 use crate::base::listeners::{Hook, Hooks, OnRetry, Received, RetryAdvice, Sent};
-use crate::node::environment::objects::given_object;
-use crate::node::js::arguments::{function, given, wrong_type};
+use crate::node::environment::objects::caller_object;
+use crate::node::js::arguments::{function, optional, wrong_type};
 use crate::node::js::error::to_js;
 use crate::node::js::headers::headers;
 use crate::node::js::lock_holder::LockHolder;
+use crate::node::js::number::{milliseconds, number};
 use crate::node::js::value::{handle, property};
 use crate::node::promise::failure::CallbackError;
 use crate::operation::progress::{Report, progress_line};
 use crate::operation::shared_download::OnWait;
 
-/// A function that hears of another process that holds the lock.
+/// The caller's `onWait`.
 pub type WaitCallback<'env> = Function<'env, LockHolder, UnknownReturnValue>;
 
-/// A function that hears of progress.
+/// The caller's `onProgress`.
 pub type ProgressCallback<'env> = Function<'env, FnArgs<(f64, f64)>, UnknownReturnValue>;
 
-/// A listener for progress.
+/// A listener for progress, in bytes.
 pub fn report(callback: ProgressCallback, callback_error: &CallbackError) -> napi::Result<Report> {
     let callback = Arc::new(callback.build_threadsafe_function::<FnArgs<(f64, f64)>>().weak::<true>().build()?);
     let callback_error = callback_error.clone();
     Ok(Box::new(move |progress| {
         let (callback, callback_error) = (callback.clone(), callback_error.clone());
         Box::pin(async move {
-            // Exact up to 2^53 bytes, as every number in JavaScript.
-            #[allow(clippy::cast_precision_loss)]
-            let arguments = FnArgs::from((progress.downloaded as f64, progress.total as f64));
+            let arguments = FnArgs::from((number(progress.downloaded), number(progress.total)));
             callback_error.caught(callback.call_async_catch(arguments).await).map(|_: UnknownReturnValue| ())
         })
     }))
 }
 
-/// Lines for the `log` of a logger, one each `interval` per cent.
+/// A listener that writes a line for each `interval` per cent to the `log` of a logger.
 pub fn log_progress(
     log: Function<String, UnknownReturnValue>,
     interval: u32,
@@ -63,7 +62,7 @@ pub fn log_progress(
     }))
 }
 
-/// A listener that is told once that another process holds the lock.
+/// A listener that is notified once that another process holds the lock.
 pub fn on_wait(callback: WaitCallback, callback_error: &CallbackError) -> napi::Result<OnWait> {
     let callback = callback.build_threadsafe_function::<LockHolder>().weak::<true>().build()?;
     let callback_error = callback_error.clone();
@@ -76,8 +75,8 @@ pub fn on_wait(callback: WaitCallback, callback_error: &CallbackError) -> napi::
     }))
 }
 
-/// A function that hears of failed attempts.
-pub type RetryCallback<'env> = Function<'env, FnArgs<(u32, Failed, f64)>, Answer>;
+/// The caller's `onRetry`.
+pub type RetryCallback<'env> = Function<'env, FnArgs<(u32, Failed, f64)>, Advice>;
 
 pub fn on_retry(callback: RetryCallback, callback_error: &CallbackError) -> napi::Result<OnRetry> {
     let callback = Arc::new(callback.build_threadsafe_function::<FnArgs<(u32, Failed, f64)>>().weak::<true>().build()?);
@@ -85,8 +84,8 @@ pub fn on_retry(callback: RetryCallback, callback_error: &CallbackError) -> napi
     Ok(OnRetry(Arc::new(move |attempt, error, delay| {
         let (callback, callback_error) = (callback.clone(), callback_error.clone());
         Box::pin(async move {
-            let arguments = FnArgs::from((attempt, Failed(error), delay.as_secs_f64() * 1000.0));
-            callback_error.caught(callback.call_async_catch(arguments).await).map(|Answer(advice)| advice)
+            let arguments = FnArgs::from((attempt, Failed(error), milliseconds(delay)));
+            callback_error.caught(callback.call_async_catch(arguments).await).map(|Advice(decision)| decision)
         })
     })))
 }
@@ -99,7 +98,7 @@ pub fn hooks(env: &Env, value: Option<Unknown>) -> napi::Result<Hooks> {
     if value.get_type()? != ValueType::Object {
         return Err(wrong_type(env, "options.hooks", "an object", value));
     }
-    let hooks = given_object(env, value)?;
+    let hooks = caller_object(env, value)?;
     let one = |name: &str| -> napi::Result<_> {
         let value = property(&hooks, name)?;
         let value = Some(value).filter(|value| !matches!(value.get_type(), Ok(ValueType::Undefined)));
@@ -107,8 +106,8 @@ pub fn hooks(env: &Env, value: Option<Unknown>) -> napi::Result<Hooks> {
     };
     let (on_request, on_response) = (one("onRequest")?, one("onResponse")?);
     Ok(Hooks {
-        on_request: given(on_request.1, |value| hook::<Sent>(function(env, &on_request.0, value)?))?,
-        on_response: given(on_response.1, |value| hook::<Received>(function(env, &on_response.0, value)?))?,
+        on_request: optional(on_request.1, |value| hook::<Sent>(function(env, &on_request.0, value)?))?,
+        on_response: optional(on_response.1, |value| hook::<Received>(function(env, &on_response.0, value)?))?,
     })
 }
 
@@ -120,13 +119,13 @@ where
     Ok(Arc::new(move |event| {
         let callback = callback.clone();
         Box::pin(async move {
-            // What a hook throws is its own business.
+            // Errors of a hook are ignored.
             let _ = callback.call_async_catch(Event(event)).await;
         })
     }))
 }
 
-/// A value that becomes an object of JavaScript when it gets there.
+/// The argument of a hook, converted on the JavaScript thread.
 pub struct Event<T>(T);
 
 impl ToNapiValue for Event<Sent> {
@@ -136,7 +135,7 @@ impl ToNapiValue for Event<Sent> {
         object.set_named_property("method", event.method.as_str())?;
         object.set_named_property("url", event.url)?;
         object.set_named_property("headers", headers(&env, &event.headers)?)?;
-        let timeout = event.timeout.map_or(0.0, |limit| limit.as_secs_f64() * 1000.0);
+        let timeout = event.timeout.map_or(0.0, milliseconds);
         object.set_named_property("timeout", timeout)?;
         handle(&env, object)
     }
@@ -148,7 +147,7 @@ impl ToNapiValue for Event<Received> {
         let mut object = Object::new(&env)?;
         object.set_named_property("method", event.method.as_str())?;
         object.set_named_property("url", event.url)?;
-        object.set_named_property("duration", event.duration.as_secs_f64() * 1000.0)?;
+        object.set_named_property("duration", milliseconds(event.duration))?;
         match event.outcome {
             Ok((status, text, fields)) => {
                 object.set_named_property("status", status.as_u16())?;
@@ -161,7 +160,7 @@ impl ToNapiValue for Event<Received> {
     }
 }
 
-/// An error that becomes one of JavaScript when it gets there.
+/// An error, converted on the JavaScript thread.
 pub struct Failed(Error);
 
 impl ToNapiValue for Failed {
@@ -175,10 +174,10 @@ fn js_error(env: &Env, error: Error) -> Unknown<'_> {
     napi::JsError::from(to_js(env, error)).into_unknown(*env)
 }
 
-/// What a listener for retries returns: `false`, a number of milliseconds, or anything else.
-pub struct Answer(RetryAdvice);
+/// The return value of `onRetry`: `false`, a number of milliseconds, or anything else.
+pub struct Advice(RetryAdvice);
 
-impl TypeName for Answer {
+impl TypeName for Advice {
     fn type_name() -> &'static str {
         "boolean | number | undefined"
     }
@@ -188,11 +187,11 @@ impl TypeName for Answer {
     }
 }
 
-impl ValidateNapiValue for Answer {}
+impl ValidateNapiValue for Advice {}
 
-impl FromNapiValue for Answer {
+impl FromNapiValue for Advice {
     unsafe fn from_napi_value(env: sys::napi_env, value: sys::napi_value) -> napi::Result<Self> {
-        // SAFETY: given by the caller, for the time of the call.
+        // SAFETY: passed by napi, and valid during the call.
         let value = unsafe { Unknown::from_napi_value(env, value)? };
         Ok(Self(match value.get_type()? {
             ValueType::Boolean if !bool::from_unknown(value)? => RetryAdvice::Stop,
@@ -202,7 +201,7 @@ impl FromNapiValue for Answer {
     }
 }
 
-/// What a hook returns. A promise that is rejected has been ignored before Node can complain.
+/// The return value of a hook. A promise gets a `catch`, so that its rejection is not unhandled.
 pub struct Ignored;
 
 impl TypeName for Ignored {
@@ -220,7 +219,7 @@ impl ValidateNapiValue for Ignored {}
 impl FromNapiValue for Ignored {
     unsafe fn from_napi_value(env: sys::napi_env, value: sys::napi_value) -> napi::Result<Self> {
         let env = Env::from_raw(env);
-        // SAFETY: given by the caller, for the time of the call.
+        // SAFETY: passed by napi, and valid during the call.
         let value = unsafe { Unknown::from_napi_value(env.raw(), value)? };
         if value.get_type()? == ValueType::Object {
             let promise = Object::from_unknown(value)?;

@@ -1,7 +1,10 @@
-//! Between the core and JavaScript, both ways.
+//! Conversions between the core and JavaScript, both ways.
 
+pub mod client_metrics;
+pub mod download_result;
 pub mod listeners;
 pub mod observer;
 pub mod response;
 pub mod streams;
+pub mod timings;
 pub mod user_agent;

@@ -18,6 +18,7 @@ use crate::node::environment::instance::{instance, js_function};
 use crate::node::environment::queue::Slot;
 use crate::node::environment::variables::Environment;
 use crate::node::js::error::to_js;
+use crate::node::js::number::number;
 use crate::node::js::value::pending_exception;
 use crate::policy::http::headers::text;
 
@@ -109,9 +110,7 @@ impl Observe for Call {
                 object.set_named_property("status", status)?;
             }
             object.set_named_property("message", message)?;
-            // Exact up to 2^53, as every number in JavaScript.
-            #[allow(clippy::cast_precision_loss)]
-            object.set_named_property("time", time as f64)?;
+            object.set_named_property("time", number(time))?;
             publish(env, FnArgs::from(("error", call, object))).map(drop)
         });
     }

@@ -1,4 +1,5 @@
-//! Bodies as streams of Node. The streams themselves are JavaScript (`lib/js-support.js`); here is what they read and write.
+//! Bodies as streams of Node.js. The streams themselves are JavaScript (`lib/js-support.js`); they
+//! read and write by the functions of this file.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -15,7 +16,6 @@ use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use crate::base::body::Body;
-use crate::base::error::{Error, Kind};
 use crate::client;
 use crate::node::environment::instance::js_function;
 use crate::node::js::arguments::{content, wrong_type};
@@ -31,31 +31,32 @@ type Send<'env> = FnArgs<(Unknown<'env>, Function<'env, (), Handle>, Function<'e
 /// The arguments of `receive`.
 type Receive<'env> = FnArgs<(Object<'env>, Function<'env, (), Handle>, Function<'env, (), ()>, Option<Object<'env>>)>;
 
-/// Whether a value is a stream that can be read.
+/// Whether a value is a readable stream.
 pub fn is_readable(value: Unknown) -> napi::Result<bool> {
     if value.get_type()? != ValueType::Object {
         return Ok(false);
     }
     let object = Object::from_unknown(value)?;
-    // `form-data` is a stream of the old kind: no class to ask for.
+    // `form-data` is a stream of the old kind, without a common class.
     let can_be_read = property(&object, "readable")?.get_type()? == ValueType::Boolean;
     Ok(can_be_read && property(&object, "pipe")?.get_type()? == ValueType::Function)
 }
 
-/// Begins to read a stream of the caller. Its failure ends the operation by `abort`, with what it threw.
+/// Begins to read a stream of the caller. If the stream fails, the operation ends through `abort`,
+/// and rejects with the same error.
 pub fn send(env: &Env, source: Unknown, abort: &Abort, callback_error: &CallbackError) -> napi::Result<Body> {
     let (body, sender) = Body::stream();
     let sender = Rc::new(RefCell::new(Some(sender)));
     let write = {
         let sender = sender.clone();
         env.create_function_from_closure("write", move |call: FunctionCallContext| {
-            let piece = piece(call.env, call.first_arg()?);
+            let chunk = chunk(call.env, call.first_arg()?);
             let sender = sender.borrow().clone();
             let start = || {
-                let piece = piece?;
+                let chunk = chunk?;
                 let operation = async move {
                     match sender {
-                        Some(sender) => Ok::<_, Failure>(sender.send(Some(piece)).await.is_ok()),
+                        Some(sender) => Ok::<_, Failure>(sender.send(Some(chunk)).await.is_ok()),
                         None => Ok(false),
                     }
                 };
@@ -67,7 +68,7 @@ pub fn send(env: &Env, source: Unknown, abort: &Abort, callback_error: &Callback
     let end = {
         let (callback_error, token) = (callback_error.clone(), abort.token.clone());
         env.create_function_from_closure("end", move |call: FunctionCallContext| {
-            // A sender that is only dropped is a body that broke off.
+            // A sender that is only dropped is a truncated body.
             let sender = sender.borrow_mut().take();
             if call.length() > 0 {
                 callback_error.set(napi::Error::from_unknown_without_coercion(call.first_arg::<Unknown>()?));
@@ -83,7 +84,7 @@ pub fn send(env: &Env, source: Unknown, abort: &Abort, callback_error: &Callback
     Ok(body)
 }
 
-fn piece(env: &Env, value: Unknown) -> napi::Result<Bytes> {
+fn chunk(env: &Env, value: Unknown) -> napi::Result<Bytes> {
     const NAME: &str = "options.body";
     match value.get_type()? {
         ValueType::String => content(env, NAME, value).map(Bytes::from),
@@ -94,16 +95,17 @@ fn piece(env: &Env, value: Unknown) -> napi::Result<Bytes> {
     }
 }
 
-/// A body on the wire, within reach of whoever ends it: its reader, or the end of the environment. A promise that is resolved
-/// when its environment is going keeps its value for ever; what that value is about must not last.
+/// A body on the wire, closed by its reader or by the end of the environment. A promise that is
+/// resolved while its environment ends keeps its value for ever; the connection must not live as
+/// long.
 pub struct ResponseStream {
     place: Arc<Mutex<Option<Incoming>>>,
-    /// Cancelled when nobody reads on.
+    /// Cancelled when the body is no longer read.
     closed: CancellationToken,
 }
 
 impl ResponseStream {
-    /// `life`: of the environment.
+    /// `life` is the token of the environment.
     pub fn new(incoming: Incoming, life: &CancellationToken) -> Self {
         let (place, closed) = (Arc::new(Mutex::new(Some(incoming))), life.child_token());
         let (held, end) = (place.clone(), closed.clone());
@@ -116,7 +118,7 @@ impl ResponseStream {
     }
 }
 
-/// Belongs to the function that reads: goes with a stream that is collected unread.
+/// Owned by the function that reads. Closes the body if its stream is collected unread.
 struct CloseOnDrop(CancellationToken);
 
 impl Drop for CloseOnDrop {
@@ -125,7 +127,7 @@ impl Drop for CloseOnDrop {
     }
 }
 
-/// The stream of an answer's body: `head` has what its properties are to be.
+/// The stream of a response body. `head` has its additional properties.
 pub fn receive<'env>(
     env: &'env Env,
     ResponseStream { place, closed }: ResponseStream,
@@ -164,7 +166,7 @@ pub fn receive<'env>(
     Object::from_unknown(receive.call(FnArgs::from((head, read, close, signal)))?)
 }
 
-/// The fields that a stream asks for: `form-data` knows its boundary.
+/// The header fields of a stream, by its `getHeaders()`: `form-data` knows its boundary.
 pub fn own_headers<'env>(source: &Object<'env>) -> napi::Result<Option<Unknown<'env>>> {
     let get_headers = property(source, "getHeaders")?;
     if get_headers.get_type()? != ValueType::Function {
@@ -172,12 +174,4 @@ pub fn own_headers<'env>(source: &Object<'env>) -> napi::Result<Option<Unknown<'
     }
     let get_headers: Function<(), Unknown<'env>> = source.get_named_property_unchecked("getHeaders")?;
     get_headers.apply(*source, ()).map(Some)
-}
-
-/// Streams cannot be sent again.
-pub fn with_retries(retries: u32) -> Error {
-    let message = format!(
-        "Streaming body (a Readable) cannot be used with retries ({retries}): it cannot be read twice. Pass a Buffer, or retries: 0"
-    );
-    Error::new(Kind::ArgumentValue, message)
 }

@@ -10,7 +10,8 @@ use crate::node::environment::variables::Environment;
 use crate::node::js::arguments::fields;
 use crate::policy::http::user_agent::{Platform, default_user_agent};
 
-/// The fields of the caller over `own`, those that his body asks for, and our `User-Agent` if he has none.
+/// The caller's fields over `own`, those of `getHeaders()` of the body, and the default
+/// `User-Agent` if none of these has one.
 pub fn headers(
     env: &Env,
     environment: &Environment,
@@ -20,7 +21,7 @@ pub fn headers(
 ) -> napi::Result<HeaderMap> {
     let mut headers = own;
     if let Some(value) = value {
-        // Replaces what is there under the same name.
+        // Replaces fields of the same name.
         headers.extend(fields(env, "options.headers", value)?);
     }
     if let Some(value) = of_body {
@@ -37,7 +38,7 @@ pub fn headers(
     Ok(headers)
 }
 
-/// Our `User-Agent`, and the caller's behind it.
+/// The default `User-Agent`, followed by the caller's.
 fn user_agent(env: &Env, caller: Option<&str>) -> HeaderValue {
     static ALONE: OnceLock<HeaderValue> = OnceLock::new();
     let written = || {
@@ -47,7 +48,8 @@ fn user_agent(env: &Env, caller: Option<&str>) -> HeaderValue {
     if caller.is_some() { written() } else { ALONE.get_or_init(written).clone() }
 }
 
-/// Node and what it runs on, with its own names. The same for every environment of the process.
+/// The version of Node.js and its platform, in the words of Node.js. The same for every environment
+/// of the process.
 pub fn platform(env: &Env) -> &'static Platform {
     static PLATFORM: OnceLock<Platform> = OnceLock::new();
     PLATFORM.get_or_init(|| Platform {

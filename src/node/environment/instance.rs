@@ -1,4 +1,4 @@
-//! What belongs to one JavaScript environment, the main thread's or a Worker's.
+//! The state of one JavaScript environment: the main thread's, or a Worker's.
 
 use napi::bindgen_prelude::{
     FnArgs, FromNapiValue, Function, FunctionRef, JsObjectValue, JsValuesTupleIntoVec, Object, ObjectRef, Unknown,
@@ -10,23 +10,23 @@ use tokio_util::sync::CancellationToken;
 use crate::node::environment::methods::{self, Methods};
 use crate::node::environment::queue::CompletionQueue;
 use crate::node::environment::variables::{Environment, VARIABLES};
-use crate::node::js::value::property;
+use crate::node::js::value::{Handle, property};
 
-/// Kept for the life of the environment.
+/// The state of one environment, which lives as long as the environment.
 pub struct Instance {
     pub completions: CompletionQueue,
     pub methods: Methods,
-    /// Cancelled with the environment: nobody is left for whom its operations could work.
+    /// Cancelled with the environment: nobody needs the results of its operations any more.
     pub life: CancellationToken,
-    /// As last read.
+    /// The variables as last read.
     pub environment: Environment,
     support: Option<Support>,
 }
 
-/// What only JavaScript can do.
+/// The functions of `lib/js-support.js`: things that only JavaScript can do.
 struct Support {
     all: ObjectRef<false>,
-    /// Called by every request, and so not looked up by name.
+    /// Called by every request, therefore not looked up by name.
     read_environment: ReadEnvironment,
     /// Called for every object of options.
     without_plain: FunctionRef<Unknown<'static>, Unknown<'static>>,
@@ -34,29 +34,30 @@ struct Support {
     set_timings: FunctionRef<SetTimings, Unknown<'static>>,
 }
 
-type SetTimings = FnArgs<(Unknown<'static>, f64, f64, f64, f64)>;
-
-/// Gives [`VARIABLES`] when they have changed, and behind them whether somebody observes; else only that.
+/// Returns whether anybody observes calls, and before that the values of [`VARIABLES`] if they have
+/// changed.
 type ReadEnvironment = FunctionRef<(), Unknown<'static>>;
+type SetTimings = FnArgs<(Unknown<'static>, f64, f64, f64, f64)>;
 
 impl Instance {
     fn read_environment(&self, env: &Env) -> napi::Result<Unknown<'_>> {
         self.support()?.read_environment.borrow_back(env)?.call(())
     }
 
-    /// Gives a response its `timings`: milliseconds, of which the first two may be NaN.
-    pub fn set_timings(&self, env: &Env, response: Unknown, parts: [f64; 4]) -> napi::Result<()> {
+    /// Gives a response its `timings`: `dns`, `connect`, `firstByte` and `total` in milliseconds,
+    /// where NaN is unknown.
+    pub fn set_timings(&self, env: &Env, response: Handle, parts: [f64; 4]) -> napi::Result<()> {
         let [dns, connect, first_byte, total] = parts;
-        // SAFETY: a value of this callback, given to a function that returns before it ends.
-        let response = unsafe { Unknown::from_raw_unchecked(env.raw(), response.raw()) };
+        // SAFETY: the value belongs to this callback, and the function returns before it ends.
+        let response = unsafe { Unknown::from_raw_unchecked(env.raw(), response) };
         let arguments = FnArgs::from((response, dns, connect, first_byte, total));
         self.support()?.set_timings.borrow_back(env)?.call(arguments).map(drop)
     }
 
-    /// The object without what comes from `Object.prototype`.
+    /// The object without properties of `Object.prototype`.
     pub fn without_plain<'env>(&self, env: &'env Env, object: Unknown<'env>) -> napi::Result<Unknown<'env>> {
         let without_plain = self.support()?.without_plain.borrow_back(env)?;
-        // SAFETY: a value of this callback, given to a function that returns before it ends.
+        // SAFETY: the value belongs to this callback, and the function returns before it ends.
         let view = without_plain.call(unsafe { Unknown::from_raw_unchecked(env.raw(), object.raw()) })?;
         Ok(if view.get_type()? == ValueType::Undefined { object } else { view })
     }
@@ -74,7 +75,7 @@ impl Drop for Instance {
 }
 
 pub fn instance(env: &Env) -> napi::Result<&'static mut Instance> {
-    // Once, where it is there: each request asks for it several times.
+    // One lookup if it exists: each request needs it several times.
     if let Some(instance) = env.get_instance_data::<Instance>()? {
         return Ok(instance);
     }
@@ -89,7 +90,8 @@ pub fn instance(env: &Env) -> napi::Result<&'static mut Instance> {
     env.get_instance_data::<Instance>()?.ok_or_else(|| Error::from_reason("the data of the environment was lost"))
 }
 
-/// Takes what only JavaScript can do, from `lib/js-support.js`: be a stream, read a stream, extend `Error`.
+/// Registers the functions of `lib/js-support.js`: streams, readers of streams, a class that
+/// extends `Error`.
 #[napi(catch_unwind, skip_typescript)]
 pub fn register(env: &Env, support: Object) -> napi::Result<()> {
     let reader_of: Function<Vec<&str>, Function<(), Unknown>> = support.get_named_property("environmentReader")?;

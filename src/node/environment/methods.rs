@@ -11,7 +11,7 @@ use napi::{Env, JsString, JsValue, ValueType};
 use crate::node::js::json::text;
 use crate::node::js::value::{Handle, handle, property};
 
-/// `JSON.parse`, which most responses need: looking it up costs as much as parsing a short text.
+/// `JSON.parse`. Stored, because looking it up costs as much as parsing a short text.
 #[derive(Clone)]
 pub struct Parser(Rc<FunctionRef<Unknown<'static>, Unknown<'static>>>);
 
@@ -23,12 +23,13 @@ impl Parser {
     }
 
     pub fn parse<'env>(&self, env: &'env Env, text: JsString<'env>) -> napi::Result<Unknown<'env>> {
-        // SAFETY: a value of this callback, given to a function that returns before it ends.
+        // SAFETY: the value belongs to this callback, and the function returns before it ends.
         self.0.borrow_back(env)?.call(unsafe { Unknown::from_raw_unchecked(env.raw(), text.raw()) })
     }
 }
 
-/// The functions of all responses of one environment: made once, they work on the object that they are called on.
+/// The methods of all responses of one environment. Created once, they work on the object that they
+/// are called on.
 pub struct Methods {
     pub parser: Parser,
     pub text: FunctionRef<(), Handle>,

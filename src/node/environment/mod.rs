@@ -1,4 +1,4 @@
-//! What belongs to one JavaScript environment.
+//! The state of one JavaScript environment.
 
 pub mod instance;
 pub mod methods;

@@ -1,4 +1,4 @@
-//! Objects of callers, without what comes from `Object.prototype`.
+//! Objects of callers, without properties of `Object.prototype`.
 
 use napi::bindgen_prelude::{FromNapiValue, Object, Unknown};
 use napi::{Env, JsValue, ValueType};
@@ -9,25 +9,33 @@ use crate::node::js::error::to_js;
 use crate::node::js::value::property;
 use crate::policy::http::address::parse_url;
 
-/// An object of the caller without what comes from `Object.prototype`, which is not the caller's.
-pub fn given_object<'env>(env: &'env Env, value: Unknown<'env>) -> napi::Result<Object<'env>> {
+/// An object of the caller without properties of `Object.prototype`, which are not the caller's.
+pub fn caller_object<'env>(env: &'env Env, value: Unknown<'env>) -> napi::Result<Object<'env>> {
     Object::from_unknown(instance(env)?.without_plain(env, value)?)
 }
 
-/// `undefined` and `null` are no options; anything but an object is refused.
-pub fn read<T: FromNapiValue>(env: &Env, options: Option<Unknown<'_>>) -> napi::Result<Option<T>> {
+/// The options of a caller. `None` for `undefined` and `null`; anything else but an object is an
+/// error.
+pub fn options_object<'env>(env: &'env Env, options: Option<Unknown<'env>>) -> napi::Result<Option<Unknown<'env>>> {
     let Some(options) = options else {
         return Ok(None);
     };
     match options.get_type()? {
         ValueType::Undefined | ValueType::Null => Ok(None),
-        ValueType::Object | ValueType::Function => {
-            let options = instance(env)?.without_plain(env, options)?;
-            // SAFETY: the value is a live object of this environment.
-            unsafe { T::from_napi_value(env.raw(), options.raw()) }.map(Some)
-        }
+        ValueType::Object | ValueType::Function => instance(env)?.without_plain(env, options).map(Some),
         _ => Err(wrong_type(env, "options", "an object", options)),
     }
+}
+
+/// One group of the options in an object of [`options_object`]. The object may hold several groups.
+pub fn part<T: FromNapiValue + Default>(env: &Env, options: Option<Unknown<'_>>) -> napi::Result<T> {
+    // SAFETY: the value is a live object of this environment.
+    options.map_or_else(|| Ok(T::default()), |options| unsafe { T::from_napi_value(env.raw(), options.raw()) })
+}
+
+/// The options of a caller that are all of one group.
+pub fn read<T: FromNapiValue + Default>(env: &Env, options: Option<Unknown<'_>>) -> napi::Result<T> {
+    part(env, options_object(env, options)?)
 }
 
 /// A URL, as a string or as an object of class `URL`.
@@ -40,7 +48,7 @@ pub fn address(env: &Env, value: Unknown) -> napi::Result<String> {
     match value.get_type()? {
         ValueType::String => string(env, "url", value),
         ValueType::Object => {
-            let href = property(&given_object(env, value)?, "href")?;
+            let href = property(&caller_object(env, value)?, "href")?;
             if href.get_type()? != ValueType::String {
                 return Err(wrong_type(env, "url", "a string or a URL", value));
             }

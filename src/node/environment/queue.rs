@@ -1,41 +1,69 @@
-//! How results reach the JavaScript thread: one queue of completions for each environment.
+//! The queue of completions of one environment, by which results reach the JavaScript thread.
 //!
-//! napi's own deferred makes a threadsafe function for every promise, and each wakes the event loop by itself. Here the
-//! first completion wakes it, and those that arrive before it runs are taken together. See
-//! `docs/decisions/0010-one-mailbox.md`.
+//! napi's own deferred creates a threadsafe function for every promise, and each wakes the event
+//! loop by itself. Here the worker wakes the event loop once for several completions. See
+//! `docs/decisions/0010-one-mailbox.md` and `0019-mimalloc.md`.
 
-use std::cell::Cell;
+use std::future::poll_fn;
 use std::mem;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 
 use napi::bindgen_prelude::FunctionCallContext;
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Env, Status, check_status, sys};
+use tokio::task;
+
+/// The number of queued completions at which the worker wakes the event loop although it has more
+/// ready tasks. A wakeup costs about ten system calls on two threads; with larger batches the event
+/// loop is idle for too long.
+const BATCH: usize = 8;
 
 /// Runs once, on the JavaScript thread.
 type Completion = Box<dyn FnOnce(Env) + Send>;
-/// Weak: whether somebody waits is counted by [`CompletionQueue`].
+/// Weak: [`CompletionQueue`] counts whether promises are pending.
 type Wakeup = ThreadsafeFunction<(), (), (), Status, false, true>;
 
-/// The side of the JavaScript thread. Keeps the event loop alive while promises are pending.
+/// The end of the queue on the JavaScript thread. Keeps the event loop alive while promises are
+/// pending.
 pub struct CompletionQueue {
     pub slot: Slot,
-    pending: Cell<usize>,
 }
 
 /// The end of the queue that any thread can use.
 #[derive(Clone)]
 pub struct Slot {
-    completions: Arc<Mutex<Vec<Completion>>>,
+    queue: Arc<Queue>,
     wakeup: Arc<Wakeup>,
+}
+
+#[derive(Default)]
+struct Queue {
+    state: Mutex<State>,
+    /// The promises that are neither resolved nor rejected.
+    pending: AtomicUsize,
+}
+
+#[derive(Default)]
+struct State {
+    completions: Vec<Completion>,
+    /// The event loop will run and take the completions.
+    is_awake: bool,
+}
+
+impl Queue {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl CompletionQueue {
     pub fn new(env: &Env) -> napi::Result<Self> {
-        let completions: Arc<Mutex<Vec<Completion>>> = Arc::default();
-        let full = completions.clone();
+        let queue: Arc<Queue> = Arc::default();
+        let full = queue.clone();
         let empty = env.create_function_from_closure("settle", move |call: FunctionCallContext<'_>| {
-            let completions = mem::take(&mut *full.lock().unwrap_or_else(PoisonError::into_inner));
+            let State { completions, .. } = mem::take(&mut *full.state());
             for completion in completions {
                 call.env.run_in_scope(|| {
                     completion(*call.env);
@@ -45,21 +73,21 @@ impl CompletionQueue {
             Ok(())
         })?;
         let wakeup = empty.build_threadsafe_function().callee_handled::<false>().weak::<true>().build()?;
-        Ok(Self { slot: Slot { completions, wakeup: Arc::new(wakeup) }, pending: Cell::new(0) })
+        Ok(Self { slot: Slot { queue, wakeup: Arc::new(wakeup) } })
     }
 
-    /// One promise more is waited for.
+    /// Counts a new pending promise.
     pub fn expect(&self, env: &Env) -> napi::Result<()> {
-        if self.pending.replace(self.pending.get() + 1) == 0 {
-            // SAFETY: on the JavaScript thread, of a function that lives as long as its environment.
+        if self.slot.queue.pending.fetch_add(1, Ordering::Relaxed) == 0 {
+            // SAFETY: on the JavaScript thread, and the function lives as long as its environment.
             check_status!(unsafe { sys::napi_ref_threadsafe_function(env.raw(), self.slot.wakeup.raw()) })?;
         }
         Ok(())
     }
 
+    /// Counts a settled promise.
     pub fn received(&self, env: &Env) -> napi::Result<()> {
-        self.pending.set(self.pending.get() - 1);
-        if self.pending.get() == 0 {
+        if self.slot.queue.pending.fetch_sub(1, Ordering::Relaxed) == 1 {
             // SAFETY: as above.
             check_status!(unsafe { sys::napi_unref_threadsafe_function(env.raw(), self.slot.wakeup.raw()) })?;
         }
@@ -68,15 +96,60 @@ impl CompletionQueue {
 }
 
 impl Slot {
+    /// Wakes the event loop at once for the last pending promise, for a full batch, and from other
+    /// threads than the worker. Otherwise wakes it after the tasks that are ready now, so that their
+    /// completions share the wakeup.
     pub fn enqueue(&self, completion: Completion) {
-        let is_first = {
-            let mut completions = self.completions.lock().unwrap_or_else(PoisonError::into_inner);
-            completions.push(completion);
-            completions.len() == 1
+        let (is_first, is_due) = {
+            let mut state = self.queue.state();
+            state.completions.push(completion);
+            let queued = state.completions.len();
+            let is_due = !state.is_awake
+                && (queued >= BATCH.min(self.queue.pending.load(Ordering::Relaxed)) || task::try_id().is_none());
+            state.is_awake |= is_due;
+            (queued == 1, is_due)
         };
-        if is_first && self.wakeup.call((), ThreadsafeFunctionCallMode::NonBlocking) != Status::Ok {
-            // The environment has ended: nobody will run them.
-            mem::take(&mut *self.completions.lock().unwrap_or_else(PoisonError::into_inner));
+        if is_due {
+            self.wake();
+        } else if is_first {
+            let slot = self.clone();
+            tokio::spawn(async move {
+                after_ready_tasks().await;
+                slot.flush();
+            });
         }
     }
+
+    fn flush(&self) {
+        let is_due = {
+            let mut state = self.queue.state();
+            let is_due = !state.is_awake && !state.completions.is_empty();
+            state.is_awake |= is_due;
+            is_due
+        };
+        if is_due {
+            self.wake();
+        }
+    }
+
+    fn wake(&self) {
+        if self.wakeup.call((), ThreadsafeFunctionCallMode::NonBlocking) != Status::Ok {
+            // The environment has ended: nobody will run them.
+            let lost = mem::take(&mut *self.queue.state());
+            drop(lost);
+        }
+    }
+}
+
+/// Puts the task at the end of the worker's run queue. `yield_now` would wait for the sockets as well.
+async fn after_ready_tasks() {
+    let mut has_waited = false;
+    poll_fn(|context| {
+        if mem::replace(&mut has_waited, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }

@@ -1,4 +1,5 @@
-//! The environment of the calling JavaScript at the time of the call: a Worker may have its own, and a program may change it.
+//! The environment variables of the calling JavaScript at the time of the call. A Worker may have
+//! its own variables, and a program may change them.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -13,8 +14,8 @@ use crate::base::proxy::{Proxy, Variables};
 use crate::node::js::arguments::string;
 use crate::policy::text::node_debug;
 
-/// The variables that matter here. JavaScript reads and compares them, which costs a third of reading them from here; they seldom
-/// change.
+/// The variables that matter here. JavaScript reads and compares them, which costs a third of
+/// reading them from Rust. They rarely change.
 pub const VARIABLES: [&str; 15] = [
     "http_proxy",
     "HTTP_PROXY",
@@ -30,22 +31,22 @@ pub const VARIABLES: [&str; 15] = [
     "SSL_CERT_DIR",
     "SSL_CERT_FILE",
     "SOCKET_CALLER_USER_AGENT",
-    // Last, and read only where there is an HTTP_PROXY.
+    // Last, and read only if HTTP_PROXY is set.
     "REQUEST_METHOD",
 ];
 
-/// Those of [`VARIABLES`] that are set in `process.env`, and not to nothing.
+/// The [`VARIABLES`] that are set in `process.env` and not empty.
 #[derive(Clone, Default)]
 pub struct Environment {
     variables: Rc<HashMap<&'static str, String>>,
-    /// As the variables say, without options of the caller.
+    /// The network according to the variables, without options of the caller.
     pub network: Arc<Network>,
     /// Whether anybody has subscribed to a diagnostics channel that is published to.
     pub is_observed: bool,
 }
 
 impl Environment {
-    /// `values` are those of [`VARIABLES`], in their order.
+    /// `values` are the values of [`VARIABLES`], in the same order.
     pub fn new(env: &Env, values: Vec<Unknown>) -> napi::Result<Self> {
         let mut variables = HashMap::new();
         for (name, value) in VARIABLES.into_iter().zip(values) {
@@ -66,16 +67,16 @@ impl Environment {
         self.variables.get(name).cloned()
     }
 
-    /// In lower case or in upper case; the former wins, as in curl.
+    /// The variable in lower case, or else in upper case, as in curl.
     fn either(&self, lower: &str) -> Option<String> {
         self.get(lower).or_else(|| self.get(&lower.to_ascii_uppercase()))
     }
 
     pub fn proxy(&self) -> Proxy {
-        // In a CGI program a client sets HTTP_PROXY, by a field `Proxy` of its request.
+        // In a CGI program, a client can set HTTP_PROXY by a field `Proxy` of its request.
         let is_cgi = self.get("REQUEST_METHOD").is_some();
         let http = match is_cgi {
-            // Windows does not tell names of variables apart by their case.
+            // On Windows, names of variables are case-insensitive.
             true if cfg!(windows) => None,
             true => self.get("http_proxy"),
             false => self.either("http_proxy"),
@@ -98,7 +99,9 @@ impl Environment {
                 .map(PathBuf::from)
                 .collect(),
             directories: directories.map(|list| std::env::split_paths(&list).collect()).unwrap_or_default(),
-            explain: self.get("NODE_DEBUG").is_some_and(|sections| node_debug::has(&sections, node_debug::SECTION)),
+            explain: self
+                .get("NODE_DEBUG")
+                .is_some_and(|sections| node_debug::is_enabled(&sections, node_debug::SECTION)),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The warning of connections that are not verified.
+//! The warning about connections without verification of certificates.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -8,7 +8,8 @@ use url::Url;
 use crate::base::options::Tls;
 use crate::node::environment::instance::js_function;
 
-/// Says once for the process that certificates are not checked, as Node does when it first opens such a connection.
+/// Warns once per process that certificates are not verified, as Node.js does when it first opens
+/// such a connection.
 pub fn warn_if_unverified(env: &Env, url: &Url, tls: &Tls) -> napi::Result<()> {
     const WARNING: &str = "Setting the NODE_TLS_REJECT_UNAUTHORIZED environment variable to '0' makes TLS connections and \
                            HTTPS requests insecure by disabling certificate verification.";

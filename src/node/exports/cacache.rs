@@ -12,10 +12,11 @@ use crate::base::integrity::Expected;
 use crate::io::cache::cacache::{self, Item};
 use crate::node::environment::instance::instance;
 use crate::node::environment::objects::read;
-use crate::node::js::arguments::{body, given, integrity, string, wrong_type};
+use crate::node::js::arguments::{body, integrity, optional, string, wrong_type};
 use crate::node::js::buffer::buffer;
 use crate::node::js::error::to_js;
 use crate::node::js::json::{stringified, text};
+use crate::node::js::number::number;
 use crate::node::js::value::{Handle, handle};
 use crate::node::options::cache_directory;
 use crate::node::promise::abort::Abort;
@@ -26,13 +27,14 @@ use crate::policy::cache::prefix::Prefix;
 
 /// Options of `put`.
 #[napi(object, object_to_js = false)]
+#[derive(Default)]
 pub struct CacachePutOptions<'env> {
-    /// Anything that JSON can say. It comes back with the entry.
+    /// Any value that JSON can represent. Returned with the entry.
     ///
     /// @default none
     #[napi(ts_type = "unknown")]
     pub metadata: Option<Unknown<'env>>,
-    /// Expected Subresource Integrity of the data; anything else rejects with `ERR_INTEGRITY`.
+    /// Expected Subresource Integrity of the data. Other data rejects with `ERR_INTEGRITY`.
     ///
     /// @default none
     #[napi(ts_type = "string | undefined")]
@@ -41,8 +43,9 @@ pub struct CacachePutOptions<'env> {
 
 /// Options of `clear`.
 #[napi(object, object_to_js = false)]
+#[derive(Default)]
 pub struct CacacheClearOptions<'env> {
-    /// What the keys of the entries begin with; `*` in it is anything.
+    /// Beginning of the keys. `*` in it matches anything.
     ///
     /// @default none: everything
     #[napi(ts_type = "string | undefined")]
@@ -54,13 +57,13 @@ pub struct CacacheClearOptions<'env> {
 pub struct CacacheEntry<'env> {
     pub key: String,
     pub data: BufferSlice<'env>,
-    /// Subresource Integrity of the data, which has been verified.
+    /// Subresource Integrity of the data, verified.
     pub integrity: String,
-    /// Where the data is.
+    /// The file of the data.
     pub path: String,
-    /// Bytes of the data.
+    /// Size of the data in bytes.
     pub size: f64,
-    /// When it was written, in milliseconds since 1970.
+    /// Time of writing, in milliseconds since 1970.
     pub time: f64,
     #[napi(ts_type = "unknown")]
     pub metadata: Option<Unknown<'env>>,
@@ -70,8 +73,17 @@ pub struct CacacheEntry<'env> {
 ///
 /// The cache is in `SOCKET_CACACHE_DIR`, or `~/.socket/_cacache`, in the format of npm's cacache.
 ///
-/// @throws `TypeError` for a key with `*`; `No cache entry for …` with `code: 'ENOENT'`; `ERR_INTEGRITY` when the data is not what was
-/// written; `EACCES` when the cache, or that part of it, belongs to another user.
+/// @throws `TypeError` for a key with `*`; `No cache entry for …` with `code: 'ENOENT'`;
+/// `ERR_INTEGRITY` if the data differs from the data written; `EACCES` if the cache, or that part
+/// of it, belongs to another user.
+/// @example
+/// ```js
+/// import { get, put } from '@socketsecurity/registry/lib/cacache'
+///
+/// await put('tool:1.0.0', 'some text')
+/// const { data, integrity } = await get('tool:1.0.0')
+/// console.log(data.toString(), integrity)
+/// ```
 #[napi(catch_unwind, ts_args_type = "key: string", ts_return_type = "Promise<CacacheEntry>")]
 pub fn get<'env>(env: &'env Env, key: Unknown<'env>) -> napi::Result<Object<'env>> {
     let find = |cache: &Path, key: &str| {
@@ -84,19 +96,33 @@ pub fn get<'env>(env: &'env Env, key: Unknown<'env>) -> napi::Result<Object<'env
     keyed(env, key, find, |env, item| entry(&env, item))
 }
 
-/// As `get`, but gives `undefined` for what is not there, or cannot be used.
+/// Reads an entry, as `get`. Resolves with `undefined` if the entry is missing or unusable.
 ///
 /// @throws `TypeError` for a key with `*`.
+/// @example
+/// ```js
+/// import { safeGet } from '@socketsecurity/registry/lib/cacache'
+///
+/// const entry = await safeGet('tool:1.0.0')
+/// console.log(entry?.data.toString() ?? 'not cached')
+/// ```
 #[napi(catch_unwind, ts_args_type = "key: string", ts_return_type = "Promise<CacacheEntry | undefined>")]
 pub fn safe_get<'env>(env: &'env Env, key: Unknown<'env>) -> napi::Result<Object<'env>> {
     let find = |cache: &Path, key: &str| Ok(cacache::get(cache, key).ok().flatten());
     keyed(env, key, find, |env, item| item.map_or_else(|| handle(&env, ()), |item| entry(&env, item)))
 }
 
-/// Writes an entry, readable by this user alone. One that is there under the same key is replaced.
+/// Writes an entry, readable by this user only. Replaces an entry with the same key.
 ///
 /// @returns the Subresource Integrity of the data.
-/// @throws `TypeError` for a key with `*`; `ERR_INTEGRITY`; `Failed to write cache …` with the code of the system.
+/// @throws `TypeError` for a key with `*`; `ERR_INTEGRITY`; `Failed to write cache …` with the code
+/// of the system.
+/// @example
+/// ```js
+/// import { put } from '@socketsecurity/registry/lib/cacache'
+///
+/// const integrity = await put('tool:1.0.0', 'some text', { metadata: { timestamp: Date.now() } })
+/// ```
 #[napi(
     catch_unwind,
     ts_args_type = "key: string, data: string | Uint8Array, options?: CacachePutOptions | null | undefined",
@@ -112,12 +138,11 @@ pub fn put<'env>(
         let (cache, key) = place(env, key)?;
         let wrong = || wrong_type(env, "data", "a string, a Buffer or a Uint8Array", data);
         let data = body(env, data).ok().flatten().ok_or_else(wrong)?;
-        let (mut metadata, mut expected) = (None, Expected::default());
-        if let Some(options) = read::<CacachePutOptions>(env, options)? {
-            let json = options.metadata.map(|value| stringified(env, value)).transpose()?.flatten();
-            metadata = json.and_then(|json| RawValue::from_string(json).ok());
-            expected.integrity = given(options.integrity, |value| integrity(env, value))?.unwrap_or_default();
-        }
+        let options: CacachePutOptions = read(env, options)?;
+        let json = options.metadata.map(|value| stringified(env, value)).transpose()?.flatten();
+        let metadata = json.and_then(|json| RawValue::from_string(json).ok());
+        let integrity = optional(options.integrity, |value| integrity(env, value))?.unwrap_or_default();
+        let expected = Expected { integrity, ..Expected::default() };
         let put = move || cacache::put_expected(&cache, &key, &data, metadata, &expected);
         let operation = async move { blocking(put).await.map_err(Failure::from) };
         Ok((operation, Abort::default()))
@@ -125,9 +150,15 @@ pub fn put<'env>(
     promise(env, start, |env, entry| handle(&env, entry.integrity.unwrap_or_default()))
 }
 
-/// Removes an entry. One that is not there is no error.
+/// Removes an entry. A missing entry is not an error.
 ///
 /// @throws `TypeError` for a key with `*`: see `clear`.
+/// @example
+/// ```js
+/// import { remove } from '@socketsecurity/registry/lib/cacache'
+///
+/// await remove('tool:1.0.0')
+/// ```
 #[napi(catch_unwind, ts_args_type = "key: string", ts_return_type = "Promise<void>")]
 pub fn remove<'env>(env: &'env Env, key: Unknown<'env>) -> napi::Result<Object<'env>> {
     keyed(env, key, cacache::remove, |env, ()| handle(&env, ()))
@@ -135,8 +166,15 @@ pub fn remove<'env>(env: &'env Env, key: Unknown<'env>) -> napi::Result<Object<'
 
 /// Removes all entries, or those whose keys begin with a prefix.
 ///
-/// @returns how many.
-/// @throws `TypeError` for a wrong argument; `Failed to clear the cache: …` with the code of the system.
+/// @returns their number.
+/// @throws `TypeError` for a wrong argument; `Failed to clear the cache: …` with the code of the
+/// system.
+/// @example
+/// ```js
+/// import { clear } from '@socketsecurity/registry/lib/cacache'
+///
+/// const removed = await clear({ prefix: 'tool:*' })
+/// ```
 #[napi(
     catch_unwind,
     ts_args_type = "options?: CacacheClearOptions | null | undefined",
@@ -145,19 +183,19 @@ pub fn remove<'env>(env: &'env Env, key: Unknown<'env>) -> napi::Result<Object<'
 pub fn clear<'env>(env: &'env Env, options: Option<Unknown<'env>>) -> napi::Result<Object<'env>> {
     let start = || {
         let cache = cache_directory(env, None)?;
-        let prefix = read::<CacacheClearOptions>(env, options)?.and_then(|options| options.prefix);
-        let prefix = given(prefix, |value| string(env, "options.prefix", value))?;
+        let CacacheClearOptions { prefix } = read(env, options)?;
+        let prefix = optional(prefix, |value| string(env, "options.prefix", value))?;
         let clear = move || match prefix {
             Some(prefix) => {
                 let prefix = Prefix::new(&prefix);
-                cacache::clear(&cache, |entry| !prefix.begins(&entry.key))
+                cacache::clear(&cache, |entry| !prefix.is_prefix_of(&entry.key))
             }
             None => cacache::clear_all(&cache),
         };
         let operation = async move { blocking(clear).await.map_err(Failure::from) };
         Ok((operation, Abort::default()))
     };
-    promise(env, start, |env, count| handle(&env, u32::try_from(count).unwrap_or(u32::MAX)))
+    promise(env, start, |env, count| handle(&env, number(count as u64)))
 }
 
 /// Creates a directory in the cache, for `withTmp` of `lib/index.js`.
@@ -171,7 +209,7 @@ pub fn create_temporary_directory(env: &Env) -> napi::Result<Object<'_>> {
     promise(env, start, |env, path| handle(&env, path.to_string_lossy().as_ref()))
 }
 
-/// Removes a directory of `createTemporaryDirectory`, never what a link in its place leads to.
+/// Removes a directory of `createTemporaryDirectory`, never the target of a link in its place.
 #[napi(catch_unwind, skip_typescript)]
 pub fn remove_temporary_directory<'env>(env: &'env Env, path: Unknown<'env>) -> napi::Result<Object<'env>> {
     let start = || {
@@ -182,7 +220,7 @@ pub fn remove_temporary_directory<'env>(env: &'env Env, path: Unknown<'env>) -> 
     promise(env, start, |env, ()| handle(&env, ()))
 }
 
-/// The promise of something that is done with a key.
+/// The promise of an operation on one entry.
 fn keyed<'env, T: Send + 'static>(
     env: &'env Env,
     key: Unknown<'env>,
@@ -197,7 +235,7 @@ fn keyed<'env, T: Send + 'static>(
     promise(env, start, convert)
 }
 
-/// The cache, and a key that names one entry.
+/// The directory of the cache, and a valid key.
 fn place(env: &Env, key: Unknown) -> napi::Result<(PathBuf, String)> {
     let key = string(env, "key", key)?;
     if key.contains('*') {
@@ -213,9 +251,7 @@ fn entry(env: &Env, item: Item) -> napi::Result<Handle> {
         .metadata
         .map(|metadata| instance(env)?.methods.parser.parse(env, text(env, metadata.get().as_bytes())?))
         .transpose()?;
-    // Exact up to 2^53, as every number in JavaScript.
-    #[allow(clippy::cast_precision_loss)]
-    let (size, time) = (content.len() as f64, entry.time as f64);
+    let (size, time) = (number(content.len() as u64), number(entry.time));
     let entry = CacacheEntry {
         key: entry.key,
         data: buffer(env, content.into())?,

@@ -1,4 +1,4 @@
-//! What the exported functions and methods share: from arguments to the promise of an answer or a file.
+//! From the arguments of the exported functions and methods to the promise of a response or a file.
 
 use std::path::PathBuf;
 
@@ -11,8 +11,8 @@ use crate::base::error::{Error, Kind, Result};
 use crate::base::options::{RequestOptions, TEXT_MAX};
 use crate::client::Client;
 use crate::io::file::destination::resolve;
-use crate::node::convert::listeners::on_wait;
-use crate::node::convert::response::{response, response_error, response_with, result};
+use crate::node::convert::download_result::result;
+use crate::node::convert::response::{plain_response, response_error, response_with};
 use crate::node::convert::streams::{ResponseStream, send};
 use crate::node::environment::instance::instance;
 use crate::node::environment::objects::url;
@@ -21,7 +21,9 @@ use crate::node::js::arguments::path;
 use crate::node::js::error::{set_cause, to_js, to_js_with};
 use crate::node::js::json::text;
 use crate::node::js::value::{Handle, handle};
-use crate::node::options::{Call, Defaults, DownloadHandlers, download_options, lock_options, request_options};
+use crate::node::options::{
+    Call, Defaults, DownloadHandlers, TransferDefaults, download_options, lock_options, request_options,
+};
 use crate::node::promise::abort::{Abort, destroy};
 use crate::node::promise::failure::CallbackError;
 use crate::node::promise::operation::{Start, promise, promise_or};
@@ -29,34 +31,18 @@ use crate::operation::request::{Response, status_error};
 use crate::operation::shared_download::Listeners;
 use crate::policy::http::headers::expect_media_type;
 
-/// The promise of a download; `begin` gives its URL and what its options are by default.
-pub fn downloaded<'env>(
-    env: &'env Env,
-    begin: impl FnOnce() -> napi::Result<(Url, Defaults<'env>)>,
-    dest_path: Unknown<'env>,
-    options: Option<Unknown<'env>>,
-) -> napi::Result<Object<'env>> {
-    let callback_error = CallbackError::default();
-    let start = || {
-        let (url, defaults) = begin()?;
-        let (path, file) = destination(env, dest_path)?;
-        let (options, DownloadHandlers { report, signal }) = download_options(env, options, defaults, &callback_error)?;
-        warn_if_unverified(env, &url, &options.network.tls)?;
-        let abort = Abort::listen(env, signal)?;
-        let cancel = abort.token.clone();
-        let operation = async move {
-            let downloaded = Client::shared().download(url, &file, options, report, &cancel).await;
-            downloaded.map(|downloaded| (path, file, downloaded)).map_err(|error| callback_error.or(error))
-        };
-        Ok((operation, abort))
-    };
-    promise(env, start, |env, (path, file, downloaded)| result(&env, &path, file, downloaded))
+/// Whether a download takes the lock of its destination.
+#[derive(Clone, Copy)]
+pub enum Locking {
+    None,
+    Lock,
 }
 
-/// The same with a lock.
-pub fn downloaded_with_lock<'env>(
+/// The promise of a download. `begin` returns its URL and the defaults of its options.
+pub fn downloaded<'env>(
     env: &'env Env,
-    begin: impl FnOnce() -> napi::Result<(Url, Defaults<'env>)>,
+    locking: Locking,
+    begin: impl FnOnce() -> napi::Result<(Url, TransferDefaults)>,
     dest_path: Unknown<'env>,
     options: Option<Unknown<'env>>,
 ) -> napi::Result<Object<'env>> {
@@ -64,16 +50,23 @@ pub fn downloaded_with_lock<'env>(
     let start = || {
         let (url, defaults) = begin()?;
         let (path, file) = destination(env, dest_path)?;
-        let (lock, waiting) = lock_options(env, options)?;
+        let lock = match locking {
+            Locking::Lock => Some(lock_options(env, options, &callback_error)?),
+            Locking::None => None,
+        };
         let (options, DownloadHandlers { report, signal }) = download_options(env, options, defaults, &callback_error)?;
-        warn_if_unverified(env, &url, &options.network.tls)?;
-        let listeners =
-            Listeners { report, on_wait: waiting.map(|listener| on_wait(listener, &callback_error)).transpose()? };
+        warn_if_unverified(env, &url, &options.transfer.network.tls)?;
         let abort = Abort::listen(env, signal)?;
         let cancel = abort.token.clone();
         let operation = async move {
             let client = Client::shared();
-            let downloaded = client.download_with_lock(url, &file, options, lock, listeners, &cancel).await;
+            let downloaded = match lock {
+                None => client.download(url, &file, options, report, &cancel).await,
+                Some((lock, on_wait)) => {
+                    let listeners = Listeners { report, on_wait };
+                    client.download_with_lock(url, &file, options, lock, listeners, &cancel).await
+                }
+            };
             downloaded.map(|downloaded| (path, file, downloaded)).map_err(|error| callback_error.or(error))
         };
         Ok((operation, abort))
@@ -81,19 +74,20 @@ pub fn downloaded_with_lock<'env>(
     promise(env, start, |env, (path, file, downloaded)| result(&env, &path, file, downloaded))
 }
 
-/// The destination as given, and its absolute form: now, because the process may change its directory at any time.
+/// The destination as given, and its absolute form at the time of the call: the process may change
+/// its directory at any time.
 fn destination(env: &Env, value: Unknown) -> napi::Result<(PathBuf, PathBuf)> {
     let path = path(env, "destPath", value)?;
     let file = resolve(&path).map_err(|error| to_js(env, error))?;
     Ok((path, file))
 }
 
-/// What is needed of the call when its answer has come.
+/// The part of a call that its response needs.
 pub struct PendingCall {
     throw_on_error: bool,
     signal: Option<ObjectRef<false>>,
     /// The body, if it is streamed.
-    wire: Option<ResponseStream>,
+    stream: Option<ResponseStream>,
 }
 
 impl PendingCall {
@@ -102,9 +96,9 @@ impl PendingCall {
     }
 }
 
-/// Who sends a request.
+/// The sender of a request: the shared client, or an `HttpClient`.
 pub trait Dispatch: Send + 'static {
-    /// The answer, if it is known already.
+    /// The response, if it is in memory and fresh.
     fn get_fresh(&self, _url: &Url, _options: &RequestOptions) -> Option<Response> {
         None
     }
@@ -123,9 +117,9 @@ impl Dispatch for &'static Client {
     }
 }
 
-/// The promise of a request whose answer `convert` makes a value of; `prepare` changes options, and is told whether there is
-/// a body.
-pub fn answered<'env>(
+/// The promise of a request. `prepare` changes its options, given whether there is a body;
+/// `convert` converts the response.
+pub fn requested<'env>(
     env: &'env Env,
     address: Unknown<'env>,
     options: Option<Unknown<'env>>,
@@ -135,126 +129,128 @@ pub fn answered<'env>(
     let begin = |callback_error: &CallbackError| {
         let url = url(env, address)?;
         let (options, call) = request_options(env, options, Defaults::default(), callback_error)?;
-        Ok(PreparedRequest { requester: Client::shared(), url, options, call })
+        Ok(PreparedRequest { dispatch: Client::shared(), url, options, call })
     };
-    answered_by(env, begin, prepare, convert)
+    requested_by(env, begin, prepare, convert)
 }
 
-/// What is to be sent, and by whom.
-pub struct PreparedRequest<'env, R> {
-    pub requester: R,
+/// A request that is ready to be sent, and its sender.
+pub struct PreparedRequest<'env, D> {
+    pub dispatch: D,
     pub url: Url,
     pub options: RequestOptions,
     pub call: Call<'env>,
 }
 
-/// The same for any sender.
-pub fn answered_by<'env, R: Dispatch>(
+/// The promise of a request by any sender.
+pub fn requested_by<'env, D: Dispatch>(
     env: &'env Env,
-    begin: impl FnOnce(&CallbackError) -> napi::Result<PreparedRequest<'env, R>>,
+    begin: impl FnOnce(&CallbackError) -> napi::Result<PreparedRequest<'env, D>>,
     prepare: impl FnOnce(&mut RequestOptions, bool),
     convert: impl FnOnce(&Env, Response, PendingCall) -> napi::Result<Handle> + Send + 'static,
 ) -> napi::Result<Object<'env>> {
     let callback_error = CallbackError::default();
     let start = || {
-        let PreparedRequest { requester, url, mut options, call: Call { signal, source, throw_on_error } } =
+        let PreparedRequest { dispatch, url, mut options, call: Call { signal, source, throw_on_error } } =
             begin(&callback_error)?;
         let has_body = options.body.is_some() || source.is_some();
         prepare(&mut options, has_body);
-        warn_if_unverified(env, &url, &options.network.tls)?;
+        warn_if_unverified(env, &url, &options.transfer.network.tls)?;
         let mut abort = Abort::listen(env, signal).inspect_err(|_| {
             let _ = source.map(|source| destroy(&Object::from_unknown(source)?));
         })?;
-        // Only a stream outlives the promise, and needs the signal then.
+        // Only a stream outlives the promise and needs the signal afterwards.
         let signal = signal.filter(|_| options.stream && abort.is_listening());
         let signal = signal.map(|signal| Object::from_unknown(signal)?.create_ref()).transpose()?;
         if let Some(source) = source {
             abort.owns(Object::from_unknown(source)?)?;
             options.body = Some(send(env, source, &abort, &callback_error)?);
         }
-        if let Some(answer) = requester.get_fresh(&url, &options).filter(|_| !has_body) {
-            return Ok((Start::Done((answer, PendingCall { throw_on_error, signal, wire: None })), abort));
+        if let Some(response) = dispatch.get_fresh(&url, &options).filter(|_| !has_body) {
+            return Ok((Start::Done((response, PendingCall { throw_on_error, signal, stream: None })), abort));
         }
         let cancel = abort.token.clone();
         let life = instance(env)?.life.clone();
         let operation = async move {
-            // On the heap of the thread that runs it: it is large, and would be copied on its way there.
-            match Box::pin(requester.request(url, options, &cancel)).await {
-                Ok(mut answer) => {
-                    let wire = answer.stream.take().map(|incoming| ResponseStream::new(*incoming, &life));
-                    Ok((answer, PendingCall { throw_on_error, signal, wire }))
+            // Boxed on the thread that runs it: the future is large, and would be copied on its way
+            // there.
+            match Box::pin(dispatch.request(url, options, &cancel)).await {
+                Ok(mut response) => {
+                    let stream = response.stream.take().map(|incoming| ResponseStream::new(*incoming, &life));
+                    Ok((response, PendingCall { throw_on_error, signal, stream }))
                 }
                 Err(error) => Err(callback_error.or(error)),
             }
         };
         Ok((Start::Later(operation), abort))
     };
-    promise_or(env, start, move |env, (answer, kept)| convert(&env, answer, kept))
+    promise_or(env, start, move |env, (response, call)| convert(&env, response, call))
 }
 
-/// The answer itself.
-pub fn response_of(env: &Env, answer: Response, call: PendingCall) -> napi::Result<Handle> {
-    if call.throw_on_error && !answer.status.is_success() {
-        return Err(refused(env, answer, call));
+/// The response, or its `HttpResponseError` with `throwOnError`.
+pub fn response_of(env: &Env, response: Response, call: PendingCall) -> napi::Result<Handle> {
+    if call.throw_on_error && !response.status.is_success() {
+        return Err(refused(env, response, call));
     }
     let signal = call.signal(env)?;
-    response_with(env, answer, call.wire, signal)
+    response_with(env, response, call.stream, signal)
 }
 
-/// The parsed body of an answer that is no error.
-pub fn json_of(env: &Env, answer: Response) -> napi::Result<Handle> {
-    let answer = successful(env, answer)?;
-    parsed(env, &answer)
+/// The parsed body of a response with a status of 200 to 299.
+pub fn json_of(env: &Env, response: Response) -> napi::Result<Handle> {
+    let response = successful(env, response)?;
+    parsed(env, &response)
 }
 
-/// The body as JSON.
+/// The body, parsed as JSON.
 pub fn parsed(env: &Env, response: &Response) -> napi::Result<Handle> {
-    // That it is too long for a string says nothing about JSON.
+    // Outside of the mapping below: a body that is too long for a string may be valid JSON.
     let text = text(env, &response.body)?;
     let value = instance(env)?.methods.parser.parse(env, text).map_err(|cause| not_json(env, response, cause))?;
     handle(env, value)
 }
 
-/// The body of an answer that is no error, as text.
-pub fn text_of(env: &Env, answer: Response) -> napi::Result<Handle> {
-    let answer = successful(env, answer)?;
-    handle(env, text(env, &answer.body)?)
+/// The body, as text, of a response with a status of 200 to 299.
+pub fn text_of(env: &Env, response: Response) -> napi::Result<Handle> {
+    let response = successful(env, response)?;
+    handle(env, text(env, &response.body)?)
 }
 
-/// For functions that give the body itself, as text or JSON.
+/// Options of functions that resolve with the body itself, as text or JSON.
 pub fn whole(options: &mut RequestOptions, _: bool) {
     options.stream = false;
     options.max_size.get_or_insert(TEXT_MAX);
 }
 
+/// [`whole`], with header fields for a media type.
 pub fn expect(options: &mut RequestOptions, has_body: bool, media_type: &'static str) {
     whole(options, has_body);
-    expect_media_type(&mut options.headers, has_body, media_type);
+    expect_media_type(&mut options.transfer.headers, has_body, media_type);
 }
 
-/// Lets only 200 to 299 pass.
-pub fn successful(env: &Env, answer: Response) -> napi::Result<Response> {
-    if answer.status.is_success() {
-        return Ok(answer);
+/// The response, unless its status is outside 200 to 299.
+pub fn successful(env: &Env, response: Response) -> napi::Result<Response> {
+    if response.status.is_success() {
+        return Ok(response);
     }
-    let error = status_error(&answer);
-    Err(to_js_with(env, error, |object| object.set_named_property("response", response(env, answer)?)))
+    let error = status_error(&response);
+    Err(to_js_with(env, error, |object| object.set_named_property("response", plain_response(env, response)?)))
 }
 
-/// The `HttpResponseError` of an answer.
-pub fn refused(env: &Env, answer: Response, call: PendingCall) -> napi::Error {
-    let error = status_error(&answer);
-    let made = call.signal(env).and_then(|signal| response_with(env, answer, call.wire, signal));
+/// The `HttpResponseError` of a response.
+pub fn refused(env: &Env, response: Response, call: PendingCall) -> napi::Error {
+    let error = status_error(&response);
+    let made = call.signal(env).and_then(|signal| response_with(env, response, call.stream, signal));
     match made {
         Ok(response) => response_error(env, error, response),
         Err(failed) => failed,
     }
 }
 
-fn not_json(env: &Env, answer: &Response, cause: napi::Error) -> napi::Error {
+fn not_json(env: &Env, response: &Response, cause: napi::Error) -> napi::Error {
     let error = Error::new(Kind::Json, "Failed to parse JSON response")
-        .with_status(answer.status.as_u16(), None)
-        .with_attempts(answer.attempts)
-        .with_url(&answer.url);
+        .with_status(response.status.as_u16(), None)
+        .with_attempts(response.attempts)
+        .with_url(&response.url);
     to_js_with(env, error, |object| set_cause(object, JsError::from(cause).into_unknown(*env)))
 }

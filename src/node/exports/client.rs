@@ -1,9 +1,7 @@
-//! `HttpClient` over the core's.
+//! `HttpClient`, over the client of the core.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use http::HeaderMap;
 use napi::bindgen_prelude::{FromNapiValue, Object, ObjectFinalize, ObjectRef, Unknown};
 use napi::{Env, JsValue, ValueType};
 use napi_derive::napi;
@@ -12,39 +10,52 @@ use url::Url;
 
 use crate::base::body::Body;
 use crate::base::error::Result;
-use crate::base::options::{RequestOptions, Retry};
+use crate::base::options::RequestOptions;
 use crate::http_client::{self, CallCaching};
+use crate::node::convert::client_metrics::HttpClientMetrics;
 use crate::node::environment::objects::address;
 use crate::node::exports::calls::{
-    Dispatch, PendingCall, PreparedRequest, answered_by, downloaded, downloaded_with_lock, expect, json_of,
-    response_of, successful, text_of,
+    Dispatch, Locking, PendingCall, PreparedRequest, downloaded, expect, json_of, requested_by, response_of,
+    successful, text_of,
 };
 use crate::node::js::arguments::{method, wrong_type};
 use crate::node::js::error::to_js;
 use crate::node::js::json::stringified;
+use crate::node::js::number::number;
 use crate::node::js::value::{Handle, handle};
-use crate::node::options::{ConnectOverrides, Defaults, Settings, call_caching, prefix, request_options, settings};
+use crate::node::options::{Defaults, Settings, TransferDefaults, call_caching, prefix, request_options, settings};
 use crate::node::promise::abort::Abort;
 use crate::node::promise::failure::CallbackError;
 use crate::node::promise::operation::promise;
 use crate::operation::request::Response;
 use crate::policy::http::headers::has_idempotency_key;
 
-/// Calls to one API: base URL, credentials, retries and a cache, said once.
+/// The calls to one API: base URL, credentials, retries and a cache, set once.
 ///
-/// A request is repeated after failures that may pass. One that is not idempotent (POST, PATCH) only when the server cannot have carried it
-/// out, answers 429 or 503, or the call says `idempotent: true` or has an `Idempotency-Key`.
+/// A request is retried after transient failures. One that is not idempotent (POST, PATCH) is
+/// retried only if the server cannot have processed it, if it responds with 429 or 503, or if the
+/// call sets `idempotent: true` or an `Idempotency-Key`.
 ///
-/// The cache holds responses to GET as far as their servers allow (RFC 9111), one for each URL, credential, proxy and way of trusting. Equal GETs at the same time
-/// share one request, also when nothing is kept of its answer.
+/// The cache holds responses to GET as far as their servers allow (RFC 9111), one for each URL,
+/// credential, proxy and set of trusted certificates. Concurrent identical GETs share one request,
+/// even if its response is not cached.
+///
+/// @example
+/// ```js
+/// import { HttpClient } from '@socketsecurity/registry/lib/http-client'
+///
+/// const client = new HttpClient({
+///   baseUrl: 'https://api.example.com/v0',
+///   headers: { authorization: 'Bearer token' },
+///   cache: true,
+/// })
+/// const quota = await client.getJson('/quota')
+/// ```
 #[napi(custom_finalize)]
 pub struct HttpClient {
     core: Arc<http_client::HttpClient>,
-    headers: HeaderMap,
-    retry: Retry,
-    timeout: Option<Duration>,
+    transfer: TransferDefaults,
     max_size: Option<u64>,
-    way: ConnectOverrides,
     hooks: Option<ObjectRef<false>>,
 }
 
@@ -59,19 +70,27 @@ impl HttpClient {
     /// @throws `TypeError` for a wrong option.
     #[napi(constructor, catch_unwind, ts_args_type = "options?: HttpClientOptions | null | undefined")]
     pub fn new(env: &Env, options: Option<Unknown>) -> napi::Result<Self> {
-        let Settings { base, headers, timeout, retry, max_size, way, hooks, caching, store } = settings(env, options)?;
+        let Settings { base, transfer, max_size, hooks, caching, store } = settings(env, options)?;
         let hooks = match hooks {
             Some(hooks) if hooks.get_type()? == ValueType::Object => Some(Object::from_unknown(hooks)?.create_ref()?),
             Some(hooks) => return Err(wrong_type(env, "options.hooks", "an object", hooks)),
             None => None,
         };
         let core = Arc::new(http_client::HttpClient::new(base, caching, store));
-        Ok(Self { core, headers, retry, timeout, max_size, way, hooks })
+        Ok(Self { core, transfer, max_size, hooks })
     }
 
-    /// Sends a request and resolves with the answer, whatever its status.
+    /// Sends a request and resolves with the response, whatever its status.
     ///
     /// @throws as `httpRequest`.
+    /// @example
+    /// ```js
+    /// import { HttpClient } from '@socketsecurity/registry/lib/http-client'
+    ///
+    /// const client = new HttpClient({ baseUrl: 'https://api.example.com/v0' })
+    /// const response = await client.request('/items/1', { method: 'DELETE' })
+    /// console.log(response.status)
+    /// ```
     #[napi(
         catch_unwind,
         ts_args_type = "pathOrUrl: string | URL, options?: HttpClientRequestOptions | null | undefined",
@@ -83,12 +102,19 @@ impl HttpClient {
         target: Unknown<'env>,
         options: Option<Unknown<'env>>,
     ) -> napi::Result<Object<'env>> {
-        self.answered(env, target, options, |_, _| {}, response_of)
+        self.requested(env, target, options, |_, _| {}, response_of)
     }
 
-    /// Gets a path and parses the answer as JSON.
+    /// Fetches a path and parses the response as JSON.
     ///
     /// @throws as `httpGetJson`.
+    /// @example
+    /// ```js
+    /// import { HttpClient } from '@socketsecurity/registry/lib/http-client'
+    ///
+    /// const client = new HttpClient({ baseUrl: 'https://api.example.com/v0' })
+    /// const items = await client.getJson('/items', { cacheTtl: 60_000 })
+    /// ```
     #[napi(
         catch_unwind,
         ts_generic_types = "T = unknown",
@@ -102,12 +128,19 @@ impl HttpClient {
         options: Option<Unknown<'env>>,
     ) -> napi::Result<Object<'env>> {
         let prepare = |options: &mut RequestOptions, has_body| expect(options, has_body, "application/json");
-        self.answered(env, target, options, prepare, |env, answer, _| json_of(env, answer))
+        self.requested(env, target, options, prepare, |env, response, _| json_of(env, response))
     }
 
-    /// Gets a path and gives the answer as text (UTF-8).
+    /// Fetches a path and resolves with the response as text (UTF-8).
     ///
     /// @throws as `httpGetText`.
+    /// @example
+    /// ```js
+    /// import { HttpClient } from '@socketsecurity/registry/lib/http-client'
+    ///
+    /// const client = new HttpClient({ baseUrl: 'https://api.example.com/v0' })
+    /// const text = await client.getText('/status')
+    /// ```
     #[napi(
         catch_unwind,
         ts_args_type = "pathOrUrl: string | URL, options?: HttpClientRequestOptions | null | undefined",
@@ -120,12 +153,20 @@ impl HttpClient {
         options: Option<Unknown<'env>>,
     ) -> napi::Result<Object<'env>> {
         let prepare = |options: &mut RequestOptions, has_body| expect(options, has_body, "text/plain");
-        self.answered(env, target, options, prepare, |env, answer, _| text_of(env, answer))
+        self.requested(env, target, options, prepare, |env, response, _| text_of(env, response))
     }
 
-    /// Sends a value as JSON, and parses the answer as JSON. `undefined` sends no body; an answer without one gives `undefined`.
+    /// Sends a value as JSON, and parses the response as JSON. `undefined` sends no body. A
+    /// response without a body resolves with `undefined`.
     ///
-    /// @throws as `httpGetJson`; what `JSON.stringify` throws.
+    /// @throws as `httpGetJson`; any error of `JSON.stringify`.
+    /// @example
+    /// ```js
+    /// import { HttpClient } from '@socketsecurity/registry/lib/http-client'
+    ///
+    /// const client = new HttpClient({ baseUrl: 'https://api.example.com/v0' })
+    /// const item = await client.sendJson('POST', '/items', { name: 'left-pad' })
+    /// ```
     #[napi(
         catch_unwind,
         ts_generic_types = "T = unknown",
@@ -137,28 +178,35 @@ impl HttpClient {
         env: &'env Env,
         verb: Unknown<'env>,
         target: Unknown<'env>,
-        // Not an option: null is a value.
+        // Not an `Option`: null is a value.
         value: Unknown<'env>,
         options: Option<Unknown<'env>>,
     ) -> napi::Result<Object<'env>> {
         let begin = |callback_error: &CallbackError| {
             let verb = method(env, "method", verb)?;
             let json = stringified(env, value)?;
-            let mut begun = self.begin(env, target, options, callback_error)?;
-            begun.options.method = verb;
-            begun.options.body = json.map(|json| Body::Whole(json.into()));
-            Ok(begun)
+            let mut prepared = self.begin(env, target, options, callback_error)?;
+            prepared.options.method = verb;
+            prepared.options.body = json.map(|json| Body::Whole(json.into()));
+            Ok(prepared)
         };
         let prepare = |options: &mut RequestOptions, has_body| expect(options, has_body, "application/json");
-        answered_by(env, begin, prepare, |env, answer, _| {
-            let answer = successful(env, answer)?;
-            if answer.body.is_empty() { handle(env, ()) } else { json_of(env, answer) }
+        requested_by(env, begin, prepare, |env, response, _| {
+            let response = successful(env, response)?;
+            if response.body.is_empty() { handle(env, ()) } else { json_of(env, response) }
         })
     }
 
     /// Downloads to a file, as `httpDownload`.
     ///
     /// @throws as `httpDownload`.
+    /// @example
+    /// ```js
+    /// import { HttpClient } from '@socketsecurity/registry/lib/http-client'
+    ///
+    /// const client = new HttpClient({ baseUrl: 'https://api.example.com/v0' })
+    /// await client.download('/tool.tgz', 'tool.tgz', { digests: true })
+    /// ```
     #[napi(
         catch_unwind,
         ts_args_type = "pathOrUrl: string | URL, destPath: string, options?: HttpDownloadOptions | null | undefined",
@@ -171,12 +219,20 @@ impl HttpClient {
         dest_path: Unknown<'env>,
         options: Option<Unknown<'env>>,
     ) -> napi::Result<Object<'env>> {
-        downloaded(env, || self.target(env, target), dest_path, options)
+        downloaded(env, Locking::None, || self.target(env, target), dest_path, options)
     }
 
-    /// Downloads to a file once, however many processes ask for it, as `downloadWithLock`.
+    /// Downloads to a file once, however many processes call this at the same time, as
+    /// `downloadWithLock`.
     ///
     /// @throws as `downloadWithLock`.
+    /// @example
+    /// ```js
+    /// import { HttpClient } from '@socketsecurity/registry/lib/http-client'
+    ///
+    /// const client = new HttpClient({ baseUrl: 'https://api.example.com/v0' })
+    /// const { path } = await client.downloadWithLock('/tool', 'bin/tool', { mode: 0o755 })
+    /// ```
     #[napi(
         catch_unwind,
         ts_args_type = "pathOrUrl: string | URL, destPath: string, options?: DownloadWithLockOptions | null | undefined",
@@ -189,13 +245,22 @@ impl HttpClient {
         dest_path: Unknown<'env>,
         options: Option<Unknown<'env>>,
     ) -> napi::Result<Object<'env>> {
-        downloaded_with_lock(env, || self.target(env, target), dest_path, options)
+        downloaded(env, Locking::Lock, || self.target(env, target), dest_path, options)
     }
 
-    /// Removes answers from the cache: all, or those whose URL begins with `prefix`, a path below `baseUrl` or a URL; `*` in it is anything.
-    /// A query in it stands for all queries. The cache on disk is cleared for all processes.
+    /// Removes responses from the cache: all, or those whose URL begins with `prefix`, a path below
+    /// `baseUrl` or a URL. `*` in it matches anything, and a query in it matches all queries. The
+    /// cache on disk is cleared for all processes.
     ///
-    /// @returns how many.
+    /// @returns their number.
+    /// @example
+    /// ```js
+    /// import { HttpClient } from '@socketsecurity/registry/lib/http-client'
+    ///
+    /// const client = new HttpClient({ baseUrl: 'https://api.example.com/v0', cache: 'memory' })
+    /// await client.getJson('/items')
+    /// const removed = await client.clearCache('/items')
+    /// ```
     #[napi(catch_unwind, ts_args_type = "prefix?: string | null | undefined", ts_return_type = "Promise<number>")]
     pub fn clear_cache<'env>(&self, env: &'env Env, beginning: Option<Unknown<'env>>) -> napi::Result<Object<'env>> {
         let start = || {
@@ -203,69 +268,55 @@ impl HttpClient {
             let operation = async move { Ok(core.clear(prefix.as_deref()).await) };
             Ok((operation, Abort::default()))
         };
-        promise(env, start, |env, count: usize| handle(&env, u32::try_from(count).unwrap_or(u32::MAX)))
+        promise(env, start, |env, count: usize| handle(&env, number(count as u64)))
     }
 
-    /// What has happened so far.
+    /// Waits for the end of everything that this client is still writing to the cache on disk, or
+    /// removing from it: responses of calls that were aborted, and evictions. Afterwards the
+    /// directory can be removed.
+    ///
+    /// @returns a promise that does not reject: a response that cannot be written is not cached.
+    /// @example
+    /// ```js
+    /// import { rm } from 'node:fs/promises'
+    /// import { HttpClient } from '@socketsecurity/registry/lib/http-client'
+    ///
+    /// const cacheDir = 'build/cache'
+    /// const client = new HttpClient({ cache: 'disk', cacheDir })
+    /// await client.getJson('https://api.example.com/items')
+    /// await client.flush()
+    /// await rm(cacheDir, { recursive: true })
+    /// ```
+    #[napi(catch_unwind, ts_return_type = "Promise<void>")]
+    pub fn flush<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
+        let start = || {
+            let core = self.core.clone();
+            let operation = async move {
+                core.flush().await;
+                Ok(())
+            };
+            Ok((operation, Abort::default()))
+        };
+        promise(env, start, |env, ()| handle(&env, ()))
+    }
+
+    /// Counts the calls since the client was created.
+    ///
+    /// @example
+    /// ```js
+    /// import { HttpClient } from '@socketsecurity/registry/lib/http-client'
+    ///
+    /// const client = new HttpClient({ baseUrl: 'https://api.example.com/v0' })
+    /// const { requests, memoryHits } = client.metrics()
+    /// ```
     #[napi(catch_unwind)]
     pub fn metrics(&self) -> HttpClientMetrics {
-        let http_client::Metrics {
-            requests,
-            failures,
-            attempts,
-            memory_hits,
-            disk_hits,
-            revalidated,
-            stale,
-            shared,
-            memory_entries,
-            memory_bytes,
-        } = self.core.metrics();
-        // Exact up to 2^53, as every number in JavaScript.
-        #[allow(clippy::cast_precision_loss)]
-        let number = |count: u64| count as f64;
-        HttpClientMetrics {
-            requests: number(requests),
-            failures: number(failures),
-            attempts: number(attempts),
-            memory_hits: number(memory_hits),
-            disk_hits: number(disk_hits),
-            revalidated: number(revalidated),
-            stale: number(stale),
-            shared: number(shared),
-            memory_entries: number(memory_entries),
-            memory_bytes: number(memory_bytes),
-        }
+        self.core.metrics().into()
     }
-}
-
-/// What an `HttpClient` has done since it was made. Downloads are not counted.
-#[napi(object, object_from_js = false)]
-pub struct HttpClientMetrics {
-    /// Calls that have ended.
-    pub requests: f64,
-    /// Calls without an answer.
-    pub failures: f64,
-    /// Attempts, those that failed included.
-    pub attempts: f64,
-    /// Calls answered from memory.
-    pub memory_hits: f64,
-    /// Calls answered from disk.
-    pub disk_hits: f64,
-    /// Calls answered from the cache after the server said that nothing has changed.
-    pub revalidated: f64,
-    /// Calls answered from the cache because the server could not be reached.
-    pub stale: f64,
-    /// Calls answered with the answer to an equal one.
-    pub shared: f64,
-    /// Entries in memory now.
-    pub memory_entries: f64,
-    /// Bytes that they take.
-    pub memory_bytes: f64,
 }
 
 impl HttpClient {
-    fn answered<'env>(
+    fn requested<'env>(
         &self,
         env: &'env Env,
         target: Unknown<'env>,
@@ -273,7 +324,7 @@ impl HttpClient {
         prepare: impl FnOnce(&mut RequestOptions, bool),
         convert: impl FnOnce(&Env, Response, PendingCall) -> napi::Result<Handle> + Send + 'static,
     ) -> napi::Result<Object<'env>> {
-        answered_by(env, |callback_error| self.begin(env, target, options, callback_error), prepare, convert)
+        requested_by(env, |callback_error| self.begin(env, target, options, callback_error), prepare, convert)
     }
 
     fn begin<'env>(
@@ -283,33 +334,26 @@ impl HttpClient {
         options: Option<Unknown<'env>>,
         callback_error: &CallbackError,
     ) -> napi::Result<PreparedRequest<'env, Caller>> {
-        let (url, defaults) = self.target(env, target)?;
+        let (url, transfer) = self.target(env, target)?;
+        let hooks = self.hooks.as_ref().map(|hooks| Ok::<_, napi::Error>(hooks.get_value(env)?.to_unknown()));
+        let defaults = Defaults { transfer, max_size: self.max_size, hooks: hooks.transpose()? };
         let (caching, idempotent) = call_caching(env, options)?;
         let (mut options, call) = request_options(env, options, defaults, callback_error)?;
-        options.retry.idempotent = idempotent.unwrap_or_else(|| has_idempotency_key(&options.headers));
-        Ok(PreparedRequest { requester: Caller { core: self.core.clone(), caching }, url, options, call })
+        let is_idempotent = idempotent.unwrap_or_else(|| has_idempotency_key(&options.transfer.headers));
+        options.transfer.retry.idempotent = is_idempotent;
+        Ok(PreparedRequest { dispatch: Caller { core: self.core.clone(), caching }, url, options, call })
     }
 
-    /// The URL of a path or URL, and what calls to it have by default.
-    fn target<'env>(&self, env: &'env Env, target: Unknown<'env>) -> napi::Result<(Url, Defaults<'env>)> {
+    /// The URL of a path or URL, and the defaults of calls to it.
+    fn target(&self, env: &Env, target: Unknown) -> napi::Result<(Url, TransferDefaults)> {
         let url = self.core.resolve(&address(env, target)?).map_err(|error| to_js(env, error))?;
-        let defaults = Defaults {
-            headers: self.core.fields_for(&url, &self.headers),
-            retry: self.retry.clone(),
-            timeout: self.timeout,
-            max_size: self.max_size,
-            way: self.way.clone(),
-            hooks: self
-                .hooks
-                .as_ref()
-                .map(|hooks| Ok::<_, napi::Error>(hooks.get_value(env)?.to_unknown()))
-                .transpose()?,
-        };
+        let defaults =
+            TransferDefaults { headers: self.core.fields_for(&url, &self.transfer.headers), ..self.transfer.clone() };
         Ok((url, defaults))
     }
 }
 
-/// Sends by way of a client.
+/// Sends requests through a client.
 struct Caller {
     core: Arc<http_client::HttpClient>,
     caching: CallCaching,

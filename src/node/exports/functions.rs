@@ -7,19 +7,27 @@ use napi_derive::napi;
 use crate::base::options::RequestOptions;
 use crate::node::environment::objects::url;
 use crate::node::exports::calls::{
-    answered, downloaded, downloaded_with_lock, expect, json_of, parsed, refused, response_of, text_of, whole,
+    Locking, downloaded, expect, json_of, parsed, refused, requested, response_of, text_of, whole,
 };
 use crate::node::js::json::text;
 use crate::node::js::value::handle;
-use crate::node::options::Defaults;
+use crate::node::options::TransferDefaults;
 
-/// Sends a request and resolves with the answer, whatever its status.
+/// Sends a request and resolves with the response, whatever its status.
 ///
-/// With `retries`, network failures, timeouts and the statuses 408, 425, 429, 500, 502, 503 and 504 are repeated: 429 and
-/// 503 for every method, other statuses for idempotent methods.
+/// With `retries`, network failures, timeouts and the statuses 408, 425, 429, 500, 502, 503 and 504
+/// are retried: 429 and 503 for every method, other statuses for idempotent methods.
 ///
-/// @throws `TypeError` for a wrong argument; `Error` with a `code` such as `ECONNREFUSED`, `ENOTFOUND`, `ERR_TIMEOUT`,
-/// `ERR_TOO_MANY_REDIRECTS`, `ERR_REDIRECT_REFUSED` or `ERR_DECODE` when there is no complete answer.
+/// @throws `TypeError` for a wrong argument; `Error` with a `code` such as `ECONNREFUSED`,
+/// `ENOTFOUND`, `ERR_TIMEOUT`, `ERR_TOO_MANY_REDIRECTS`, `ERR_REDIRECT_REFUSED` or `ERR_DECODE` if
+/// no complete response is received.
+/// @example
+/// ```js
+/// import { httpRequest } from '@socketsecurity/registry/lib/http-request'
+///
+/// const response = await httpRequest('https://api.example.com/items', { retries: 3 })
+/// if (response.ok) console.log(response.json())
+/// ```
 #[napi(
     catch_unwind,
     ts_args_type = "url: string | URL, options?: HttpRequestOptions | null | undefined",
@@ -30,14 +38,21 @@ pub fn http_request<'env>(
     address: Unknown<'env>,
     options: Option<Unknown<'env>>,
 ) -> napi::Result<Object<'env>> {
-    answered(env, address, options, |_, _| {}, response_of)
+    requested(env, address, options, |_, _| {}, response_of)
 }
 
-/// Sends a request and parses the answer as JSON. `Accept` is `application/json`, and so is `Content-Type` when there is a body,
-/// unless the caller says otherwise.
+/// Sends a request and parses the response as JSON. `Accept` is `application/json`, and so is
+/// `Content-Type` if there is a body, unless the caller sets them.
 ///
-/// @throws as `httpRequest`; `HttpResponseError` for any status but 200 to 299; `Failed to parse JSON response`, with the
-/// `SyntaxError` as `cause`.
+/// @throws as `httpRequest`; `HttpResponseError` for any status outside 200 to 299; `Failed to
+/// parse JSON response`, with the `SyntaxError` as `cause`.
+/// @example
+/// ```js
+/// import { httpJson } from '@socketsecurity/registry/lib/http-request'
+///
+/// const body = JSON.stringify({ name: 'left-pad' })
+/// const item = await httpJson('https://api.example.com/items', { method: 'POST', body })
+/// ```
 #[napi(
     catch_unwind,
     ts_generic_types = "T = unknown",
@@ -50,18 +65,29 @@ pub fn http_json<'env>(
     options: Option<Unknown<'env>>,
 ) -> napi::Result<Object<'env>> {
     let prepare = |options: &mut RequestOptions, has_body| expect(options, has_body, "application/json");
-    answered(env, address, options, prepare, |env, answer, call| {
-        if !answer.status.is_success() {
-            return Err(refused(env, answer, call));
+    requested(env, address, options, prepare, |env, response, call| {
+        if !response.status.is_success() {
+            return Err(refused(env, response, call));
         }
-        parsed(env, &answer)
+        parsed(env, &response)
     })
 }
 
-/// Sends a request and gives the answer as text (UTF-8). `Accept` is `text/plain`, and so is `Content-Type` when there is a body,
-/// unless the caller says otherwise.
+/// Sends a request and resolves with the response as text (UTF-8). `Accept` is `text/plain`, and so
+/// is `Content-Type` if there is a body, unless the caller sets them.
 ///
-/// @throws as `httpRequest`; `HttpResponseError` for any status but 200 to 299.
+/// @throws as `httpRequest`; `HttpResponseError` for any status outside 200 to 299.
+/// @example
+/// ```js
+/// import { HttpResponseError, httpText } from '@socketsecurity/registry/lib/http-request'
+///
+/// try {
+///   console.log(await httpText('https://api.example.com/status'))
+/// } catch (error) {
+///   if (!(error instanceof HttpResponseError)) throw error
+///   console.error(error.response.status, error.response.text())
+/// }
+/// ```
 #[napi(
     catch_unwind,
     ts_args_type = "url: string | URL, options?: HttpRequestOptions | null | undefined",
@@ -73,18 +99,25 @@ pub fn http_text<'env>(
     options: Option<Unknown<'env>>,
 ) -> napi::Result<Object<'env>> {
     let prepare = |options: &mut RequestOptions, has_body| expect(options, has_body, "text/plain");
-    answered(env, address, options, prepare, |env, answer, call| {
-        if !answer.status.is_success() {
-            return Err(refused(env, answer, call));
+    requested(env, address, options, prepare, |env, response, call| {
+        if !response.status.is_success() {
+            return Err(refused(env, response, call));
         }
-        handle(env, text(env, &answer.body)?)
+        handle(env, text(env, &response.body)?)
     })
 }
 
-/// Gets a URL and parses the answer as JSON.
+/// Fetches a URL and parses the response as JSON.
 ///
-/// @throws as `httpRequest`; `HTTP 404: Not Found` with `code: 'ERR_HTTP_STATUS'`, `status` and `response` for any
-/// status but 200 to 299; `Failed to parse JSON response`, with the `SyntaxError` as `cause`.
+/// @throws as `httpRequest`; `HTTP 404: Not Found` with `code: 'ERR_HTTP_STATUS'`, `status` and
+/// `response` for any status outside 200 to 299; `Failed to parse JSON response`, with the
+/// `SyntaxError` as `cause`.
+/// @example
+/// ```js
+/// import { httpGetJson } from '@socketsecurity/registry/lib/http-request'
+///
+/// const items = await httpGetJson('https://api.example.com/items')
+/// ```
 #[napi(
     catch_unwind,
     ts_generic_types = "T = unknown",
@@ -96,13 +129,19 @@ pub fn http_get_json<'env>(
     address: Unknown<'env>,
     options: Option<Unknown<'env>>,
 ) -> napi::Result<Object<'env>> {
-    answered(env, address, options, whole, |env, answer, _| json_of(env, answer))
+    requested(env, address, options, whole, |env, response, _| json_of(env, response))
 }
 
-/// Gets a URL and gives the answer as text (UTF-8).
+/// Fetches a URL and resolves with the response as text (UTF-8).
 ///
-/// @throws as `httpRequest`; `HTTP 404: Not Found` with `code: 'ERR_HTTP_STATUS'`, `status` and `response` for any
-/// status but 200 to 299.
+/// @throws as `httpRequest`; `HTTP 404: Not Found` with `code: 'ERR_HTTP_STATUS'`, `status` and
+/// `response` for any status outside 200 to 299.
+/// @example
+/// ```js
+/// import { httpGetText } from '@socketsecurity/registry/lib/http-request'
+///
+/// const page = await httpGetText('https://api.example.com/status', { timeout: 5000 })
+/// ```
 #[napi(
     catch_unwind,
     ts_args_type = "url: string | URL, options?: HttpRequestOptions | null | undefined",
@@ -113,14 +152,24 @@ pub fn http_get_text<'env>(
     address: Unknown<'env>,
     options: Option<Unknown<'env>>,
 ) -> napi::Result<Object<'env>> {
-    answered(env, address, options, whole, |env, answer, _| text_of(env, answer))
+    requested(env, address, options, whole, |env, response, _| text_of(env, response))
 }
 
-/// Downloads a URL to a file, which appears only whole: it is written beside the destination and renamed. The directory
-/// is created.
+/// Downloads a URL to a file, which appears only complete: it is written beside the destination and
+/// renamed. The directory is created.
 ///
-/// @throws `Download failed: HTTP 404 Not Found`, `Download timed out after 120000ms`, `Failed to write file: …`, or
-/// `HTTP download failed: …` with the `code` of the failure. The destination is then as it was before.
+/// @throws `Download failed: HTTP 404 Not Found`, `Download timed out after 120000ms`, `Failed to
+/// write file: …`, or `HTTP download failed: …` with the `code` of the failure. The destination is
+/// then unchanged.
+/// @example
+/// ```js
+/// import { httpDownload } from '@socketsecurity/registry/lib/http-request'
+///
+/// const { path, size } = await httpDownload('https://api.example.com/tool.tgz', 'tool.tgz', {
+///   onProgress: (downloaded, total) => console.log(`${Math.floor((100 * downloaded) / total)} %`),
+///   retries: 3,
+/// })
+/// ```
 #[napi(
     catch_unwind,
     ts_args_type = "url: string | URL, destPath: string, options?: HttpDownloadOptions | null | undefined",
@@ -132,17 +181,27 @@ pub fn http_download<'env>(
     dest_path: Unknown<'env>,
     options: Option<Unknown<'env>>,
 ) -> napi::Result<Object<'env>> {
-    downloaded(env, || Ok((url(env, address)?, Defaults::default())), dest_path, options)
+    downloaded(env, Locking::None, || Ok((url(env, address)?, TransferDefaults::default())), dest_path, options)
 }
 
-/// Downloads a URL to a file once, however many processes ask for it at the same time: one downloads, the others wait
-/// and return the same file. A destination that exists and is not empty is returned at once, unless it is not what
-/// `sha256` or `integrity` expect, or was published a moment ago and may be about to be moved (`settleDelay`).
+/// Downloads a URL to a file once, however many processes call this at the same time: one
+/// downloads, the others wait and return the same file. A destination that exists and is not empty
+/// is returned at once, unless it differs from `sha256` or `integrity`, or was published a moment
+/// ago and may be about to be moved (`settleDelay`).
 ///
 /// Callers in one process share one download. See `docs/locking.md`.
 ///
 /// @throws as `httpDownload`; `Lock acquisition timed out after 60000ms (held by PID 123)` with
 /// `code: 'ERR_LOCK_TIMEOUT'`, `lockPath` and `holder`.
+/// @example
+/// ```js
+/// import { downloadWithLock } from '@socketsecurity/registry/lib/download-lock'
+///
+/// const { path } = await downloadWithLock('https://api.example.com/tool', 'bin/tool', {
+///   lockTimeout: 120_000,
+///   mode: 0o755,
+/// })
+/// ```
 #[napi(
     catch_unwind,
     ts_args_type = "url: string | URL, destPath: string, options?: DownloadWithLockOptions | null | undefined",
@@ -154,5 +213,5 @@ pub fn download_with_lock<'env>(
     dest_path: Unknown<'env>,
     options: Option<Unknown<'env>>,
 ) -> napi::Result<Object<'env>> {
-    downloaded_with_lock(env, || Ok((url(env, address)?, Defaults::default())), dest_path, options)
+    downloaded(env, Locking::Lock, || Ok((url(env, address)?, TransferDefaults::default())), dest_path, options)
 }

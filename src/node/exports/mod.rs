@@ -4,6 +4,6 @@ pub mod cacache;
 pub mod calls;
 pub mod client;
 pub mod functions;
-pub mod helpers;
+mod helpers;
 pub mod metrics;
 mod metrics_types;

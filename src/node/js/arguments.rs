@@ -1,15 +1,17 @@
-//! Arguments of JavaScript callers, one by one: what has the wrong type or an impossible value is refused by name.
+//! Arguments of JavaScript callers, one by one. A wrong type or an impossible value is an error
+//! that names the argument.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::{HeaderMap, HeaderName, Method};
 use napi::bindgen_prelude::{FromNapiValue, JsObjectValue, Object, Uint8ArraySlice, Unknown};
 use napi::{Env, JsString, JsStringUtf8, JsValue, ValueType};
 
 use crate::base::error::{Error, Kind};
 use crate::base::integrity::{Digest, parse_integrity};
 use crate::node::js::error::to_js;
+use crate::policy::http::headers::latin_1;
 
 pub fn path(env: &Env, name: &str, value: Unknown) -> napi::Result<PathBuf> {
     let path = string(env, name, value)?;
@@ -19,7 +21,8 @@ pub fn path(env: &Env, name: &str, value: Unknown) -> napi::Result<PathBuf> {
     Ok(path.into())
 }
 
-pub fn given<'env, T>(
+/// Converts an argument unless it is `undefined`.
+pub fn optional<'env, T>(
     value: Option<Unknown<'env>>,
     convert: impl FnOnce(Unknown<'env>) -> napi::Result<T>,
 ) -> napi::Result<Option<T>> {
@@ -29,7 +32,7 @@ pub fn given<'env, T>(
 pub fn method(env: &Env, name: &str, value: Unknown) -> napi::Result<Method> {
     let text = string(env, name, value)?;
     match Method::from_bytes(text.to_ascii_uppercase().as_bytes()) {
-        // CONNECT makes a tunnel, which no caller could use.
+        // CONNECT creates a tunnel, which no caller could use.
         Ok(method) if method != Method::CONNECT => Ok(method),
         _ => Err(wrong_value(env, name, "must be an HTTP method", format!("{text:?}"))),
     }
@@ -41,7 +44,7 @@ pub fn body(env: &Env, value: Unknown) -> napi::Result<Option<bytes::Bytes>> {
         ValueType::Null => Ok(None),
         ValueType::String => Ok(Some(content(env, NAME, value)?.into())),
         ValueType::Object if value.is_typedarray()? => {
-            // Copied: the caller may change it while it is sent.
+            // Copied: the caller may change the bytes while they are sent.
             let bytes = Uint8ArraySlice::from_unknown(value)
                 .map_err(|_| wrong_type(env, NAME, "a string, a Buffer, a Uint8Array or a Readable", value))?;
             Ok(Some(bytes::Bytes::copy_from_slice(&bytes)))
@@ -62,7 +65,7 @@ pub fn fields(env: &Env, list: &str, value: Unknown) -> napi::Result<HeaderMap> 
         let text = string(env, &shown, value)?;
         let field = HeaderName::from_bytes(name.as_bytes())
             .map_err(|_| wrong_value(env, list, "must have valid field names", format!("{:?}", token(&name))))?;
-        // The value may be a secret: it is not repeated.
+        // Not repeated in the message: the value may be a secret.
         let value = latin_1(&text)
             .ok_or_else(|| to_js(env, Error::argument(&shown, "must be a valid field value", "another string")))?;
         headers.append(field, value);
@@ -70,7 +73,8 @@ pub fn fields(env: &Env, list: &str, value: Unknown) -> napi::Result<HeaderMap> 
     Ok(headers)
 }
 
-/// As much of a name as may be one: whoever writes a whole field there may have written a secret.
+/// The beginning of a name that has valid characters. A caller who passes a whole field as its name
+/// may have passed a secret.
 fn token(name: &str) -> String {
     const MAX: usize = 64;
     let is_of_names = |each: &char| each.is_ascii_alphanumeric() || "-_.".contains(*each);
@@ -78,7 +82,8 @@ fn token(name: &str) -> String {
     if end == name.len() { name.to_owned() } else { format!("{}…", &name[..end]) }
 }
 
-/// The names of an object's own properties: what a program has put on `Object.prototype` is not meant to be sent.
+/// The names of an object's own properties. Properties of `Object.prototype` are not meant to be
+/// sent.
 pub fn own_names(env: &Env, list: &str, object: &Object) -> napi::Result<Vec<String>> {
     let mut own = Vec::new();
     let names = object.get_property_names()?;
@@ -91,13 +96,7 @@ pub fn own_names(env: &Env, list: &str, object: &Object) -> napi::Result<Vec<Str
     Ok(own)
 }
 
-/// Each character a byte, as Node sends it; `None` for what does not fit or must not be in a field.
-fn latin_1(text: &str) -> Option<HeaderValue> {
-    let bytes: Option<Vec<u8>> = text.chars().map(|character| u8::try_from(u32::from(character)).ok()).collect();
-    HeaderValue::from_bytes(&bytes?).ok()
-}
-
-/// Subresource Integrity, as the option of that name.
+/// The option `integrity`: Subresource Integrity.
 pub fn integrity(env: &Env, value: Unknown) -> napi::Result<Vec<Digest>> {
     const NAME: &str = "options.integrity";
     const RULE: &str = "must be Subresource Integrity with sha256, sha384 or sha512";
@@ -119,7 +118,8 @@ pub fn boolean(env: &Env, name: &str, value: Unknown) -> napi::Result<bool> {
     bool::from_unknown(value)
 }
 
-/// Characters of an argument that names something: far more than any server, proxy or file system takes.
+/// Characters of an argument that names something: far more than any server, proxy or file system
+/// accepts.
 const NAME_MAX: usize = 1 << 20;
 /// Characters of a list of certificates.
 const CERTIFICATES_MAX: usize = 1 << 26;
@@ -128,12 +128,12 @@ pub fn string(env: &Env, name: &str, value: Unknown) -> napi::Result<String> {
     string_of(env, name, value, NAME_MAX)
 }
 
-/// PEM.
+/// Certificates in PEM.
 pub fn certificate(env: &Env, name: &str, value: Unknown) -> napi::Result<String> {
     string_of(env, name, value, CERTIFICATES_MAX)
 }
 
-/// A string that is content: as long as strings of JavaScript can be.
+/// A string that is content, as long as strings of JavaScript can be.
 pub fn content(env: &Env, name: &str, value: Unknown) -> napi::Result<String> {
     string_of(env, name, value, usize::MAX)
 }
@@ -152,10 +152,11 @@ fn string_of(env: &Env, name: &str, value: Unknown, max: usize) -> napi::Result<
     converted.map_err(|_| wrong_value(env, name, "is too long to be read", format!("{length} characters")))
 }
 
-/// Elements of a list: more than any caller means, and few enough to make room for.
+/// Elements of a list: more than any caller means, and few enough to allocate.
 const ELEMENTS_MAX: u32 = 1 << 20;
 
-/// The elements of an array. Its length is only a number, which may promise billions.
+/// The elements of an array. Its length is limited, because it is only a number and may be
+/// billions.
 pub fn elements<'env>(env: &Env, name: &str, array: Unknown<'env>) -> napi::Result<Vec<Unknown<'env>>> {
     let length = Object::from_unknown(array)?.get_array_length()?;
     if length > ELEMENTS_MAX {
@@ -172,7 +173,7 @@ fn number(env: &Env, name: &str, value: Unknown) -> napi::Result<f64> {
     f64::from_unknown(value)
 }
 
-/// A whole number; more than `u32` holds is as good as its maximum.
+/// A whole number. Numbers beyond the range of `u32` become its maximum.
 pub fn count(env: &Env, name: &str, value: Unknown) -> napi::Result<u32> {
     let number = number(env, name, value)?;
     if !(number >= 0.0 && number.fract() == 0.0) {
@@ -182,7 +183,7 @@ pub fn count(env: &Env, name: &str, value: Unknown) -> napi::Result<u32> {
     Ok(number as u32)
 }
 
-/// Bytes; 0 is no limit, and so is infinity.
+/// A size in bytes. 0 and infinity: no limit.
 pub fn size(env: &Env, name: &str, value: Unknown) -> napi::Result<Option<u64>> {
     let number = number(env, name, value)?;
     if number.is_nan() || number < 0.0 {
@@ -192,7 +193,7 @@ pub fn size(env: &Env, name: &str, value: Unknown) -> napi::Result<Option<u64>> 
     Ok(Some(number as u64).filter(|size| *size > 0 && number.is_finite()))
 }
 
-/// Milliseconds, fractions allowed; what no clock can count is [`Duration::MAX`].
+/// A duration in milliseconds, fractions allowed. [`Duration::MAX`] beyond the range of clocks.
 pub fn duration(env: &Env, name: &str, value: Unknown) -> napi::Result<Duration> {
     let number = number(env, name, value)?;
     if number.is_nan() || number < 0.0 {
@@ -201,13 +202,13 @@ pub fn duration(env: &Env, name: &str, value: Unknown) -> napi::Result<Duration>
     Ok(Duration::try_from_secs_f64(number / 1000.0).unwrap_or(Duration::MAX))
 }
 
-/// A duration that is added to clocks, and so is kept countable: a year at most.
+/// A duration that is added to clocks, therefore limited to a year.
 pub fn span(env: &Env, name: &str, value: Unknown) -> napi::Result<Duration> {
     const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
     duration(env, name, value).map(|duration| duration.min(YEAR))
 }
 
-/// The limit of an attempt; 0 is none, as in Node, and so is infinity.
+/// A time limit in milliseconds. 0, as in Node.js, and infinity: no limit.
 pub fn limit(
     env: &Env,
     name: &str,

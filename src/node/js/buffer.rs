@@ -4,7 +4,8 @@ use bytes::Bytes;
 use napi::Env;
 use napi::bindgen_prelude::BufferSlice;
 
-/// Bodies up to this size are copied into memory of V8, which is cheaper than telling it of ours.
+/// Size up to which bytes are copied into memory of V8, which is cheaper than registering external
+/// memory.
 const COPY_MAX: usize = 64 << 10;
 
 pub fn buffer(env: &Env, bytes: Bytes) -> napi::Result<BufferSlice<'_>> {

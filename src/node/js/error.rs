@@ -1,4 +1,4 @@
-//! Core errors as JavaScript errors: one table of properties.
+//! Errors of the core as JavaScript errors, with one table of properties.
 
 use napi::bindgen_prelude::{FromNapiValue, JsObjectValue, Object, ToNapiValue, Unknown};
 use napi::{Env, JsError, JsTypeError};
@@ -6,12 +6,12 @@ use napi::{Env, JsError, JsTypeError};
 use crate::base::error::{Details, Error, Kind};
 use crate::node::js::lock_holder::LockHolder;
 
-/// An error that rejects with the JavaScript `Error` of this one. Only on the JavaScript thread.
+/// Converts an error to one that rejects with a JavaScript `Error`. Only on the JavaScript thread.
 pub fn to_js(env: &Env, error: Error) -> napi::Error {
     to_js_with(env, error, |_| Ok(()))
 }
 
-/// The same with more properties.
+/// [`to_js`], with more properties.
 pub fn to_js_with(env: &Env, error: Error, more: impl FnOnce(&mut Object) -> napi::Result<()>) -> napi::Error {
     let retryable = error.is_retryable();
     let details = error.into_details();
@@ -31,6 +31,7 @@ pub fn to_js_with(env: &Env, error: Error, more: impl FnOnce(&mut Object) -> nap
     }
 }
 
+/// Sets the properties of an error.
 pub fn describe(env: &Env, object: &mut Object, details: Details, retryable: bool) -> napi::Result<()> {
     let Details {
         kind,
@@ -62,7 +63,7 @@ pub fn describe(env: &Env, object: &mut Object, details: Details, retryable: boo
     Ok(())
 }
 
-/// Not enumerable, like the `cause` of an error made in JavaScript.
+/// Sets `cause`, not enumerable, as on an error created in JavaScript.
 pub fn set_cause(object: &mut Object, cause: Unknown) -> napi::Result<()> {
     let attributes = napi::PropertyAttributes::Writable | napi::PropertyAttributes::Configurable;
     let property = napi::Property::new().with_utf8_name("cause")?.with_value(&cause);

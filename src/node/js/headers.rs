@@ -1,4 +1,4 @@
-//! Header fields as an object, as Node shows them.
+//! Header fields as an object, as in Node.js.
 
 use napi::Env;
 use napi::bindgen_prelude::{JsObjectValue, Object};

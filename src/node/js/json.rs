@@ -7,8 +7,8 @@ use crate::base::error::{Error, Kind};
 use crate::node::js::arguments::string;
 use crate::node::js::error::to_js;
 
-/// Bytes as a string, read as UTF-8 without a byte order mark at the beginning, as `fetch` reads them. ASCII, as most
-/// JSON is, is only copied.
+/// Converts UTF-8 to a string, without a byte order mark at the beginning, as `fetch` does. ASCII,
+/// as most JSON is, is only copied.
 pub fn text<'env>(env: &'env Env, bytes: &[u8]) -> napi::Result<JsString<'env>> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let fits = |length| if length > STRING_MAX { Err(to_js(env, too_long(length))) } else { Ok(()) };
@@ -16,13 +16,13 @@ pub fn text<'env>(env: &'env Env, bytes: &[u8]) -> napi::Result<JsString<'env>> 
         fits(bytes.len())?;
         return env.create_string_latin1(bytes);
     }
-    // What is not UTF-8 becomes longer.
+    // Invalid UTF-8 becomes longer.
     let text = String::from_utf8_lossy(bytes);
     fits(text.len())?;
     env.create_string(text)
 }
 
-/// V8's longest string. It takes no more bytes of UTF-8 either, however few characters they are.
+/// V8's longest string. V8 accepts no more bytes of UTF-8 either, however few characters they are.
 const STRING_MAX: usize = if cfg!(target_pointer_width = "64") { 0x1fff_ffe8 } else { 0x0fff_fff0 };
 
 fn too_long(length: usize) -> Error {
@@ -32,7 +32,8 @@ fn too_long(length: usize) -> Error {
     Error::new(Kind::TextTooLong, message)
 }
 
-/// What `JSON.stringify` makes of a value; `None` of what JSON cannot say, `undefined` above all.
+/// The result of `JSON.stringify`. `None` for values that JSON cannot represent, such as
+/// `undefined`.
 pub fn stringified(env: &Env, value: Unknown) -> napi::Result<Option<String>> {
     let json: Object = env.get_global()?.get_named_property_unchecked("JSON")?;
     let stringify: Function<Unknown, Unknown> = json.get_named_property_unchecked("stringify")?;

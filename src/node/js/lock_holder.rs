@@ -1,16 +1,16 @@
-//! The holder of a lock, for callers.
+//! The holder of a lock as a JavaScript object.
 
 use napi_derive::napi;
 
 use crate::base::lock_holder::Holder;
 
-/// The process that holds a lock, as its lock file tells.
+/// The process that holds a lock, according to its lock file.
 #[napi(object, object_from_js = false)]
 pub struct LockHolder {
     pub pid: u32,
     /// Milliseconds since 1970.
     pub start_time: Option<f64>,
-    /// What it downloads, without credentials.
+    /// The URL of its download, without credentials.
     pub url: Option<String>,
 }
 

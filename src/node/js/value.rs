@@ -3,19 +3,19 @@
 use napi::bindgen_prelude::{JsObjectValue, Object, ToNapiValue, Unknown};
 use napi::{Env, sys};
 
-/// A value in JavaScript, valid until the current callback returns.
+/// A value of JavaScript, valid until the current callback returns.
 pub type Handle = sys::napi_value;
 
-/// Hands a value to JavaScript.
+/// Converts a value for JavaScript.
 pub fn handle<T: ToNapiValue>(env: &Env, value: T) -> napi::Result<Handle> {
-    // SAFETY: `Env` is only ever given to us for the thread and the time of a callback.
+    // SAFETY: an `Env` exists only on the JavaScript thread, during a callback.
     unsafe { T::to_napi_value(env.raw(), value) }
 }
 
-/// The exception that a getter or a proxy of the caller threw while we read; it is pending no longer.
+/// Takes the exception that a getter or a proxy of the caller threw during a read.
 pub fn pending_exception(env: &Env) -> Option<napi::Error> {
     let (mut is_pending, mut callback_error) = (false, std::ptr::null_mut());
-    // SAFETY: both only write to the places given, and are allowed while an exception is pending.
+    // SAFETY: both only write to the given places, and are allowed while an exception is pending.
     unsafe {
         if sys::napi_is_exception_pending(env.raw(), &raw mut is_pending) != sys::Status::napi_ok || !is_pending {
             return None;

@@ -1,32 +1,28 @@
-//! Options of `HttpClient`, and of its calls.
+//! Options of `HttpClient`.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use http::HeaderMap;
 use napi::bindgen_prelude::{FromNapiValue, JsObjectValue, Object, Unknown};
 use napi::{Env, ValueType};
 use napi_derive::napi;
 
-use crate::base::options::{Caching, Retry, Ttl, UNLIMITED};
-use crate::http_client::CallCaching;
-use crate::io::cache::store::{Limits, Place, Store};
+use crate::base::options::{CacheLimits, Caching, Retry, Ttl, UNLIMITED};
+use crate::io::cache::store::{Place, Store};
 use crate::io::file::destination::absolute;
 use crate::node::environment::instance::js_function;
-use crate::node::environment::objects::{address, given_object, read};
+use crate::node::environment::objects::{address, read};
 use crate::node::js::arguments::{
-    boolean, duration, fields, given, limit, own_names, path, size, string, wrong_type, wrong_value,
+    count, duration, fields, limit, optional, own_names, path, size, string, wrong_type, wrong_value,
 };
 use crate::node::js::error::to_js;
-use crate::node::js::value::property;
-use crate::node::options::shared::{ConnectOverrides, retry};
+use crate::node::options::network::ConnectOverrides;
+use crate::node::options::transfer::{TransferDefaults, delays};
 use crate::policy::http::address::Base;
-
-/// Repetitions of a client that is not told how many.
-const RETRIES: u32 = 3;
 
 /// Options of `HttpClient`. Durations are milliseconds, sizes bytes.
 #[napi(object, object_to_js = false)]
+#[derive(Default)]
 pub struct HttpClientOptions<'env> {
     /// URL to which paths are appended, without a query. With `https://api.example.com/v0`,
     /// `/items` is `https://api.example.com/v0/items`.
@@ -132,53 +128,20 @@ pub struct HttpClientOptions<'env> {
     pub hooks: Option<Unknown<'env>>,
 }
 
-/// Options of one call of an `HttpClient`, in addition to those of `httpRequest`. They override
-/// those of the client. Durations are milliseconds.
-#[napi(object, object_to_js = false)]
-pub struct HttpClientRequestOptions<'env> {
-    /// Whether the server may process the request twice. If so, it is retried after every transient
-    /// failure, whatever its method.
-    ///
-    /// @default `true` for GET, HEAD, OPTIONS, PUT, DELETE, TRACE, and with an `Idempotency-Key`
-    #[napi(ts_type = "boolean | undefined")]
-    pub idempotent: Option<Unknown<'env>>,
-    /// `false`: the cache is neither read nor written.
-    ///
-    /// @default that of the client
-    #[napi(ts_type = "boolean | undefined")]
-    pub cache: Option<Unknown<'env>>,
-    /// Time, in ms, for which a cached response is used without revalidation.
-    ///
-    /// @default that of the client
-    #[napi(ts_type = "number | undefined")]
-    pub cache_ttl: Option<Unknown<'env>>,
-    /// Time, in ms, for which an expired response is still used in an outage.
-    ///
-    /// @default that of the client
-    #[napi(ts_type = "number | undefined")]
-    pub stale_if_error: Option<Unknown<'env>>,
-}
-
-/// What a client is made of.
+/// The parts of a client.
 #[derive(Default)]
 pub struct Settings<'env> {
     pub base: Option<Base>,
-    pub headers: HeaderMap,
-    /// [`Duration::MAX`]: no limit.
-    pub timeout: Option<Duration>,
-    pub retry: Retry,
+    /// For the requests and downloads of the client.
+    pub transfer: TransferDefaults,
+    /// For the requests of the client.
     pub max_size: Option<u64>,
-    pub way: ConnectOverrides,
     pub hooks: Option<Unknown<'env>>,
     pub caching: Caching,
     pub store: Option<Store>,
 }
 
 pub fn settings<'env>(env: &'env Env, options: Option<Unknown<'env>>) -> napi::Result<Settings<'env>> {
-    let own_retry = Retry { retries: RETRIES, retry_idempotent_only: true, ..Retry::default() };
-    let Some(options) = read::<HttpClientOptions>(env, options)? else {
-        return Ok(Settings { retry: own_retry, ..Settings::default() });
-    };
     let HttpClientOptions {
         base_url,
         headers,
@@ -197,45 +160,59 @@ pub fn settings<'env>(env: &'env Env, options: Option<Unknown<'env>>) -> napi::R
         ca,
         proxy,
         hooks,
-    } = options;
-    let default = Limits::default();
-    let bytes = |name, value, default| {
-        given(value, |value| size(env, name, value)).map(|size| match size {
-            None => default,
-            Some(size) => size.unwrap_or(u64::MAX),
-        })
-    };
-    let limits = Limits {
-        memory: bytes("options.cacheMemoryMax", cache_memory_max, default.memory)?,
-        disk: bytes("options.cacheDiskMax", cache_disk_max, default.disk)?,
-        age: given(cache_age_max, |value| duration(env, "options.cacheAgeMax", value))?.unwrap_or(default.age),
-    };
+    } = read(env, options)?;
+    let limits = limits(env, cache_memory_max, cache_disk_max, cache_age_max)?;
+    let default = Caching::default();
     let caching = Caching {
-        ttl: given(cache_ttl, |value| ttl(env, value))?.unwrap_or_default(),
-        stale_if_error: given(stale_if_error, |value| duration(env, "options.staleIfError", value))?
-            .unwrap_or_default(),
+        ttl: optional(cache_ttl, |value| ttl(env, value))?.unwrap_or(default.ttl),
+        stale_if_error: optional(stale_if_error, |value| duration(env, "options.staleIfError", value))?
+            .unwrap_or(default.stale_if_error),
     };
-    let directory = given(cache_dir, |value| path(env, "options.cacheDir", value))?;
+    let default = Retry::for_client();
+    let retries = optional(retries, |value| count(env, "options.retries", value))?.unwrap_or(default.retries);
+    let transfer = TransferDefaults {
+        headers: optional(headers, |value| fields(env, "options.headers", value))?.unwrap_or_default(),
+        retry: Retry { retries, ..delays(env, retry_delay, retry_delay_max, default)? },
+        timeout: optional(timeout, |value| {
+            Ok(limit(env, "options.timeout", Some(value), None)?.unwrap_or(Duration::MAX))
+        })?,
+        connect: ConnectOverrides::read(env, ca, proxy)?,
+    };
+    let directory = optional(cache_dir, |value| path(env, "options.cacheDir", value))?;
     Ok(Settings {
-        base: given(base_url, |value| Base::parse(&address(env, value)?).map_err(|error| to_js(env, error)))?,
-        headers: given(headers, |value| fields(env, "options.headers", value))?.unwrap_or_default(),
-        timeout: given(
-            timeout,
-            |value| Ok(limit(env, "options.timeout", Some(value), None)?.unwrap_or(Duration::MAX)),
-        )?,
-        retry: retry(env, retries, retry_delay, retry_delay_max, own_retry)?,
-        max_size: given(max_response_size, |value| size(env, "options.maxResponseSize", value))?
+        base: optional(base_url, |value| Base::parse(&address(env, value)?).map_err(|error| to_js(env, error)))?,
+        transfer,
+        max_size: optional(max_response_size, |value| size(env, "options.maxResponseSize", value))?
             .map(|limit| limit.unwrap_or(UNLIMITED)),
-        way: ConnectOverrides::read(env, ca, proxy)?,
         hooks,
         caching,
         store: place(env, cache, directory)?.map(|place| Store::new(place, limits)),
     })
 }
 
-/// The directory of the cache on disk, as an absolute path: that of the caller, or that of the environment.
-pub fn cache_directory(env: &Env, given: Option<PathBuf>) -> napi::Result<PathBuf> {
-    let directory = match given {
+fn limits(
+    env: &Env,
+    memory: Option<Unknown>,
+    disk: Option<Unknown>,
+    age: Option<Unknown>,
+) -> napi::Result<CacheLimits> {
+    let default = CacheLimits::default();
+    let bytes = |name, value, default| {
+        optional(value, |value| size(env, name, value)).map(|size| match size {
+            None => default,
+            Some(size) => size.unwrap_or(u64::MAX),
+        })
+    };
+    Ok(CacheLimits {
+        memory: bytes("options.cacheMemoryMax", memory, default.memory)?,
+        disk: bytes("options.cacheDiskMax", disk, default.disk)?,
+        age: optional(age, |value| duration(env, "options.cacheAgeMax", value))?.unwrap_or(default.age),
+    })
+}
+
+/// The directory of the cache on disk, absolute: the caller's, else the environment's.
+pub fn cache_directory(env: &Env, directory: Option<PathBuf>) -> napi::Result<PathBuf> {
+    let directory = match directory {
         Some(directory) => directory,
         None => string(env, "SOCKET_CACACHE_DIR", js_function::<()>(env, "cacheDirectory")?.call(())?)?.into(),
     };
@@ -259,7 +236,7 @@ fn place(env: &Env, cache: Option<Unknown>, directory: Option<PathBuf>) -> napi:
     }
 }
 
-/// One for all paths, or by prefix.
+/// One time to live for all paths, or several by prefix.
 fn ttl(env: &Env, value: Unknown) -> napi::Result<Ttl> {
     const NAME: &str = "options.cacheTtl";
     let default = Ttl::default();
@@ -284,30 +261,4 @@ fn ttl(env: &Env, value: Unknown) -> napi::Result<Ttl> {
         }
     }
     Ok(ttl)
-}
-
-/// What one call wants of the cache, and whether it may be carried out twice.
-pub fn call_caching(env: &Env, options: Option<Unknown>) -> napi::Result<(CallCaching, Option<bool>)> {
-    let default = CallCaching::default();
-    let Some(options) = read::<HttpClientRequestOptions>(env, options)? else {
-        return Ok((default, None));
-    };
-    let HttpClientRequestOptions { idempotent, cache, cache_ttl, stale_if_error } = options;
-    let call = CallCaching {
-        is_on: given(cache, |value| boolean(env, "options.cache", value))?.unwrap_or(default.is_on),
-        ttl: given(cache_ttl, |value| duration(env, "options.cacheTtl", value))?,
-        stale_if_error: given(stale_if_error, |value| duration(env, "options.staleIfError", value))?,
-    };
-    Ok((call, given(idempotent, |value| boolean(env, "options.idempotent", value))?))
-}
-
-/// The prefix of `clearCache`: none is all.
-pub fn prefix(env: &Env, value: Option<Unknown>) -> napi::Result<Option<String>> {
-    let value = value.filter(|value| !matches!(value.get_type(), Ok(ValueType::Undefined | ValueType::Null)));
-    given(value, |value| {
-        if value.get_type()? != ValueType::Object {
-            return string(env, "prefix", value);
-        }
-        string(env, "prefix", property(&given_object(env, value)?, "href")?)
-    })
 }

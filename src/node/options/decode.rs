@@ -6,11 +6,12 @@ use napi_derive::napi;
 
 use crate::base::options::TEXT_MAX;
 use crate::node::environment::objects::read;
-use crate::node::js::arguments::{given, size};
+use crate::node::js::arguments::{optional, size};
 use crate::node::promise::abort::Abort;
 
 /// Options of `decodeBody` and `readIncomingResponse`.
 #[napi(object, object_to_js = false)]
+#[derive(Default)]
 pub struct DecodeOptions<'env> {
     /// Size limit of the decoded body, in bytes. A larger body rejects with `ERR_BODY_TOO_LARGE`.
     /// `0`: no limit.
@@ -25,12 +26,9 @@ pub struct DecodeOptions<'env> {
     pub signal: Option<Unknown<'env>>,
 }
 
-/// The limit, if there is one, and the signal.
+/// The size limit, if there is one, and the signal.
 pub fn decode_options(env: &Env, options: Option<Unknown>) -> napi::Result<(Option<u64>, Abort)> {
-    let Some(options) = read::<DecodeOptions>(env, options)? else {
-        return Ok((Some(TEXT_MAX), Abort::listen(env, None)?));
-    };
-    let DecodeOptions { max_response_size, signal } = options;
-    let limit = given(max_response_size, |value| size(env, "options.maxResponseSize", value))?;
+    let DecodeOptions { max_response_size, signal } = read(env, options)?;
+    let limit = optional(max_response_size, |value| size(env, "options.maxResponseSize", value))?;
     Ok((limit.unwrap_or(Some(TEXT_MAX)), Abort::listen(env, signal)?))
 }

@@ -8,14 +8,17 @@ use napi_derive::napi;
 
 use crate::base::options::LockOptions;
 use crate::io::file::destination::absolute;
-use crate::node::convert::listeners::WaitCallback;
+use crate::node::convert::listeners::on_wait;
 use crate::node::environment::objects::read;
-use crate::node::js::arguments::{duration, function, given, path, span};
+use crate::node::js::arguments::{duration, function, optional, path, span};
 use crate::node::js::error::to_js;
+use crate::node::promise::failure::CallbackError;
+use crate::operation::shared_download::OnWait;
 
 /// Options of `downloadWithLock`, in addition to those of `httpDownload`. Durations are
 /// milliseconds.
 #[napi(object, object_to_js = false)]
+#[derive(Default)]
 pub struct DownloadWithLockOptions<'env> {
     /// Longest wait, in ms, while another process holds the lock. Rejects with `ERR_LOCK_TIMEOUT`.
     /// The time of the caller's own download does not count. `0`: no wait. `Infinity`: no limit.
@@ -53,30 +56,35 @@ pub struct DownloadWithLockOptions<'env> {
     pub on_wait: Option<Unknown<'env>>,
 }
 
-/// The options, and who wants to hear of waiting.
-pub fn lock_options<'env>(
+/// The options for the core, and the listener for waiting.
+pub fn lock_options(
     env: &Env,
-    options: Option<Unknown<'env>>,
-) -> napi::Result<(LockOptions, Option<WaitCallback<'env>>)> {
+    options: Option<Unknown>,
+    callback_error: &CallbackError,
+) -> napi::Result<(LockOptions, Option<OnWait>)> {
     let default = LockOptions::default();
-    let Some(options) = read::<DownloadWithLockOptions>(env, options)? else {
-        return Ok((default, None));
-    };
-    let DownloadWithLockOptions { lock_timeout, stale_timeout, poll_interval, locks_dir, settle_delay, on_wait } =
-        options;
+    let DownloadWithLockOptions {
+        lock_timeout,
+        stale_timeout,
+        poll_interval,
+        locks_dir,
+        settle_delay,
+        on_wait: listener,
+    } = read(env, options)?;
     let timeout = match lock_timeout {
-        // Unlike the time of an attempt, no time to wait is a wish that makes sense.
+        // Unlike for an attempt, a limit of 0 makes sense: no wait.
         Some(value) => Some(duration(env, "options.lockTimeout", value)?).filter(|limit| *limit != Duration::MAX),
         None => default.timeout,
     };
     let lock = LockOptions {
         timeout,
-        stale: given(stale_timeout, |value| span(env, "options.staleTimeout", value))?.unwrap_or(default.stale),
-        poll: given(poll_interval, |value| span(env, "options.pollInterval", value))?.unwrap_or(default.poll),
-        directory: given(locks_dir, |value| path(env, "options.locksDir", value))?
+        stale: optional(stale_timeout, |value| span(env, "options.staleTimeout", value))?.unwrap_or(default.stale),
+        poll: optional(poll_interval, |value| span(env, "options.pollInterval", value))?.unwrap_or(default.poll),
+        directory: optional(locks_dir, |value| path(env, "options.locksDir", value))?
             .map(|directory| absolute(&directory).map_err(|error| to_js(env, error)))
             .transpose()?,
-        settle: given(settle_delay, |value| span(env, "options.settleDelay", value))?,
+        settle: optional(settle_delay, |value| span(env, "options.settleDelay", value))?,
     };
-    Ok((lock, given(on_wait, |value| function(env, "options.onWait", value))?))
+    let listener = optional(listener, |value| on_wait(function(env, "options.onWait", value)?, callback_error))?;
+    Ok((lock, listener))
 }

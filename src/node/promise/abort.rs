@@ -13,21 +13,22 @@ use crate::node::js::value::{pending_exception, property};
 /// Called when the signal fires.
 type Listener<'env> = Function<'env, (), ()>;
 
-/// One operation's interest in a signal. Ended by [`Abort::release`], so that a signal that lives long gathers nothing.
+/// The subscription of one operation to a signal. [`Abort::release`] ends it, so that a long-lived
+/// signal accumulates no listeners.
 #[derive(Default)]
 pub struct Abort {
-    /// That of the environment where nothing else can end the operation.
+    /// The token of the environment, if nothing else can end the operation.
     pub token: CancellationToken,
     listening: Option<(ObjectRef<false>, FunctionRef<(), ()>)>,
-    /// A stream of the caller that is of no use when the operation fails.
+    /// A stream of the caller, destroyed if the operation fails.
     source: Option<ObjectRef<false>>,
 }
 
 impl Abort {
-    /// Listens to the signal of the options. Rejects at once if it has already fired.
+    /// Subscribes to the signal of the options. An error if it has already fired.
     pub fn listen(env: &Env, signal: Option<Unknown>) -> napi::Result<Self> {
         let life = &instance(env)?.life;
-        // `null` as `fetch` takes it.
+        // `null` means no signal, as for `fetch`.
         let given = match signal {
             Some(value) if value.get_type()? != ValueType::Null => Some(value),
             _ => None,
@@ -62,24 +63,24 @@ impl Abort {
         self.listening.is_some()
     }
 
-    /// Takes charge of a stream that the operation reads, and that ends it when it fails.
+    /// Takes over a stream that the operation reads. A failure of the stream ends the operation.
     pub fn owns(&mut self, source: Object) -> napi::Result<()> {
         self.token = self.token.child_token();
         self.source = Some(source.create_ref()?);
         Ok(())
     }
 
-    /// The operation is over: nobody will read what it was reading.
+    /// Destroys the stream after the end of the operation: nobody reads it any more.
     pub fn abandon(&mut self, env: &Env) {
         if let Some(source) = self.source.take() {
-            // The reference goes in any case.
+            // The reference is released in any case.
             let _ = source.get_value(env).and_then(|object| destroy(&object));
             let _ = pending_exception(env);
             let _ = source.unref(env);
         }
     }
 
-    /// Stops listening. Gives the error of an operation that was aborted its reason.
+    /// Unsubscribes. The error of an aborted operation gets the reason of the signal as its cause.
     pub fn release(self, env: &Env, aborted: Option<Error>) -> napi::Result<Option<napi::Error>> {
         let Some((signal, listener)) = self.listening else {
             return Ok(aborted.map(|error| to_js(env, error)));
@@ -92,13 +93,14 @@ impl Abort {
     }
 }
 
-/// Ends a stream. One that has ended by itself does not mind; one that cannot be destroyed is none of Node's.
+/// Destroys a stream, which has no effect if it has ended. An error if it is not a stream of
+/// Node.js.
 pub fn destroy(stream: &Object) -> napi::Result<()> {
     let destroy: Function<(), Unknown> = stream.get_named_property_unchecked("destroy")?;
     destroy.apply(*stream, ()).map(|_| ())
 }
 
-/// One of the functions of `lib/js-support.js` by which all operations share one listener of a signal.
+/// Calls a function of `lib/js-support.js`, where all operations share one listener of a signal.
 fn call(env: &Env, name: &str, signal: Object, listener: Listener) -> napi::Result<()> {
     let function: Function<FnArgs<(Object, Listener)>, Unknown> = js_function(env, name)?;
     function.call(FnArgs::from((signal, listener))).map(|_| ())

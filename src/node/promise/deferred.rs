@@ -1,4 +1,4 @@
-//! A promise to be settled, by whichever thread.
+//! Promises that any thread can settle.
 
 use std::ptr;
 
@@ -11,7 +11,8 @@ use crate::node::environment::queue::Slot;
 use crate::node::js::error::to_js;
 use crate::node::js::value::{Handle, handle, pending_exception};
 
-/// A promise to be settled, by whichever thread. Dropped, it rejects: nobody waits for ever.
+/// A promise that any thread can settle. Rejects if dropped unsettled, so that nobody waits for
+/// ever.
 pub struct Deferred {
     raw: Option<Raw>,
     slot: Slot,
@@ -20,25 +21,25 @@ pub struct Deferred {
 /// Node's handle of a promise.
 struct Raw(sys::napi_deferred);
 
-// SAFETY: carried through other threads, and used by the JavaScript thread alone.
+// SAFETY: other threads only move it; the JavaScript thread alone uses it.
 unsafe impl Send for Raw {}
 
 impl Deferred {
     pub fn new(env: &Env) -> napi::Result<(Self, Object<'_>)> {
         let completions = &instance(env)?.completions;
         let (mut raw, mut promise) = (ptr::null_mut(), ptr::null_mut());
-        // SAFETY: on the JavaScript thread, into places of our own.
+        // SAFETY: on the JavaScript thread; both pointers are to local variables.
         check_status!(unsafe { sys::napi_create_promise(env.raw(), &raw mut raw, &raw mut promise) })?;
         completions.expect(env)?;
         Ok((Self { raw: Some(Raw(raw)), slot: completions.slot.clone() }, Object::from_raw(env.raw(), promise)))
     }
 
-    /// Settles the promise with what `result` gives on the JavaScript thread.
+    /// Settles the promise with the value of `result`, which runs on the JavaScript thread.
     pub fn settle(mut self, result: impl FnOnce(Env) -> napi::Result<Handle> + Send + 'static) {
         self.enqueue(result);
     }
 
-    /// The same for what is known already, on the JavaScript thread.
+    /// Settles the promise at once. Only on the JavaScript thread.
     pub fn settle_now(mut self, env: &Env, result: impl FnOnce(Env) -> napi::Result<Handle>) {
         if let Some(raw) = self.raw.take() {
             settle(env, raw, result(*env));
@@ -58,12 +59,15 @@ impl Drop for Deferred {
     }
 }
 
-/// On the JavaScript thread. What fails here fails because the environment is ending: then nobody waits any more.
+/// Settles a promise on the JavaScript thread. This fails only while the environment ends, when
+/// nobody waits any more.
 fn settle(env: &Env, Raw(deferred): Raw, result: napi::Result<Handle>) {
-    // A getter of the caller that threw. While its exception is pending, nothing can be settled: not this promise, nor those after it.
+    // A getter of the caller may have thrown. While its exception is pending, no promise can be
+    // settled.
     let _ = pending_exception(env).map_or(result, Err).map_or_else(
-        // What a callback of the caller threw goes back as it came.
-        // SAFETY, here and below: each deferred gets here once, on its own thread; the values are of this callback.
+        // Rejects with the same value that a callback of the caller threw.
+        // SAFETY, here and below: each deferred gets here once, on its own thread, and the values
+        // belong to this callback.
         |error| handle(env, error).map(|error| unsafe { sys::napi_reject_deferred(env.raw(), deferred, error) }),
         |value| Ok(unsafe { sys::napi_resolve_deferred(env.raw(), deferred, value) }),
     );

@@ -1,4 +1,4 @@
-//! Why a promise rejects: an error of ours, or what a callback of the caller threw.
+//! The reasons of rejections: an error of the core, or a value that a callback threw.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -6,10 +6,10 @@ use napi::Status;
 
 use crate::base::error::{Error, Kind, Result};
 
-/// Why an operation failed.
+/// The reason why an operation failed.
 pub enum Failure {
     Ours(Box<Error>),
-    /// A callback threw this value, which goes back as it came.
+    /// A value that a callback threw. The promise rejects with the same value.
     CallbackError(napi::Error),
 }
 
@@ -19,12 +19,12 @@ impl From<Error> for Failure {
     }
 }
 
-/// What a callback threw, kept until the operation that it stopped has ended.
+/// A value that a callback threw, stored until the operation that it stopped has ended.
 #[derive(Clone, Default)]
 pub struct CallbackError(Arc<Mutex<Option<napi::Error>>>);
 
 impl CallbackError {
-    /// The failure of the operation: what the callback threw, if it did.
+    /// The failure of the operation: the value that a callback threw, or else `error`.
     pub fn or(&self, error: Error) -> Failure {
         let callback_error = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
         callback_error.map_or_else(|| error.into(), Failure::CallbackError)
@@ -34,7 +34,7 @@ impl CallbackError {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
     }
 
-    /// Keeps what a callback threw, and ends the operation for it.
+    /// Stores the value that a callback threw, and returns an error that ends the operation.
     pub fn caught<T>(&self, called: napi::Result<T>) -> Result<T> {
         called.map_err(|error| {
             if error.status != Status::Closing {

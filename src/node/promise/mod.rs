@@ -1,4 +1,4 @@
-//! Promises.
+//! Promises, and the signals that end their operations.
 
 pub mod abort;
 pub mod deferred;

@@ -1,4 +1,4 @@
-//! Between the JavaScript thread and ours: promises and callbacks.
+//! Promises of operations that run on the thread of this library.
 
 use std::panic::AssertUnwindSafe;
 
@@ -14,8 +14,9 @@ use crate::node::promise::abort::Abort;
 use crate::node::promise::deferred::Deferred;
 use crate::node::promise::failure::Failure;
 
-/// Makes the promise of an operation. `start` reads the arguments and gives the operation, `convert` makes its result
-/// a JavaScript value. Whatever fails, panics included, rejects the promise; it keeps the event loop alive until then.
+/// Creates the promise of an operation. `start` reads the arguments and returns the operation,
+/// `convert` converts its result to a JavaScript value. Every failure, panics included, rejects the
+/// promise. Until then the promise keeps the event loop alive.
 pub fn promise<O, T>(
     env: &Env,
     start: impl FnOnce() -> napi::Result<(O, Abort)>,
@@ -25,18 +26,19 @@ where
     O: Future<Output = Result<T, Failure>> + Send + 'static,
     T: Send + 'static,
 {
-    // On the heap: it is large, and would be copied on its way to the thread that runs it.
+    // Boxed: the future is large, and would be copied on its way to the thread that runs it.
     promise_or(env, || start().map(|(operation, abort)| (Start::Later(Box::pin(operation)), abort)), convert)
 }
 
-/// What an operation begins as.
+/// A started operation.
 pub enum Start<O, T> {
-    /// There is nothing to wait for.
+    /// The result is known already.
     Done(T),
     Later(O),
 }
 
-/// [`promise`] of what may be done at once. It is moved several times, and so should be small.
+/// [`promise`] of an operation whose result may be known at once. The operation is moved several
+/// times, so it should be small.
 pub fn promise_or<O, T>(
     env: &Env,
     start: impl FnOnce() -> napi::Result<(Start<O, T>, Abort)>,
@@ -79,7 +81,7 @@ where
     Ok(promise)
 }
 
-/// Panics included.
+/// Converts the outcome. A panic is a failure.
 fn settled<T>(
     env: Env,
     outcome: Result<T, Failure>,

@@ -1,8 +1,9 @@
-//! The index of npm's cacache: which key has which content.
+//! The index of npm's cacache: the content of each key.
 //!
-//! A bucket is a file for the keys of one hash. Each line is an entry behind its own digest, `<SHA-1 of the JSON>\t<JSON>`; the last
-//! one of a key counts, and one without `integrity` says that the key was removed. A line that does not match its digest was not
-//! written to its end, and is passed over.
+//! A bucket is a file for the keys of one hash. Each line is an entry after its own digest:
+//! `<SHA-1 of the JSON>\t<JSON>`. The last entry of a key counts, and one without `integrity` says
+//! that the key was removed. A line that does not match its digest was not written completely, and
+//! is ignored.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -13,24 +14,26 @@ use serde_json::value::RawValue;
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
-/// One line.
+/// An entry of the index: one line of a bucket.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Entry {
     pub key: String,
-    /// Of the content, as Subresource Integrity; `None`: the key was removed.
+    /// The digest of the content, as Subresource Integrity. `None`: the key was removed.
     pub integrity: Option<String>,
-    /// When it was written, in milliseconds since 1970; 0 for what is no such time, which other writers may choose.
+    /// The time of writing, in milliseconds since 1970. 0 for any other value, which other writers
+    /// may choose.
     #[serde(default, deserialize_with = "whole")]
     pub time: u64,
-    /// Of the content, in bytes.
+    /// Bytes of the content.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "size")]
     pub size: Option<u64>,
-    /// JSON of the writer, kept as it was written.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
+    /// JSON of the writer, unchanged.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub metadata: Option<Box<RawValue>>,
 }
 
-/// No value that another program writes makes a line invalid: it would bring back what the line replaces.
+/// Reads any value: `None` unless it is a size. No value of another program makes a line invalid,
+/// because an invalid line would restore the entry that it replaces.
 fn size<'de, D: Deserializer<'de>>(json: D) -> Result<Option<u64>, D::Error> {
     Value::deserialize(json).map(|value| value.as_u64())
 }
@@ -39,46 +42,47 @@ fn whole<'de, D: Deserializer<'de>>(json: D) -> Result<u64, D::Error> {
     size(json).map(Option::unwrap_or_default)
 }
 
-/// `null` is a value as well.
-fn given<'de, D: Deserializer<'de>>(json: D) -> Result<Option<Box<RawValue>>, D::Error> {
+/// Reads any value, `null` included.
+fn present<'de, D: Deserializer<'de>>(json: D) -> Result<Option<Box<RawValue>>, D::Error> {
     Box::deserialize(json).map(Some)
 }
 
 impl Entry {
     /// Whether the key has content, and was not removed.
-    fn is_there(&self) -> bool {
+    fn has_content(&self) -> bool {
         self.integrity.as_ref().is_some_and(|integrity| !integrity.is_empty())
     }
 }
 
-/// The directory of all buckets, in that of the cache.
+/// The directory of all buckets, in the directory of the cache.
 pub const DIRECTORY: &str = "index-v5";
 
-/// The path of a key's bucket, in the directory of the cache.
+/// Returns the path of a key's bucket, in the directory of the cache.
 pub fn path(key: &str) -> PathBuf {
     let name = hex::encode(Sha256::digest(key));
     Path::new(DIRECTORY).join(&name[..2]).join(&name[2..4]).join(&name[4..])
 }
 
-/// What is appended to the bucket, in one call: begins with a line break, so that a broken line before it breaks no other.
+/// Returns the line to append to a bucket, in one call. It begins with a line break, so that an
+/// incomplete line before it does not spoil it.
 pub fn line(entry: &Entry) -> String {
-    // It cannot fail: there are only strings, numbers, and JSON.
+    // An entry of strings, numbers and JSON can always be serialized.
     let json = serde_json::to_string(entry).unwrap_or_default();
     format!("\n{}\t{json}", hex::encode(Sha1::digest(&json)))
 }
 
-/// The entry of a key.
+/// Returns the entry of a key, if it has content.
 pub fn find(bucket: &[u8], key: &str) -> Option<Entry> {
-    entries(bucket).find(|entry| entry.key == key).filter(Entry::is_there)
+    entries(bucket).find(|entry| entry.key == key).filter(Entry::has_content)
 }
 
-/// The entries of all keys, in no order.
+/// Returns the entries of all keys that have content, in no order.
 pub fn latest(bucket: &[u8]) -> Vec<Entry> {
     let mut seen = HashSet::new();
-    entries(bucket).filter(|entry| seen.insert(entry.key.clone()) && entry.is_there()).collect()
+    entries(bucket).filter(|entry| seen.insert(entry.key.clone()) && entry.has_content()).collect()
 }
 
-/// The valid lines, the last one first.
+/// The entries of the valid lines, the last one first.
 fn entries(bucket: &[u8]) -> impl Iterator<Item = Entry> {
     bucket.rsplit(|&byte| byte == b'\n').filter_map(|line| {
         let (digest, json) = std::str::from_utf8(line).ok()?.split_once('\t')?;
@@ -127,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn broken_lines_are_passed_over() {
+    fn invalid_lines_are_ignored() {
         let whole = line(&entry("a", Some("1")));
         let later = line(&entry("a", Some("2")));
         for broken in [&later[..later.len() - 1], &later.replace("\"2\"", "\"9\""), "\n\t", "\n", "\nx", "\n\u{0}\t{}"]
@@ -149,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_stands_for_time_and_size_the_line_counts() {
+    fn a_line_counts_whatever_its_time_and_size_are() {
         let old = line(&entry("a", Some("old")));
         for value in ["1.5", "-1", "1e21", "\"x\"", "null", "{}"] {
             let json =
@@ -163,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn what_npm_writes_is_read() {
+    fn lines_of_npm_are_read() {
         let entry = find(WRITTEN.as_bytes(), "a").unwrap();
         assert_eq!((entry.time, entry.size), (1, None));
         assert!(entry.metadata.is_none());

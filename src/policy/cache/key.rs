@@ -1,8 +1,10 @@
-//! Under which key a response is kept: one for each URL, each credential, and each way to the server.
+//! The key of a stored response: one for each URL, each credential, and each way to the server.
 //!
-//! Origin and path are readable in a key, so that a cache can be cleared by them. All else that must be the same for a response to be the same
-//! is in a keyed hash (HMAC-SHA-256): user and password of the URL, its query, which may hold a secret under any name, credentials, whom
-//! the call trusts, and its proxy. Whoever reads a key learns neither a token nor whether a guessed token is the right one.
+//! Origin and path are readable in a key, so that a cache can be cleared by them. Everything else
+//! that must be the same for a response to be the same is in a keyed hash (HMAC-SHA-256): user and
+//! password of the URL, its query, which may contain a secret under any name, credentials, the
+//! trusted certificates, and the proxy. A reader of a key learns neither a token nor whether a
+//! guessed token is right.
 
 use std::fmt;
 
@@ -12,19 +14,21 @@ use sha2::Sha256;
 use url::Url;
 
 use crate::base::options::{Network, Tls};
-use crate::policy::http::headers::{is_credential_name, is_sensitive_name};
+use crate::policy::http::headers::is_sensitive_name;
 
-/// What every key begins with. The number is that of the format: entries of a later one are left alone.
+/// The beginning of every key, with the version of the format. Entries of later versions are left
+/// alone.
 pub const PREFIX: &str = "socket-registry:http:2:GET:";
-/// Of the format before, which showed queries and header fields.
+/// The beginning of keys of the previous format, which had readable queries and header fields.
 pub const OUTDATED: &str = "socket-registry:http:1:";
 
-/// What makes the hash a keyed one.
+/// The secret key of the hash.
 #[derive(Clone)]
 pub struct Secret(pub [u8; 32]);
 
 impl Secret {
-    /// A secret for one purpose, from which neither this nor that of another purpose can be told.
+    /// Derives a secret for one purpose, from which neither this one nor those of other purposes
+    /// can be computed.
     pub fn derived(&self, purpose: &[u8]) -> [u8; 32] {
         let mut hash = Hasher::new(self);
         hash.add(purpose);
@@ -38,15 +42,18 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// The key of a GET. The way to the server is part of it: a response of a server that nobody verified is not for those who
-/// verify, nor is that of one proxy, or of none, for those who use another. Files of certificates count by their paths, as in the
-/// pool of connections: a system that renews its certificates keeps its cache.
+/// Returns the key of a GET.
+///
+/// The way to the server is part of it: the response of an unverified server is not for callers who
+/// verify it, and the response through one proxy is not for callers who use another or none. Files
+/// of certificates count by their paths, as in the connection pool, so that a system that renews
+/// its certificates keeps its cache.
 pub fn key(secret: &Secret, url: &Url, headers: &HeaderMap, network: &Network) -> String {
     let mut hash = Hasher::new(secret);
     hash.add(url.as_str().as_bytes());
-    // A field too many costs a request, one too few shows a response to somebody else.
-    add_fields(&mut hash, headers, |name| is_credential_name(name.as_str()) || is_sensitive_name(name.as_str()));
-    // Taken apart, so that nobody adds a field without a look at this.
+    // A field too many costs a request; a field too few discloses a response to another caller.
+    add_fields(&mut hash, headers, |name| is_sensitive_name(name.as_str()));
+    // Destructured, so that a new field does not compile without a decision here.
     let Network { tls: Tls { verify, ca, files, directories, explain: _ }, proxy, connect_timeout: _ } = network;
     hash.add(&[u8::from(*verify)]);
     hash.add_list(ca.iter().map(String::as_bytes));
@@ -54,32 +61,33 @@ pub fn key(secret: &Secret, url: &Url, headers: &HeaderMap, network: &Network) -
     hash.add_list(directories.iter().map(|path| path.as_os_str().as_encoded_bytes()));
     match proxy.of(url) {
         Ok(proxy) => hash.add_list(proxy.iter().map(|proxy| proxy.as_str().as_bytes())),
-        // Nothing is fetched this way.
+        // Such a request fails.
         Err(variable) => hash.add_list([variable.as_bytes(), b"invalid"].into_iter()),
     }
     format!("{PREFIX}{}#{}", readable(url), hash.finish())
 }
 
-/// Origin and path, and of a query that there is one.
+/// Origin and path of a URL, and `?` if it has a query.
 fn readable(url: &Url) -> String {
     let query = if url.query().is_some() { "?" } else { "" };
     format!("{}{}{query}", url.origin().ascii_serialization(), url.path())
 }
 
-/// What a prefix of URLs is for the URLs in keys: a query in it stands for every query.
+/// Converts a prefix of URLs to one of the URLs in keys. A query in it matches every query.
 pub fn readable_prefix(prefix: &str) -> &str {
     let prefix = prefix.split('#').next().unwrap_or_default();
     prefix.find('?').map_or(prefix, |query| &prefix[..=query])
 }
 
-/// The key of one variant of an answer: `varies` are the fields of the request that it depends on.
+/// Returns the key of one variant of a response, which depends on the fields `varies` of the
+/// request.
 pub fn variant(secret: &Secret, key: &str, varies: &[HeaderName], headers: &HeaderMap) -> String {
     let mut hash = Hasher::new(secret);
     add_fields(&mut hash, headers, |name| varies.contains(name));
     format!("{key}+{}", hash.finish())
 }
 
-/// The URL in a key of [`key`] or [`variant`]: origin, path, and `?` for a query.
+/// Returns the URL in a key of [`key`] or [`variant`]: origin, path, and `?` for a query.
 pub fn url_of(key: &str) -> Option<&str> {
     key.strip_prefix(PREFIX)?.rsplit_once('#').map(|(url, _)| url)
 }
@@ -99,24 +107,23 @@ struct Hasher(Hmac<Sha256>);
 
 impl Hasher {
     fn new(secret: &Secret) -> Self {
-        // Any length of key is allowed.
         #[allow(clippy::expect_used, reason = "HMAC takes keys of every length")]
         Self(Hmac::new_from_slice(&secret.0).expect("HMAC takes keys of every length"))
     }
 
-    /// With its length, so that no two lists of parts are one list of bytes.
+    /// Adds a part with its length, so that no two lists of parts have the same bytes.
     fn add(&mut self, part: &[u8]) {
         self.0.update(&(part.len() as u64).to_le_bytes());
         self.0.update(part);
     }
 
-    /// With its length, so that no two lists after each other are two others.
+    /// Adds a list with its length, so that two adjacent lists differ from any other two.
     fn add_list<'p>(&mut self, parts: impl ExactSizeIterator<Item = &'p [u8]>) {
         self.0.update(&(parts.len() as u64).to_le_bytes());
         parts.for_each(|part| self.add(part));
     }
 
-    /// Half of it is enough to tell everything in a cache apart.
+    /// Returns half of the hash, which is enough to distinguish the entries of a cache.
     fn finish(self) -> String {
         hex::encode(&self.0.finalize().into_bytes()[..16])
     }
@@ -159,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_tell_no_secret_whatever_its_name() {
+    fn keys_contain_no_secret_whatever_its_name() {
         let list = [("authorization", "Bearer s3cret"), ("cookie", "s3cret")];
         let key = of("https://s3cret:s3cret@a.test/x?token=s3cret&unheard-of=s3cret&s3cret#s3cret", &list);
         assert!(key.starts_with("socket-registry:http:2:GET:https://a.test/x?#"), "{key}");
@@ -169,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn a_prefix_with_a_query_stands_for_all_queries() {
+    fn a_prefix_with_a_query_matches_all_queries() {
         for (prefix, readable) in [
             ("https://a.test/x", "https://a.test/x"),
             ("https://a.test/x?", "https://a.test/x?"),
@@ -210,7 +217,7 @@ mod tests {
         let keys: std::collections::HashSet<_> = networks.iter().map(|network| of(&SECRET, network)).collect();
         assert_eq!(keys.len(), networks.len());
         assert!(!keys.contains(&of(&Secret([8; 32]), &networks[0])));
-        // The same way, said otherwise.
+        // The same way, in other words.
         let slower = Network { connect_timeout: Some(std::time::Duration::from_secs(1)), ..Network::default() };
         for (network, same) in [
             (slower, 0),

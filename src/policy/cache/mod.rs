@@ -1,4 +1,4 @@
-//! Decisions about cached responses.
+//! Decisions about cached responses, and the formats of the entries of a cache.
 
 pub mod freshness;
 pub mod index;

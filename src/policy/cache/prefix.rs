@@ -1,20 +1,23 @@
-//! Prefixes in which `*` is any number of characters, and nothing else is special.
+//! Prefixes of keys and URLs, in which `*` matches any number of characters and nothing else is
+//! special.
 
 use wildmatch::WildMatchPattern;
 
-/// The crate wants a sign for one character, too. This one is none that Unicode will ever assign, and is told apart before.
-const NEVER: char = '\u{10ffff}';
+/// The wildcard for one character, which the crate requires. Unicode will never assign this
+/// character, and a prefix with it matches nothing.
+const UNASSIGNED: char = '\u{10ffff}';
 
-/// What keys and URLs may begin with.
+/// A prefix with wildcards.
 #[derive(Clone, Debug)]
-pub struct Prefix(Option<WildMatchPattern<'*', NEVER>>);
+pub struct Prefix(Option<WildMatchPattern<'*', UNASSIGNED>>);
 
 impl Prefix {
     pub fn new(prefix: &str) -> Self {
-        Self((!prefix.contains(NEVER)).then(|| WildMatchPattern::new(&format!("{prefix}*"))))
+        Self((!prefix.contains(UNASSIGNED)).then(|| WildMatchPattern::new(&format!("{prefix}*"))))
     }
 
-    pub fn begins(&self, text: &str) -> bool {
+    /// Whether a text begins with this prefix.
+    pub fn is_prefix_of(&self, text: &str) -> bool {
         self.0.as_ref().is_some_and(|pattern| pattern.matches(text))
     }
 }
@@ -39,7 +42,7 @@ mod tests {
             ("[ab]", "a", false),
             ("***", "", true),
         ] {
-            assert_eq!(Prefix::new(prefix).begins(text), begins, "{prefix:?} {text:?}");
+            assert_eq!(Prefix::new(prefix).is_prefix_of(text), begins, "{prefix:?} {text:?}");
         }
     }
 }

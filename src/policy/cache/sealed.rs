@@ -1,5 +1,6 @@
-//! Text that only who has the secret of a cache can read, and that is void under another key of the cache: AES-256-GCM-SIV
-//! (RFC 8452), whose nonces do no harm when they are repeated.
+//! Encryption of metadata with the secret of a cache, bound to the key of the entry.
+//!
+//! The cipher is AES-256-GCM-SIV (RFC 8452), for which a repeated nonce does no harm.
 
 use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, LessSafeKey, NONCE_LEN, UnboundKey};
 use base64::Engine;
@@ -7,10 +8,11 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 
 use crate::policy::cache::key::Secret;
 
-/// Random bytes.
+/// Random bytes, for one encryption.
 pub type Nonce = [u8; NONCE_LEN];
 
-/// Hides text, for the entry of this key. `None` where the system refuses, which it does for no text of our length.
+/// Encrypts a text for the entry of `key`. `None` if the cipher fails, which it does for no text of
+/// this length.
 pub fn seal(secret: &Secret, key: &str, nonce: &Nonce, text: &[u8]) -> Option<String> {
     let mut sealed = text.to_vec();
     let nonce_for_once = aws_lc_rs::aead::Nonce::assume_unique_for_key(*nonce);
@@ -18,7 +20,7 @@ pub fn seal(secret: &Secret, key: &str, nonce: &Nonce, text: &[u8]) -> Option<St
     Some(STANDARD_NO_PAD.encode([&nonce[..], &sealed].concat()))
 }
 
-/// The text, if it was sealed with this secret for this key.
+/// Decrypts a text, if it was sealed with this secret for this key.
 pub fn open(secret: &Secret, key: &str, sealed: &str) -> Option<Vec<u8>> {
     let sealed = STANDARD_NO_PAD.decode(sealed).ok()?;
     let (nonce, sealed) = sealed.split_first_chunk::<NONCE_LEN>()?;
@@ -29,7 +31,7 @@ pub fn open(secret: &Secret, key: &str, sealed: &str) -> Option<Vec<u8>> {
     Some(text)
 }
 
-/// With a key for this use alone.
+/// The cipher, with a key that is derived for it alone.
 fn cipher(secret: &Secret) -> Option<LessSafeKey> {
     Some(LessSafeKey::new(UnboundKey::new(&AES_256_GCM_SIV, &secret.derived(b"cipher")).ok()?))
 }
@@ -41,7 +43,7 @@ mod tests {
     const SECRET: Secret = Secret([7; 32]);
 
     #[test]
-    fn who_has_the_secret_reads_what_was_sealed() {
+    fn a_sealed_text_is_opened_with_the_secret() {
         for length in [0, 1, 31, 32, 33, 1000] {
             let text = vec![b'a'; length];
             let sealed = seal(&SECRET, "k", &[1; 12], &text).unwrap();
@@ -50,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn no_part_of_the_text_shows_and_no_two_are_alike() {
+    fn a_sealed_text_is_unreadable_and_differs_by_nonce() {
         let text = "token=s3cret ".repeat(20);
         let one = seal(&SECRET, "k", &[1; 12], text.as_bytes()).unwrap();
         let bytes = STANDARD_NO_PAD.decode(&one).unwrap();
@@ -64,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn under_another_key_or_secret_or_changed_it_is_void() {
+    fn a_sealed_text_is_invalid_with_another_key_or_secret_or_if_changed() {
         let sealed = seal(&SECRET, "k", &[1; 12], b"text").unwrap();
         assert_eq!(open(&Secret([8; 32]), "k", &sealed), None);
         assert_eq!(open(&SECRET, "other", &sealed), None);

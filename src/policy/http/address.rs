@@ -1,24 +1,25 @@
-//! Addresses that callers give: what is refused, and how a path is joined to a base URL.
+//! Validation of callers' URLs, and the joining of paths to a base URL.
 //!
-//! A path never leaves its base: it is appended to the base's path, not resolved as a browser resolves a link. `..` that leads above the
-//! base, and `//host`, which would name another one, are refused.
+//! A path never leaves its base: it is appended to the path of the base, not resolved as a browser
+//! resolves a link. A `..` that leads above the base is refused, and so is `//host`, which would be
+//! another host.
 
 use url::Url;
 
 use crate::base::error::{Error, Kind, Result, redacted, redacted_text};
 
-/// Characters of a URL: the most that `http::Uri` takes.
+/// Characters of the longest URL that `http::Uri` accepts.
 const URL_MAX: usize = 65_534;
 
-/// Reads a URL, and refuses what cannot be asked for.
+/// Parses a URL, and refuses one that cannot be requested.
 pub fn parse_url(url: &str) -> Result<Url> {
     let invalid = |why: String| Error::new(Kind::InvalidUrl, why);
-    // The parser would drop the first two in silence; who sends them means to smuggle something.
+    // The parser would silently drop line breaks, which are a sign of smuggling.
     if url.contains(['\r', '\n', '\0']) {
         return Err(invalid("Invalid URL: it contains a line break or a null character".to_owned()));
     }
     let parsed = Url::parse(url).map_err(|error| invalid(format!("Invalid URL: {error}: {:?}", redacted_text(url))))?;
-    // Longer ones fit into no request of the HTTP client.
+    // The HTTP client cannot send a longer one.
     let length = parsed.as_str().len();
     if length > URL_MAX {
         return Err(invalid(format!("Invalid URL: it has {length} characters, and can have {URL_MAX}")));
@@ -29,7 +30,7 @@ pub fn parse_url(url: &str) -> Result<Url> {
     }
 }
 
-/// Where the paths of a client begin.
+/// The base URL of a client.
 #[derive(Clone, Debug)]
 pub struct Base {
     /// Its path ends with `/`.
@@ -37,6 +38,7 @@ pub struct Base {
 }
 
 impl Base {
+    /// Parses a base URL, which has neither query nor fragment.
     pub fn parse(text: &str) -> Result<Self> {
         let mut url = parse_url(text)?;
         if url.query().is_some() || url.fragment().is_some() {
@@ -49,11 +51,12 @@ impl Base {
         Ok(Self { url })
     }
 
-    /// The URL of a path below the base, or an absolute URL as it is; one of the same origin gets the base's user and password.
+    /// Returns the URL of a path below the base, or an absolute URL unchanged. An absolute URL of
+    /// the same origin gets the user and password of the base, unless it has its own.
     pub fn resolve(&self, target: &str) -> Result<Url> {
         if is_absolute(target) {
             let mut url = parse_url(target)?;
-            if self.is_home(&url) && url.username().is_empty() && url.password().is_none() {
+            if self.is_same_origin(&url) && url.username().is_empty() && url.password().is_none() {
                 // Neither fails for http and https.
                 let _ = url.set_username(self.url.username());
                 let _ = url.set_password(self.url.password());
@@ -67,7 +70,7 @@ impl Base {
             );
         }
         let path = target.strip_prefix(['/', '\\']).unwrap_or(target);
-        // Nothing to append, or only a query: the base itself, as it was written.
+        // Without a path to append, the base itself, without its final slash.
         let base = self.url.as_str();
         let base = if path.is_empty() || path.starts_with(['?', '#']) { base.trim_end_matches('/') } else { base };
         let url = parse_url(&format!("{base}{path}"))?;
@@ -78,25 +81,28 @@ impl Base {
         }
     }
 
-    /// What the URLs of a path, or of what begins like it, begin with. Nothing is sent there.
+    /// The prefix of the URLs whose paths begin with `path`, redacted: it is compared, not
+    /// requested.
     pub fn url_of(&self, path: &str) -> String {
         format!("{}{}", redacted(&self.url), path.strip_prefix('/').unwrap_or(path))
     }
 
-    /// Whether a URL has the origin of the base, which alone is sent its credentials.
-    pub fn is_home(&self, url: &Url) -> bool {
+    /// Whether a URL has the origin of the base. No other origin receives the credentials of the
+    /// client.
+    pub fn is_same_origin(&self, url: &Url) -> bool {
         url.origin() == self.url.origin()
     }
 
-    /// The path as callers write it: below the base, beginning with `/`. Elsewhere the whole path.
+    /// The path of a URL as callers write it: below the base, beginning with `/`. The whole path if
+    /// the URL is not below the base.
     pub fn path_of<'url>(&self, url: &'url Url) -> &'url str {
         let above = self.url.path().len() - 1;
-        let is_below = self.is_home(url) && url.path().starts_with(self.url.path());
+        let is_below = self.is_same_origin(url) && url.path().starts_with(self.url.path());
         if is_below { &url.path()[above..] } else { url.path() }
     }
 }
 
-/// Whether a target names its scheme. `pkg:npm/x` does not: a colon may stand in a path.
+/// Whether a target is a URL with its scheme. `pkg:npm/x` is not: a path may contain a colon.
 pub fn is_absolute(target: &str) -> bool {
     let is_web = |scheme: &str| scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https");
     target.split_once(':').is_some_and(|(scheme, rest)| {
@@ -110,14 +116,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_url_that_fits_into_no_request_is_refused() {
+    fn a_url_too_long_for_a_request_is_refused() {
         let of = |length: usize| parse_url(&format!("http://a/{}", "x".repeat(length - 9)));
         assert!(of(URL_MAX).is_ok());
         assert_eq!(of(URL_MAX + 1).unwrap_err().kind(), Kind::InvalidUrl);
     }
 
     #[test]
-    fn urls_that_cannot_be_asked_for_are_refused_without_their_password() {
+    fn urls_that_cannot_be_requested_are_refused_without_their_password() {
         assert_eq!(parse_url("http://a/b").unwrap().as_str(), "http://a/b");
         for url in [
             "",
@@ -180,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn an_absolute_url_is_taken_as_it_is() {
+    fn an_absolute_url_is_not_changed() {
         assert_eq!(resolved("https://a.test/v0", "https://b.test/x"), "https://b.test/x");
         assert_eq!(resolved("https://a.test/v0", "HTTPS://a.test/x"), "https://a.test/x");
         assert_eq!(resolved("https://u:p@a.test/v0", "https://a.test/x"), "https://u:p@a.test/x");
@@ -190,15 +196,17 @@ mod tests {
     }
 
     #[test]
-    fn home_is_the_origin() {
+    fn only_scheme_host_and_port_make_an_origin() {
         let base = Base::parse("https://a.test/v0").unwrap();
-        let is_home = |url: &str| base.is_home(&Url::parse(url).unwrap());
-        assert!(is_home("https://a.test:443/elsewhere"));
-        assert!(!is_home("http://a.test/v0") && !is_home("https://a.test:8443/v0") && !is_home("https://b.a.test/v0"));
+        let is_same_origin = |url: &str| base.is_same_origin(&Url::parse(url).unwrap());
+        assert!(is_same_origin("https://a.test:443/elsewhere"));
+        for other in ["http://a.test/v0", "https://a.test:8443/v0", "https://b.a.test/v0"] {
+            assert!(!is_same_origin(other), "{other}");
+        }
     }
 
     #[test]
-    fn paths_are_told_as_callers_write_them() {
+    fn paths_are_returned_as_callers_write_them() {
         let base = Base::parse("https://a.test/v0").unwrap();
         let path = |url: &str| base.path_of(&Url::parse(url).unwrap()).to_owned();
         assert_eq!(path("https://a.test/v0/quota?x"), "/quota");

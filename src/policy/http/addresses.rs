@@ -1,15 +1,15 @@
-//! In which order and how the addresses of a name are tried.
+//! The order in which the addresses of a name are tried.
 //!
-//! The client tries the addresses of one family one after the other, and those of the other family
-//! beside them once the first has not answered for 300 ms. A name that has several addresses of
-//! IPv4 only would wait at the first as long as the system does, or for its share of the limit.
+//! The client tries the addresses of one family one after the other, and in parallel those of the
+//! other family once the first has been silent for 300 ms (Happy Eyeballs, RFC 6555). For a name
+//! with several addresses, all IPv4, the client would wait for the first as long as the system
+//! does, or for its share of the limit.
 
 use std::net::SocketAddr;
 
-/// Gives addresses of IPv4 a second time as those of IPv6 into which they can be mapped (RFC 4291,
-/// 2.5.5.2), the second one first: the client takes them for the other family, and the network for
-/// the same. For names that have both families there is nothing to do; addresses of IPv6 cannot be
-/// mapped.
+/// Appends to IPv4 addresses the same addresses mapped to IPv6 (RFC 4291, 2.5.5.2), the second one
+/// first. To the client they are the other family, to the network the same addresses. Names with
+/// both families need no help, and IPv6 addresses cannot be mapped: their order does not change.
 pub fn side_by_side(mut addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     if addresses.len() < 2 || addresses.iter().any(SocketAddr::is_ipv6) {
         return addresses;
@@ -34,7 +34,7 @@ mod tests {
     }
 
     #[test]
-    fn several_of_ipv4_come_a_second_time_from_the_second_on() {
+    fn several_ipv4_addresses_are_repeated_from_the_second_on() {
         assert_eq!(
             order(&["10.0.0.1", "10.0.0.2", "10.0.0.3"]),
             ["10.0.0.1", "10.0.0.2", "10.0.0.3", "::ffff:10.0.0.2", "::ffff:10.0.0.3", "::ffff:10.0.0.1"]
@@ -42,7 +42,7 @@ mod tests {
     }
 
     #[test]
-    fn others_stay_as_they_are() {
+    fn other_addresses_are_not_changed() {
         for addresses in [&["10.0.0.1"][..], &["::1", "::2"], &["10.0.0.1", "10.0.0.2", "::1"], &[]] {
             assert_eq!(order(addresses), addresses);
         }

@@ -1,19 +1,17 @@
-//! How header fields are shown to callers.
+//! Header fields: how callers see them, which are sensitive, and which are added.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, SET_COOKIE};
 
-pub use crate::base::redact::is_credential_name;
+use crate::base::credential_name::is_credential_name;
 
-/// The value or values of one field name, as Node shows them.
+/// The value or values of one field name, as Node joins them.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Joined {
     One(String),
     Many(Vec<String>),
 }
 
-/// Fields that Node keeps once: a repetition is dropped (`http.IncomingMessage#headers`).
+/// Fields of which Node drops repetitions (`http.IncomingMessage#headers`).
 const FIRST_ONLY: [&str; 18] = [
     "age",
     "authorization",
@@ -35,8 +33,9 @@ const FIRST_ONLY: [&str; 18] = [
     "user-agent",
 ];
 
-/// Field names in order of first appearance, repetitions joined as Node joins them: `set-cookie` is always a list,
-/// some fields keep their first value, `cookie` is joined with `; ` and everything else with `, `.
+/// Returns the field names in order of first appearance, with repetitions joined as Node joins
+/// them: `set-cookie` is always a list, the fields of a fixed list have their first value, `cookie`
+/// is joined with `; ` and everything else with `, `.
 pub fn joined(headers: &HeaderMap) -> impl Iterator<Item = (&str, Joined)> {
     headers.keys().map(|name| {
         let mut values = headers.get_all(name).iter().map(text);
@@ -52,7 +51,7 @@ pub fn joined(headers: &HeaderMap) -> impl Iterator<Item = (&str, Joined)> {
     })
 }
 
-/// The value as a string, each byte a character, as Node reads it.
+/// Decodes a value as Latin-1, each byte a character, as Node does.
 pub fn text(value: &HeaderValue) -> String {
     match value.to_str() {
         Ok(text) => text.to_owned(),
@@ -60,16 +59,23 @@ pub fn text(value: &HeaderValue) -> String {
     }
 }
 
-/// Whether the value of this field is to be kept out of logs. Wider than [`is_credential_name`]: a value that is hidden for
-/// nothing does no harm in a log.
+/// Encodes a value as Latin-1, each character a byte, as Node does: the inverse of [`text`]. `None`
+/// for characters beyond Latin-1, and for control characters that no value may have.
+pub fn latin_1(text: &str) -> Option<HeaderValue> {
+    let bytes: Option<Vec<u8>> = text.chars().map(|character| u8::try_from(u32::from(character)).ok()).collect();
+    HeaderValue::from_bytes(&bytes?).ok()
+}
+
+/// Whether the value of a field must not be logged. Wider than [`is_credential_name`]: to hide a
+/// harmless value does no harm in a log.
 pub fn is_sensitive_name(name: &str) -> bool {
     const PARTS: [&str; 7] = ["auth", "cookie", "credential", "key", "password", "secret", "token"];
     let lower = name.to_lowercase();
     PARTS.iter().any(|part| lower.contains(part)) || is_credential_name(name)
 }
 
-/// Adds what a call that speaks of one media type sends, unless the caller has said otherwise: `Accept`, and `Content-Type` if
-/// there is a body.
+/// Adds the fields of a call with one media type, unless the caller has set them: `Accept`, and
+/// `Content-Type` if there is a body.
 pub fn expect_media_type(headers: &mut HeaderMap, has_body: bool, media_type: &'static str) {
     let value = HeaderValue::from_static(media_type);
     if has_body {
@@ -78,15 +84,10 @@ pub fn expect_media_type(headers: &mut HeaderMap, has_body: bool, media_type: &'
     headers.entry(ACCEPT).or_insert(value);
 }
 
-/// Whether the request says that it may be carried out twice, whatever its method
-/// (draft-ietf-httpapi-idempotency-key-header).
+/// Whether a request has an `Idempotency-Key`, by which it may be carried out twice, whatever its
+/// method (draft-ietf-httpapi-idempotency-key-header).
 pub fn has_idempotency_key(headers: &HeaderMap) -> bool {
     headers.contains_key("idempotency-key")
-}
-
-/// The value of `Authorization` for a token: the name of the user, without a password (RFC 7617).
-pub fn basic_auth(token: &str) -> String {
-    format!("Basic {}", STANDARD.encode(format!("{token}:")))
 }
 
 #[cfg(test)]
@@ -119,12 +120,17 @@ mod tests {
     }
 
     #[test]
-    fn bytes_beyond_ascii_are_characters_of_latin_1() {
-        assert_eq!(text(&HeaderValue::from_bytes(b"caf\xe9").unwrap()), "caf\u{e9}");
+    fn values_are_latin_1() {
+        let value = HeaderValue::from_bytes(b"caf\xe9").unwrap();
+        assert_eq!(text(&value), "caf\u{e9}");
+        assert_eq!(latin_1("caf\u{e9}"), Some(value));
+        for text in ["\u{20ac}", "a\r\nb", "\0"] {
+            assert_eq!(latin_1(text), None, "{text:?}");
+        }
     }
 
     #[test]
-    fn sensitive_names_contain_a_telling_part_in_any_case() {
+    fn sensitive_names_contain_one_of_the_parts_in_any_case() {
         for name in [
             "AUTHORIZATION",
             "x-Api-Key",
@@ -144,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_media_type_is_accepted_and_sent_unless_the_caller_says_otherwise() {
+    fn a_media_type_is_accepted_and_sent_unless_the_caller_set_the_fields() {
         let mut sent = headers(&[]);
         expect_media_type(&mut sent, false, "text/plain");
         assert_eq!(
@@ -159,15 +165,8 @@ mod tests {
     }
 
     #[test]
-    fn an_idempotency_key_is_the_callers_word() {
+    fn an_idempotency_key_is_recognised() {
         assert!(has_idempotency_key(&headers(&[("idempotency-key", b"1")])));
         assert!(!has_idempotency_key(&headers(&[("x-idempotency-key", b"1")])));
-    }
-
-    #[test]
-    fn a_token_is_a_user_without_a_password() {
-        assert_eq!(basic_auth("abc"), "Basic YWJjOg==");
-        assert_eq!(basic_auth("ü"), "Basic w7w6");
-        assert_eq!(basic_auth(""), "Basic Og==");
     }
 }

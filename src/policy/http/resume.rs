@@ -1,8 +1,10 @@
-//! Whether an interrupted transfer goes on where it stopped.
+//! Whether an interrupted transfer is resumed.
 //!
-//! A part is continued only if the server proves that it still has the same representation: with `Range` and `If-Range`
-//! (RFC 9110, 13.1.5) under a strong `ETag`, or a `Last-Modified` that is old enough to be strong, and an answer that
-//! says exactly what was asked for. Everything else starts from zero; two representations are never mixed.
+//! A part file is continued only if the server proves that it still has the same representation.
+//! The request has `Range` and `If-Range` (RFC 9110, 13.1.5) with a strong `ETag`, or with a
+//! `Last-Modified` that is old enough to be strong, and the response must have exactly the
+//! requested range. In every other case the transfer starts from zero. Two representations are
+//! never mixed.
 
 use std::time::Duration;
 
@@ -12,23 +14,25 @@ use serde_json::{Value, json};
 
 use crate::policy::http::headers::text;
 
-/// What identifies a representation, as the server sent it.
+/// The identifier of a representation, as the server sent it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Validator {
     ETag(String),
     LastModified(String),
 }
 
-/// What is known of a part file beside its length: the record that lies next to it.
+/// The record beside a part file: everything that is known of it but its length.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
     /// A hash of the URL, which may itself be a secret.
     pub source: String,
     pub validator: Option<Validator>,
+    /// Bytes of the whole file.
     pub total: Option<u64>,
 }
 
 impl Record {
+    /// Reads a record file. `None` if it is invalid.
     pub fn parse(content: &[u8]) -> Option<Self> {
         let value: Value = serde_json::from_slice(content).ok()?;
         let string = |name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
@@ -41,6 +45,7 @@ impl Record {
         })
     }
 
+    /// The content of a record file.
     pub fn to_json(&self) -> String {
         let (etag, last_modified) = match &self.validator {
             Some(Validator::ETag(etag)) => (Some(etag), None),
@@ -51,17 +56,17 @@ impl Record {
     }
 }
 
-/// What to ask the server for.
+/// A request for the rest of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ask {
-    /// The first byte wanted.
+pub struct RangeRequest {
+    /// The first requested byte, from 0.
     pub from: u64,
     validator: Validator,
     total: Option<u64>,
 }
 
-impl Ask {
-    /// The fields of the request; `None` when the validator cannot be a field value.
+impl RangeRequest {
+    /// The fields of the request. `None` if the validator cannot be a field value.
     pub fn fields(&self) -> Option<[(HeaderName, HeaderValue); 2]> {
         let (Validator::ETag(validator) | Validator::LastModified(validator)) = &self.validator;
         let range = HeaderValue::try_from(format!("bytes={}-", self.from)).ok()?;
@@ -69,50 +74,59 @@ impl Ask {
     }
 }
 
-/// Whether to ask for the rest of a part of `length` bytes. `None`: ask for everything.
-pub fn ask(record: Option<&Record>, length: u64, source: &str) -> Option<Ask> {
+/// Decides how to request the rest of a part file of `length` bytes. `None`: request the whole
+/// file.
+pub fn range_request(record: Option<&Record>, length: u64, source: &str) -> Option<RangeRequest> {
     let record = record.filter(|record| record.source == source)?;
     let validator = record.validator.clone()?;
-    // Of a part that is complete its last byte is asked for again: "nothing more" cannot be asked for.
+    // If the part file is already complete, only its last byte is requested again: a range of no
+    // bytes cannot be requested.
     let from = match record.total {
         Some(total) if length > total => return None,
         Some(total) => length.min(total.saturating_sub(1)),
         None => length,
     };
-    (from > 0).then_some(Ask { from, validator, total: record.total })
+    (from > 0).then_some(RangeRequest { from, validator, total: record.total })
 }
 
-/// What an answer means to the part file.
+/// The consequence of a response for the part file.
 #[derive(Debug, PartialEq, Eq)]
 pub enum ResumeDecision {
-    /// The whole body, from its first byte.
+    /// The body is the whole file, of `total` bytes.
     Whole { total: Option<u64> },
-    /// The rest, from the byte that was asked for.
+    /// The body is the requested rest, from byte `from` of `total`.
     Append { from: u64, total: u64 },
-    /// Not what was asked for: ask again, for everything.
-    AskForAll,
-    /// A slice that nobody asked for.
+    /// The body is not the requested range: request the whole file.
+    RequestAll,
+    /// The body is a range that was not requested: fail.
     Refuse,
-    /// Not a success.
+    /// The status is not a success.
     Failed,
 }
 
-/// `length` is the announced length of this body.
-pub fn decide(asked: Option<&Ask>, status: StatusCode, headers: &HeaderMap, length: Option<u64>) -> ResumeDecision {
+/// Decides after the response to `range`, or to a request for the whole file. `length` is the
+/// announced length of the body.
+pub fn decide(
+    range: Option<&RangeRequest>,
+    status: StatusCode,
+    headers: &HeaderMap,
+    length: Option<u64>,
+) -> ResumeDecision {
     let sent = headers.get(header::CONTENT_RANGE).map(|value| content_range(&text(value)));
-    let again = if asked.is_some() { ResumeDecision::AskForAll } else { ResumeDecision::Refuse };
-    match (status, asked) {
-        (StatusCode::RANGE_NOT_SATISFIABLE, Some(_)) => ResumeDecision::AskForAll,
-        (StatusCode::PARTIAL_CONTENT, Some(asked)) => match sent.flatten() {
-            Some(sent) if continues(asked, headers, sent, length) => {
+    let again = if range.is_some() { ResumeDecision::RequestAll } else { ResumeDecision::Refuse };
+    match (status, range) {
+        (StatusCode::RANGE_NOT_SATISFIABLE, Some(_)) => ResumeDecision::RequestAll,
+        (StatusCode::PARTIAL_CONTENT, Some(range)) => match sent.flatten() {
+            Some(sent) if continues(range, headers, sent, length) => {
                 ResumeDecision::Append { from: sent.first, total: sent.total }
             }
-            _ => ResumeDecision::AskForAll,
+            _ => ResumeDecision::RequestAll,
         },
         (StatusCode::PARTIAL_CONTENT, None) => ResumeDecision::Refuse,
         (status, _) if status.is_success() => match sent {
             None => ResumeDecision::Whole { total: length },
-            // Without meaning here (RFC 9110, 14.4), but some servers send a slice under 200.
+            // The field has no meaning here (RFC 9110, 14.4), but some servers send a range with
+            // status 200.
             Some(Some(sent)) if sent.first == 0 && sent.last + 1 == sent.total => {
                 ResumeDecision::Whole { total: length }
             }
@@ -122,9 +136,10 @@ pub fn decide(asked: Option<&Ask>, status: StatusCode, headers: &HeaderMap, leng
     }
 }
 
-fn continues(asked: &Ask, headers: &HeaderMap, sent: ContentRange, length: Option<u64>) -> bool {
+/// Whether the response has exactly the requested range of the same representation.
+fn continues(range: &RangeRequest, headers: &HeaderMap, sent: ContentRange, length: Option<u64>) -> bool {
     let same = |name: HeaderName, ours: &str| headers.get(name).is_none_or(|theirs| text(theirs) == ours);
-    let unchanged = match &asked.validator {
+    let unchanged = match &range.validator {
         Validator::ETag(etag) => same(header::ETAG, etag),
         Validator::LastModified(date) => same(header::LAST_MODIFIED, date),
     };
@@ -133,9 +148,9 @@ fn continues(asked: &Ask, headers: &HeaderMap, sent: ContentRange, length: Optio
         .is_none_or(|kind| !text(kind).trim_start().to_ascii_lowercase().starts_with("multipart/byteranges"));
     unchanged
         && is_plain
-        && sent.first == asked.from
+        && sent.first == range.from
         && sent.last + 1 == sent.total
-        && asked.total.is_none_or(|total| total == sent.total)
+        && range.total.is_none_or(|total| total == sent.total)
         && length.is_none_or(|length| length == sent.total - sent.first)
 }
 
@@ -146,7 +161,7 @@ struct ContentRange {
     total: u64,
 }
 
-/// `bytes 100-199/200` (RFC 9110, 14.4); anything less definite is `None`.
+/// Reads `bytes 100-199/200` (RFC 9110, 14.4). `None` for anything less definite.
 fn content_range(value: &str) -> Option<ContentRange> {
     let (unit, rest) = value.trim().split_once(' ')?;
     let (range, total) = rest.trim().split_once('/')?;
@@ -156,16 +171,18 @@ fn content_range(value: &str) -> Option<ContentRange> {
     (unit.eq_ignore_ascii_case("bytes") && range.first <= range.last && range.last < range.total).then_some(range)
 }
 
-/// The validator of an answer under which its body may be continued.
+/// Returns the validator of a response with which its body may be continued. `None` without a
+/// strong one.
 pub fn validator(headers: &HeaderMap) -> Option<Validator> {
     if let Some(etag) = headers.get(header::ETAG).map(text) {
-        // A weak one promises equivalent content, not equal bytes.
+        // A weak `ETag` promises equivalent content, not equal bytes.
         let is_strong = etag.len() >= 2 && etag.starts_with('"') && etag.ends_with('"');
         return is_strong.then_some(Validator::ETag(etag));
     }
     let modified = text(headers.get(header::LAST_MODIFIED)?);
     let date = httpdate::parse_http_date(&modified).ok()?;
-    // Strong only if the file cannot have changed again within the same second (RFC 9110, 8.8.2.2).
+    // The date is strong only if the file cannot have changed again within the same second (RFC
+    // 9110, 8.8.2.2).
     let now = headers.get(header::DATE).and_then(|date| httpdate::parse_http_date(&text(date)).ok());
     let is_strong = now.is_none_or(|now| now.duration_since(date).is_ok_and(|age| age >= Duration::from_secs(1)));
     is_strong.then_some(Validator::LastModified(modified))
@@ -183,42 +200,42 @@ mod tests {
         Record { source: "s".into(), validator: Some(Validator::ETag("\"v1\"".into())), total: Some(200) }
     }
 
-    fn asked() -> Ask {
-        ask(Some(&record()), 100, "s").unwrap()
+    fn range() -> RangeRequest {
+        range_request(Some(&record()), 100, "s").unwrap()
     }
 
-    fn answer(status: u16, fields: &[(&'static str, &str)], length: Option<u64>) -> ResumeDecision {
-        decide(Some(&asked()), StatusCode::from_u16(status).unwrap(), &headers(fields), length)
+    fn decided(status: u16, fields: &[(&'static str, &str)], length: Option<u64>) -> ResumeDecision {
+        decide(Some(&range()), StatusCode::from_u16(status).unwrap(), &headers(fields), length)
     }
 
     #[test]
     fn only_a_part_of_the_same_source_with_a_validator_is_continued() {
-        assert_eq!(asked().from, 100);
-        assert_eq!(ask(Some(&record()), 0, "s"), None);
-        assert_eq!(ask(Some(&record()), 100, "other"), None);
-        assert_eq!(ask(Some(&Record { validator: None, ..record() }), 100, "s"), None);
-        assert_eq!(ask(None, 100, "s"), None);
-        assert_eq!(ask(Some(&record()), 200, "s").unwrap().from, 199);
-        assert_eq!(ask(Some(&record()), 201, "s"), None);
-        assert_eq!(ask(Some(&Record { total: Some(1), ..record() }), 1, "s"), None);
-        assert_eq!(ask(Some(&Record { total: None, ..record() }), 50, "s").unwrap().from, 50);
+        assert_eq!(range().from, 100);
+        assert_eq!(range_request(Some(&record()), 0, "s"), None);
+        assert_eq!(range_request(Some(&record()), 100, "other"), None);
+        assert_eq!(range_request(Some(&Record { validator: None, ..record() }), 100, "s"), None);
+        assert_eq!(range_request(None, 100, "s"), None);
+        assert_eq!(range_request(Some(&record()), 200, "s").unwrap().from, 199);
+        assert_eq!(range_request(Some(&record()), 201, "s"), None);
+        assert_eq!(range_request(Some(&Record { total: Some(1), ..record() }), 1, "s"), None);
+        assert_eq!(range_request(Some(&Record { total: None, ..record() }), 50, "s").unwrap().from, 50);
     }
 
     #[test]
-    fn the_request_names_the_byte_and_the_validator() {
-        let [range, if_range] = asked().fields().unwrap();
+    fn the_request_has_the_byte_and_the_validator() {
+        let [range, if_range] = range().fields().unwrap();
         assert_eq!((range.1.to_str().unwrap(), if_range.1.to_str().unwrap()), ("bytes=100-", "\"v1\""));
     }
 
     #[test]
     fn the_right_206_is_appended() {
         let right = [("content-range", "bytes 100-199/200"), ("etag", "\"v1\"")];
-        assert_eq!(answer(206, &right, Some(100)), ResumeDecision::Append { from: 100, total: 200 });
-        assert_eq!(answer(206, &right[..1], None), ResumeDecision::Append { from: 100, total: 200 });
+        assert_eq!(decided(206, &right, Some(100)), ResumeDecision::Append { from: 100, total: 200 });
+        assert_eq!(decided(206, &right[..1], None), ResumeDecision::Append { from: 100, total: 200 });
     }
 
     #[test]
-    fn any_other_206_is_asked_again_for_everything() {
+    fn after_any_other_206_the_whole_file_is_requested() {
         for (range, etag, length) in [
             ("bytes 99-199/200", "\"v1\"", None),
             ("bytes 101-199/200", "\"v1\"", None),
@@ -233,24 +250,24 @@ mod tests {
             ("nonsense", "\"v1\"", None),
         ] {
             let fields = [("content-range", range), ("etag", etag)];
-            assert_eq!(answer(206, &fields, length), ResumeDecision::AskForAll, "{range} {etag} {length:?}");
+            assert_eq!(decided(206, &fields, length), ResumeDecision::RequestAll, "{range} {etag} {length:?}");
         }
         let multipart = [("content-type", "multipart/byteranges; boundary=x")];
-        assert_eq!(answer(206, &multipart, Some(500)), ResumeDecision::AskForAll);
+        assert_eq!(decided(206, &multipart, Some(500)), ResumeDecision::RequestAll);
         let disguised = [("content-type", "Multipart/byteranges; boundary=x"), ("content-range", "bytes 100-199/200")];
-        assert_eq!(answer(206, &disguised, Some(100)), ResumeDecision::AskForAll);
+        assert_eq!(decided(206, &disguised, Some(100)), ResumeDecision::RequestAll);
     }
 
     #[test]
-    fn other_answers_to_a_range() {
-        assert_eq!(answer(200, &[("etag", "\"v2\"")], Some(300)), ResumeDecision::Whole { total: Some(300) });
-        assert_eq!(answer(200, &[("content-range", "bytes 100-199/200")], Some(100)), ResumeDecision::AskForAll);
-        assert_eq!(answer(416, &[("content-range", "bytes */200")], Some(0)), ResumeDecision::AskForAll);
-        assert_eq!(answer(404, &[], None), ResumeDecision::Failed);
+    fn other_responses_to_a_range() {
+        assert_eq!(decided(200, &[("etag", "\"v2\"")], Some(300)), ResumeDecision::Whole { total: Some(300) });
+        assert_eq!(decided(200, &[("content-range", "bytes 100-199/200")], Some(100)), ResumeDecision::RequestAll);
+        assert_eq!(decided(416, &[("content-range", "bytes */200")], Some(0)), ResumeDecision::RequestAll);
+        assert_eq!(decided(404, &[], None), ResumeDecision::Failed);
     }
 
     #[test]
-    fn a_slice_that_nobody_asked_for_is_refused() {
+    fn a_range_that_was_not_requested_is_refused() {
         let decide = |status, range: &str| {
             let fields = headers(&[("content-range", range)]);
             decide(None, StatusCode::from_u16(status).unwrap(), &fields, Some(100))

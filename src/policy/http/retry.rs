@@ -1,12 +1,14 @@
 //! Whether and when a failed attempt is retried.
 //!
-//! - Network failures and timeouts are retried, whatever the method: who asks for retries asks for that.
-//!   With [`Retry::retry_idempotent_only`], a request that is not idempotent is retried only if it never
-//!   reached the server.
-//! - 429 and 503 say "not now": retried for every method. 408, 425, 500, 502 and 504 leave open whether
-//!   the request was carried out: retried for idempotent methods only (RFC 9110, 9.2.2).
-//! - Attempt *k* (from 0) waits `delay * 2^k` plus up to 10 % jitter, so that many clients that failed
-//!   together do not return together; never less than that, never more than `delay_max`.
+//! - Network failures and timeouts are retried, whatever the method: a caller who sets `retries`
+//!   wants that. With [`Retry::retry_idempotent_only`], a request that is not idempotent is retried
+//!   only if it never reached the server.
+//! - 429 and 503 mean "not now", and are retried for every method. 408, 425, 500, 502 and 504 do
+//!   not say whether the request was carried out, and are retried for idempotent methods only (RFC
+//!   9110, 9.2.2).
+//! - The delay after attempt *k* (from 0) is `delay * 2^k` plus up to 10 % jitter, so that many
+//!   clients that failed together do not return together. It is never shorter, and never longer
+//!   than `delay_max`.
 //! - `Retry-After` replaces that delay, within `delay_max`.
 
 use std::time::{Duration, SystemTime};
@@ -19,31 +21,33 @@ use crate::base::status::is_transient;
 /// The next step after an attempt that did not succeed.
 #[derive(Debug, PartialEq, Eq)]
 pub enum RetryDecision {
-    /// The attempts are used up, or another one would be pointless or harmful.
+    /// Give up: no retries are left, or another attempt would be pointless or harmful.
     Stop,
+    /// Retry after this time.
     Wait(Duration),
 }
 
-/// Why an attempt did not succeed.
+/// The failure of an attempt, as far as the decision depends on it.
 #[derive(Clone, Copy, Debug)]
 pub enum Failure {
-    /// The server answered with this status.
+    /// A response with this status, and the wait of its `Retry-After`.
     Status { status: u16, retry_after: Option<Duration> },
-    /// The server was not reached, for a reason that may pass.
+    /// The server was not reached, for a transient reason.
     NotSent,
-    /// There was no complete answer, for a reason that may pass.
+    /// No complete response was received, for a transient reason.
     Transient,
-    /// There was no complete answer, for a reason that stays.
+    /// No complete response was received, for a permanent reason.
     Permanent,
 }
 
-/// `attempt` counts from 0; `jitter` is a random number in `0.0..1.0`.
+/// Decides after a failed attempt. `attempt` counts from 0; `jitter` is a random number in
+/// `0.0..1.0`.
 pub fn decide(policy: &Retry, method: &Method, attempt: u32, failure: Failure, jitter: f64) -> RetryDecision {
     if attempt >= policy.retries {
         return RetryDecision::Stop;
     }
     let is_idempotent = policy.idempotent || method.is_idempotent();
-    let asked = match failure {
+    let server_delay = match failure {
         Failure::Permanent => return RetryDecision::Stop,
         Failure::Transient if policy.retry_idempotent_only && !is_idempotent => return RetryDecision::Stop,
         Failure::Transient | Failure::NotSent => None,
@@ -55,7 +59,7 @@ pub fn decide(policy: &Retry, method: &Method, attempt: u32, failure: Failure, j
             retry_after
         }
     };
-    RetryDecision::Wait(asked.unwrap_or_else(|| backoff(policy.delay, attempt, jitter)).min(policy.delay_max))
+    RetryDecision::Wait(server_delay.unwrap_or_else(|| backoff(policy.delay, attempt, jitter)).min(policy.delay_max))
 }
 
 fn backoff(delay: Duration, attempt: u32, jitter: f64) -> Duration {
@@ -63,11 +67,12 @@ fn backoff(delay: Duration, attempt: u32, jitter: f64) -> Duration {
     base.saturating_add(base.checked_div(10).unwrap_or_default().mul_f64(jitter.clamp(0.0, 1.0)))
 }
 
-/// The delay a `Retry-After` field asks for (RFC 9110, 10.2.3): whole seconds, or a date that is not past.
+/// Reads the delay of a `Retry-After` field (RFC 9110, 10.2.3): whole seconds, or a date in the
+/// future.
 pub fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     let value = value.trim();
     if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
-        // More digits than u64 holds is still "very long": the cap of the policy decides.
+        // More digits than u64 holds are "very long" all the same: the cap of the policy decides.
         return Some(Duration::from_secs(value.parse().unwrap_or(u64::from(u32::MAX))));
     }
     httpdate::parse_http_date(value).ok()?.duration_since(now).ok()
@@ -90,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn without_retries_nothing_is_repeated() {
+    fn without_retries_nothing_is_retried() {
         assert_eq!(decide(&policy(0), &Method::GET, 0, Failure::Transient, 0.0), RetryDecision::Stop);
     }
 
@@ -116,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn uncertain_statuses_are_repeated_for_idempotent_methods_only() {
+    fn uncertain_statuses_are_retried_for_idempotent_methods_only() {
         for code in [408, 425, 500, 502, 504] {
             assert_eq!(decide(&policy(1), &Method::PUT, 0, status(code), 0.0), wait(1.0), "{code}");
             assert_eq!(decide(&policy(1), &Method::POST, 0, status(code), 0.0), RetryDecision::Stop, "{code}");
@@ -127,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_careful_repeats_nothing_that_may_have_been_carried_out() {
+    fn idempotent_only_retries_nothing_that_may_have_been_carried_out() {
         let retry_idempotent_only = Retry { retry_idempotent_only: true, ..policy(1) };
         assert_eq!(decide(&retry_idempotent_only, &Method::POST, 0, Failure::Transient, 0.0), RetryDecision::Stop);
         assert_eq!(decide(&retry_idempotent_only, &Method::POST, 0, Failure::NotSent, 0.0), wait(1.0));
@@ -139,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn other_statuses_and_lasting_failures_stop() {
+    fn other_statuses_and_permanent_failures_stop() {
         for code in [200, 304, 400, 401, 403, 404, 409, 501, 505] {
             assert_eq!(decide(&policy(1), &Method::GET, 0, status(code), 0.0), RetryDecision::Stop, "{code}");
         }

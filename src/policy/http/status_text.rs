@@ -1,9 +1,10 @@
-//! The text of a status.
+//! The status text of a response.
 
 use http::StatusCode;
 
-/// The reason phrase of a response: as sent, or the standard one of the status where none was sent, or one that is not ASCII,
-/// whose encoding nobody knows.
+/// Returns the reason phrase of a response as sent, or the standard one of the status if none was
+/// sent or if it is not ASCII: its encoding would be unknown. Empty for a status without a standard
+/// one.
 pub fn status_text(status: StatusCode, phrase: Option<&[u8]>) -> String {
     let sent = phrase.and_then(|phrase| std::str::from_utf8(phrase).ok()).map(str::trim);
     let usable = sent.filter(|phrase| !phrase.is_empty() && phrase.is_ascii());
@@ -15,7 +16,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_phrase_is_given_as_sent() {
+    fn a_phrase_is_returned_as_sent() {
         assert_eq!(status_text(StatusCode::OK, Some(b"Fine by me")), "Fine by me");
     }
 

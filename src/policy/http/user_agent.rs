@@ -1,41 +1,43 @@
 //! `User-Agent`: products, the nearest first (RFC 9110, 10.1.5).
 //!
-//! A program that is started by another says so behind its own name. Each is a *hop*: a product with its version, and
-//! what belongs to it, as in `tool/1.2 node/v22.1.0 linux/x64`. Programs that call each other in turns would make the
-//! field longer each time; therefore no hop is named twice.
+//! A program that is started by another program appends the name of that one to its own. Each is a
+//! *product*: its name and version with the words that belong to it, as in
+//! `tool/1.2 node/v22.1.0 linux/x64`. Programs that call each other in turns would make the field
+//! longer each time; therefore no product is repeated.
 
-/// Longest value that is sent, in bytes.
+/// Bytes of the longest value that is sent.
 const LENGTH_MAX: usize = 256;
 
-/// What a program runs on, in the words of Node's `process`.
+/// The platform of a program, in the words of Node's `process`.
 #[derive(Debug)]
 pub struct Platform {
-    /// With its `v`.
+    /// The version of Node, with its `v`.
     pub node: String,
     pub system: &'static str,
     pub architecture: &'static str,
 }
 
-/// That of our own requests, and the caller's behind it.
+/// Returns the `User-Agent` of this package, followed by the one of the caller.
 pub fn default_user_agent(platform: &Platform, caller: Option<&str>) -> String {
     user_agent("socket-registry", env!("CARGO_PKG_VERSION"), platform, caller)
 }
 
-/// `<name>/<version> node/<version> <system>/<architecture>`, and the caller's behind it. `name` and `version` are
-/// [tokens](token).
+/// Returns `<name>/<version> node/<version> <system>/<architecture>`, followed by the `User-Agent`
+/// of the caller. `name` and `version` are [tokens](token).
 pub fn user_agent(name: &str, version: &str, platform: &Platform, caller: Option<&str>) -> String {
     let Platform { node, system, architecture } = platform;
     chain(&[&format!("{name}/{version} node/{node} {system}/{architecture}"), caller.unwrap_or_default()])
 }
 
-/// The name or version of a package as one word of the field, `@a/b` as `a-b`; `None` when nothing of it can be sent.
+/// Returns the name or version of a package as one word of the field, `@a/b` as `a-b`. `None` if no
+/// character of it can be sent.
 pub fn token(text: &str) -> Option<String> {
     let is_sent = |character: char| character.is_ascii_alphanumeric() || "-._~+".contains(character);
     let words: Vec<_> = text.split(|character| !is_sent(character)).filter(|word| !word.is_empty()).collect();
     Some(words.join("-")).filter(|token| !token.is_empty())
 }
 
-/// Fit to be a field: visible ASCII and single spaces, `LENGTH_MAX` at most.
+/// Returns a text as a field value: visible ASCII and single spaces, `LENGTH_MAX` bytes at most.
 pub fn sanitized(text: &str) -> String {
     let mut sanitized = String::new();
     for word in text.split(|character: char| !character.is_ascii_graphic()).filter(|word| !word.is_empty()) {
@@ -52,36 +54,36 @@ pub fn sanitized(text: &str) -> String {
     sanitized
 }
 
-/// The agents of a request, each hop once.
+/// Joins the agents of a request, each product once.
 pub fn chain(agents: &[&str]) -> String {
     let mut chained: Vec<String> = Vec::new();
-    for hop in agents.iter().flat_map(|agent| hops(&sanitized(agent))) {
+    for product in agents.iter().flat_map(|agent| products(&sanitized(agent))) {
         let is_there =
-            |other: &String| other.strip_prefix(&hop).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '));
+            |other: &String| other.strip_prefix(&product).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '));
         if !chained.iter().any(is_there) {
-            chained.push(hop);
+            chained.push(product);
         }
     }
     sanitized(&chained.join(" "))
 }
 
-/// The hops of one agent: a product begins one; comments, `node/…`, and words that are no product with a version
-/// belong to the one before.
-fn hops(agent: &str) -> Vec<String> {
-    let mut hops: Vec<String> = Vec::new();
+/// The products of one agent. `name/version` begins a product; comments, `node/…`, and words
+/// without a version belong to the product before them.
+fn products(agent: &str) -> Vec<String> {
+    let mut products: Vec<String> = Vec::new();
     let mut open_comments = 0_usize;
     for word in agent.split(' ').filter(|word| !word.is_empty()) {
         let begins = open_comments == 0 && is_product(word);
         open_comments = (open_comments + word.matches('(').count()).saturating_sub(word.matches(')').count());
-        match hops.last_mut() {
-            Some(hop) if !begins => *hop = format!("{hop} {word}"),
-            _ => hops.push(word.to_owned()),
+        match products.last_mut() {
+            Some(product) if !begins => *product = format!("{product} {word}"),
+            _ => products.push(word.to_owned()),
         }
     }
-    hops
+    products
 }
 
-/// `name/version`. `linux/x64` is none: what is behind its slash is no number.
+/// Whether a word is `name/version`. `linux/x64` is not: no number follows its slash.
 fn is_product(word: &str) -> bool {
     let Some((name, version)) = word.split_once('/') else {
         return false;
@@ -99,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn the_caller_stands_behind_us() {
+    fn the_caller_follows_this_package() {
         let ours = format!("socket-registry/{} node/v22.1.0 linux/x64", env!("CARGO_PKG_VERSION"));
         assert_eq!(default_user_agent(&platform(), None), ours);
         assert_eq!(default_user_agent(&platform(), Some("")), ours);
@@ -125,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_sent_is_a_space() {
+    fn characters_that_cannot_be_sent_become_spaces() {
         assert_eq!(sanitized(" a/1\r\nEvil: x\0\tü b/2 "), "a/1 Evil: x b/2");
         assert_eq!(sanitized(&"x".repeat(300)).len(), 256);
         assert_eq!(sanitized(&format!("{} y", "x".repeat(255))).len(), 255);
@@ -133,17 +135,17 @@ mod tests {
     }
 
     #[test]
-    fn a_hop_is_named_once() {
+    fn a_product_is_named_once() {
         assert_eq!(chain(&["a/1 node/v20", "b/2", "b/2", "", "a/1"]), "a/1 node/v20 b/2");
         assert_eq!(chain(&["a/1", "a/10"]), "a/1 a/10");
     }
 
     #[test]
-    fn a_hop_inside_a_chain_is_found() {
+    fn a_product_inside_a_chain_is_found() {
         let (a, b) = ("a/1 node/v20.0.0 linux/x64", "b/2 node/v20.0.0 linux/x64");
         assert_eq!(chain(&[a, &format!("{b} {a}")]), format!("{a} {b}"));
         assert_eq!(chain(&[&format!("{a} {b} {a} {b}")]), format!("{a} {b}"));
-        // The same product on something else is another hop.
+        // The same program on another platform is another product.
         assert_eq!(chain(&[a, "a/1 node/v22.0.0 linux/x64"]), format!("{a} a/1 node/v22.0.0 linux/x64"));
     }
 

@@ -1,4 +1,4 @@
-//! Decisions about locks and files that others have open.
+//! Decisions about locks, and about files that other processes have open.
 
 pub mod staleness;
 pub mod windows_retry;

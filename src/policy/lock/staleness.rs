@@ -1,49 +1,49 @@
-//! What a lock file says of its holder, and whether that holder still counts.
+//! Whether the holder of a lock file is still at work, or its lock may be broken.
 //!
-//! The kernel lock is the truth where there is one. The file's JSON is for people, for messages and for older
-//! JavaScript holders, which know only the file: they create it exclusively, delete it to release, and judge others
-//! by process id and age.
+//! The kernel lock is the truth where there is one. The JSON of the file is for people, for
+//! messages and for older JavaScript holders, which know only the file: they create it exclusively,
+//! delete it to release the lock, and judge others by process ID and age.
 //!
-//! Time is judged twice, because clocks are set and laptops sleep: by the file's modification time against the clock,
-//! and by how long the observer itself has seen that time unchanged ([`HeartbeatMonitor`]). A clock that jumps can fool the first
-//! but not both.
+//! Time is measured in two ways, because clocks are set and laptops sleep: by the file's
+//! modification time against the clock, and by how long the observer itself has seen that time
+//! unchanged ([`HeartbeatMonitor`]). A clock that jumps can fool the first but not both.
 
 use std::time::{Duration, SystemTime};
 
 use crate::base::lock_holder::Holder;
 
-/// An unreadable lock file younger than this may be one that is just being written.
+/// The age up to which an unreadable lock file may be one that is being written.
 const WRITING: Duration = Duration::from_secs(2);
-
-/// How far clocks of two machines may be apart. What lies further in the future is no time of anything, and would keep a lock
-/// that nobody holds for as long.
+/// How far the clocks of two machines may be apart. A time further in the future is invalid: it
+/// would keep a lock without a holder until then.
 const FUTURE_MAX: Duration = Duration::from_secs(24 * 3600);
-/// What trying the kernel lock of the existing file told.
+
+/// The result of trying the kernel lock of the existing file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KernelLock {
-    /// Somebody alive holds it.
+    /// A live process holds it.
     Busy,
-    /// It was free; the judge has it now.
+    /// It was free, and is now held by this process.
     Free,
-    /// This file system has none.
+    /// The file system has no kernel locks.
     Unsupported,
 }
 
-/// What to do about an existing lock file.
+/// The next step after an existing lock file was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// A holder at work.
+    /// Wait: the holder is at work.
     Wait,
-    /// Nobody needs it any more, or its holder is frozen: remove it and try again.
+    /// Remove the file and try again: the holder has ended or is hung.
     Remove,
 }
 
 /// How long the file has shown no sign of life.
 #[derive(Clone, Copy, Debug)]
 pub struct Staleness {
-    /// By the clock: now minus modification time, 0 when that lies in the future.
+    /// By the clock: now minus modification time, 0 if that is in the future.
     pub age: Duration,
-    /// By observation.
+    /// By observation: how long the observer has seen the modification time unchanged.
     pub unchanged: Duration,
 }
 
@@ -53,37 +53,38 @@ impl Staleness {
     }
 }
 
-/// `alive`: whether a process with the holder's id runs here; asked only where it matters.
+/// Decides about an existing lock file. `stale` is the limit of the caller. `alive` returns whether
+/// a process with the holder's ID runs here; it is called only where that matters.
 pub fn evaluate(
     lock: KernelLock,
     holder: Option<&Holder>,
-    quiet: Staleness,
+    staleness: Staleness,
     stale: Duration,
     now: SystemTime,
     alive: impl FnOnce(u32) -> bool,
 ) -> Decision {
     let remove = match (lock, holder) {
-        (KernelLock::Busy, holder) => is_hung(holder, quiet, stale),
-        (_, None) => quiet.reaches(WRITING),
-        // A kernel lock ends with its process, whatever now runs under the same id.
+        (KernelLock::Busy, holder) => is_hung(holder, staleness, stale),
+        (_, None) => staleness.reaches(WRITING),
+        // A kernel lock ends with its process, whatever process has the same ID now.
         (KernelLock::Free, Some(Holder { kernel_lock: true, .. })) => true,
-        // Renewed files speak for themselves; a process id may belong to another namespace.
+        // A renewed file proves a holder at work; its process ID may be one of another namespace.
         (_, Some(holder @ Holder { refresh: Some(every), .. })) => {
-            is_hung(Some(holder), quiet, stale) || (quiet.reaches(*every * 2) && !alive(holder.pid))
+            is_hung(Some(holder), staleness, stale) || (staleness.reaches(*every * 2) && !alive(holder.pid))
         }
-        (_, Some(holder)) => quiet.reaches(stale) || holder.age(now) >= stale || !alive(holder.pid),
+        (_, Some(holder)) => staleness.reaches(stale) || holder.age(now) >= stale || !alive(holder.pid),
     };
     if remove { Decision::Remove } else { Decision::Wait }
 }
 
-/// A live holder renews the file every `refresh`. It is frozen when it should have done so twice under our eyes, and
-/// the clock or our own observation says `stale`.
-fn is_hung(holder: Option<&Holder>, quiet: Staleness, stale: Duration) -> bool {
+/// Whether a live holder is hung. It renews the file every `refresh`; it is hung if it has missed
+/// two renewals while observed, and the clock or the observation reaches `stale`.
+fn is_hung(holder: Option<&Holder>, staleness: Staleness, stale: Duration) -> bool {
     let refresh = holder.and_then(|holder| holder.refresh).unwrap_or(stale / 4);
-    quiet.unchanged >= refresh * 2 && quiet.reaches(stale)
+    staleness.unchanged >= refresh * 2 && staleness.reaches(stale)
 }
 
-/// One observer's memory of a lock file's modification time.
+/// An observer's record of a lock file's modification time.
 #[derive(Debug, Default)]
 pub struct HeartbeatMonitor {
     seen: Option<SystemTime>,
@@ -91,9 +92,10 @@ pub struct HeartbeatMonitor {
 }
 
 impl HeartbeatMonitor {
-    /// Adds one look; `since` is the time since the last one by the observer's own monotonic clock, `usual` the longest
-    /// time that it lies down between looks. An observer that was itself stopped for longer has not observed that time.
-    pub fn look(&mut self, modified: SystemTime, now: SystemTime, since: Duration, usual: Duration) -> Staleness {
+    /// Adds one observation. `since` is the time since the last one by the observer's monotonic
+    /// clock, `usual` the longest time that it sleeps in between. The time for which the observer
+    /// itself was stopped does not count as observed.
+    pub fn observe(&mut self, modified: SystemTime, now: SystemTime, since: Duration, usual: Duration) -> Staleness {
         if self.seen == Some(modified) {
             self.unchanged += since.min(usual * 2);
         } else {
@@ -116,11 +118,11 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     #[test]
-    fn no_time_that_a_file_names_keeps_a_lock_that_nobody_holds() {
+    fn no_time_in_a_file_keeps_a_lock_without_a_holder() {
         let now = SystemTime::UNIX_EPOCH + SECOND * 2_000_000_000;
-        let quiet = |modified| HeartbeatMonitor::default().look(modified, now, SECOND, SECOND);
-        assert_eq!(quiet(now + FUTURE_MAX).age, Duration::ZERO);
-        assert_eq!(quiet(now + FUTURE_MAX + SECOND).age, Duration::MAX);
+        let staleness = |modified| HeartbeatMonitor::default().observe(modified, now, SECOND, SECOND);
+        assert_eq!(staleness(now + FUTURE_MAX).age, Duration::ZERO);
+        assert_eq!(staleness(now + FUTURE_MAX + SECOND).age, Duration::MAX);
         let of = |json: &str| Holder::parse(json.as_bytes()).unwrap();
         assert_eq!(of(r#"{"pid":1,"refresh":1000000000000000}"#).refresh, Some(REFRESH_MAX));
         for (start, age) in [("-1e305", Duration::MAX), ("4e12", Duration::ZERO), ("1e305", Duration::ZERO)] {
@@ -144,68 +146,68 @@ mod tests {
         Holder { kernel_lock: false, refresh: None, ..ours() }
     }
 
-    fn quiet(age: u64, unchanged: u64) -> Staleness {
+    fn staleness(age: u64, unchanged: u64) -> Staleness {
         Staleness { age: SECOND * u32::try_from(age).unwrap(), unchanged: SECOND * u32::try_from(unchanged).unwrap() }
     }
 
-    fn verdict(lock: KernelLock, holder: Option<&Holder>, quiet: Staleness, alive: bool) -> Decision {
-        evaluate(lock, holder, quiet, STALE, SystemTime::UNIX_EPOCH + SECOND * 1000, |_| alive)
+    fn decision(lock: KernelLock, holder: Option<&Holder>, staleness: Staleness, alive: bool) -> Decision {
+        evaluate(lock, holder, staleness, STALE, SystemTime::UNIX_EPOCH + SECOND * 1000, |_| alive)
     }
 
     #[test]
-    fn a_free_kernel_lock_proves_our_holder_dead_whoever_has_its_pid() {
-        assert_eq!(verdict(KernelLock::Free, Some(&ours()), quiet(0, 0), true), Decision::Remove);
+    fn a_free_kernel_lock_proves_a_holder_dead_even_if_its_pid_is_in_use() {
+        assert_eq!(decision(KernelLock::Free, Some(&ours()), staleness(0, 0), true), Decision::Remove);
     }
 
     #[test]
     fn a_busy_kernel_lock_is_respected_until_its_holder_stops_renewing_the_file() {
-        assert_eq!(verdict(KernelLock::Busy, Some(&ours()), quiet(299, 25), false), Decision::Wait);
-        assert_eq!(verdict(KernelLock::Busy, Some(&ours()), quiet(300, 19), false), Decision::Wait);
-        assert_eq!(verdict(KernelLock::Busy, Some(&ours()), quiet(300, 20), true), Decision::Remove);
-        assert_eq!(verdict(KernelLock::Busy, None, quiet(301, 150), true), Decision::Remove);
+        assert_eq!(decision(KernelLock::Busy, Some(&ours()), staleness(299, 25), false), Decision::Wait);
+        assert_eq!(decision(KernelLock::Busy, Some(&ours()), staleness(300, 19), false), Decision::Wait);
+        assert_eq!(decision(KernelLock::Busy, Some(&ours()), staleness(300, 20), true), Decision::Remove);
+        assert_eq!(decision(KernelLock::Busy, None, staleness(301, 150), true), Decision::Remove);
     }
 
     #[test]
     fn a_clock_set_forward_or_back_changes_nothing() {
-        assert_eq!(verdict(KernelLock::Busy, Some(&ours()), quiet(3600, 9), true), Decision::Wait);
-        assert_eq!(verdict(KernelLock::Busy, Some(&ours()), quiet(0, 299), true), Decision::Wait);
-        assert_eq!(verdict(KernelLock::Busy, Some(&ours()), quiet(0, 300), true), Decision::Remove);
+        assert_eq!(decision(KernelLock::Busy, Some(&ours()), staleness(3600, 9), true), Decision::Wait);
+        assert_eq!(decision(KernelLock::Busy, Some(&ours()), staleness(0, 299), true), Decision::Wait);
+        assert_eq!(decision(KernelLock::Busy, Some(&ours()), staleness(0, 300), true), Decision::Remove);
     }
 
     #[test]
-    fn an_older_holder_is_judged_by_process_and_age() {
-        assert_eq!(verdict(KernelLock::Free, Some(&older()), quiet(299, 0), true), Decision::Wait);
-        assert_eq!(verdict(KernelLock::Free, Some(&older()), quiet(0, 0), false), Decision::Remove);
-        assert_eq!(verdict(KernelLock::Free, Some(&older()), quiet(300, 0), true), Decision::Remove);
-        assert_eq!(verdict(KernelLock::Unsupported, Some(&older()), quiet(299, 0), true), Decision::Wait);
+    fn an_older_holder_is_evaluated_by_process_and_age() {
+        assert_eq!(decision(KernelLock::Free, Some(&older()), staleness(299, 0), true), Decision::Wait);
+        assert_eq!(decision(KernelLock::Free, Some(&older()), staleness(0, 0), false), Decision::Remove);
+        assert_eq!(decision(KernelLock::Free, Some(&older()), staleness(300, 0), true), Decision::Remove);
+        assert_eq!(decision(KernelLock::Unsupported, Some(&older()), staleness(299, 0), true), Decision::Wait);
         for (start, expected) in [(700_000.0, Decision::Remove), (700_001.0, Decision::Wait), (9e9, Decision::Wait)] {
             let holder = Holder { start_time: Some(start), ..older() };
-            assert_eq!(verdict(KernelLock::Free, Some(&holder), quiet(0, 0), true), expected, "{start}");
+            assert_eq!(decision(KernelLock::Free, Some(&holder), staleness(0, 0), true), expected, "{start}");
         }
         let unknown = Holder { start_time: None, ..older() };
-        assert_eq!(verdict(KernelLock::Free, Some(&unknown), quiet(0, 0), true), Decision::Wait);
+        assert_eq!(decision(KernelLock::Free, Some(&unknown), staleness(0, 0), true), Decision::Wait);
     }
 
     #[test]
     fn without_kernel_locks_a_renewed_file_is_respected_across_pid_namespaces() {
         let holder = Holder { kernel_lock: false, ..ours() };
-        assert_eq!(verdict(KernelLock::Unsupported, Some(&holder), quiet(19, 0), false), Decision::Wait);
-        assert_eq!(verdict(KernelLock::Unsupported, Some(&holder), quiet(20, 0), false), Decision::Remove);
-        assert_eq!(verdict(KernelLock::Unsupported, Some(&holder), quiet(20, 20), true), Decision::Wait);
-        assert_eq!(verdict(KernelLock::Unsupported, Some(&holder), quiet(300, 20), true), Decision::Remove);
+        assert_eq!(decision(KernelLock::Unsupported, Some(&holder), staleness(19, 0), false), Decision::Wait);
+        assert_eq!(decision(KernelLock::Unsupported, Some(&holder), staleness(20, 0), false), Decision::Remove);
+        assert_eq!(decision(KernelLock::Unsupported, Some(&holder), staleness(20, 20), true), Decision::Wait);
+        assert_eq!(decision(KernelLock::Unsupported, Some(&holder), staleness(300, 20), true), Decision::Remove);
     }
 
     #[test]
     fn an_unreadable_file_gets_time_to_be_written() {
         for lock in [KernelLock::Free, KernelLock::Unsupported] {
-            assert_eq!(verdict(lock, None, quiet(1, 1), true), Decision::Wait);
-            assert_eq!(verdict(lock, None, quiet(2, 0), true), Decision::Remove);
-            assert_eq!(verdict(lock, None, quiet(0, 2), true), Decision::Remove);
+            assert_eq!(decision(lock, None, staleness(1, 1), true), Decision::Wait);
+            assert_eq!(decision(lock, None, staleness(2, 0), true), Decision::Remove);
+            assert_eq!(decision(lock, None, staleness(0, 2), true), Decision::Remove);
         }
     }
 
     #[test]
-    fn json_is_read_back_and_nonsense_is_nobody() {
+    fn json_is_read_back_and_nonsense_is_no_holder() {
         assert_eq!(Holder::parse(ours().to_json().as_bytes()), Some(ours()));
         let url = Holder::parse(br#"{"pid":12,"url":"http://user:s3cret@x/?token=s3cret"}"#).unwrap().url;
         assert_eq!(url.as_deref(), Some("http://x/?token=REDACTED"));
@@ -217,16 +219,16 @@ mod tests {
     }
 
     #[test]
-    fn a_vigil_counts_only_time_that_it_watched() {
+    fn a_monitor_counts_only_time_that_it_observed() {
         let (then, now) = (SystemTime::UNIX_EPOCH, SystemTime::UNIX_EPOCH + STALE);
-        let mut vigil = HeartbeatMonitor::default();
-        assert_eq!(vigil.look(then, now, SECOND, SECOND).unchanged, Duration::ZERO);
-        assert_eq!(vigil.look(then, now, SECOND, SECOND).unchanged, SECOND);
-        // Asleep for an hour together with the holder.
-        let quiet = vigil.look(then, now, Duration::from_secs(3600), SECOND);
-        assert_eq!((quiet.unchanged, quiet.age), (SECOND * 3, STALE));
-        assert_eq!(vigil.look(now, then, SECOND, SECOND).unchanged, Duration::ZERO);
-        assert_eq!(vigil.look(now, then, SECOND, SECOND).age, Duration::ZERO);
+        let mut monitor = HeartbeatMonitor::default();
+        assert_eq!(monitor.observe(then, now, SECOND, SECOND).unchanged, Duration::ZERO);
+        assert_eq!(monitor.observe(then, now, SECOND, SECOND).unchanged, SECOND);
+        // The machine slept for an hour.
+        let staleness = monitor.observe(then, now, Duration::from_secs(3600), SECOND);
+        assert_eq!((staleness.unchanged, staleness.age), (SECOND * 3, STALE));
+        assert_eq!(monitor.observe(now, then, SECOND, SECOND).unchanged, Duration::ZERO);
+        assert_eq!(monitor.observe(now, then, SECOND, SECOND).age, Duration::ZERO);
     }
 
     #[test]

@@ -1,8 +1,8 @@
-//! Which failures of file system calls pass by themselves, and how long to wait for that.
+//! Retries of file system calls that fail for a moment on Windows.
 //!
-//! Only on Windows: there a virus scanner, an indexer or a reader that looks at a file for a moment keeps others from
-//! renaming or removing it, and a removed file may keep its name until the last of them has closed it. Codes are numbers
-//! here, so that the rules are tested everywhere.
+//! There a virus scanner, an indexer or a reader that opens a file for a moment prevents others
+//! from renaming or removing it, and a removed file may keep its name until the last of them has
+//! closed it. Codes are numbers here, so that the rules are tested on every platform.
 
 use std::time::Duration;
 
@@ -12,22 +12,23 @@ const LOCK_VIOLATION: i32 = 33;
 const DELETE_PENDING: i32 = 303;
 const IO_PENDING: i32 = 997;
 
-/// How long to wait in all before the failure counts.
+/// The total time of the retries of one call.
 pub const LIMIT: Duration = Duration::from_secs(2);
-/// The first wait; each following one is twice as long, up to [`LONGEST`].
+/// The first wait. Each further one is twice as long, up to [`LONGEST`].
 const FIRST: Duration = Duration::from_millis(1);
 const LONGEST: Duration = Duration::from_millis(100);
 
-/// What to do about a call that failed.
+/// The next step after a failed call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RetryDecision {
-    /// Try again after this time.
+    /// Retry after this time.
     Wait(Duration),
-    /// It is permanent, or has lasted too long.
+    /// Fail: the error is permanent, or has lasted too long.
     GiveUp,
 }
 
-/// `failures`: how many there were before this one; `waited`: for how long, in all.
+/// Decides after a failed call. `failures` is the number of failures before this one, `waited` the
+/// total time that was waited for them.
 pub fn decide(code: Option<i32>, failures: u32, waited: Duration) -> RetryDecision {
     let wait = FIRST.saturating_mul(2_u32.saturating_pow(failures)).min(LONGEST).min(LIMIT.saturating_sub(waited));
     if code.is_some_and(is_transient_os_code) && !wait.is_zero() {
@@ -37,13 +38,13 @@ pub fn decide(code: Option<i32>, failures: u32, waited: Duration) -> RetryDecisi
     }
 }
 
-/// Whether this Windows error may be gone in a moment. "Access denied" is also what a name that is about to vanish
-/// gives, and a missing permission: nothing tells them apart but time.
+/// Whether a Windows error is transient. "Access denied" is the error of a file that is being
+/// removed as well as of a missing permission: only time distinguishes them.
 pub fn is_transient_os_code(code: i32) -> bool {
     matches!(code, ACCESS_DENIED | SHARING_VIOLATION | LOCK_VIOLATION | DELETE_PENDING)
 }
 
-/// Whether this Windows error of a lock that was tried means that somebody else has it.
+/// Whether a Windows error of trying a lock means that another holder has it.
 pub fn is_held(code: i32) -> bool {
     matches!(code, LOCK_VIOLATION | SHARING_VIOLATION | IO_PENDING)
 }
@@ -63,18 +64,18 @@ mod tests {
     }
 
     #[test]
-    fn only_what_may_pass_is_waited_for() {
+    fn only_transient_errors_are_retried() {
         for code in [5, 32, 33, 303] {
             assert_ne!(decide(Some(code), 0, Duration::ZERO), RetryDecision::GiveUp, "{code}");
         }
-        // Not found, path not found, disk full, exists; an error that is not the system's.
+        // Not found, path not found, disk full, exists; an error without a code of the system.
         for code in [Some(2), Some(3), Some(112), Some(183), None] {
             assert_eq!(decide(code, 0, Duration::ZERO), RetryDecision::GiveUp, "{code:?}");
         }
     }
 
     #[test]
-    fn contention_is_told_from_a_file_system_without_locks() {
+    fn contention_is_distinguished_from_a_file_system_without_locks() {
         assert!([32, 33, 997].into_iter().all(is_held));
         // Invalid function, access denied, not supported, invalid parameter.
         assert!(![1, 5, 50, 87].into_iter().any(is_held));

@@ -1,17 +1,19 @@
-//! What a checksum file says: which file has which SHA-256.
+//! Checksum files: file names with their SHA-256.
 //!
-//! Two ways of writing are understood: `<64 hexadecimal digits>  name`, as `sha256sum` and `shasum` do (`*` before the
-//! name marks binary mode), and `SHA256 (name) = <64 hexadecimal digits>`, as BSD does. Every other line is passed over:
-//! such files come with comments, signatures and digests of other algorithms around those that we look for.
+//! Two formats are read: `<64 hexadecimal digits>  name` of `sha256sum` and `shasum`, with `*`
+//! before the name for binary mode, and `SHA256 (name) = <64 hexadecimal digits>` of BSD. Every
+//! other line is ignored: such files may have comments, signatures, and digests of other
+//! algorithms.
 //!
-//! - A name may contain anything but line breaks; white space around it is not part of it, and neither is a leading `./`.
+//! - A name may contain anything but line breaks. White space around it is not part of it, and
+//!   neither is a leading `./`.
 //! - Of several lines for one name, the last counts.
 
 use crate::base::integrity::{Digest, parse_sha256};
 
-/// File names and their digests, in the order of the lines.
+/// Reads the file names and their digests, in the order of the lines.
 pub fn parse(text: &str) -> impl Iterator<Item = (&str, Digest)> {
-    // Editors of Windows put a byte order mark first and a carriage return last.
+    // Editors on Windows write a byte order mark, and carriage returns at the ends of lines.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     text.split(['\n', '\r']).filter_map(|line| entry(line.trim()))
 }
@@ -25,13 +27,13 @@ fn entry(line: &str) -> Option<(&str, Digest)> {
     if name.is_empty() { None } else { Some((name, digest)) }
 }
 
-/// `SHA256 (name) = <digest>`. The name may have parentheses of its own.
+/// Reads `SHA256 (name) = <digest>`. The name may contain parentheses.
 fn tagged(line: &str) -> Option<(&str, Digest)> {
     let (name, digest) = line.strip_prefix("SHA256")?.trim_start().strip_prefix('(')?.rsplit_once(')')?;
     Some((name, parse_sha256(digest.trim_start().strip_prefix('=')?)?))
 }
 
-/// `<digest>  name`, or `<digest> *name`.
+/// Reads `<digest>  name`, or `<digest> *name`.
 fn listed(line: &str) -> Option<(&str, Digest)> {
     let (digest, name) = line.split_once(char::is_whitespace)?;
     Some((name.strip_prefix('*').unwrap_or(name), parse_sha256(digest)?))
@@ -59,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn both_ways_of_writing_are_understood() {
+    fn both_formats_are_read() {
         assert_eq!(names("@  a.tgz\n@ *b.tgz\nSHA256 (c.tgz) = @\n"), ["a.tgz", "b.tgz", "c.tgz"]);
         assert_eq!(names("SHA256(d)= @\n\t@\te"), ["d", "e"]);
     }
@@ -86,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn other_lines_are_passed_over() {
+    fn other_lines_are_ignored() {
         let text = "# @  comment\n  # @  comment\n\n   \n@\n@  \n@ *\n@ ./\nSHA256 () = @\nSHA256 (a) @\nSHA256 a = @\n\
             SHA512 (a) = @@\nSHA512/256 (a) = @\nSHA3-256 (a) = @\nMD5 (a) = @\n@@  sha512\n@0  long\nname  @\n\
             -----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256";

@@ -1,10 +1,11 @@
-//! What to tell a person about a request that failed, by the code of its error.
+//! Explanations of failed requests for people, by the codes of their errors.
 //!
-//! The codes may be those of Node's own clients: the helper is for their errors as well as for ours.
+//! The codes include those of Node's own clients, whose errors callers explain with the same
+//! helper.
 
 use crate::base::error::redacted_text;
 
-/// `<METHOD> request failed: <url>`, and a line about the code, if there is one.
+/// Returns `<METHOD> request failed: <url>`, with a line that explains the code, if there is one.
 pub fn enriched(url: &str, method: &str, code: Option<&str>) -> String {
     let first = format!("{} request failed: {}", method.to_uppercase(), redacted_text(url));
     match code {
@@ -30,7 +31,8 @@ fn explained(code: &str) -> String {
     explanation.to_owned()
 }
 
-/// Node takes most of these codes from OpenSSL's list of verification errors.
+/// Whether a code is about a certificate. Node takes most of these from OpenSSL's list of
+/// verification errors.
 fn is_of_certificate(code: &str) -> bool {
     code.starts_with("CERT_")
         || code.starts_with("ERR_TLS_CERT_")

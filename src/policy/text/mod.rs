@@ -1,4 +1,4 @@
-//! Texts that are read or written for people.
+//! Texts that people read or write: checksum files, explanations of errors, `NODE_DEBUG`.
 
 pub mod checksum_file;
 pub mod error_message;

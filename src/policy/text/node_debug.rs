@@ -1,16 +1,19 @@
-//! `NODE_DEBUG`: which parts of a program tell what they do. Names in a list with commas, in any case; `*` is any text.
+//! `NODE_DEBUG`: the parts of a program that write debug output. The value is a list of names in
+//! any case, separated by commas; `*` matches any text.
 
 use wildmatch::WildMatchPattern;
 
-/// The name of this package there.
+/// The name of this package in `NODE_DEBUG`.
 pub const SECTION: &str = "socket-registry";
 
-/// Stands in for the sign for one character, which `NODE_DEBUG` does not have.
-const NEVER: char = '\u{10ffff}';
+/// The wildcard for one character, which the crate requires and `NODE_DEBUG` does not have. Unicode
+/// will never assign this character.
+const UNASSIGNED: char = '\u{10ffff}';
 
-pub fn has(sections: &str, section: &str) -> bool {
-    let is_match = |name: &str| WildMatchPattern::<'*', NEVER>::new_case_insensitive(name).matches(section);
-    sections.split(',').any(|name| !name.contains(NEVER) && is_match(name))
+/// Whether the list `sections` contains `section`.
+pub fn is_enabled(sections: &str, section: &str) -> bool {
+    let is_match = |name: &str| WildMatchPattern::<'*', UNASSIGNED>::new_case_insensitive(name).matches(section);
+    sections.split(',').any(|name| !name.contains(UNASSIGNED) && is_match(name))
 }
 
 #[cfg(test)]
@@ -29,7 +32,7 @@ mod tests {
             ("socket?registry", false),
             ("socket-registry2,tls", false),
         ] {
-            assert_eq!(has(sections, SECTION), expected, "{sections}");
+            assert_eq!(is_enabled(sections, SECTION), expected, "{sections}");
         }
     }
 }

@@ -1,10 +1,11 @@
-//! Whether a certificate is for a host: the rules of `tls.checkServerIdentity` of Node.js.
+//! Whether a certificate is for a host, by the rules of `tls.checkServerIdentity` of Node.js.
 //!
-//! Alternative names count. The common name counts only if there is no alternative DNS name, and never for an address.
+//! Alternative names count. The common name counts only if there is no alternative DNS name, and
+//! never for an address.
 
 use std::net::IpAddr;
 
-/// A server as it is asked for.
+/// The host of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Host {
     /// In ASCII, without a final dot.
@@ -12,7 +13,7 @@ pub enum Host {
     Address(IpAddr),
 }
 
-/// Names in a certificate.
+/// The names in a certificate.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Names {
     pub dns: Vec<String>,
@@ -20,7 +21,7 @@ pub struct Names {
     pub common: Vec<String>,
 }
 
-/// By what a certificate is for a host.
+/// The kind of name by which a certificate is for a host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Match {
     Alternative,
@@ -28,6 +29,7 @@ pub enum Match {
 }
 
 impl Names {
+    /// Finds the name that matches a host.
     pub fn find(&self, host: &Host) -> Option<Match> {
         match host {
             Host::Address(address) => self.addresses.contains(address).then_some(Match::Alternative),
@@ -39,6 +41,7 @@ impl Names {
     }
 }
 
+/// Whether a name of a certificate, which may have a wildcard, matches a host.
 fn is_match(host: &str, pattern: &str) -> bool {
     let host = host.trim_end_matches('.').to_ascii_lowercase();
     let pattern = pattern.strip_suffix('.').unwrap_or(pattern).to_ascii_lowercase();
@@ -49,7 +52,7 @@ fn is_match(host: &str, pattern: &str) -> bool {
     }
     let (host, label) = (host[0], pattern[0]);
     match label.split_once('*') {
-        // A label of an internationalised name stands for itself.
+        // A wildcard in a label of an internationalised name is no wildcard.
         None => host == label,
         Some(_) if label.contains("xn--") => host == label,
         Some((prefix, suffix)) => {

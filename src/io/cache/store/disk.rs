@@ -1,4 +1,7 @@
-//! Answers on disk, as entries of a cache in npm's format that other programs may share. Only our own are touched.
+//! Cached responses on disk, as entries of a cache in npm's format that other programs may share.
+//! Entries of other programs are neither read nor removed.
+
+mod entry;
 
 use std::collections::HashSet;
 use std::ffi::OsStr;
@@ -7,81 +10,82 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
-
 use crate::base::error::Kind;
+use crate::base::options::CacheLimits;
 use crate::io::cache::cacache::{self, milliseconds};
-use crate::io::cache::store::record::{Limits, Record, is_due};
+use crate::io::cache::store::pending::Pending;
+use crate::io::cache::store::record::{Record, is_due};
 use crate::io::file::directory::{Directory, Temporary};
 use crate::io::file::trusted::Access;
-use crate::io::threads::spawn_blocking;
-use crate::policy::cache::freshness::CachedResponse;
+use crate::io::threads::{Task, spawn_blocking};
 use crate::policy::cache::index::Entry;
 use crate::policy::cache::key::{OUTDATED, PREFIX, Secret};
-use crate::policy::cache::sealed;
-use crate::policy::http::headers::text;
 
-/// Of the keyed hashes in our keys. Readable by its owner only.
+use self::entry::{decode, encode};
+
+/// The file of the secret that keys are hashed with. Readable by its owner only.
 const SECRET: &str = "socket-registry-http.secret";
-/// Beside it; its time is that of the last sweep by any process.
+/// A marker file. Its modification time is that of the last sweep by any process.
 const SWEPT: &str = "socket-registry-http.swept";
 /// How often the limits are enforced.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(10 * 60);
-/// A bucket grows by one line with each answer, and is then written anew.
+/// The size from which a bucket is compacted. It grows by a line with each response.
 const BUCKET_MAX: u64 = 32 << 10;
 
 #[derive(Debug)]
 pub struct Disk {
     directory: PathBuf,
-    limits: Limits,
+    limits: CacheLimits,
     secret: OnceLock<Option<Secret>>,
-    /// Opened once for many responses: the way there takes a call of the system for each name, and for each link.
+    /// Opened once for many responses: opening takes a system call for each name and each link of
+    /// the path.
     root: Mutex<Option<Arc<Directory>>>,
     swept: Mutex<Option<SystemTime>>,
-}
-
-/// Beside the content in an entry. Names and values of header fields may be secrets under any name, so nothing of them is in the clear.
-#[derive(Debug, Deserialize, Serialize)]
-struct Sealed {
-    sealed: String,
-}
-
-/// The text that is sealed.
-#[derive(Debug, Deserialize, Serialize)]
-struct Metadata {
-    /// Milliseconds since 1970.
-    time: u64,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    varies: Vec<String>,
-    #[serde(default)]
-    status: u16,
-    #[serde(default)]
-    status_text: String,
-    #[serde(default)]
-    headers: Vec<(String, String)>,
+    pending: Pending,
 }
 
 impl Disk {
-    pub fn new(directory: PathBuf, limits: Limits) -> Self {
-        Self { directory, limits, secret: OnceLock::new(), root: Mutex::default(), swept: Mutex::default() }
+    pub fn new(directory: PathBuf, limits: CacheLimits) -> Self {
+        Self {
+            directory,
+            limits,
+            secret: OnceLock::new(),
+            root: Mutex::default(),
+            swept: Mutex::default(),
+            pending: Pending::default(),
+        }
     }
 
-    /// What the keys are made with, once the directory has been opened; `None` as well when it cannot be used.
+    /// Waits for the end of all work in the directory, also of work that no call waits for.
+    pub async fn flush(&self) {
+        self.pending.ended().await;
+    }
+
+    /// Runs work on a thread that may block. It is pending until it ends, even if the task is
+    /// dropped.
+    fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Task<T> {
+        let running = self.pending.begin();
+        spawn_blocking(move || {
+            let _running = running;
+            work()
+        })
+    }
+
+    /// The secret that keys are made with. `None` before [`Disk::open`], and if the directory
+    /// cannot be used.
     pub fn secret(&self) -> Option<&Secret> {
         self.secret.get()?.as_ref()
     }
 
     pub async fn open(self: Arc<Self>) {
+        let disk = self.clone();
         let open = move || {
-            self.secret.get_or_init(|| self.read_secret().or_else(|| self.write_secret()));
+            disk.secret.get_or_init(|| disk.read_secret().or_else(|| disk.write_secret()));
         };
-        let _ = spawn_blocking(open).await;
+        let _ = self.run(open).await;
     }
 
-    /// Only from a file that nobody else can read, in a directory of this user.
+    /// Reads the secret from a file that nobody else can read, in a directory of this user.
     fn read_secret(&self) -> Option<Secret> {
         let file = Directory::open(&self.directory).ok()?.open_file(OsStr::new(SECRET), Access::Read).ok()?;
         #[cfg(unix)]
@@ -93,7 +97,9 @@ impl Disk {
         secret.try_into().ok().map(Secret)
     }
 
-    /// Whoever comes first decides. A file of this user that holds none is replaced; where the name is somebody else's, there is none.
+    /// Writes a secret, and returns the one that is in the file afterwards: the first process
+    /// decides. A file of this user without a secret is replaced; a file of another user stays, and
+    /// there is no secret.
     fn write_secret(&self) -> Option<Secret> {
         let directory = Directory::create_all(&self.directory).ok()?;
         let temporaries = cacache::temporaries(&directory).ok()?;
@@ -110,9 +116,10 @@ impl Disk {
         self.read_secret()
     }
 
-    /// The record of a key. What is broken is removed.
+    /// Returns the record of a key. A broken entry is removed.
     pub async fn get(self: Arc<Self>, key: String) -> Option<Record> {
-        spawn_blocking(move || self.read(&key)).await.ok()?
+        let disk = self.clone();
+        self.run(move || disk.read(&key)).await.ok()?
     }
 
     fn root(&self) -> Option<Arc<Directory>> {
@@ -130,7 +137,7 @@ impl Disk {
         };
         match cacache::get_from(&*self.root()?, key) {
             Ok(Some(item)) => {
-                let record = item.entry.metadata.and_then(|metadata| record(secret, key, &metadata, item.content));
+                let record = item.entry.metadata.and_then(|metadata| decode(secret, key, &metadata, item.content));
                 if record.is_none() {
                     broken();
                 }
@@ -140,7 +147,7 @@ impl Disk {
                 broken();
                 None
             }
-            // Nothing there, or nothing that we may read.
+            // There is no entry, or this user may not read it.
             _ => None,
         }
     }
@@ -149,30 +156,34 @@ impl Disk {
         let disk = self.clone();
         let write = move || {
             let Some(secret) = disk.secret() else { return false };
-            let (metadata, content) = parts(secret, &key, &random_bytes(), &record);
+            let (metadata, content) = encode(secret, &key, &random_bytes(), &record);
             if content.len() as u64 > disk.limits.disk {
                 return false;
             }
-            // A full disk, or one that cannot be written to: the answer is not kept.
+            // If the disk is full or read-only, the response is not cached.
             if metadata.is_some() && cacache::put(&disk.directory, &key, &content, metadata).is_ok() {
                 let _ = cacache::compact(&disk.directory, &key, BUCKET_MAX);
             }
-            // The marker appears within the call. An error says that it is not this user's, and so says nothing.
+            // The marker appears within `takes_turn`. If that fails, the marker belongs to another
+            // user, and its time means nothing.
             let now = SystemTime::now();
             is_due(&disk.swept, SWEEP_INTERVAL, now) && disk.takes_turn(now).unwrap_or(true)
         };
-        if spawn_blocking(write).await.is_ok_and(|takes_turn| takes_turn) {
-            // Nobody waits for it. It only removes.
-            spawn_blocking(move || self.sweep(SystemTime::now()));
+        if self.run(write).await.is_ok_and(|takes_turn| takes_turn) {
+            // Not awaited, because it only removes.
+            let disk = self.clone();
+            self.run(move || disk.sweep(SystemTime::now()));
         }
     }
 
     pub async fn remove(self: Arc<Self>, key: String) {
-        let _ = spawn_blocking(move || cacache::remove(&self.directory, &key)).await;
+        let disk = self.clone();
+        let _ = self.run(move || cacache::remove(&disk.directory, &key)).await;
     }
 
-    /// Removes our entries whose keys are unwanted; their keys.
+    /// Removes this package's entries whose keys are unwanted, and returns their keys.
     pub async fn clear(self: Arc<Self>, is_unwanted: impl Fn(&str) -> bool + Send + 'static) -> HashSet<String> {
+        let disk = self.clone();
         let clear = move || {
             let keys = Mutex::new(HashSet::new());
             let is_wanted = |entry: &Entry| {
@@ -182,10 +193,10 @@ impl Disk {
                 }
                 is_wanted
             };
-            let _ = cacache::clear(&self.directory, is_wanted);
+            let _ = cacache::clear(&disk.directory, is_wanted);
             keys.into_inner().unwrap_or_default()
         };
-        spawn_blocking(clear).await.unwrap_or_default()
+        self.run(clear).await.unwrap_or_default()
     }
 
     /// Enforces the limits.
@@ -199,16 +210,18 @@ impl Disk {
             }
         });
         evicted.extend(self::evicted(ours.into_iter(), self.limits, now));
-        // Parts that are not this user's are left alone.
+        // An error here comes from parts of the cache that are not this user's. They are left
+        // alone.
         drop(listed);
         if !evicted.is_empty() {
             let _ = cacache::clear(&self.directory, |entry| !evicted.contains(&entry.key));
         }
-        // Answers that were replaced, for instance.
+        // Removes the content of replaced responses, for instance.
         cacache::sweep(&self.directory, now);
     }
 
-    /// Whether no process has swept for long. The time of the marker is now.
+    /// Whether no process has swept for [`SWEEP_INTERVAL`]. Sets the time of the marker to `now` if
+    /// so.
     fn takes_turn(&self, now: SystemTime) -> io::Result<bool> {
         let directory = Directory::open(&self.directory)?;
         let name = OsStr::new(SWEPT);
@@ -227,8 +240,8 @@ impl Disk {
     }
 }
 
-/// The keys that the limits leave no room for: what is too old, then what is oldest.
-fn evicted(entries: impl Iterator<Item = (String, u64, u64)>, limits: Limits, now: SystemTime) -> HashSet<String> {
+/// The keys that exceed the limits: first those that are too old, then the oldest.
+fn evicted(entries: impl Iterator<Item = (String, u64, u64)>, limits: CacheLimits, now: SystemTime) -> HashSet<String> {
     let oldest = milliseconds(now.checked_sub(limits.age).unwrap_or(SystemTime::UNIX_EPOCH));
     let mut entries: Vec<_> = entries.collect();
     entries.sort_unstable_by_key(|(_, time, _)| std::cmp::Reverse(*time));
@@ -248,125 +261,32 @@ pub fn random() -> Secret {
 fn random_bytes<const COUNT: usize>() -> [u8; COUNT] {
     let mut bytes = [0; COUNT];
     if getrandom::fill(&mut bytes).is_err() {
-        // A system without randomness: at least not the same for every process.
+        // Without a source of randomness, the bytes at least differ between processes.
         bytes.fill_with(|| fastrand::u8(..));
     }
     bytes
-}
-
-fn parts(secret: &Secret, key: &str, nonce: &sealed::Nonce, record: &Record) -> (Option<Box<RawValue>>, Bytes) {
-    let (metadata, content) = match record {
-        Record::Answer(stored) => {
-            let headers = stored.headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect();
-            let metadata = Metadata {
-                time: milliseconds(stored.time),
-                varies: Vec::new(),
-                status: stored.status.as_u16(),
-                status_text: stored.status_text.clone(),
-                headers,
-            };
-            (metadata, stored.body.clone())
-        }
-        Record::Varies(names) => {
-            let varies = names.iter().map(ToString::to_string).collect();
-            let time = milliseconds(SystemTime::now());
-            (Metadata { time, varies, status: 0, status_text: String::new(), headers: Vec::new() }, Bytes::new())
-        }
-    };
-    let sealed = serde_json::to_vec(&metadata).ok().and_then(|text| sealed::seal(secret, key, nonce, &text));
-    (sealed.and_then(|sealed| serde_json::value::to_raw_value(&Sealed { sealed }).ok()), content)
-}
-
-fn record(secret: &Secret, key: &str, metadata: &RawValue, content: Vec<u8>) -> Option<Record> {
-    let Sealed { sealed } = serde_json::from_str(metadata.get()).ok()?;
-    let metadata: Metadata = serde_json::from_slice(&sealed::open(secret, key, &sealed)?).ok()?;
-    if !metadata.varies.is_empty() {
-        let names: Option<Vec<_>> =
-            metadata.varies.iter().map(|name| HeaderName::from_bytes(name.as_bytes()).ok()).collect();
-        return Some(Record::Varies(names?.into()));
-    }
-    let status = StatusCode::from_u16(metadata.status).ok().filter(StatusCode::is_success)?;
-    let mut headers = HeaderMap::new();
-    for (name, value) in metadata.headers {
-        let bytes: Option<Vec<u8>> = value.chars().map(|each| u8::try_from(u32::from(each)).ok()).collect();
-        headers.append(HeaderName::from_bytes(name.as_bytes()).ok()?, HeaderValue::from_bytes(&bytes?).ok()?);
-    }
-    let time = SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(metadata.time))?;
-    Some(Record::Answer(Arc::new(CachedResponse::new(status, metadata.status_text, headers, content.into(), time))))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn stored(body: &str) -> Record {
-        let mut headers = HeaderMap::new();
-        headers.append("x", HeaderValue::from_bytes(b"caf\xe9").unwrap());
-        headers.append("link", HeaderValue::from_static("a"));
-        headers.append("link", HeaderValue::from_static("b"));
-        let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1);
-        let body = Bytes::from(body.to_owned());
-        Record::Answer(Arc::new(CachedResponse::new(StatusCode::OK, "Fine".to_owned(), headers, body, time)))
-    }
-
-    const SECRET_OF_ALL: Secret = Secret([7; 32]);
-
     #[test]
-    fn an_answer_comes_back_as_it_was() {
-        let (metadata, content) = parts(&SECRET_OF_ALL, "k", &[0; 12], &stored("body"));
-        let (Some(Record::Answer(back)), Record::Answer(before)) =
-            (record(&SECRET_OF_ALL, "k", &metadata.unwrap(), content.into()), stored("body"))
-        else {
-            panic!("not an answer")
-        };
-        assert_eq!((&back.headers, back.time, &back.body), (&before.headers, before.time, &before.body));
-        assert_eq!((back.status, &back.status_text), (before.status, &before.status_text));
-    }
-
-    #[test]
-    fn nothing_of_an_answer_is_readable_beside_its_body() {
-        let varies = Record::Varies([HeaderName::from_static("x-varies")].into());
-        for each in [stored("body"), varies] {
-            let (metadata, _) = parts(&SECRET_OF_ALL, "k", &[0; 12], &each);
-            let metadata = metadata.unwrap();
-            assert!(metadata.get().starts_with("{\"sealed\":\""), "{metadata}");
-            for part in ["link", "Fine", "time", "status", "varies"] {
-                assert!(!metadata.get()[12..].contains(part), "{metadata}");
-            }
-        }
-    }
-
-    #[test]
-    fn metadata_of_others_is_no_answer() {
-        for text in ["{}", "[]", "null", "{\"time\":1,\"status\":200}", "{\"sealed\":\"AAAA\"}"] {
-            let metadata = RawValue::from_string(text.to_owned()).unwrap();
-            assert!(record(&SECRET_OF_ALL, "k", &metadata, Vec::new()).is_none(), "{text}");
-        }
-        for text in
-            ["{}", "null", "{\"time\":1,\"status\":404}", "{\"time\":1,\"status\":200,\"headers\":[[\"a b\",\"c\"]]}"]
-        {
-            let sealed = sealed::seal(&SECRET_OF_ALL, "k", &[0; 12], text.as_bytes()).unwrap();
-            let metadata = serde_json::value::to_raw_value(&Sealed { sealed }).unwrap();
-            assert!(record(&SECRET_OF_ALL, "k", &metadata, Vec::new()).is_none(), "{text}");
-        }
-    }
-
-    #[test]
-    fn entries_of_the_format_before_are_swept() {
+    fn entries_of_the_previous_format_are_swept() {
         let directory = tempfile::tempdir().unwrap();
         let keys = ["socket-registry:http:1:GET:https://a.test/?q=1#0", "of others"];
         for key in keys {
             cacache::put(directory.path(), key, b"x", None).unwrap();
         }
-        Disk::new(directory.path().to_owned(), Limits::default()).sweep(SystemTime::now());
+        Disk::new(directory.path().to_owned(), CacheLimits::default()).sweep(SystemTime::now());
         let found = keys.map(|key| cacache::get(directory.path(), key).unwrap().is_some());
         assert_eq!(found, [false, true]);
     }
 
     #[test]
-    fn what_is_too_old_goes_and_then_what_is_oldest() {
+    fn old_entries_are_evicted_and_then_the_oldest() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1000);
-        let limits = Limits { disk: 10, age: Duration::from_secs(900), memory: 0 };
+        let limits = CacheLimits { disk: 10, age: Duration::from_secs(900), memory: 0 };
         let entry = |key: &str, seconds: u64, size| (key.to_owned(), seconds * 1000, size);
         let entries = [entry("old", 99, 1), entry("c", 500, 4), entry("b", 600, 4), entry("a", 700, 4)];
         let evicted = evicted(entries.into_iter(), limits, now);
@@ -374,10 +294,10 @@ mod tests {
     }
 
     #[test]
-    fn one_secret_for_all_who_open_a_directory() {
+    fn all_processes_share_the_secret_of_a_directory() {
         let directory = tempfile::tempdir().unwrap();
         let open = || {
-            let disk = Disk::new(directory.path().to_owned(), Limits::default());
+            let disk = Disk::new(directory.path().to_owned(), CacheLimits::default());
             disk.read_secret().or_else(|| disk.write_secret()).map(|secret| secret.0)
         };
         let secrets: Vec<_> = std::thread::scope(|scope| {

@@ -1,4 +1,4 @@
-//! Answers in memory, bounded in bytes: the ones that were used longest ago go first.
+//! Cached responses in memory, bounded in bytes. The least recently used are evicted first.
 
 use std::collections::HashSet;
 
@@ -22,7 +22,7 @@ impl Memory {
         self.records.get(key).map(|(record, _)| record.clone())
     }
 
-    /// An answer that is larger than all the room is not kept.
+    /// Stores a record, unless it is larger than the limit.
     pub fn put(&mut self, key: String, record: Record) {
         self.remove(&key);
         let weight = weight(&key, &record);
@@ -43,7 +43,7 @@ impl Memory {
         }
     }
 
-    /// The keys that were removed.
+    /// Removes the unwanted keys and returns them.
     pub fn clear(&mut self, is_unwanted: impl Fn(&str) -> bool) -> HashSet<String> {
         let keys: HashSet<_> =
             self.records.iter().map(|(key, _)| key).filter(|key| is_unwanted(key)).cloned().collect();
@@ -59,10 +59,10 @@ impl Memory {
 }
 
 fn weight(key: &str, record: &Record) -> u64 {
-    // What the list and the table need for each.
+    // The memory of the list and the table for each record.
     const OVERHEAD: usize = 128;
     let size = match record {
-        Record::Answer(stored) => stored.weight(),
+        Record::Response(stored) => stored.weight(),
         Record::Varies(names) => names.iter().map(|name| name.as_str().len()).sum(),
     };
     (key.len() + size + OVERHEAD) as u64
@@ -79,9 +79,9 @@ mod tests {
     use super::*;
     use crate::policy::cache::freshness::CachedResponse;
 
-    fn answer(size: usize) -> Record {
+    fn response(size: usize) -> Record {
         let body = Bytes::from(vec![0; size]);
-        Record::Answer(Arc::new(CachedResponse::new(
+        Record::Response(Arc::new(CachedResponse::new(
             StatusCode::OK,
             String::new(),
             HeaderMap::new(),
@@ -91,25 +91,25 @@ mod tests {
     }
 
     #[test]
-    fn what_was_used_longest_ago_gives_way() {
-        let mut memory = Memory::new(3 * weight("a", &answer(1000)));
+    fn the_least_recently_used_is_evicted() {
+        let mut memory = Memory::new(3 * weight("a", &response(1000)));
         for key in ["a", "b", "c"] {
-            memory.put(key.to_owned(), answer(1000));
+            memory.put(key.to_owned(), response(1000));
         }
         assert!(memory.get("a").is_some());
-        memory.put("d".to_owned(), answer(1000));
+        memory.put("d".to_owned(), response(1000));
         assert!(memory.get("b").is_none() && memory.get("a").is_some() && memory.get("d").is_some());
         assert_eq!(memory.size().0, 3);
     }
 
     #[test]
-    fn bytes_are_counted_and_given_back() {
+    fn the_size_is_that_of_the_cached_responses() {
         let mut memory = Memory::new(10_000);
         for round in 0..100 {
-            memory.put("a".to_owned(), answer(round));
+            memory.put("a".to_owned(), response(round));
         }
-        assert_eq!(memory.size(), (1, weight("a", &answer(99))));
-        memory.put("large".to_owned(), answer(10_000));
+        assert_eq!(memory.size(), (1, weight("a", &response(99))));
+        memory.put("large".to_owned(), response(10_000));
         assert_eq!(memory.size().0, 1);
         assert_eq!(memory.clear(|key| key == "a"), HashSet::from(["a".to_owned()]));
         assert_eq!(memory.size(), (0, 0));

@@ -1,4 +1,5 @@
-//! By path, where directories cannot be held open for it. Links are refused; owners are not asked.
+//! Directories by path, for systems on which operations cannot go through an open directory. Links
+//! are refused; owners are not checked.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
@@ -16,7 +17,7 @@ pub struct Directory {
 
 impl Directory {
     pub fn open(path: &Path) -> io::Result<Self> {
-        // The path is the user's own choice, a link at its end, too.
+        // The path is the user's own choice, even if it ends in a link.
         match fs::metadata(path)?.is_dir() {
             true => Ok(Self { path: path.to_owned() }),
             false => Err(io::ErrorKind::NotADirectory.into()),
@@ -41,7 +42,7 @@ impl Directory {
         if found.is_dir() { Ok(Self { path }) } else { Err(io::ErrorKind::NotADirectory.into()) }
     }
 
-    /// There is only the path.
+    /// Always true: there is only the path.
     #[allow(clippy::unused_self, reason = "nothing is open")]
     pub fn is_current(&self) -> bool {
         true
@@ -67,7 +68,7 @@ impl Directory {
         if access == Access::Append { trusted::open_regular(&path, access) } else { Ok(file) }
     }
 
-    /// Whether the name is that of a regular file.
+    /// Checks that the name is that of a regular file.
     pub fn check(&self, name: &OsStr) -> io::Result<()> {
         let path = self.path.join(name);
         let found = fs::symlink_metadata(&path)?.file_type();
@@ -84,7 +85,7 @@ impl Directory {
         fs::rename(self.path.join(name), directory.path.join(new))
     }
 
-    /// Renames, unless something has the name.
+    /// Renames, unless the new name is taken.
     pub fn rename_new(&self, name: &OsStr, directory: &Self, new: &OsStr) -> io::Result<()> {
         match fs::symlink_metadata(directory.path.join(new)) {
             Ok(_) => Err(io::ErrorKind::AlreadyExists.into()),
@@ -97,7 +98,7 @@ impl Directory {
         fs::remove_file(self.path.join(name))
     }
 
-    /// Removes a directory and all that is in it; of links, the links.
+    /// Removes a directory with its content. Links are removed, not followed.
     pub fn remove_all(&self, name: &OsStr) -> io::Result<()> {
         fs::remove_dir_all(self.path.join(name))
     }

@@ -39,7 +39,7 @@ fn mode(path: &Path) -> u32 {
 }
 
 #[test]
-fn what_is_created_is_for_its_owner_alone() {
+fn created_files_are_accessible_to_their_owner_alone() {
     let place = Place::new();
     let cache = place.open("a/b");
     cache.make(name("c")).unwrap();
@@ -101,7 +101,7 @@ fn only_plain_files_are_opened_and_nothing_blocks() {
 }
 
 #[test]
-fn in_a_directory_that_everybody_can_write_to_paths_are_not_relied_on() {
+fn paths_in_a_directory_that_everybody_can_write_to_are_refused() {
     let place = Place::new();
     let cache = place.open("cache");
     for (mode, is_fit) in [(0o700, true), (0o775, true), (0o1777, true), (0o777, false)] {
@@ -152,7 +152,7 @@ fn removing_a_directory_removes_links_and_not_their_targets() {
 }
 
 #[test]
-fn a_temporary_file_takes_the_name_of_ones_own_file_only() {
+fn a_temporary_file_replaces_only_files_of_this_user() {
     let place = Place::new();
     let cache = place.open("cache");
     let put = |to: &str| Temporary::with(&cache, b"new").unwrap().persist(&cache, name(to));
@@ -165,12 +165,12 @@ fn a_temporary_file_takes_the_name_of_ones_own_file_only() {
     cache.make(name("directory")).unwrap();
     assert_eq!(put("directory").unwrap_err().kind(), ErrorKind::IsADirectory);
     assert_eq!(fs::read(place.at("cache/file")).unwrap(), b"new");
-    // Nothing is left of those that got no name.
+    // Those that got no name were removed.
     assert_eq!(cache.entries().unwrap().len(), 3);
 }
 
 #[test]
-fn what_belongs_to_somebody_else_is_refused_and_named() {
+fn files_of_other_users_are_refused_by_name() {
     if !rustix::process::geteuid().is_root() {
         return;
     }

@@ -1,4 +1,4 @@
-//! By descriptors: `openat` and its relatives.
+//! Directories by descriptor: `openat` and its relatives.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -16,13 +16,13 @@ use rustix::io::Errno;
 use super::{Reason, Refusal};
 use crate::io::file::trusted::Access;
 
-/// Directories on the way to a cache need not be readable, where the system can do without.
+/// Parent directories of a cache need not be readable, if the system supports that.
 #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
 const ON_THE_WAY: OFlags = OFlags::PATH;
 #[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
 const ON_THE_WAY: OFlags = OFlags::RDONLY;
 
-/// As many as Linux follows.
+/// The limit of Linux.
 const LINKS_MAX: usize = 40;
 
 /// See the [module](super).
@@ -34,13 +34,13 @@ pub struct Directory {
 }
 
 impl Directory {
-    /// Opens a directory by its path. Links on the way there are followed if this user or root made them: that is
-    /// the user's own choice, as the path is.
+    /// Opens a directory by its path. Links within the path are followed if this user or root made
+    /// them: they are the user's own choice, as the path is.
     pub fn open(path: &Path) -> io::Result<Self> {
         walk(path, false)
     }
 
-    /// The same, and creates what is missing, for this user alone.
+    /// Like [`open`](Self::open). Missing directories are created, for this user alone.
     pub fn create_all(path: &Path) -> io::Result<Self> {
         walk(path, true)
     }
@@ -54,7 +54,8 @@ impl Directory {
         let opened = openat(&self.descriptor, name, flags, Mode::empty());
         let path = self.path.join(name);
         let descriptor = match opened {
-            // Says the system of links as well, and for what may not be opened not whose it is.
+            // The system reports these errors for links, too, and does not say whose directory it
+            // is.
             Err(error @ (Errno::NOTDIR | Errno::LOOP | Errno::ACCESS)) => {
                 let found = self.stat(name)?;
                 if FileType::from_raw_mode(found.st_mode) == FileType::RegularFile {
@@ -67,7 +68,7 @@ impl Directory {
         own(Self { descriptor, path })
     }
 
-    /// Whether its path still leads here, and it is still this user's.
+    /// Whether the path still leads to this directory, and it still belongs to this user.
     pub fn is_current(&self) -> bool {
         let (Ok(here), Ok(there)) = (fstat(&self.descriptor), statat(CWD, &self.path, AtFlags::empty())) else {
             return false;
@@ -75,7 +76,8 @@ impl Directory {
         (here.st_dev, here.st_ino) == (there.st_dev, there.st_ino) && owner(&self.path, &here).is_ok()
     }
 
-    /// An error where everybody can rename what this user has in it: paths below are not to be relied on then.
+    /// Fails if everybody can rename this user's entries in the directory: paths below it are then
+    /// unreliable.
     pub fn check_paths(&self) -> io::Result<()> {
         let mode = Mode::from_raw_mode(fstat(&self.descriptor)?.st_mode);
         if mode.contains(Mode::WOTH) && !mode.contains(Mode::SVTX) {
@@ -88,10 +90,12 @@ impl Directory {
         Ok(mkdirat(&self.descriptor, name, Mode::RWXU)?)
     }
 
-    /// Opens a file that nobody else can have written, but for the group of this user: npm writes so under umask 002.
+    /// Opens a file that nobody else can have written. This user's group is an exception, because
+    /// npm writes such files under umask 002.
     pub fn open_file(&self, name: &OsStr, access: Access) -> io::Result<File> {
         let path = || self.path.join(name);
-        // Not even opened otherwise: that alone does something to some devices.
+        // Anything but a regular file is not even opened: opening alone has effects on some
+        // devices.
         kind(&path(), &self.stat(name)?)?;
         let flags = flags(access) | OFlags::NONBLOCK | OFlags::NOCTTY;
         let descriptor = openat(&self.descriptor, name, flags, Mode::empty()).map_err(|error| match error {
@@ -108,7 +112,7 @@ impl Directory {
         if is_writable_by_all(&found) {
             return refused(Reason::Writable);
         }
-        // None is left when another process has replaced the file meanwhile.
+        // No name is left if another process has replaced the file meanwhile.
         if found.st_nlink > 1 {
             return refused(Reason::HardLink);
         }
@@ -119,22 +123,22 @@ impl Directory {
     pub fn create(&self, name: &OsStr, access: Access) -> io::Result<File> {
         let mode = Mode::RUSR | Mode::WUSR;
         let descriptor = openat(&self.descriptor, name, flags(access) | OFlags::CREATE | OFlags::EXCL, mode)?;
-        // Where there are no modes this fails, and nothing is lost.
+        // Fails harmlessly on file systems without modes.
         let _ = fchmod(&descriptor, mode);
         Ok(File::from(descriptor))
     }
 
-    /// Whether the name is that of a regular file of this user.
+    /// Checks that the name is that of a regular file of this user.
     pub fn check(&self, name: &OsStr) -> io::Result<()> {
         kind_or_owner(&self.path.join(name), &self.stat(name)?)
     }
 
-    /// Renames within directories of this user, in the place of what has the name.
+    /// Renames between directories of this user. Replaces a file that has the new name.
     pub fn rename(&self, name: &OsStr, directory: &Self, new: &OsStr) -> io::Result<()> {
         Ok(renameat(&self.descriptor, name, &directory.descriptor, new)?)
     }
 
-    /// Renames, unless something has the name.
+    /// Renames, unless the new name is taken.
     pub fn rename_new(&self, name: &OsStr, directory: &Self, new: &OsStr) -> io::Result<()> {
         #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
         {
@@ -144,7 +148,7 @@ impl Directory {
                 renamed => return Ok(renamed?),
             }
         }
-        // In two steps, where the file system knows no other way.
+        // In two steps, if the file system supports no other way.
         match directory.stat(new) {
             Ok(_) => Err(io::ErrorKind::AlreadyExists.into()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => self.rename(name, directory, new),
@@ -152,12 +156,12 @@ impl Directory {
         }
     }
 
-    /// Removes a name from this directory, whatever it names; no directory.
+    /// Removes a name from this directory, whatever it names, unless it is a directory.
     pub fn remove_file(&self, name: &OsStr) -> io::Result<()> {
         Ok(unlinkat(&self.descriptor, name, AtFlags::empty())?)
     }
 
-    /// Removes a directory and all that is in it; of links, the links.
+    /// Removes a directory with its content. Links are removed, not followed.
     pub fn remove_all(&self, name: &OsStr) -> io::Result<()> {
         remove_all(&self.descriptor, name)
     }
@@ -172,7 +176,7 @@ impl Directory {
     }
 }
 
-/// Opens what the path says, one name after the other, so that each link on the way is seen.
+/// Opens a path one name after the other, so that each link in it is checked.
 fn walk(path: &Path, create_missing: bool) -> io::Result<Directory> {
     let flags = ON_THE_WAY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let start = |path: &Path| {
@@ -199,7 +203,7 @@ fn walk(path: &Path, create_missing: bool) -> io::Result<Directory> {
             so_far = here;
             continue;
         }
-        // The link of root is as good as one's own.
+        // A link of root is as trusted as one of this user.
         if found.st_uid != 0 {
             owner(&here, &found)?;
         }
@@ -220,7 +224,8 @@ fn walk(path: &Path, create_missing: bool) -> io::Result<Directory> {
     own(Directory { descriptor, path: path.to_owned() })
 }
 
-/// Says whose a directory is that may not be searched or read.
+/// The error of a directory that may not be searched or read. Names its owner, if that is another
+/// user.
 fn denied(error: Errno, path: &Path, directory: &OwnedFd) -> io::Error {
     let refused =
         (error == Errno::ACCESS).then(|| fstat(directory).ok().and_then(|found| owner(path, &found).err())).flatten();
@@ -240,7 +245,8 @@ fn is_same(one: &Stat, other: &Stat) -> bool {
         == (other.st_dev, other.st_ino, other.st_ctime, other.st_ctime_nsec)
 }
 
-/// A directory that is this user's. Others may be able to write to it: what they put there is refused name by name.
+/// Checks that a directory is this user's. Others may be able to write to it: each name in it is
+/// checked when it is used.
 fn own(directory: Directory) -> io::Result<Directory> {
     owner(&directory.path, &fstat(&directory.descriptor)?)?;
     Ok(directory)
@@ -253,7 +259,7 @@ fn kind(path: &Path, found: &Stat) -> io::Result<()> {
         FileType::Symlink => Reason::Link,
         _ => Reason::Special,
     };
-    // Whose it is says more.
+    // The owner is the more useful reason.
     owner(path, found)?;
     Err(Refusal { path: path.to_owned(), reason }.into())
 }

@@ -1,32 +1,35 @@
-//! The directory of lock files. In one that lies where others can write, everybody of them can lock.
+//! The directory of lock files. If other users can write to the directory above, they can lock
+//! here, too.
 
 use std::fs::{self, File, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::base::error::{Error, Kind, Result};
-use crate::io::file::destination::owner;
 #[cfg(target_os = "linux")]
 use crate::io::file::lock::system::is_at;
+use crate::io::file::ownership::owner;
 use crate::io::file::trusted;
 #[cfg(unix)]
 use crate::io::file::windows_retry::rename_new;
 
-/// Who must be able to read the lock files of a directory, whatever the umask: without reading one, nobody can wait for it.
+/// The permission bits of users who must be able to read lock files, whatever the umask: nobody can
+/// wait for a lock without reading it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Readers(u32);
 
-/// A directory of lock files, opened: whatever somebody makes its path lead to later, this is the one that is used.
+/// An open directory of lock files. Stays the same directory, even if another user redirects its
+/// path later.
 #[derive(Debug)]
 pub struct Place {
-    /// What `base` goes through.
+    /// The descriptor that `base` goes through.
     _opened: File,
     base: PathBuf,
     pub readers: Readers,
 }
 
 impl Place {
-    /// Opens the directory, or creates it. A link that somebody else made is not followed.
+    /// Opens the directory, or creates it. Links of other users are not followed.
     pub fn open(directory: &Path) -> Result<Self> {
         let failed = |error: io::Error| Error::file("Failed to use the lock directory", "open", directory, &error);
         let opened = match open_itself(directory) {
@@ -49,7 +52,7 @@ impl Place {
         Ok(Self { base: base(&opened, directory), _opened: opened, readers })
     }
 
-    /// The path of a file in it.
+    /// The path of a file in the directory.
     pub fn path(&self, name: impl AsRef<Path>) -> PathBuf {
         self.base.join(name)
     }
@@ -59,13 +62,13 @@ impl Place {
     }
 }
 
-/// A path that goes through the descriptor, where there is one; the directory's own elsewhere.
+/// A path through the descriptor where there is one, and the directory's own path elsewhere.
 fn base(opened: &File, directory: &Path) -> PathBuf {
     #[cfg(target_os = "linux")]
     {
         use std::os::fd::AsRawFd;
         let through = PathBuf::from(format!("/proc/self/fd/{}", opened.as_raw_fd()));
-        // Not of another PID namespace, and not without `/proc`.
+        // False in another PID namespace, and without `/proc`.
         if is_at(opened, &through.join(".")) {
             return through;
         }
@@ -84,7 +87,7 @@ fn foreign_link(directory: &Path, link: &Metadata) -> Error {
     Error::new(Kind::File, message).with_code("ELOOP").with_syscall("open").with_path(directory)
 }
 
-/// The error of a directory in which this user cannot create a lock; it says whose it is.
+/// The error of a directory in which this user cannot create a lock. Names its owner.
 pub fn unusable(directory: &Path, error: &io::Error) -> Error {
     let failed = Error::file("Failed to create a lock", "open", directory, error);
     match fs::metadata(directory).ok().filter(|found| !trusted::is_mine(found)) {
@@ -96,7 +99,7 @@ pub fn unusable(directory: &Path, error: &io::Error) -> Error {
     }
 }
 
-/// Lets others read a lock file or a claim, which holds no secret.
+/// Lets other users read a lock file or a claim, which holds no secret.
 #[cfg(unix)]
 pub fn share(file: &File, Readers(readers): Readers) -> io::Result<()> {
     use crate::io::file::umask;
@@ -105,7 +108,7 @@ pub fn share(file: &File, Readers(readers): Readers) -> io::Result<()> {
     ignoring_refusal(file.set_permissions(mode))
 }
 
-/// A mount that gives all files one owner and one mode refuses to change them.
+/// Ignores the refusal of a mount that gives all files one owner and one mode.
 #[cfg(unix)]
 fn ignoring_refusal(changed: io::Result<()>) -> io::Result<()> {
     match changed {
@@ -120,7 +123,7 @@ pub fn share(_: &File, _: Readers) -> io::Result<()> {
     Ok(())
 }
 
-/// Opens what a path leads to, if it is a directory.
+/// Opens the directory at the end of a path, following links.
 pub fn open_directory(path: &Path) -> io::Result<File> {
     #[cfg(unix)]
     return opened(path, rustix::fs::OFlags::empty());
@@ -128,7 +131,8 @@ pub fn open_directory(path: &Path) -> io::Result<File> {
     opened(path)
 }
 
-/// Opens a directory, not one that a link leads to. On Linux only for going through it: nobody need be able to list it.
+/// Opens a directory, without following a link. On Linux the descriptor serves for traversal only,
+/// so no permission to list it is needed.
 fn open_itself(path: &Path) -> io::Result<File> {
     #[cfg(target_os = "linux")]
     return opened(path, rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::PATH);
@@ -152,26 +156,26 @@ fn opened(path: &Path) -> io::Result<File> {
     options.access_mode(FILE_READ_ATTRIBUTES).custom_flags(FILE_FLAG_BACKUP_SEMANTICS).open(path)
 }
 
-/// With the right to write of the directory above, for everybody who has it there; where that is everybody, only the owner
-/// of a file may remove it.
+/// Creates the directory, writable for everybody who can write to the directory above. If that is
+/// everybody, it is sticky: only the owner of a file may remove it.
 #[cfg(unix)]
 fn create(directory: &Path) -> io::Result<()> {
     use std::os::unix::fs::{DirBuilderExt, MetadataExt};
     let parent = directory.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(parent)?;
     let writers = fs::metadata(parent)?.mode() & 0o022;
-    // Nobody else needs to write there, not even under an umask of 0.
+    // Nobody else needs to write there, not even under umask 0.
     let create_own = || fs::DirBuilder::new().mode(0o755).create(directory);
     let created = if writers == 0 { create_own() } else { create_shared_directory(directory, writers) };
     match created {
-        // Somebody else was faster.
+        // Another process was faster.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         created => created,
     }
 }
 
-/// Made within a directory of our own, where nobody can put another one in its place before it has its permissions, and moved
-/// out whole.
+/// Creates the directory within a private one and moves it out when its permissions are set. So
+/// nobody can replace it before that.
 #[cfg(unix)]
 fn create_shared_directory(directory: &Path, writers: u32) -> io::Result<()> {
     use rustix::fs::OFlags;
@@ -187,8 +191,8 @@ fn create_shared_directory(directory: &Path, writers: u32) -> io::Result<()> {
         let within = open_itself(&own)?;
         let found = within.metadata()?;
         if !trusted::is_mine(&found) || found.mode() & 0o077 != 0 {
-            // A mount that gives all files one owner and one mode, or somebody else's directory in the place of ours:
-            // permissions are not changed in either case.
+            // A mount that gives all files one owner and one mode, or another user's directory in
+            // place of the private one. In neither case are permissions changed.
             return fs::create_dir(directory);
         }
         let made = base(&within, &own).join("locks");
@@ -213,7 +217,8 @@ fn create(directory: &Path) -> io::Result<()> {
     fs::create_dir_all(directory)
 }
 
-/// A link that this user or root made is their own choice; one with a second name may have been moved here.
+/// Whether a link was made by this user or by root, whose choice it then is. A link with a second
+/// name may have been moved here by another user.
 #[cfg(unix)]
 fn is_own_link(found: &Metadata) -> bool {
     use std::os::unix::fs::MetadataExt;
@@ -243,7 +248,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whoever_can_write_beside_the_destination_can_lock() {
+    fn users_who_can_write_beside_the_destination_can_lock() {
         for (above, expected, file) in [
             (0o755, None, None),
             (0o1777, Some(0o1777), Some(0o644)),
@@ -260,7 +265,7 @@ mod tests {
             share(&lock, readers).unwrap();
             let bits = mode(&directory.join("lock"));
             assert!(file.is_none_or(|file| bits & file == file) && bits & 0o133 == 0, "{bits:o}");
-            // Those of a directory that was there stay.
+            // Permissions of an existing directory stay.
             fs::set_permissions(&directory, fs::Permissions::from_mode(0o700)).unwrap();
             assert_eq!(Place::open(&directory).unwrap().readers, Readers(0));
         }

@@ -1,4 +1,4 @@
-//! The calls that the protocol is made of.
+//! The system calls of the protocol.
 
 use std::fs::{self, File};
 use std::io;
@@ -15,19 +15,19 @@ use crate::io::file::trusted::{self, Access};
 use crate::io::file::windows_retry::is_transient_os_error;
 use crate::policy::lock::staleness::KernelLock;
 
-/// What differs between file systems, as a table: tests put others in its place.
+/// The calls that differ between file systems. Tests replace them.
 #[derive(Clone, Copy, Debug)]
 pub struct System {
-    /// Opens a lock file that is there.
+    /// Opens an existing lock file.
     pub open: fn(&Path) -> io::Result<File>,
-    /// Whether a failure to open may be gone in a moment.
+    /// Whether a failure to open may be transient.
     pub is_transient_os_error: fn(&io::Error) -> bool,
     pub try_lock: fn(&File) -> KernelLock,
     pub hard_link: fn(&Path, &Path) -> io::Result<()>,
-    /// Removes the path, which was this file a moment ago. `false`: it no longer is.
+    /// Removes the path, which was this file a moment ago. Returns `false` if it no longer is.
     pub remove: fn(&Path, &File) -> io::Result<bool>,
     pub is_alive: fn(u32) -> bool,
-    /// Called before each call that another process may come in front of.
+    /// Called before each call that another process may precede.
     pub step: fn(),
 }
 
@@ -43,8 +43,9 @@ impl System {
     };
 }
 
-/// Read and write, because NFS emulates exclusive locks only on files opened for writing; read only where it must be. That
-/// of another user is only read. Never follows a link, never waits.
+/// Opens a lock file for reading and writing, because NFS emulates exclusive locks only on files
+/// opened for writing. If that is not permitted, or the file is another user's, it is opened for
+/// reading. Never follows a link, never blocks.
 fn open_existing(path: &Path) -> io::Result<File> {
     if !fs::symlink_metadata(path).is_ok_and(|found| trusted::is_mine(&found)) {
         return trusted::open_regular(path, Access::Read);
@@ -57,7 +58,8 @@ fn open_existing(path: &Path) -> io::Result<File> {
 
 /// Tries the kernel lock without waiting.
 ///
-/// Any failure but "busy" means that this file system has no such locks (`ENOTSUP`, `ENOLCK`, `EBADF` of NFS, …).
+/// Any failure but "busy" means that this file system has no such locks (`ENOTSUP`, `ENOLCK`,
+/// `EBADF` of NFS, …).
 #[cfg(unix)]
 #[expect(clippy::disallowed_methods, reason = "the one place")]
 pub fn try_kernel_lock(file: &File) -> KernelLock {
@@ -68,7 +70,8 @@ pub fn try_kernel_lock(file: &File) -> KernelLock {
     }
 }
 
-/// Tries the kernel lock without waiting. Not by fs4 here: that would lock the content, which nobody could read then.
+/// Tries the kernel lock without waiting. fs4 would lock the content, which nobody else could then
+/// read.
 #[cfg(windows)]
 pub fn try_kernel_lock(file: &File) -> KernelLock {
     use crate::policy::lock::windows_retry::is_held;
@@ -79,8 +82,8 @@ pub fn try_kernel_lock(file: &File) -> KernelLock {
     }
 }
 
-/// Takes the kernel lock of a file that only we know yet, if the file system means it: some grant one lock twice
-/// (docker/for-mac#7004), which is no lock at all.
+/// Takes the kernel lock of a file that no other process knows yet. Reports `Unsupported` on file
+/// systems that grant one lock twice (docker/for-mac#7004).
 pub fn take_kernel_lock(try_lock: fn(&File) -> KernelLock, file: &File, path: &Path) -> KernelLock {
     let taken = try_lock(file);
     let again = || trusted::open_regular(path, Access::ReadWrite).ok().filter(|_| is_at(file, path));
@@ -92,10 +95,10 @@ pub fn take_kernel_lock(try_lock: fn(&File) -> KernelLock, file: &File, path: &P
     }
 }
 
-/// Lets go without closing.
+/// Releases the kernel lock without closing the file.
 #[cfg_attr(unix, expect(clippy::disallowed_methods, reason = "the one place"))]
 pub fn unlock(file: &File) {
-    // Nothing to do about a failure: the lock ends with the file at the latest.
+    // A failure is harmless: the lock ends when the file is closed.
     #[cfg(unix)]
     let _ = FileExt::unlock(file);
     #[cfg(windows)]
@@ -113,13 +116,13 @@ pub fn is_at(file: &File, path: &Path) -> bool {
     }
 }
 
-/// Removes a name that is ours alone, at once, although the file is open.
+/// Removes a name that only this process uses. Takes effect at once, although the file is open.
 #[cfg(unix)]
 pub fn unlink(path: &Path) -> io::Result<()> {
     fs::remove_file(path)
 }
 
-/// By the path: its caller keeps other removers out.
+/// By path: the caller excludes other breakers.
 #[cfg(unix)]
 fn remove(path: &Path, _: &File) -> io::Result<bool> {
     match fs::remove_file(path) {
@@ -134,6 +137,6 @@ fn is_alive(pid: u32) -> bool {
     let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) else {
         return false;
     };
-    // EPERM: it lives and belongs to somebody else.
+    // `EPERM`: the process lives and belongs to another user.
     test_kill_process(pid) != Err(rustix::io::Errno::SRCH)
 }

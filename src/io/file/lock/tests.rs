@@ -1,10 +1,14 @@
-//! The protocol on file systems of all kinds, and under every order of steps that a seeded scheduler comes up with.
+//! The protocol on all kinds of file systems, and under orders of steps that a seeded scheduler
+//! chooses.
 
 use std::cell::{Cell, RefCell};
+use std::io::Write;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, Once};
 use std::thread;
 
+use super::claim::announce_no_kernel_locks;
+use super::system::unlink;
 use super::*;
 
 const STALE: Duration = Duration::from_secs(300);
@@ -54,11 +58,11 @@ fn blocked(attempt: Result<Attempt>) -> Option<Holder> {
     }
 }
 
-/// A process that dies: the kernel closes its file, nobody unlinks.
+/// A process that dies: the kernel closes its file, and nobody unlinks it.
 fn crash(guard: Guard) {
     let file = guard.file.try_clone().unwrap();
     std::mem::forget(guard);
-    // The description is shared with the forgotten guard's file: end its lock as the kernel would.
+    // The forgotten guard shares the description, so its lock is ended as the kernel would.
     system::unlock(&file);
 }
 
@@ -91,7 +95,7 @@ fn one_holds_the_others_wait_and_nothing_is_left() {
 }
 
 #[test]
-fn a_dead_holder_of_ours_is_replaced_at_once_whoever_has_its_pid() {
+fn the_lock_of_a_dead_holder_is_broken_at_once_even_if_its_pid_is_reused() {
     for system in [System::REAL, NO_LINKS] {
         let place = Place::new();
         crash(acquired(place.acquirer(system).attempt()));
@@ -116,7 +120,7 @@ fn older_holders_are_respected_while_they_live_and_are_young() {
 }
 
 #[test]
-fn unreadable_files_get_two_seconds() {
+fn unreadable_files_are_broken_after_two_seconds() {
     for content in [&b""[..], b"{\"pid\":", b"\0\xff\xfe", &vec![b'x'; 1 << 20], b"[]"] {
         for system in ALL {
             let place = Place::new();
@@ -128,7 +132,7 @@ fn unreadable_files_get_two_seconds() {
     }
 }
 
-/// Four refusals as Windows gives them, then the file.
+/// Fails four times as Windows does, then opens the file.
 fn refused_at_first(path: &Path) -> io::Result<File> {
     thread_local! {
         static LEFT: Cell<u32> = const { Cell::new(4) };
@@ -160,10 +164,10 @@ fn a_refusal_that_lasts_is_an_error() {
     let refused = |_: &Path| Err(io::Error::from_raw_os_error(5));
     let mut acquirer = place.acquirer(System { open: refused, is_transient_os_error, ..System::REAL });
     assert_eq!(blocked(acquirer.attempt()), None);
-    acquirer.refused = Instant::now().checked_sub(windows_retry::LIMIT);
+    acquirer.refused_since = Instant::now().checked_sub(windows_retry::LIMIT);
     let error = acquirer.attempt().unwrap_err();
     assert_eq!(error.details().lock_path.as_deref(), Some(&*place.path));
-    // Without such errors, at once.
+    // Where such errors are not transient, at once.
     let mut acquirer = place.acquirer(System { open: refused, is_transient_os_error: |_| false, ..System::REAL });
     acquirer.attempt().unwrap_err();
 }
@@ -175,7 +179,7 @@ fn the_content_can_be_read_while_the_lock_is_held() {
         let guard = acquired(place.acquirer(system).attempt());
         let content = fs::read(&place.path).unwrap();
         assert_eq!(Holder::parse(&content).unwrap().pid, std::process::id());
-        // An older holder's way to write and to remove it.
+        // Older holders write and remove the file like this.
         File::options().write(true).open(&place.path).unwrap().write_all(&content).unwrap();
         guard.renew();
         unlink(&place.path).unwrap();
@@ -217,11 +221,11 @@ fn a_file_that_somebody_reads_can_be_replaced() {
 }
 
 #[test]
-fn processes_that_run_and_that_do_not_are_told_apart() {
+fn running_and_ended_processes_are_distinguished() {
     let is_alive = System::REAL.is_alive;
     assert!(is_alive(std::process::id()));
     assert!(!is_alive(0));
-    // No process identifier of any system.
+    // Not a process id on any system.
     assert!(!is_alive(u32::MAX - 3));
 }
 
@@ -229,20 +233,20 @@ fn processes_that_run_and_that_do_not_are_told_apart() {
 #[test]
 fn a_removal_never_takes_another_file() {
     let place = Place::new();
-    place.write("judged", Duration::ZERO);
-    let judged = File::open(&place.path).unwrap();
+    place.write("evaluated", Duration::ZERO);
+    let evaluated = File::open(&place.path).unwrap();
     fs::rename(&place.path, place.path.with_extension("aside")).unwrap();
     place.write("fresh", Duration::ZERO);
-    assert!(!(System::REAL.remove)(&place.path, &judged).unwrap());
+    assert!(!(System::REAL.remove)(&place.path, &evaluated).unwrap());
     assert_eq!(fs::read(&place.path).unwrap(), b"fresh");
     let fresh = File::open(&place.path).unwrap();
     assert!((System::REAL.remove)(&place.path, &fresh).unwrap());
-    // Though it is open still.
+    // Although it is still open.
     assert!(!place.path.exists());
 }
 
 #[test]
-fn a_lock_that_is_granted_twice_is_not_taken_for_one() {
+fn a_lock_that_is_granted_twice_does_not_count() {
     let place = Place::new();
     for (system, expected) in [(System::REAL, true), (NO_LOCKS, false), (LYING, false), (LYING_NO_LINKS, false)] {
         let guard = acquired(place.acquirer(system).attempt());
@@ -331,28 +335,29 @@ fn step() {
     });
 }
 
-/// Called by `remove_if` right before the unlink: the file at the path must still be the one that was judged.
+/// Called by `remove_if` right before the unlink: the file at the path must still be the one that
+/// was evaluated.
 #[cfg(unix)]
-pub(super) fn about_to_remove(path: &Path, judged: &File) {
+pub(super) fn about_to_remove(path: &Path, evaluated: &File) {
     FOREIGN_REMOVED.with_borrow(|count| {
-        if let Some(count) = count.as_ref().filter(|_| !is_at(judged, path)) {
+        if let Some(count) = count.as_ref().filter(|_| !is_at(evaluated, path)) {
             count.fetch_add(1, Ordering::Relaxed);
         }
     });
 }
 
-/// What one order of steps showed.
+/// The observations in one order of steps.
 #[derive(Debug, Default, PartialEq)]
 struct Seen {
-    /// More than one holder at a time.
+    /// Times at which there was more than one holder.
     double: usize,
-    /// Locks removed that were not the ones judged.
+    /// Removed locks other than the evaluated ones.
     foreign: usize,
     acquired: usize,
 }
 
-#[expect(clippy::disallowed_methods, reason = "a thread for each contender")]
-/// Four contenders; each acquires twice, and now and then dies while holding.
+#[expect(clippy::disallowed_methods, reason = "a thread for each acquirer")]
+/// Four acquirers. Each acquires twice, and sometimes dies while holding.
 fn explore(seed: u64, system: System, stale: Duration) -> Seen {
     const THREADS: usize = 4;
     let place = Arc::new(Place::new());
@@ -412,11 +417,11 @@ fn no_order_of_steps_admits_two_holders() {
     }
 }
 
-// On Windows a removal is by handle, and removers are not kept apart.
+// On Windows locks are removed by handle, and breakers are not excluded.
 #[cfg(unix)]
 #[test]
-fn removers_that_step_over_each_other_never_remove_a_fresh_lock() {
-    // Everybody looks frozen to everybody: many removers at once.
+fn concurrent_breakers_never_remove_a_new_lock() {
+    // Every holder looks hung to the others: many breakers at once.
     for seed in 0..150 {
         let seen = explore(seed, System { step, ..System::REAL }, Duration::ZERO);
         assert_eq!(seen.foreign, 0, "seed {seed}");
@@ -425,8 +430,9 @@ fn removers_that_step_over_each_other_never_remove_a_fresh_lock() {
 
 #[cfg(unix)]
 #[test]
-fn the_explorer_finds_removers_that_are_not_kept_apart() {
-    // Directories cannot be locked here: the window between the last look and the unlink is open.
+fn the_explorer_finds_breakers_that_are_not_excluded() {
+    // Directories cannot be locked here, so there is a window between the last check and the
+    // unlink.
     fn try_lock(file: &File) -> KernelLock {
         let is_directory = file.metadata().is_ok_and(|found| found.is_dir());
         if is_directory { KernelLock::Unsupported } else { try_kernel_lock(file) }

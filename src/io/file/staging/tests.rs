@@ -1,4 +1,4 @@
-//! Part files, records and publishing, in real directories.
+//! Part files, records and publication, in real directories.
 
 use super::*;
 
@@ -81,7 +81,7 @@ fn leftovers_are_taken_over_or_swept() {
 }
 
 #[test]
-fn a_kept_part_is_found_and_continued() {
+fn a_kept_part_is_found_and_resumed() {
     let directory = directory();
     let destination = directory.path().join("file");
     let mut staging = open(&destination);
@@ -99,7 +99,7 @@ fn a_kept_part_is_found_and_continued() {
 }
 
 #[test]
-fn what_somebody_else_put_there_is_neither_published_nor_removed() {
+fn a_file_of_another_process_is_neither_published_nor_removed() {
     let directory = directory();
     let destination = directory.path().join("file");
     let mut staging = open(&destination);
@@ -111,7 +111,7 @@ fn what_somebody_else_put_there_is_neither_published_nor_removed() {
     assert_eq!(fs::read(directory.path().join("file.part")).unwrap(), b"another's");
 }
 
-/// As on a file system that grants one lock twice: both believe that the other is dead.
+/// As on a file system that grants one lock twice: each process believes that the other is dead.
 #[cfg(unix)]
 #[test]
 fn two_writers_of_one_part_file_cannot_mix_representations() {
@@ -122,7 +122,7 @@ fn two_writers_of_one_part_file_cannot_mix_representations() {
     let lock = alive.file().unwrap().try_clone().unwrap();
     rustix::fs::flock(&lock, rustix::fs::FlockOperation::Unlock).unwrap();
 
-    // Goes on with the same representation: whoever is first publishes all of it.
+    // The same representation is resumed: the first to finish publishes all of it.
     let (mut second, found) = Staging::open(&destination, [Algorithm::Sha256]).unwrap();
     second.resume(found.length).unwrap();
     second.write(b"pted").unwrap();
@@ -131,7 +131,7 @@ fn two_writers_of_one_part_file_cannot_mix_representations() {
     assert_eq!(alive.publish(Finish::default()).unwrap_err().details().code, "ENOENT");
     assert_eq!(fs::read(&destination).unwrap(), b"first, interrupted");
 
-    // Starts with another one: that is another file.
+    // Another representation starts from zero, in another file.
     let mut alive = open(&destination);
     write(&mut alive, b"third");
     let lock = alive.file().unwrap().try_clone().unwrap();

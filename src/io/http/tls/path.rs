@@ -1,34 +1,38 @@
-//! The chain of a server's certificate as OpenSSL builds it.
+//! Builds the certificate chain of a server as OpenSSL does.
 //!
-//! It says why a server is not trusted, with Node's code. It also accepts what webpki cannot: certificates of version 1, those
-//! with `CA:TRUE`, and those that are trusted themselves. It accepts no chain with a signature that is not verified, that breaks
-//! a rule of [`crate::policy::tls::certificate`], or that does not end at a self-signed certificate of [`Roots`].
+//! The chain explains why a server is not trusted, with the code of Node.js. It also accepts
+//! certificates that webpki cannot: those of version 1, those with `CA:TRUE`, and server
+//! certificates that are trusted themselves. It never accepts a chain with an unverified signature,
+//! one that breaks a rule of [`crate::policy::tls::chain`], or one that does not end at a
+//! self-signed certificate of [`Roots`].
 
 use rustls::pki_types::{SignatureVerificationAlgorithm, SubjectPublicKeyInfoDer};
 use webpki::RawPublicKeyEntity;
 
 use crate::io::http::tls::roots::Roots;
-use crate::policy::tls::certificate::{
-    Certificate, Problem, Reason, keeps_name_constraints, problem_of_extensions, problem_of_times,
-};
+use crate::policy::tls::certificate::Certificate;
+use crate::policy::tls::chain::{problem_of_extensions, problem_of_times};
 use crate::policy::tls::host_name::Host;
+use crate::policy::tls::name_constraints::satisfies_name_constraints;
+use crate::policy::tls::reason::{Problem, Reason};
 
-/// Certificates in a chain. webpki takes two less: six intermediate ones between root and server.
+/// Limit of certificates in a chain. webpki's limit is two lower: six intermediates between root
+/// and server.
 const MAX_LENGTH: usize = 10;
 
-/// Algorithms that signatures may have.
+/// The accepted signature algorithms.
 pub type Algorithms = &'static [&'static dyn SignatureVerificationAlgorithm];
 
-/// How a chain ends.
+/// The end of a chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
     Trusted,
-    /// At a bundled root, of which name and key are known.
+    /// A bundled root, of which only name and key are known.
     Bundled,
     Untrusted(Reason),
 }
 
-/// A chain, from the server's certificate to that of a root.
+/// A chain from the server's certificate to a root.
 #[derive(Debug)]
 pub struct Chain<'a> {
     pub certificates: Vec<&'a Certificate>,
@@ -38,7 +42,8 @@ pub struct Chain<'a> {
 }
 
 impl<'a> Chain<'a> {
-    /// Takes trusted issuers before those that the server sent, and once it has taken one, no others.
+    /// Builds the chain. Trusted issuers are preferred to those that the server sent; after the
+    /// first trusted issuer, only trusted ones are used.
     pub fn build(
         leaf: &'a Certificate,
         sent: &'a [Certificate],
@@ -87,7 +92,7 @@ impl<'a> Chain<'a> {
         Self { certificates, end, is_leaf_trusted: trusted_leaf.is_some() }
     }
 
-    /// What is wrong with the chain, as OpenSSL reports it; `None`: nothing.
+    /// Returns the error that OpenSSL would report for this chain.
     pub fn problem(&self, host: &Host, algorithms: Algorithms, now: u64) -> Option<Problem> {
         let chain = &self.certificates;
         let last = chain.len() - 1;
@@ -95,20 +100,22 @@ impl<'a> Chain<'a> {
             End::Untrusted(reason) => Some(Problem { reason, at: last }),
             End::Trusted | End::Bundled => None,
         };
-        // Nobody vouches for the last certificate of a chain that is cut off; OpenSSL does not judge its times.
+        // Nobody vouches for the last certificate of an incomplete chain. OpenSSL does not check
+        // its dates.
         let is_cut = end.is_some() && !chain[last].is_self_signed() && last > 0;
         let timed = if is_cut { &chain[..last] } else { chain };
         let links = (0..last).find_map(|at| problem_of_link(chain, at, algorithms).map(|problem| (at, problem)));
         let dated = problem_of_times(timed, now);
-        // From the end of the chain to the server's certificate, at each the signature before the times.
+        // Checked from the end of the chain to the server's certificate; for each one the signature
+        // before the dates.
         let of_links = match (links, dated) {
             (Some((at, _)), Some(problem)) if problem.at <= at => Some(problem),
             (Some((_, problem)), _) => Some(problem),
             (None, dated) => dated,
         };
-        let is_constrained = self.end == End::Trusted && !keeps_name_constraints(chain, host);
+        let is_constrained = self.end == End::Trusted && !satisfies_name_constraints(chain, host);
         let constraints = is_constrained.then_some(Problem { reason: Reason::NameConstraints, at: 0 });
-        // Of a lone certificate OpenSSL says after all else that its issuer is unknown.
+        // For a lone certificate, OpenSSL reports the unknown issuer only if nothing else is wrong.
         let lone = end.filter(|problem| problem.reason == Reason::UnknownIssuer);
         let extensions = problem_of_extensions(chain, self.end == End::Bundled);
         constraints.or(of_links).or(lone).or(extensions).or(end)
@@ -120,7 +127,7 @@ impl<'a> Chain<'a> {
     }
 }
 
-/// Whether a certificate is signed by the next one, and that one may sign.
+/// Checks that a certificate is signed by the next one, and that the next one may sign.
 fn problem_of_link(chain: &[&Certificate], at: usize, algorithms: Algorithms) -> Option<Problem> {
     let (certificate, issuer) = (chain[at], chain[at + 1]);
     if is_signed_by(certificate, issuer, algorithms) {
@@ -133,7 +140,7 @@ fn problem_of_link(chain: &[&Certificate], at: usize, algorithms: Algorithms) ->
     Some(Problem { reason: if is_known { Reason::BadSignature } else { Reason::UnknownAlgorithm }, at })
 }
 
-/// Of several certificates with the issuer's name, that which has signed and is valid.
+/// Selects, among certificates with the issuer's name, one that has signed and is valid.
 fn best<'a>(
     certificate: &Certificate,
     issuers: &[&'a Certificate],
@@ -144,7 +151,7 @@ fn best<'a>(
         let is_signed = issuers.len() == 1 || is_signed_by(certificate, issuer, algorithms);
         (is_signed, issuer.is_valid_at(now))
     };
-    // The first of the best.
+    // Reversed, so that the first of equal candidates wins.
     issuers.iter().rev().max_by_key(rank).copied()
 }
 
@@ -152,6 +159,6 @@ fn is_signed_by(certificate: &Certificate, issuer: &Certificate, algorithms: Alg
     let key = SubjectPublicKeyInfoDer::from(issuer.public_key.as_slice());
     let Ok(key) = RawPublicKeyEntity::try_from(&key) else { return false };
     let possible = algorithms.iter().filter(|each| *each.signature_alg_id() == *certificate.algorithm);
-    // One that is not for the issuer's kind of key fails as well.
+    // Algorithms for another kind of key fail to verify.
     possible.into_iter().any(|each| key.verify_signature(*each, &certificate.signed, &certificate.signature).is_ok())
 }

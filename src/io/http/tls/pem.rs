@@ -1,5 +1,6 @@
-//! Certificates in PEM, as leniently as OpenSSL reads them: a byte order mark, any line ends, text between the certificates, and
-//! the labels `X509 CERTIFICATE` and `TRUSTED CERTIFICATE` are accepted. A broken certificate does not spoil the others.
+//! Reads PEM certificates as leniently as OpenSSL: a byte order mark, any line ends, text between
+//! the certificates, and the labels `X509 CERTIFICATE` and `TRUSTED CERTIFICATE` are accepted. A
+//! broken certificate does not affect the others.
 
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
@@ -14,14 +15,14 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true),
 );
 
-/// The usable certificates of a text, and what is wrong with the others.
+/// The usable certificates of a text, and the problems of the others.
 #[derive(Debug, Default)]
 pub struct Bundle {
     pub certificates: Vec<Certificate>,
     pub complaints: Vec<String>,
 }
 
-/// `source` names the text in complaints.
+/// Reads all certificates of a text. Complaints refer to it as `source`.
 pub fn read(text: &[u8], source: &str) -> Bundle {
     let mut bundle = Bundle::default();
     let mut count = 0;

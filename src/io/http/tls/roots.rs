@@ -1,7 +1,9 @@
-//! Whom to trust: certificates of the caller and of his environment, those of the system, and Mozilla's, which are bundled.
+//! The trusted certificates: those of the caller and of the caller's environment, those of the
+//! system, and Mozilla's, which are bundled.
 //!
-//! Those of the system are read only when they are needed, once for the life of the process. Nothing here fails: what cannot
-//! be read or used is a complaint, which the error of a server that is not trusted repeats.
+//! The system's certificates are read only when they are needed, once in the life of the process.
+//! Nothing here fails: a file that cannot be read or used becomes a complaint, which is appended to
+//! the error of an untrusted server.
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
@@ -17,7 +19,8 @@ use crate::base::options::Tls;
 use crate::io::http::tls::pem::{self, Bundle};
 use crate::policy::tls::certificate::Certificate;
 
-/// Bundles of all roots, where systems keep them: Debian, Fedora and RHEL, SUSE, Alpine and others. The first that is there counts.
+/// Files with all roots on Debian, Fedora and RHEL, SUSE, Alpine and others. The first that exists
+/// is used.
 #[cfg(all(unix, not(target_os = "macos")))]
 const BUNDLES: [&str; 6] = [
     "/etc/ssl/certs/ca-certificates.crt",
@@ -28,16 +31,18 @@ const BUNDLES: [&str; 6] = [
     "/etc/ssl/cert.pem",
 ];
 
-/// Trusted certificates, ready for verification.
+/// Trusted certificates, prepared for verification.
 #[derive(Debug)]
 pub struct Roots {
-    /// Self-signed or not; the first `anchors` belong to the self-signed ones, in the same order.
+    /// The self-signed certificates, followed by the others. The first anchors belong to the
+    /// self-signed ones, in the same order.
     certificates: Vec<Arc<Certificate>>,
     self_signed: usize,
     by_subject: HashMap<Vec<u8>, Vec<usize>>,
-    /// The self-signed ones, then the bundled ones.
+    /// The anchors of the self-signed certificates, followed by the bundled ones.
     pub anchors: Vec<TrustAnchor<'static>>,
-    /// Those that end no chain: they may be missing in what a server sends.
+    /// Trusted certificates that are not self-signed. They can complete a chain that the server
+    /// sends without them.
     pub intermediates: Vec<CertificateDer<'static>>,
     pub complaints: Vec<String>,
 }
@@ -59,7 +64,7 @@ impl Roots {
                     anchors.push(anchor.to_owned());
                     certificates.push(certificate);
                 }
-                Err(error) => complaints.push(format!("{} cannot be used: {error}", certificate.shown())),
+                Err(error) => complaints.push(format!("{} cannot be used: {error}", certificate.display_subject())),
             }
         }
         let intermediates = others.iter().map(|each| CertificateDer::from(each.der.clone())).collect();
@@ -73,14 +78,15 @@ impl Roots {
         Self { certificates, self_signed, by_subject, anchors, intermediates, complaints }
     }
 
-    /// Those that the caller and his environment name, and the bundled ones. One bad variable must not end all of TLS.
+    /// The certificates that the options name, and the bundled ones. Never fails: one bad variable
+    /// must not disable all of TLS.
     pub fn of(options: &Tls) -> Self {
         let mut bundle = Bundle::default();
         for (index, pem) in options.ca.iter().enumerate() {
             let source = if options.ca.len() == 1 { "`ca`".to_owned() } else { format!("`ca[{index}]`") };
             bundle.add(pem::read(pem.as_bytes(), &source));
         }
-        // Variables often name what is the system's own, which is read when it is needed.
+        // Variables often name the system's own paths, which are read only when they are needed.
         for file in options.files.iter().filter(|file| system_file() != Some(file.as_path())) {
             bundle.add(read_file(file));
         }
@@ -90,7 +96,7 @@ impl Roots {
         Self::new(bundle.certificates.into_iter().map(Arc::new), bundle.complaints)
     }
 
-    /// These and the system's, of its first source or of all.
+    /// Adds the system's certificates: those of its bundle, or all of them.
     pub fn with_system(&self, is_whole: bool) -> Self {
         let system = if is_whole { system_directories() } else { system_bundle() };
         Self::new(self.certificates.iter().chain(system).cloned(), self.complaints.clone())
@@ -109,7 +115,7 @@ impl Roots {
         found.iter().map(|&index| &*self.certificates[index])
     }
 
-    /// The same certificate among the trusted ones.
+    /// Finds the same certificate among the trusted ones.
     pub fn find(&self, certificate: &Certificate) -> Option<&Certificate> {
         let found = self.by_subject.get(&certificate.subject)?;
         found.iter().map(|&index| &*self.certificates[index]).find(|each| each.der == certificate.der)
@@ -117,7 +123,7 @@ impl Roots {
 
     /// Whether a bundled root has the name of the issuer.
     pub fn is_issued_by_bundled(&self, certificate: &Certificate) -> bool {
-        // Anchors keep the content of a name without its tag and length.
+        // Anchors store the content of a name without its tag and length.
         let Ok(name) = AnyRef::from_der(&certificate.issuer) else { return false };
         self.anchors[self.self_signed..].iter().any(|anchor| *anchor.subject == *name.value())
     }
@@ -140,7 +146,7 @@ fn read_file(path: &Path) -> Bundle {
     }
 }
 
-/// Files with the names that OpenSSL gives them, such as `5ed36f99.0`.
+/// Reads the files whose names are those of OpenSSL's hashed directories, such as `5ed36f99.0`.
 fn read_directory(path: &Path) -> Bundle {
     let mut bundle = Bundle::default();
     match fs::read_dir(path) {
@@ -168,13 +174,14 @@ fn read_directory(path: &Path) -> Bundle {
     bundle
 }
 
-/// Those of the file in which the system keeps all roots, or of whatever else it keeps them in.
+/// The certificates of the system's bundle file, or of its certificate store where there is no such
+/// file.
 fn system_bundle() -> &'static [Arc<Certificate>] {
     static READ: OnceLock<Vec<Arc<Certificate>>> = OnceLock::new();
     READ.get_or_init(|| read_system_bundle().into_iter().map(Arc::new).collect())
 }
 
-/// The same, and those that are in directories only.
+/// The certificates of [`system_bundle`], and those that are only in the system's directories.
 fn system_directories() -> &'static [Arc<Certificate>] {
     static READ: OnceLock<Vec<Arc<Certificate>>> = OnceLock::new();
     READ.get_or_init(|| {

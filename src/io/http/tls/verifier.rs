@@ -1,8 +1,9 @@
-//! Verification of a server's certificate.
+//! Verifies a server's certificate.
 //!
-//! webpki finds the path of an ordinary certificate and verifies it; every path that it finds is judged again by the rules of
-//! [`crate::policy::tls::certificate`], with the certificate of its anchor. What webpki cannot read or take goes through
-//! [`Chain`], which also says what is wrong with the others.
+//! webpki finds and verifies the path of an ordinary certificate. Each path that it finds is
+//! checked again by the rules of [`crate::policy::tls::chain`], including the certificate of
+//! its anchor. Certificates that webpki cannot read or accept go through [`Chain`], which also
+//! explains what is wrong with the others.
 
 use std::cell::Cell;
 use std::fmt;
@@ -20,10 +21,13 @@ use webpki::{EndEntityCert, KeyUsage, RawPublicKeyEntity, VerifiedPath};
 use crate::base::error::Result;
 use crate::io::http::tls::path::Chain;
 use crate::io::http::tls::roots::Roots;
-use crate::policy::tls::certificate::{Certificate, Problem, Reason, keeps_name_constraints, problem_of_chain};
+use crate::policy::tls::certificate::Certificate;
+use crate::policy::tls::chain::problem_of_chain;
 use crate::policy::tls::host_name::{Host, Match};
+use crate::policy::tls::name_constraints::satisfies_name_constraints;
+use crate::policy::tls::reason::{Problem, Reason};
 
-/// Why a server is not trusted, in words, with Node's code.
+/// The reason why a server is not trusted, as text and as a Node.js code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UntrustedReason {
     pub reason: Reason,
@@ -36,10 +40,10 @@ impl UntrustedReason {
         let Problem { reason, at } = problem;
         let certificate = chain.get(at).copied();
         let whose = match certificate {
-            Some(certificate) if at > 0 => format!("the certificate of {}", certificate.shown()),
+            Some(certificate) if at > 0 => format!("the certificate of {}", certificate.display_subject()),
             _ => "the certificate".to_owned(),
         };
-        let issuer = certificate.map(Certificate::shown_issuer).unwrap_or_default();
+        let issuer = certificate.map(Certificate::display_issuer).unwrap_or_default();
         let text = match reason {
             Reason::SelfSignedLeaf => {
                 "the certificate is self-signed; to trust it, pass it as `ca`, or name a PEM file in NODE_EXTRA_CA_CERTS"
@@ -58,7 +62,7 @@ impl UntrustedReason {
             Reason::NotYetValid => format!("{whose} is not valid yet"),
             Reason::InvalidCa => format!("{whose} has signed another, but is not that of a certificate authority"),
             Reason::InvalidPurpose if at > 0 => {
-                format!("{whose} has signed another, and may not: it is none of a certificate authority for servers")
+                format!("{whose} has signed another, but is not meant for a certificate authority of servers")
             }
             Reason::InvalidPurpose => "the certificate is not meant for servers".to_owned(),
             Reason::PathLength => format!("{whose} allows fewer certificates between it and the server's"),
@@ -77,9 +81,10 @@ impl UntrustedReason {
         Self { reason, text }
     }
 
-    /// A trusted certificate that could not be used may be the one that is missing.
+    /// Adds the trusted certificates that could not be used: one of them may be the one that is
+    /// missing.
     fn with_complaints(mut self, complaints: &[String]) -> Self {
-        if self.reason.is_for_want_of_trust() && !complaints.is_empty() {
+        if self.reason.is_untrusted() && !complaints.is_empty() {
             self.text.push_str("; not used: ");
             self.text.push_str(&complaints.join(", "));
         }
@@ -102,19 +107,20 @@ impl std::error::Error for UntrustedReason {}
 #[derive(Debug)]
 pub struct Verifier {
     own: Roots,
-    /// With those of the system's bundle, and with all of the system's. They cost time, and are seldom needed.
+    /// The roots with the system's bundle, and with all of the system's certificates. Created when
+    /// needed, because reading them takes time.
     with_bundle: OnceLock<Roots>,
     with_all: OnceLock<Roots>,
     algorithms: WebPkiSupportedAlgorithms,
 }
 
-/// A server that shows a certificate.
+/// A server that presents a certificate.
 struct Server<'a> {
     der: &'a CertificateDer<'a>,
     leaf: Certificate,
     sent: &'a [CertificateDer<'a>],
     host: Host,
-    /// By what the certificate is for the host.
+    /// The kind of name by which the certificate matches the host.
     found: Option<Match>,
     now: UnixTime,
 }
@@ -129,12 +135,13 @@ impl Verifier {
         if self.evaluate(server, &self.own).is_ok() {
             return Ok(());
         }
-        // Blocks: once for the process while files are read, and only for a server that would be refused otherwise.
+        // Blocks while files are read: once for the process, and only for a server that would be
+        // rejected otherwise.
         if self.evaluate(server, self.with_bundle.get_or_init(|| self.own.with_system(false))).is_ok() {
             return Ok(());
         }
         let all = self.with_all.get_or_init(|| self.own.with_system(true));
-        self.evaluate(server, all).map_err(|distrust| distrust.with_complaints(&all.complaints))
+        self.evaluate(server, all).map_err(|untrusted| untrusted.with_complaints(&all.complaints))
     }
 
     fn evaluate(&self, server: &Server<'_>, roots: &Roots) -> Result<(), UntrustedReason> {
@@ -147,8 +154,10 @@ impl Verifier {
         let chain = Chain::build(&server.leaf, &sent, roots, self.algorithms.all, now);
         match chain.problem(&server.host, self.algorithms.all, now) {
             Some(problem) => Err(UntrustedReason::new(problem, &chain.certificates)),
-            // Nothing but that webpki does not take such certificates of servers.
-            None if chain.is_trusted() && (server.leaf.is_unusual() || chain.is_leaf_trusted) => server.check_name(),
+            // The only problem is that webpki does not accept such certificates from servers.
+            None if chain.is_trusted() && (server.leaf.needs_own_path() || chain.is_leaf_trusted) => {
+                server.check_name()
+            }
             None => Err(refused),
         }
     }
@@ -156,8 +165,8 @@ impl Verifier {
     fn by_webpki(&self, server: &Server<'_>, roots: &Roots) -> Result<(), UntrustedReason> {
         let refused = Cell::new(None);
         let verify_path = |path: &VerifiedPath<'_>| {
-            Self::check_path(server, roots, path).map_err(|distrust| {
-                refused.set(Some(distrust));
+            Self::check_path(server, roots, path).map_err(|untrusted| {
+                refused.set(Some(untrusted));
                 webpki::Error::UnknownIssuer
             })
         };
@@ -180,7 +189,7 @@ impl Verifier {
         })
     }
 
-    /// What webpki does not ask of a path that it has verified.
+    /// Checks what webpki does not check on a path that it has verified.
     fn check_path(server: &Server<'_>, roots: &Roots, path: &VerifiedPath<'_>) -> Result<(), UntrustedReason> {
         let refusal = |reason| UntrustedReason::new(Problem { reason, at: 0 }, &[&server.leaf]);
         let anchor = roots.certificate_of(path.anchor());
@@ -188,7 +197,7 @@ impl Verifier {
             path.intermediate_certificates().map(|each| Certificate::parse(&each.der())).collect();
         let intermediates = intermediates.ok_or_else(|| refusal(Reason::Malformed))?;
         let chain: Vec<_> = [&server.leaf].into_iter().chain(&intermediates).chain(anchor).collect();
-        // OpenSSL looks at key identifiers when it looks for issuers, webpki does not.
+        // OpenSSL compares key identifiers when it looks for issuers; webpki does not.
         if let Some(at) = chain.windows(2).position(|pair| !pair[0].may_be_issued_by(pair[1])) {
             return Err(UntrustedReason::new(Problem { reason: Reason::UnknownIssuerOfChain, at }, &chain));
         }
@@ -200,8 +209,8 @@ impl Verifier {
         if is_by_common_name && anchor.is_none() {
             return Err(refusal(Reason::OtherHost));
         }
-        // webpki has compared the alternative names with the constraints, but no common name.
-        if is_by_common_name && !keeps_name_constraints(&chain, &server.host) {
+        // webpki has checked the name constraints for alternative names, but not for a common name.
+        if is_by_common_name && !satisfies_name_constraints(&chain, &server.host) {
             return Err(refusal(Reason::NameConstraints));
         }
         Ok(())
@@ -230,7 +239,7 @@ impl<'a> Server<'a> {
         Ok(Self { der, leaf, sent, host, found, now })
     }
 
-    /// What is asked of a certificate whose chain is good.
+    /// Checks the name and the key of a certificate with a valid chain.
     fn check_name(&self) -> Result<(), UntrustedReason> {
         let reason = match self.found {
             None => Reason::OtherHost,
@@ -251,7 +260,7 @@ impl ServerCertVerifier for Verifier {
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
         let verified = Server::new(leaf, chain, name, now).and_then(|server| self.verify(&server));
-        verified.map_err(|distrust| CertificateError::Other(OtherError(Arc::new(distrust))))?;
+        verified.map_err(|untrusted| CertificateError::Other(OtherError(Arc::new(untrusted))))?;
         Ok(ServerCertVerified::assertion())
     }
 
@@ -289,7 +298,7 @@ impl ServerCertVerifier for Verifier {
     }
 }
 
-/// The key of a certificate that webpki cannot read, which is one of version 1.
+/// The public key of a certificate that webpki cannot read, which means one of version 1.
 fn key_unknown_to_webpki(certificate: &CertificateDer<'_>) -> Option<SubjectPublicKeyInfoDer<'static>> {
     match EndEntityCert::try_from(certificate) {
         Ok(_) => None,

@@ -1,54 +1,51 @@
-//! Clients of reqwest, one for each way to servers: which proxy, which encryption, which limits.
+//! Creates the reqwest clients: proxy, TLS, protocols and limits of connections.
 //!
-//! The limit of a connection counts from the lookup of the first name to the end of the last
-//! handshake, those of proxies included. A proxy over TLS is spoken to in HTTP/1.1; servers choose
-//! between HTTP/1.1 and HTTP/2, also through tunnels.
+//! The connect timeout counts from the lookup of the first name to the end of the last handshake,
+//! including those of proxies. A proxy over TLS is used over HTTP/1.1. Servers choose between
+//! HTTP/1.1 and HTTP/2, also through tunnels.
 #![expect(clippy::disallowed_types, reason = "the one place where clients are set up")]
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use http::HeaderValue;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Client, ClientBuilder, redirect, retry};
 use rustls::ClientConfig;
 use url::Url;
 
 use crate::base::error::{Error, Kind, Result};
-use crate::base::proxy::credentials;
+use crate::base::proxy::SOCKS_PORT;
 use crate::io::http::error::{self, HEAD_FIELDS_MAX, HEAD_MAX};
 use crate::io::http::lookups::Lookups;
 use crate::io::http::resolve;
 use crate::policy::http::addresses::side_by_side;
 
-/// How long an unused connection stays open. Node servers close theirs after 5 s and say so only
-/// since version 20; a pool that gives up first does not lose requests to that race.
+/// How long an idle connection stays open. Node.js servers close theirs after 5 s, and announce it
+/// only since version 20. A pool that gives up first does not lose requests to that race.
 const IDLE: Duration = Duration::from_secs(4);
-/// Flow control of HTTP/2: large enough that one download is not slowed by the round trip.
+/// Flow control windows of HTTP/2, large enough that the round trip does not slow a download.
 const STREAM_WINDOW: u32 = 4 << 20;
 const CONNECTION_WINDOW: u32 = 16 << 20;
-/// The port of a SOCKS proxy whose URL names none (RFC 1928, 3).
-const SOCKS_PORT: u16 = 1080;
 
-/// Which versions of HTTP are offered to servers over TLS.
+/// The versions of HTTP that are offered to servers over TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocols {
     Any,
     Http1,
 }
 
-/// How to connect, whatever the proxy.
+/// Settings of connections that do not depend on the proxy.
 #[derive(Clone, Debug)]
 pub struct Connecting {
     pub tls: ClientConfig,
     pub timeout: Option<Duration>,
-    /// How long names took to look up.
+    /// The times of the last lookups of names.
     pub lookups: Arc<Lookups>,
 }
 
 impl Connecting {
-    /// A client whose requests all go through `proxy`, or all directly.
+    /// Creates a client that sends all requests through `proxy`, or all directly.
     pub fn client(&self, proxy: Option<&Url>, protocols: Protocols) -> Result<Client> {
         let failed = |error: &reqwest::Error| {
             let why = error::chain(error);
@@ -72,7 +69,7 @@ impl Connecting {
         let mut builder = Client::builder()
             .tls_backend_preconfigured(tls)
             .redirect(redirect::Policy::none())
-            // Without a maximum of none it would clone each request first.
+            // `never` alone would clone each request; a maximum of zero avoids the clone.
             .retry(retry::never().max_retries_per_request(0))
             .referer(false)
             .http1_title_case_headers()
@@ -89,23 +86,23 @@ impl Connecting {
             .pool_idle_timeout(IDLE);
         #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
         {
-            // It ends uploads that a server reads late. Limits of the caller are for that.
+            // It would end uploads that a server reads late. The caller's limits serve this
+            // purpose.
             builder = builder.tcp_user_timeout(None);
         }
         if let Some(limit) = self.timeout {
-            // Shared out among the addresses of a name, so that one that is silent leaves time for
-            // the next.
+            // Shared among the addresses of a name, so that a silent one leaves time for the next.
             builder = builder.connect_timeout(limit);
         }
         builder
     }
 }
 
-/// The URL of a proxy with its port: what SOCKS proxies use by default, the client does not know.
+/// Adds the default port to the URL of a SOCKS proxy. The client does not know it.
 fn with_port(proxy: &Url) -> Url {
     let mut proxy = proxy.clone();
     if proxy.port_or_known_default().is_none() {
-        // Fails for no URL that has a host.
+        // Cannot fail for a URL that has a host.
         let _ = proxy.set_port(Some(SOCKS_PORT));
     }
     proxy
@@ -115,21 +112,9 @@ fn host(url: &Url) -> Arc<str> {
     url.host_str().unwrap_or_default().into()
 }
 
-/// The value of `Proxy-Authorization` for the user and password in the URL of a proxy.
-pub fn basic(proxy: &Url) -> Option<HeaderValue> {
-    let (user, password) = credentials(proxy);
-    if user.is_empty() && password.is_empty() {
-        return None;
-    }
-    let pair = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, format!("{user}:{password}"));
-    let mut value = HeaderValue::try_from(format!("Basic {pair}")).ok()?;
-    value.set_sensitive(true);
-    Some(value)
-}
-
-/// Names by the system's `getaddrinfo`.
+/// Resolves names by the system's `getaddrinfo`.
 struct Resolver {
-    /// The host of a `socks4` proxy, behind which only IPv4 is reached.
+    /// The host of a `socks4` proxy, which can reach IPv4 addresses only.
     socks4: Option<Arc<str>>,
     lookups: Arc<Lookups>,
 }
@@ -155,8 +140,8 @@ impl Resolve for Resolver {
     }
 }
 
-/// Whether sockets of IPv6 reach addresses of IPv4 here: not without IPv6, and not on Windows.
-/// Nothing is sent.
+/// Whether IPv6 sockets can reach IPv4 addresses on this machine. False without IPv6, and on
+/// Windows. Sends nothing.
 fn can_map() -> bool {
     static CAN_MAP: OnceLock<bool> = OnceLock::new();
     *CAN_MAP.get_or_init(|| {
@@ -188,22 +173,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn behind_socks4_names_have_addresses_of_ipv4_only() {
+    async fn behind_socks4_names_resolve_to_ipv4_only() {
         let resolver = Resolver { socks4: Some("proxy.test".into()), lookups: Arc::default() };
         let found = resolver.resolve("localhost".parse().unwrap()).await.unwrap();
         let found: Vec<_> = found.collect();
         assert!(!found.is_empty() && found.iter().all(SocketAddr::is_ipv4), "{found:?}");
     }
 
-    #[test]
-    fn user_and_password_of_a_proxy_are_decoded() {
-        let value = basic(&url("http://us%40er:p%3Aw@host")).unwrap();
-        assert!(value.is_sensitive());
-        assert_eq!(value, "Basic dXNAZXI6cDp3");
-        assert!(basic(&url("http://host")).is_none());
-    }
-
-    /// Linux is silent for a listener whose queue is full, and has all of 127.0.0.0/8.
+    /// Linux drops connections to a listener whose queue is full, and has all of 127.0.0.0/8.
     #[cfg(target_os = "linux")]
     mod several_addresses {
         use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -212,7 +189,7 @@ mod tests {
 
         use super::*;
 
-        /// Names with these addresses.
+        /// Resolves every name to these addresses.
         struct Known(Vec<SocketAddr>);
 
         impl Resolve for Known {
@@ -222,7 +199,7 @@ mod tests {
             }
         }
 
-        /// A listener at this address that nobody gets through to: its queue is full, and stays so.
+        /// A listener at this address that never accepts: its queue is full.
         async fn black_hole(address: SocketAddr) -> (TcpListener, Vec<TcpStream>) {
             let socket = TcpSocket::new_v4().unwrap();
             socket.bind(address).unwrap();
@@ -236,7 +213,7 @@ mod tests {
         }
 
         #[tokio::test]
-        async fn the_second_address_is_tried_beside_a_first_one_that_is_silent() {
+        async fn a_second_address_is_tried_while_the_first_is_silent() {
             if !can_map() {
                 return;
             }

@@ -1,14 +1,15 @@
-//! The status with which a proxy refuses a tunnel (RFC 9110, 9.3.6). The client knows only that
-//! there is none, so the proxy is asked once more.
+//! Finds out by which status a proxy refuses a tunnel (RFC 9110, 9.3.6). The client reports only
+//! that there is no tunnel, so `CONNECT` is sent once more.
 #![expect(clippy::disallowed_types, reason = "the one place for CONNECT")]
 
 use http::{HeaderValue, Method, StatusCode, header};
 use reqwest::{Client, Request};
 use url::Url;
 
-/// The status of a second `CONNECT`; `None` where it cannot be asked for. `client` speaks HTTP/1.1
-/// and sends every request to the proxy, with its credentials; the proxy learns the host and port
-/// of the server, and nothing else of the request.
+/// Sends a second `CONNECT` and returns its status. `None` if it cannot be sent.
+///
+/// `client` speaks HTTP/1.1 and sends every request to the proxy, with the proxy's credentials. The
+/// proxy learns the host and port of the server, and nothing else of the request.
 pub async fn status(client: &Client, server: &Url) -> reqwest::Result<Option<StatusCode>> {
     let Some((target, host)) = target(server) else {
         return Ok(None);
@@ -18,8 +19,9 @@ pub async fn status(client: &Client, server: &Url) -> reqwest::Result<Option<Sta
     client.execute(request).await.map(|response| Some(response.status()))
 }
 
-/// Host and port of a server as the target of `CONNECT`. By `http:`, for which the client opens no
-/// tunnel by itself; the usual port of that scheme cannot be said in a URL of it.
+/// The target of `CONNECT`: host and port of the server. The URL has the scheme `http:`, for which
+/// the client opens no tunnel of its own. Port 80 is excluded, because a URL of this scheme omits
+/// it.
 fn target(server: &Url) -> Option<(Url, HeaderValue)> {
     let port = server.port_or_known_default().filter(|port| *port != 80)?;
     let authority = format!("{}:{port}", server.host_str()?);
@@ -31,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_proxy_is_told_host_and_port() {
+    fn connect_names_host_and_port() {
         for (server, expected) in [
             ("https://user:secret@origin.test/path?query", Some("origin.test:443")),
             ("https://[::1]:8443/", Some("[::1]:8443")),

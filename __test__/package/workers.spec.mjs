@@ -1,0 +1,20 @@
+// Workers that end while their calls are under way.
+
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import '../helpers/origins/no-proxy.mjs'
+import { runProgram, temporaryDirectory } from '../helpers/support.mjs'
+
+test('200 Workers terminated in the midst of everything leave nothing behind', async (t) => {
+  const directory = temporaryDirectory(t)
+  const args = ['200', directory]
+  const ended = await runProgram('terminate-workers.mjs', args, { limit: 120_000 })
+  assert.deepEqual(
+    { code: ended.code, signal: ended.signal, stderr: ended.stderr },
+    { code: 0, signal: null, stderr: '' },
+  )
+  const { grown, connections, left } = JSON.parse(ended.stdout)
+  assert.equal(connections, 0)
+  assert.deepEqual(left, [])
+  assert.ok(grown < 200 << 20, `${grown >> 20} MB`)
+})

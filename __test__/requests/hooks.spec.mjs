@@ -1,0 +1,331 @@
+// `hooks.onRequest` and `hooks.onResponse` look on: at each attempt and each hop, changing nothing.
+
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { inspect } from 'node:util'
+import { httpGetText, httpRequest } from '@socketsecurity/registry/lib/http-request'
+import { later, redirectTo, silence, startOrigin } from '../helpers/origins/http-origin.mjs'
+import { sayAndReset, startRawOrigin, unusedUrl } from '../helpers/origins/raw-origin.mjs'
+import { codes, rejection, sleep } from '../helpers/support.mjs'
+
+/** Hooks that keep what they are told, in order. */
+function recorder() {
+  const calls = []
+  return {
+    calls,
+    told: (kind) => calls.filter((call) => call.kind === kind).map(({ info }) => info),
+    hooks: {
+      onRequest: (info) => calls.push({ kind: 'request', info }),
+      onResponse: (info) => calls.push({ kind: 'response', info }),
+    },
+  }
+}
+
+/** The value of a header, whatever case its name has. */
+function header(headers, name) {
+  const found = Object.entries(headers).find(([each]) => each.toLowerCase() === name)
+  return found?.[1]
+}
+
+describe('onRequest', () => {
+  test('is told the method, the URL, the headers and the timeout', async (t) => {
+    const origin = await startOrigin(t)
+    const { hooks, told } = recorder()
+    const headers = { 'X-Plain': 'yes' }
+    await httpRequest(`${origin.url}/a?b=c`, { method: 'PUT', headers, timeout: 5000, hooks })
+    const [info] = told('request')
+    assert.equal(info.method, 'PUT')
+    assert.equal(info.url, `${origin.url}/a?b=c`)
+    assert.equal(header(info.headers, 'x-plain'), 'yes')
+    assert.equal(info.timeout, 5000)
+  })
+
+  test('is told the defaults', async (t) => {
+    const origin = await startOrigin(t)
+    const { hooks, told } = recorder()
+    await httpRequest(`${origin.url}/`, { hooks })
+    const [info] = told('request')
+    assert.equal(info.method, 'GET')
+    assert.equal(info.timeout, 30_000)
+    assert.equal(typeof info.headers, 'object')
+  })
+
+  test('is called before the server is', async (t) => {
+    const origin = await startOrigin(t)
+    let requests
+    const hooks = {
+      onRequest: () => {
+        requests = origin.requests.length
+      },
+    }
+    await httpRequest(origin.url, { hooks })
+    assert.equal(requests, 0)
+  })
+})
+
+describe('onResponse', () => {
+  test('is told the method, the URL, the status and the headers', async (t) => {
+    const headers = { 'X-Answer': 'yes' }
+    const origin = await startOrigin(t, { status: 201, statusMessage: 'Made', headers })
+    const { hooks, told } = recorder()
+    await httpRequest(`${origin.url}/a?b=c`, { method: 'PUT', hooks })
+    const [info] = told('response')
+    assert.equal(info.method, 'PUT')
+    assert.equal(info.url, `${origin.url}/a?b=c`)
+    assert.equal(info.status, 201)
+    assert.equal(info.statusText, 'Made')
+    assert.equal(info.headers['x-answer'], 'yes')
+    assert.equal(info.error, undefined)
+  })
+
+  test('is told how long it took', async (t) => {
+    const origin = await startOrigin(t, later(200))
+    const { hooks, told } = recorder()
+    await httpRequest(origin.url, { hooks })
+    const [{ duration }] = told('response')
+    assert.equal(typeof duration, 'number')
+    assert.ok(duration >= 190 && duration < 10_000, `${duration} ms`)
+  })
+
+  test('is called before the promise settles', async (t) => {
+    const origin = await startOrigin(t)
+    const { hooks, calls } = recorder()
+    await httpRequest(origin.url, { hooks })
+    assert.deepEqual(
+      calls.map(({ kind }) => kind),
+      ['request', 'response'],
+    )
+  })
+
+  for (const [what, url, options, code] of [
+    ['a refused connection', () => unusedUrl(), {}, 'ECONNREFUSED'],
+    [
+      'a reset',
+      async (t) => (await startRawOrigin(t, sayAndReset())).url,
+      { method: 'POST' },
+      'ECONNRESET',
+    ],
+    [
+      'a timeout',
+      async (t) => (await startOrigin(t, silence)).url,
+      { timeout: 200 },
+      'ERR_TIMEOUT',
+    ],
+  ]) {
+    test(`is told the error of ${what}, and no status`, async (t) => {
+      const { hooks, told } = recorder()
+      await rejection(httpRequest(await url(t), { ...options, hooks }))
+      assert.equal(told('request').length, 1)
+      assert.equal(told('response').length, 1)
+      const [info] = told('response')
+      assert.ok(info.error instanceof Error)
+      assert.ok(codes(info.error).includes(code), `the codes are ${codes(info.error)}`)
+      assert.equal(info.status, undefined)
+      assert.equal(info.statusText, undefined)
+      assert.equal(typeof info.duration, 'number')
+    })
+  }
+})
+
+describe('the hooks are called', () => {
+  test('for each attempt, in turn', async (t) => {
+    const origin = await startOrigin(t, [{ status: 503 }, { status: 500 }, {}])
+    const { hooks, calls, told } = recorder()
+    await httpRequest(origin.url, { retries: 2, retryDelay: 1, hooks })
+    assert.deepEqual(
+      calls.map(({ kind }) => kind),
+      ['request', 'response', 'request', 'response', 'request', 'response'],
+    )
+    assert.deepEqual(
+      told('response').map(({ status }) => status),
+      [503, 500, 200],
+    )
+  })
+
+  test('for each attempt that fails', async () => {
+    const { hooks, told } = recorder()
+    await rejection(httpRequest(await unusedUrl(), { retries: 2, retryDelay: 1, hooks }))
+    assert.equal(told('request').length, 3)
+    assert.equal(told('response').length, 3)
+    for (const { error } of told('response')) assert.ok(error instanceof Error)
+  })
+
+  test('for each hop of a redirect, with the URL and the method of that hop', async (t) => {
+    const origin = await startOrigin(t, [redirectTo('/next', 307), redirectTo('/end', 303), {}])
+    const { hooks, calls, told } = recorder()
+    await httpRequest(`${origin.url}/start`, { method: 'POST', body: 'x', hooks })
+    const expected = [
+      ['POST', `${origin.url}/start`],
+      ['POST', `${origin.url}/next`],
+      ['GET', `${origin.url}/end`],
+    ]
+    for (const kind of ['request', 'response']) {
+      assert.deepEqual(
+        told(kind).map(({ method, url }) => [method, url]),
+        expected,
+      )
+    }
+    assert.deepEqual(
+      told('response').map(({ status }) => status),
+      [307, 303, 200],
+    )
+    assert.deepEqual(
+      calls.map(({ kind }) => kind),
+      ['request', 'response', 'request', 'response', 'request', 'response'],
+    )
+  })
+
+  test('by the functions that give text or JSON as well', async (t) => {
+    const origin = await startOrigin(t, { body: 'good' })
+    const { hooks, told } = recorder()
+    assert.equal(await httpGetText(origin.url, { hooks }), 'good')
+    assert.equal(told('response')[0].status, 200)
+  })
+
+  for (const [name, other] of [
+    ['onRequest', 'onResponse'],
+    ['onResponse', 'onRequest'],
+  ]) {
+    test(`${name} without ${other}`, async (t) => {
+      const origin = await startOrigin(t)
+      let count = 0
+      const hooks = {
+        [name]: () => {
+          count += 1
+        },
+        [other]: undefined,
+      }
+      await httpRequest(origin.url, { hooks })
+      assert.equal(count, 1)
+    })
+  }
+})
+
+describe('a hook that fails is ignored', () => {
+  const broken = {
+    throws() {
+      throw new Error('from the hook')
+    },
+    async rejects() {
+      throw new Error('from the hook')
+    },
+    'never settles': () => new Promise(() => {}),
+  }
+
+  for (const name of ['onRequest', 'onResponse']) {
+    for (const [how, hook] of Object.entries(broken)) {
+      test(`when ${name} ${how}`, async (t) => {
+        const unhandled = []
+        const listener = (reason) => unhandled.push(reason)
+        process.on('unhandledRejection', listener)
+        t.after(() => process.off('unhandledRejection', listener))
+        const origin = await startOrigin(t, [{ status: 503 }, { body: 'good' }])
+        const hooks = { [name]: hook }
+        const options = { retries: 1, retryDelay: 1, hooks, timeout: 10_000 }
+        const response = await httpRequest(origin.url, options)
+        assert.equal(response.text(), 'good')
+        assert.equal(origin.requests.length, 2)
+        await sleep(20)
+        assert.deepEqual(unhandled, [])
+      })
+    }
+  }
+
+  test('when the attempt fails too: its error rejects', async () => {
+    const hooks = { onRequest: broken.throws, onResponse: broken.throws }
+    const error = await rejection(httpRequest(await unusedUrl(), { hooks }))
+    assert.ok(codes(error).includes('ECONNREFUSED'), `the codes are ${codes(error)}`)
+  })
+})
+
+describe('a hook changes nothing', () => {
+  test('by writing to what it is told', async (t) => {
+    const origin = await startOrigin(t, { status: 418, headers: { 'X-Answer': 'yes' } })
+    const headers = { 'X-Plain': 'yes' }
+    const hooks = {
+      onRequest(info) {
+        for (const change of [
+          () => Object.assign(info, { url: 'http://127.0.0.1:1/', method: 'DELETE', timeout: 1 }),
+          () => Object.assign(info.headers, { 'X-Injected': 'yes', 'X-Plain': 'no' }),
+        ]) {
+          try {
+            change()
+          } catch {}
+        }
+      },
+      onResponse(info) {
+        for (const change of [
+          () => Object.assign(info, { status: 200, statusText: 'changed' }),
+          () => Object.assign(info.headers, { 'x-answer': 'no' }),
+        ]) {
+          try {
+            change()
+          } catch {}
+        }
+      },
+    }
+    const response = await httpRequest(`${origin.url}/path`, { headers, hooks })
+    assert.equal(response.status, 418)
+    assert.equal(response.headers['x-answer'], 'yes')
+    const [received] = origin.requests
+    assert.equal(received.method, 'GET')
+    assert.equal(received.path, '/path')
+    assert.equal(received.headers['x-plain'], 'yes')
+    assert.equal(received.headers['x-injected'], undefined)
+    assert.deepEqual(headers, { 'X-Plain': 'yes' })
+  })
+
+  test('by a request of its own', async (t) => {
+    const origin = await startOrigin(t, { body: 'good' })
+    let inner
+    const hooks = {
+      onRequest: () => {
+        inner ??= httpGetText(`${origin.url}/inner`)
+      },
+    }
+    assert.equal(await httpGetText(origin.url, { hooks }), 'good')
+    assert.equal(await inner, 'good')
+  })
+})
+
+describe('a hook is not told', () => {
+  test('the password of a URL', async (t) => {
+    const origin = await startOrigin(t)
+    const { hooks, told } = recorder()
+    await httpRequest(`http://scott:hunter2@127.0.0.1:${origin.port}/path`, { hooks })
+    for (const { url } of [...told('request'), ...told('response')]) {
+      assert.doesNotMatch(url, /hunter2/)
+      assert.equal(new URL(url).pathname, '/path')
+    }
+  })
+
+  test('the password of a URL in an error', async () => {
+    const { port } = new URL(await unusedUrl())
+    const { hooks, told } = recorder()
+    await rejection(httpRequest(`http://scott:hunter2@127.0.0.1:${port}/path`, { hooks }))
+    assert.doesNotMatch(told('response')[0].url, /hunter2/)
+    assert.doesNotMatch(inspect(told('response')[0].error), /hunter2/)
+  })
+
+  test('the password of a URL in a Location', async (t) => {
+    const end = await startOrigin(t)
+    const location = `http://scott:hunter2@127.0.0.1:${end.port}/end`
+    const origin = await startOrigin(t, redirectTo(location))
+    const { hooks, told } = recorder()
+    await httpRequest(origin.url, { hooks })
+    assert.equal(told('request').length, 2)
+    for (const { url } of [...told('request'), ...told('response')]) {
+      assert.doesNotMatch(url, /hunter2/)
+    }
+  })
+
+  test('headers that a hop to another origin does not get', async (t) => {
+    const end = await startOrigin(t)
+    const origin = await startOrigin(t, redirectTo(`${end.url}/end`))
+    const { hooks, told } = recorder()
+    const headers = { Authorization: 'Bearer hunter2', 'X-Plain': 'yes' }
+    await httpRequest(origin.url, { headers, hooks })
+    assert.equal(end.requests[0].headers.authorization, undefined)
+    assert.equal(header(told('request')[1].headers, 'authorization'), undefined)
+  })
+})

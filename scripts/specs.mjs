@@ -1,0 +1,82 @@
+// node scripts/specs.mjs                  runs all specs of __test__/
+// node scripts/specs.mjs locks http2      runs those whose path contains one of these words
+//
+// Several run at once, because most of them wait: for servers, for other processes, for a timeout.
+
+import { readdirSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
+import { run } from 'node:test'
+import { spec } from 'node:test/reporters'
+import { fileURLToPath } from 'node:url'
+
+const TESTS = fileURLToPath(new URL('../__test__', import.meta.url))
+const AT_ONCE = Math.min(8, 2 * availableParallelism())
+
+/** The longest, by duration. They start first, so that none is left to run when all others are done. */
+const LONGEST = [
+  'requests/late-reader',
+  'requests/json-and-text',
+  'package/types',
+  'locks/lock-processes',
+  'security/shared-directory',
+  'package/consumers',
+  'security/cache',
+  'package/workers',
+  'locks/lock-storm',
+  'locks/waiting',
+  'locks/older-programs',
+  'security/long-strings',
+]
+/** These measure by how much one thing delays another, so nothing else may run beside them. */
+const ALONE = ['security/decoding', 'package/process']
+
+const nameOf = (file) => file.slice(TESTS.length + 1, -'.spec.mjs'.length).replaceAll('\\', '/')
+
+function specs(words) {
+  const rank = (file) => {
+    const index = LONGEST.indexOf(nameOf(file))
+    return index === -1 ? LONGEST.length : index
+  }
+  return readdirSync(TESTS, { recursive: true })
+    .filter((name) => name.endsWith('.spec.mjs') && !name.includes('node_modules'))
+    .map((name) => join(TESTS, name))
+    .filter((file) => words.length === 0 || words.some((word) => nameOf(file).includes(word)))
+    .sort((one, other) => rank(one) - rank(other) || (one < other ? -1 : 1))
+}
+
+/** Runs specs in this order; how long each took, in milliseconds, is added to `durations`. */
+function runAll(files, concurrency, durations) {
+  return new Promise((resolve, reject) => {
+    const count = ({ nesting, file, details }) => {
+      if (nesting === 0 && file)
+        durations.set(file, (durations.get(file) ?? 0) + details.duration_ms)
+    }
+    const stream = run({ files, concurrency })
+      .on('test:pass', count)
+      .on('test:fail', (event) => {
+        count(event)
+        process.exitCode = 1
+      })
+    stream.compose(new spec()).on('end', resolve).on('error', reject).pipe(process.stdout)
+  })
+}
+
+const files = specs(process.argv.slice(2))
+if (files.length === 0) {
+  console.error('No spec has such a name.')
+  process.exit(1)
+}
+const isAlone = (file) => ALONE.includes(nameOf(file))
+const durations = new Map()
+for (const [group, concurrency] of [
+  [files.filter((file) => !isAlone(file)), AT_ONCE],
+  [files.filter(isAlone), 1],
+]) {
+  if (group.length > 0) await runAll(group, concurrency, durations)
+}
+const slowest = [...durations].sort(([, one], [, other]) => other - one).slice(0, 10)
+console.log('\nThe slowest specs:')
+for (const [file, duration] of slowest) {
+  console.log(`${(duration / 1000).toFixed(1).padStart(6)} s  ${nameOf(file)}`)
+}

@@ -1,0 +1,169 @@
+//! A response whose body has not been read yet.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode, Version, header};
+use hyper::ext::ReasonPhrase;
+use reqwest::Response;
+
+use crate::base::error::Result;
+use crate::base::observer::Trace;
+use crate::io::http::error::{self, no_data};
+use crate::io::http::outgoing::HandOver;
+use crate::io::http::transport::idle::with_idle_timeout;
+use crate::metrics::{self, Counter};
+use crate::policy::http::status_text::status_text;
+
+/// The head of a response. The body is read from the connection by [`chunk`](Self::chunk).
+#[derive(Debug)]
+pub struct IncomingResponse {
+    pub status: StatusCode,
+    /// The reason phrase as sent. The standard phrase if there is none, or none that is usable.
+    pub status_text: String,
+    pub headers: HeaderMap,
+    body: Response,
+    length: Option<u64>,
+    received: u64,
+    idle_timeout: Option<Duration>,
+    /// Whether the method was HEAD, whose responses have no body.
+    is_head: bool,
+    /// Whether the body ended with its TLS connection, and neither had announced the end.
+    is_end_uncertain: bool,
+    hand_over: Arc<HandOver>,
+    /// Boxed: most responses come on a connection that was open.
+    opening: Option<Box<Opening>>,
+    trace: Option<Trace>,
+}
+
+/// The times that it took to open a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Opening {
+    /// `None` if no name had to be looked up.
+    pub dns: Option<Duration>,
+    /// Handshakes of TLS and of proxies included: the client does not tell them apart.
+    pub connect: Option<Duration>,
+}
+
+impl IncomingResponse {
+    pub fn new(mut response: Response, is_head: bool, hand_over: Arc<HandOver>) -> Self {
+        let status = response.status();
+        let status_text = status_text(status, response.extensions().get().map(ReasonPhrase::as_bytes));
+        let headers = std::mem::take(response.headers_mut());
+        let length = content_length(&headers);
+        Self {
+            status,
+            status_text,
+            headers,
+            body: response,
+            length,
+            received: 0,
+            idle_timeout: None,
+            is_head,
+            is_end_uncertain: false,
+            hand_over,
+            opening: None,
+            trace: None,
+        }
+    }
+
+    pub fn hand_over(&self) -> &HandOver {
+        &self.hand_over
+    }
+
+    /// The times of the connection, if it was opened for this response.
+    pub fn opening(&self) -> Option<Opening> {
+        self.opening.as_deref().copied()
+    }
+
+    pub fn set_opening(&mut self, opening: Opening) {
+        self.opening = Some(Box::new(opening));
+    }
+
+    /// The remote end of the connection: the server's, or the proxy's.
+    pub fn peer(&self) -> Option<SocketAddr> {
+        self.body.remote_addr()
+    }
+
+    /// Sets the trace that ends with the body.
+    pub fn set_trace(&mut self, trace: Trace) {
+        self.trace = Some(trace);
+    }
+
+    /// The local port of the connection.
+    pub fn port(&self) -> Option<u16> {
+        error::port_of(&self.body)
+    }
+
+    pub fn set_idle_timeout(&mut self, limit: Option<Duration>) {
+        self.idle_timeout = limit;
+    }
+
+    pub fn is_http2(&self) -> bool {
+        self.body.version() == Version::HTTP_2
+    }
+
+    /// The announced length of the encoded body.
+    pub fn content_length(&self) -> Option<u64> {
+        self.length
+    }
+
+    /// The announced length of the body that follows. `None` for HEAD and 304, which have no body.
+    pub fn body_length(&self) -> Option<u64> {
+        self.content_length().filter(|_| !self.is_head && self.status != StatusCode::NOT_MODIFIED)
+    }
+
+    /// Whether the end of the body is uncertain: it had no length, and TLS did not announce the end
+    /// of the connection (`close_notify`). Old servers end bodies in this way, and so does an
+    /// attacker who cuts a connection.
+    pub fn is_end_uncertain(&self) -> bool {
+        self.is_end_uncertain
+    }
+
+    /// Whether the body lasts until the connection ends (RFC 9112, 6.3).
+    fn is_until_close(&self) -> bool {
+        let is_announced = |name| self.headers.contains_key(name);
+        !self.is_http2() && !is_announced(header::TRANSFER_ENCODING) && !is_announced(header::CONTENT_LENGTH)
+    }
+
+    /// Returns the next chunk of the body, or `None` at its end.
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>> {
+        let chunk = self.next_chunk().await;
+        match (&chunk, &self.trace) {
+            (Ok(Some(bytes)), _) => metrics::add(Counter::BytesReceived, bytes.len() as u64),
+            (Ok(None), Some(trace)) => trace.end(),
+            (Err(error), Some(trace)) => trace.fail(error),
+            (_, None) => {}
+        }
+        chunk
+    }
+
+    async fn next_chunk(&mut self) -> Result<Option<Bytes>> {
+        // Over HTTP/2 the end must be awaited: dropping a stream earlier resets it.
+        if self.is_end_uncertain || (self.body_length() == Some(self.received) && !self.is_http2()) {
+            return Ok(None);
+        }
+        match with_idle_timeout(self.idle_timeout, self.body.chunk()).await {
+            Ok(Ok(chunk)) => {
+                self.received += chunk.as_ref().map_or(0, |bytes| bytes.len() as u64);
+                Ok(chunk)
+            }
+            Ok(Err(error)) if self.is_until_close() && error::is_unannounced_end(&error) => {
+                self.is_end_uncertain = true;
+                Ok(None)
+            }
+            Ok(Err(error)) => Err(error::of_body(&error, self.received, self.content_length(), self.body.url())),
+            Err(limit) => Err(no_data(limit, self.body.url())),
+        }
+    }
+}
+
+fn content_length(headers: &HeaderMap) -> Option<u64> {
+    let length = headers.get(header::CONTENT_LENGTH)?;
+    if headers.contains_key(header::TRANSFER_ENCODING) {
+        return None;
+    }
+    length.to_str().ok()?.trim().parse().ok()
+}

@@ -1,0 +1,97 @@
+//! Options of connections: certificates, proxy and the time to connect.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use napi::bindgen_prelude::{FromNapiValue, Uint8ArraySlice, Unknown};
+use napi::{Env, JsValue, ValueType};
+
+use crate::base::options::Network;
+use crate::base::proxy::{self, Proxy};
+use crate::node::environment::objects::caller_object;
+use crate::node::environment::variables::Environment;
+use crate::node::js::arguments::{certificate, elements, limit, optional, string, wrong_type, wrong_value};
+use crate::node::js::value::property;
+
+/// Options of a caller that override the variables of the environment.
+#[derive(Clone, Debug, Default)]
+pub struct ConnectOverrides {
+    pub ca: Option<Vec<String>>,
+    pub proxy: Option<Proxy>,
+    pub connect_timeout: Option<Duration>,
+}
+
+impl ConnectOverrides {
+    pub fn read(env: &Env, ca: Option<Unknown>, proxy: Option<Unknown>) -> napi::Result<Self> {
+        let ca = optional(ca, |value| certificates(env, value))?;
+        Ok(Self { ca, proxy: optional(proxy, |value| proxy_url(env, value))?, connect_timeout: None })
+    }
+
+    /// The network of these options. Shared with other calls if there are none.
+    pub fn network(self, environment: &Environment) -> Arc<Network> {
+        let Self { ca, proxy, connect_timeout } = self;
+        if ca.is_none() && proxy.is_none() && connect_timeout.is_none() {
+            return environment.network.clone();
+        }
+        let proxy = proxy.unwrap_or_else(|| environment.proxy());
+        Arc::new(Network { tls: environment.tls(ca.unwrap_or_default()), proxy, connect_timeout })
+    }
+}
+
+/// The network of one call: its own options, else those of its client, else the environment.
+pub fn network(
+    env: &Env,
+    environment: &Environment,
+    default: ConnectOverrides,
+    ca: Option<Unknown>,
+    proxy: Option<Unknown>,
+    connect_timeout: Option<Unknown>,
+) -> napi::Result<Arc<Network>> {
+    let own = ConnectOverrides::read(env, ca, proxy)?;
+    let connect_timeout = limit(env, "options.connectTimeout", connect_timeout, default.connect_timeout)?;
+    let overrides = ConnectOverrides { ca: own.ca.or(default.ca), proxy: own.proxy.or(default.proxy), connect_timeout };
+    Ok(overrides.network(environment))
+}
+
+/// PEM, as one text or several, each a string or bytes. It is parsed when a connection needs it, as
+/// Node does.
+fn certificates(env: &Env, value: Unknown) -> napi::Result<Vec<String>> {
+    const NAME: &str = "options.ca";
+    if value.is_array()? {
+        return elements(env, NAME, value)?.into_iter().map(|each| pem(env, NAME, each)).collect();
+    }
+    Ok(vec![pem(env, NAME, value)?])
+}
+
+fn pem(env: &Env, name: &str, value: Unknown) -> napi::Result<String> {
+    let expected = "a string, a Buffer, a Uint8Array, or an array of these";
+    match value.get_type()? {
+        ValueType::String => certificate(env, name, value),
+        ValueType::Object if value.is_typedarray()? => {
+            let bytes = Uint8ArraySlice::from_unknown(value).map_err(|_| wrong_type(env, name, expected, value))?;
+            // Comments may be in any encoding; PEM itself is ASCII.
+            Ok(String::from_utf8_lossy(&bytes).into_owned())
+        }
+        _ => Err(wrong_type(env, name, expected, value)),
+    }
+}
+
+/// A URL, as a string or an object, or `false`.
+fn proxy_url(env: &Env, value: Unknown) -> napi::Result<Proxy> {
+    const NAME: &str = "options.proxy";
+    const RULE: &str = "must be the URL of a proxy (http, https, socks4 or socks5), or false";
+    let text = match value.get_type()? {
+        ValueType::Boolean if !bool::from_unknown(value)? => return Ok(Proxy::None),
+        ValueType::String => string(env, NAME, value)?,
+        ValueType::Object => {
+            let href = property(&caller_object(env, value)?, "href")?;
+            if href.get_type()? != ValueType::String {
+                return Err(wrong_type(env, NAME, "a string, a URL or false", value));
+            }
+            string(env, NAME, href)?
+        }
+        _ => return Err(wrong_type(env, NAME, "a string, a URL or false", value)),
+    };
+    // Not repeated in the message: it may hold a password.
+    proxy::parse(&text).map(Proxy::Fixed).ok_or_else(|| wrong_value(env, NAME, RULE, "another string"))
+}
