@@ -170,7 +170,10 @@ impl Transport {
         loop {
             let client = self.client(route)?;
             let (started, hand_over) = (Instant::now(), Arc::default());
-            let response = send_once(client, head, body, activity, credentials.as_ref(), &hand_over).await;
+            let mut response = send_once(client, head, body, activity, credentials.as_ref(), &hand_over).await;
+            if let Ok(response) = &mut response {
+                self.record_connection(response, head, proxy, started, &hand_over);
+            }
             let wants_http1 = route.protocols == Protocols::Any && wants_http1(&response);
             if wants_http1 {
                 self.record_http1_only(&head.url);
@@ -200,40 +203,25 @@ impl Transport {
                         _ => Box::pin(self.failed(&error, head, proxy)).await,
                     });
                 }
-                Ok(mut response) => {
-                    if self.record_response(&response) {
-                        metrics::count(Counter::ConnectionsReused);
-                    } else {
-                        response.set_opening(self.opened(&response, head, proxy, started, hand_over.at()));
-                    }
-                    return Ok(response);
-                }
+                Ok(response) => return Ok(response),
             }
         }
     }
 
-    /// Whether an earlier response came on the same connection.
-    fn record_response(&self, response: &IncomingResponse) -> bool {
-        let Some(port) = response.port() else {
-            return false;
-        };
-        let mut ports = self.0.last_responses.lock().unwrap_or_else(PoisonError::into_inner);
-        if ports.len() >= PORTS_MAX {
-            ports.clear();
-        }
-        let now = Instant::now();
-        ports.insert(port, now).is_some_and(|at| now.duration_since(at) < LAST_RESPONSE_MAX_AGE)
-    }
-
-    /// Counts a new connection, and returns the times that it took to open.
-    fn opened(
+    /// Records a response on its connection. If the connection is new, counts it, and gives the
+    /// response the times that it took to open.
+    fn record_connection(
         &self,
-        response: &IncomingResponse,
+        response: &mut IncomingResponse,
         head: &RequestHead,
         proxy: Option<&Url>,
         started: Instant,
-        handed_over: Option<Instant>,
-    ) -> Opening {
+        hand_over: &HandOver,
+    ) {
+        if self.was_used_before(response) {
+            metrics::count(Counter::ConnectionsReused);
+            return;
+        }
         metrics::count(Counter::ConnectionsOpened);
         if head.url.scheme() == "https" {
             metrics::count(Counter::TlsHandshakes);
@@ -243,8 +231,22 @@ impl Transport {
         }
         let name = proxy.unwrap_or(&head.url).host_str().unwrap_or_default();
         let dns = self.0.connecting.lookups.since(name, started);
-        let connect = handed_over.map(|at| at.duration_since(started).saturating_sub(dns.unwrap_or_default()));
-        Opening { dns, connect }
+        let ready = hand_over.at().map(|at| at.duration_since(started));
+        let connect = ready.map(|ready| ready.saturating_sub(dns.unwrap_or_default()));
+        response.set_opening(Opening { dns, connect });
+    }
+
+    /// Whether an earlier response came on the same connection. Records this one.
+    fn was_used_before(&self, response: &IncomingResponse) -> bool {
+        let Some(port) = response.port() else {
+            return false;
+        };
+        let mut ports = self.0.last_responses.lock().unwrap_or_else(PoisonError::into_inner);
+        if ports.len() >= PORTS_MAX {
+            ports.clear();
+        }
+        let now = Instant::now();
+        ports.insert(port, now).is_some_and(|at| now.duration_since(at) < LAST_RESPONSE_MAX_AGE)
     }
 
     /// Whether the failed connection had been used before, and may thus have been closed for being
