@@ -6,7 +6,8 @@ const MARKED = /^<!-- metrics: (\w+) -->\n.*?^<!-- end -->$/gms
 export function withMetrics(document, list) {
   return document.replace(MARKED, (_, group) => {
     const rows = list.filter(({ path }) => path.split('.')[0] === group)
-    if (rows.length === 0) throw new Error(`Nothing is counted of ${group}, which a table is to show`)
+    if (rows.length === 0)
+      throw new Error(`Nothing is counted of ${group}, which a table is to show`)
     return `<!-- metrics: ${group} -->\n\n${tableOf(rows)}\n\n<!-- end -->`
   })
 }
@@ -14,13 +15,16 @@ export function withMetrics(document, list) {
 /** The paths that the tables of a document have. */
 export function metricsIn(document) {
   const tables = [...document.matchAll(MARKED)].map(([table]) => table)
-  return tables.flatMap((table) => [...table.matchAll(/^\| `([^`]+)` \|/gm)].map(([, path]) => path))
+  return tables.flatMap((table) =>
+    [...table.matchAll(/^\| `([^`]+)` \|/gm)].map(([, path]) => path),
+  )
 }
 
 function tableOf(rows) {
   const lines = rows.map(({ path, family, label, unit, help }) => {
-    const series = label === '' ? family : `${family}{${label.includes('=') ? label : `${label}="…"`}}`
+    const series =
+      label === '' ? family : `${family}{${label.includes('=') ? label : `${label}="…"`}}`
     return `| \`${path}\` | \`${series}\` | ${unit} | ${help} |`
   })
-  return ['| `getMetrics()` | Prometheus | unit | counts |', '| --- | --- | --- | --- |', ...lines].join('\n')
+  return ['| name | Prometheus | unit | counts |', '| --- | --- | --- | --- |', ...lines].join('\n')
 }
