@@ -122,8 +122,9 @@ function abortError(signal) {
 
 /**
  * Creates a function that reads these variables of `process.env`. It returns them only if they have
- * changed since the last call. `NO_PROXY` is read only if a proxy is set, and `REQUEST_METHOD` only
- * if `HTTP_PROXY` is.
+ * changed since the last call, and behind them whether anybody observes calls; otherwise `true` if
+ * somebody does. `NO_PROXY` is read only if a proxy is set, and `REQUEST_METHOD` only if `HTTP_PROXY`
+ * is.
  *
  * Each request reads them. Names that are written out take half the time of names in a list.
  */
@@ -157,7 +158,7 @@ function environmentReader(names) {
 
   return () => {
     const env = environment()
-    if (isRead && !hasChanged(env)) return isObserved()
+    if (isRead && !hasChanged(env)) return isObserved() || undefined
     if (!isRead) writeMetricsAtExit(env)
     isRead = true
     for (const name of names) known[name] = env[name]

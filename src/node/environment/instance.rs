@@ -34,8 +34,8 @@ struct Support {
     set_timings: FunctionRef<SetTimings, Unknown<'static>>,
 }
 
-/// Returns whether anybody observes calls, and before that the values of [`VARIABLES`] if they have
-/// changed.
+/// Returns the values of [`VARIABLES`] if they have changed, and behind them whether anybody observes
+/// calls. Otherwise `true` if somebody does, and `undefined` if not.
 type ReadEnvironment = FunctionRef<(), Unknown<'static>>;
 type SetTimings = FnArgs<(Unknown<'static>, f64, f64, f64, f64)>;
 
@@ -117,14 +117,16 @@ pub fn js_function<'env, Args: JsValuesTupleIntoVec>(
 pub fn environment(env: &Env) -> napi::Result<Environment> {
     let instance = instance(env)?;
     let read = instance.read_environment(env)?;
-    let is_observed = if read.get_type()? == ValueType::Boolean {
-        read
-    } else {
-        let mut values = Vec::<Unknown>::from_unknown(read)?;
-        let is_observed = values.pop().ok_or_else(|| Error::from_reason("no variables were read"))?;
-        instance.environment = Environment::new(env, values)?;
-        is_observed
+    let is_observed = match read.get_type()? {
+        ValueType::Undefined => false,
+        ValueType::Boolean => true,
+        _ => {
+            let mut values = Vec::<Unknown>::from_unknown(read)?;
+            let is_observed = values.pop().ok_or_else(|| Error::from_reason("no variables were read"))?;
+            instance.environment = Environment::new(env, values)?;
+            bool::from_unknown(is_observed)?
+        }
     };
-    instance.environment.is_observed = bool::from_unknown(is_observed)?;
+    instance.environment.is_observed = is_observed;
     Ok(instance.environment.clone())
 }
