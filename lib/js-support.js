@@ -265,6 +265,7 @@ function cacheDirectory() {
 
 module.exports = {
   HttpResponseError,
+  abortError,
   cacheDirectory,
   collect,
   environmentReader,

@@ -5,3 +5,4 @@ pub mod calls;
 pub mod client;
 pub mod functions;
 mod helpers;
+mod warm;
