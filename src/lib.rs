@@ -1,7 +1,7 @@
 //! HTTP requests, downloads and download locks for Node.js.
 //!
-//! The rooms, from the top to the ground. Each uses only rooms below it, and no files or folders use
-//! each other in a circle. `__test__/package/architecture.spec.mjs` checks that by this list.
+//! The rooms, from the top to the ground. Each uses only rooms below it, and no files or folders
+//! use each other in a circle. `__test__/package/architecture.spec.mjs` checks that by this list.
 //!
 //! ```text
 //!   node/exports/      the exported functions and classes: convert, call, convert
@@ -32,8 +32,9 @@ mod node;
 pub mod operation;
 pub mod policy;
 
-/// Requests are allocated on the JavaScript thread and freed on the worker, responses the other way round: with the
-/// allocator of glibc, half of the processor time went into its locks. See `docs/decisions/0019-mimalloc.md`.
+/// Requests are allocated on the JavaScript thread and freed on the worker, responses the other way
+/// round: with the allocator of glibc, half of the processor time went into its locks. See
+/// `docs/decisions/0019-mimalloc.md`.
 #[cfg(feature = "node")]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -29,6 +29,8 @@ const filesBelow = (directory) =>
     .map((each) => join(each.parentPath ?? each.path, each.name))
 const contentOf = (cacheDir) => filesBelow(join(cacheDir, 'content-v2'))
 const indexOf = (cacheDir) => filesBelow(join(cacheDir, 'index-v5'))
+/** Of the keys of an earlier format. */
+const OUTDATED = 'socket-registry:http:1:'
 /** A client that has nothing in memory. */
 const newcomer = (origin, cacheDir, options) => {
   const own = { baseUrl: origin.url, cache: 'disk', cacheDir, retryDelay: 1, ...options }
@@ -284,6 +286,19 @@ test('after a flush the directory can be removed, also when calls were aborted',
     await sleep(20)
     assert.ok(!existsSync(cacheDir), `written to in round ${round}`)
   }
+})
+
+test('flush waits for the eviction that a call has started', async (t) => {
+  const origin = await startOrigin(t, { body: '1' })
+  const cacheDir = temporaryDirectory(t)
+  // Of an earlier format, and so many that their removal takes longer than a call.
+  const keys = Array.from({ length: 300 }, (_, index) => `${OUTDATED}${index}`)
+  await Promise.all(keys.map((key) => cacache.put(cacheDir, key, key)))
+  const client = newcomer(origin, cacheDir)
+  await client.getJson('/')
+  await client.flush()
+  const left = indexOf(cacheDir).filter((file) => readFileSync(file, 'utf8').includes(OUTDATED))
+  assert.deepEqual(left, [])
 })
 
 test('flush of a client without a cache on disk resolves with nothing', async () => {

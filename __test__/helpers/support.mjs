@@ -78,7 +78,7 @@ export async function duration(promise) {
  * @param {string[]} [args]
  * @param {{ mark?: string, limit?: number }} [options] killed after `limit` milliseconds
  */
-export function runProgram(name, args = [], { mark = 'settled', limit = 20_000 } = {}) {
+export function runProgram(name, args = [], { mark = 'settled', limit = 120_000 } = {}) {
   const path = fileURLToPath(new URL(`processes/${name}`, import.meta.url))
   const child = spawn(process.execPath, [path, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
   const result = { stdout: '', stderr: '', code: null, signal: null, marked: 0, ended: 0 }

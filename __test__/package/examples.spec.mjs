@@ -331,7 +331,7 @@ describe('README.md', () => {
     const env = { ...process.env, SOCKET_CACACHE_DIR: join(directory, 'cache') }
     const args = ['--input-type=module', '--eval', code]
     return new Promise((resolve) => {
-      execFile(process.execPath, args, { cwd, env, timeout: 60_000 }, (error, stdout, stderr) => {
+      execFile(process.execPath, args, { cwd, env, timeout: 300_000 }, (error, stdout, stderr) => {
         resolve({ code: error ? (error.code ?? error.signal) : 0, stdout, stderr })
       })
     })
@@ -361,7 +361,7 @@ async function close(server) {
 /** Runs one example to its end. */
 function run(name, args, env = {}) {
   const path = fileURLToPath(new URL(`../../examples/${name}`, import.meta.url))
-  const options = { env: { ...process.env, API_TOKEN: '', ...env }, timeout: 60_000 }
+  const options = { env: { ...process.env, API_TOKEN: '', ...env }, timeout: 300_000 }
   return new Promise((resolve) => {
     execFile(process.execPath, [path, ...args], options, (error, stdout, stderr) => {
       // A program that was killed has a signal and no code.

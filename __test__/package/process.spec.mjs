@@ -144,7 +144,7 @@ test('a big download keeps the event loop free and the memory small', async (t) 
   const [port] = await once(server, 'message')
   const destination = join(temporaryDirectory(t), 'file')
   const url = `http://127.0.0.1:${port}/${size}`
-  const result = await runProgram('watch-download.mjs', [url, destination], { limit: 60_000 })
+  const result = await runProgram('watch-download.mjs', [url, destination], { limit: 300_000 })
   assert.equal(result.code, 0, result.stderr)
   const watched = JSON.parse(result.stdout)
   assert.equal(watched.size, size)

@@ -8,7 +8,7 @@ import { runProgram, temporaryDirectory } from '../helpers/support.mjs'
 test('200 Workers terminated in the midst of everything leave nothing behind', async (t) => {
   const directory = temporaryDirectory(t)
   const args = ['200', directory]
-  const ended = await runProgram('terminate-workers.mjs', args, { limit: 120_000 })
+  const ended = await runProgram('terminate-workers.mjs', args, { limit: 600_000 })
   assert.deepEqual(
     { code: ended.code, signal: ended.signal, stderr: ended.stderr },
     { code: 0, signal: null, stderr: '' },

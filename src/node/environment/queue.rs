@@ -97,8 +97,8 @@ impl CompletionQueue {
 
 impl Slot {
     /// Wakes the event loop at once for the last pending promise, for a full batch, and from other
-    /// threads than the worker. Otherwise wakes it after the tasks that are ready now, so that their
-    /// completions share the wakeup.
+    /// threads than the worker. Otherwise wakes it after the tasks that are ready now, so that
+    /// their completions share the wakeup.
     pub fn enqueue(&self, completion: Completion) {
         let (is_first, is_due) = {
             let mut state = self.queue.state();
@@ -141,7 +141,8 @@ impl Slot {
     }
 }
 
-/// Puts the task at the end of the worker's run queue. `yield_now` would wait for the sockets as well.
+/// Puts the task at the end of the worker's run queue. `yield_now` would wait for the sockets as
+/// well.
 async fn after_ready_tasks() {
     let mut has_waited = false;
     poll_fn(|context| {
