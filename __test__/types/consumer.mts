@@ -153,6 +153,7 @@ const results: WarmCacheResult[] = await warmCache(new Set(warmed), {
   onEntry: ({ status }, index) => console.log(index, status),
   onProgress: (downloaded, total) => console.log(downloaded / total),
 })
-const failures: string[] = results
+const failures: (string | undefined)[] = results
   .filter(({ status }) => status === 'failed')
-  .map(({ error }) => error?.code ?? '')
+  .map(({ error }) => error?.code)
+failures.sort()

@@ -42,11 +42,11 @@ const COMMANDS = {
 
 /** An error of the person who typed the command, or wrote the manifest. */
 class UsageError extends Error {
-  /** @param {string} [command] whose help explains it */
+  /** @param {string} [command] whose help explains it, if it could be read */
   constructor(message, command) {
     super(message)
     this.name = 'UsageError'
-    this.command = command ? `${command} ` : ''
+    this.command = command
   }
 }
 

@@ -68,7 +68,7 @@ function checked(url, dest, options) {
       .replace(/^The argument "options\.(\w+)[^"]*"/, (_, name) => `--${FLAGS[name] ?? name}`)
       .replace(/^The argument "url"/, '<url>')
       .replace(/^The argument "destPath"/, '<dest>')
-    throw new UsageError(message, 'download')
+    throw new UsageError(message)
   }
 }
 

@@ -31,13 +31,13 @@ function readManifest(file, directory) {
   if (faults.length > 0) {
     const more = faults.length > SHOWN ? [`and ${faults.length - SHOWN} more`] : []
     const lines = [`${file} has errors; nothing was started.`, ...faults.slice(0, SHOWN), ...more]
-    throw new UsageError(lines.join('\n  '), 'warm')
+    throw new UsageError(lines.join('\n  '))
   }
   return read
 }
 
 function parsed(file) {
-  const refused = (why) => new UsageError(`${file} ${why}`, 'warm')
+  const refused = (why) => new UsageError(`${file} ${why}`)
   let text
   try {
     text = readFileSync(file, 'utf8')

@@ -7,7 +7,7 @@ const { asJson } = require('./results.js')
 
 async function run({ values, positionals: [file], proc }) {
   if (values.prometheus && values.json) {
-    throw new UsageError('--prometheus and --json exclude each other.', 'metrics')
+    throw new UsageError('--prometheus and --json exclude each other.')
   }
   const { describeMetrics, sumMetricsFile } = require('../metrics-file.js')
   const sum = sumMetricsFile(file)

@@ -26,9 +26,11 @@ async function run(args, proc) {
   const output = watchOutput(proc)
   const interruption = listenForSignals(proc)
   let progress
+  let command
   let code
   try {
-    const { command, values, positionals } = parse(args)
+    const { values, positionals, ...parsed } = parse(args)
+    command = parsed.command
     if (values.help) {
       proc.stdout.write(help(command))
       code = EXIT.ok
@@ -47,7 +49,7 @@ async function run(args, proc) {
   } catch (error) {
     progress?.end()
     code = error instanceof UsageError ? EXIT.usage : EXIT.failed
-    if (interruption.code === undefined) proc.stderr.write(`${explain(error)}\n`)
+    if (interruption.code === undefined) proc.stderr.write(`${explain(error, command)}\n`)
   }
   progress?.end()
   interruption.stop()
@@ -57,10 +59,13 @@ async function run(args, proc) {
   proc.exitCode = interruption.code ?? (output.error ? EXIT.failed : code)
 }
 
-function explain(error) {
+function explain(error, command = error.command) {
   const lines = [`socket-registry: ${error.message}`]
-  if (error instanceof UsageError) lines.push(`Try 'socket-registry ${error.command}--help'.`)
-  else if (typeof error.code === 'string') lines[0] += ` (${error.code})`
+  if (error instanceof UsageError) {
+    lines.push(`Try '${['socket-registry', command, '--help'].filter(Boolean).join(' ')}'.`)
+  } else if (typeof error.code === 'string') {
+    lines[0] += ` (${error.code})`
+  }
   return lines.join('\n')
 }
 

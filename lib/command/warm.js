@@ -69,8 +69,8 @@ class Share {
   #show() {
     const { length } = this.#fractions
     const sum = (numbers) => numbers.reduce((total, each) => total + each, 0)
-    // Exact at the end, whatever the rounding.
-    const fraction = this.#ended === length ? 1 : sum(this.#fractions) / length
+    // A file with all of its bytes is not there yet: 100 % are for the end.
+    const fraction = this.#ended === length ? 1 : Math.min(sum(this.#fractions) / length, 0.99)
     const describe = () => `${this.#ended} of ${length} files, ${bytes(sum(this.#bytes))}`
     this.progress.update(fraction, describe)
   }
