@@ -6,6 +6,7 @@
 
 mod job;
 mod presence;
+mod queue;
 mod task;
 
 use tokio::select;
@@ -19,6 +20,7 @@ use crate::base::error::{Error, Kind, Result};
 use crate::io::http::transport::Transport;
 use crate::operation::download::Downloaded;
 use crate::operation::shared_download::{Listeners, SharedDownloads, Waiter};
+use crate::policy::http::mirror::{self, SourceDecision};
 
 /// Returns the file that is there, joins a download under way, or starts one.
 ///
@@ -42,24 +44,30 @@ pub async fn download_with_lock(
     loop {
         let waiter = Waiter {
             started,
-            limit: job.lock.timeout,
+            wait: job.lock.wait,
             lock_path: &path,
             listeners: std::mem::take(&mut listeners),
             cancel,
             expected: &job.download.expected,
+            mirrors: &job.download.mirrors,
         };
         let task = |controls| DownloadTask { transport: transport.clone(), job: job.clone(), controls };
         let outcome = shared_downloads.run(&job.destination, waiter, |controls| task(controls).run()).await;
-        let is_verified = outcome.is_verified;
+        let (is_verified, has_same_mirrors) = (outcome.is_verified, outcome.has_same_mirrors);
         let Some(result) = outcome.own_result() else {
             continue;
         };
-        // The shared download may have been that of a caller with other expectations. The next one
-        // may be for the expectations of this caller.
+        // The shared download may have been that of a caller with other expectations, or other
+        // mirrors. The next one may be for those of this caller.
         match result {
             Ok(downloaded) if is_verified || is_as_expected(&job, &downloaded).await? => return Ok(downloaded),
-            Err(error) if is_verified || error.kind() != Kind::Integrity => return Err(error),
-            _ => {}
+            Err(error) if !is_verified && error.concerns_integrity() => {}
+            Err(error) if !has_same_mirrors && mirror::decide(&error) != SourceDecision::Stop => {}
+            Err(error) if matches!(error.kind(), Kind::Aborted | Kind::LockTimeout) => {
+                return Err(error.with_url(&job.url));
+            }
+            Err(error) => return Err(error),
+            Ok(_) => {}
         }
     }
 }

@@ -10,6 +10,7 @@ pub mod locked;
 pub mod progress;
 pub mod request;
 pub mod shared_download;
+pub mod sources;
 
 use crate::base::error::Result;
 use crate::io::threads::spawn_blocking;

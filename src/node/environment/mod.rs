@@ -2,6 +2,7 @@
 
 pub mod instance;
 pub mod methods;
+pub mod mirrors;
 pub mod objects;
 pub mod queue;
 pub mod variables;

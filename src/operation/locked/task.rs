@@ -2,30 +2,22 @@
 //! look again, download, release.
 
 use std::convert::Infallible;
-use std::time::Duration;
 
 use tokio::select;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::sleep;
 
-use crate::base::error::{Error, Kind, Result, redacted};
-use crate::base::options::LockOptions;
-use crate::io::file::destination::{Ready, ready};
-use crate::io::file::lock::{Attempt, Guard, LockAcquirer};
-use crate::io::file::staging::{Progress, observe};
-use crate::io::file::watch::{Watch, watch};
+use crate::base::error::{Error, Result};
+use crate::io::file::destination::ready;
+use crate::io::file::lock::Guard;
+use crate::io::file::staging::Progress;
 use crate::io::http::transport::Transport;
-use crate::operation::download::{Downloaded, Watchers, fetch};
+use crate::operation::dispose;
+use crate::operation::download::Downloaded;
 use crate::operation::locked::job::Job;
 use crate::operation::locked::presence::{Presence, presence, settled};
+use crate::operation::locked::queue::{LockQueue, Turn};
 use crate::operation::shared_download::{Controls, Stage};
-use crate::operation::{blocking, dispose};
-
-/// Interval between two looks where the system cannot wake a waiter.
-const UNWATCHED_POLL: Duration = Duration::from_millis(25);
-/// Delays after a wake-up: the kernel reports a close a moment before it releases the lock.
-const HURRIED: [Duration; 3] = [Duration::from_millis(16), Duration::from_millis(4), Duration::from_millis(1)];
-/// Interval at which a waiter with listeners reads the progress of the holder.
-const OBSERVE: Duration = Duration::from_millis(100);
+use crate::operation::sources::{Watchers, fetch};
 
 /// One download for all callers of this process, under the lock of all processes.
 pub struct DownloadTask {
@@ -34,22 +26,12 @@ pub struct DownloadTask {
     pub controls: Controls,
 }
 
-/// The end of a wait.
-enum Turn {
-    /// The lock is held by this task.
-    Ours(Guard),
-    /// A file has appeared.
-    Appeared,
-}
-
 impl DownloadTask {
     pub async fn run(self) -> Result<Downloaded> {
-        let LockOptions { stale, poll, .. } = self.job.lock;
-        let poll = poll.max(Duration::from_millis(1));
-        let mut acquirer = Some(LockAcquirer::new(self.job.lock_path(), redacted(&self.job.url), stale, poll));
+        let mut queue = LockQueue::new(&self.job);
         let (mut foreign, mut is_restless, mut losses) = (None, false, 0);
         loop {
-            let turn = self.turn(&mut acquirer, poll, foreign).await?;
+            let turn = queue.turn(&self.controls, foreign).await?;
             self.controls.stage.send_replace(Stage::Working);
             if let Turn::Ours(guard) = turn {
                 let worked = select! {
@@ -90,75 +72,6 @@ impl DownloadTask {
 
     fn aborted(&self) -> Error {
         Error::aborted().with_url(&self.job.url)
-    }
-
-    /// Waits for the lock, or for a file other than `foreign`, which is known not to be the
-    /// expected one.
-    async fn turn(&self, acquirer: &mut Option<LockAcquirer>, poll: Duration, foreign: Option<Ready>) -> Result<Turn> {
-        let (mut hurry, mut is_older) = (0, false);
-        for look in 0_u64.. {
-            // Not during an attempt: it might still take the lock after the caller's rejection.
-            if self.controls.cancel.is_cancelled() {
-                return Err(self.aborted());
-            }
-            let Some(mut mine) = acquirer.take() else {
-                return Err(Error::new(Kind::Internal, "the acquirer of the lock was lost"));
-            };
-            let destination = self.job.destination.clone();
-            let may_be_ready = look > 0 && !is_older;
-            let (mine, mut wake, attempt) = blocking(move || {
-                // Watched before the attempt, so that no release between the two is missed.
-                let wake = watch(mine.path());
-                let appeared = || ready(&destination).is_some_and(|found| Some(found) != foreign);
-                if may_be_ready && appeared() {
-                    return Ok((mine, wake, None));
-                }
-                let attempt = mine.attempt()?;
-                Ok((mine, wake, Some(attempt)))
-            })
-            .await?;
-            *acquirer = Some(mine);
-            match attempt {
-                None => return Ok(Turn::Appeared),
-                Some(Attempt::Acquired(guard)) => return Ok(Turn::Ours(guard)),
-                Some(Attempt::Blocked(holder)) => {
-                    // Older holders may write in place: their file is not ready before they
-                    // release.
-                    is_older = holder.as_ref().is_some_and(|holder| !holder.kernel_lock && holder.refresh.is_none());
-                    self.controls.stage.send_replace(Stage::Waiting(holder));
-                }
-            }
-            let pause = match (hurry, wake.wakes()) {
-                (0, true) => poll,
-                (0, false) => poll.min(UNWATCHED_POLL),
-                (left, _) => HURRIED[left - 1],
-            };
-            hurry = if self.woken(&mut wake, pause).await? { HURRIED.len() } else { hurry.saturating_sub(1) };
-        }
-        unreachable!("looks are counted in 64 bits")
-    }
-
-    /// Waits until the lock file changes, for `pause` at most. `true` if it has changed. Meanwhile
-    /// listeners are notified of the holder's progress.
-    async fn woken(&self, wake: &mut Watch, pause: Duration) -> Result<bool> {
-        let until = Instant::now() + pause;
-        loop {
-            select! {
-                () = wake.changed() => return Ok(true),
-                () = sleep_until(until) => return Ok(false),
-                () = self.controls.cancel.cancelled() => return Err(self.aborted()),
-                () = sleep(OBSERVE), if self.controls.progress.receiver_count() > 0 => self.observe().await?,
-            }
-        }
-    }
-
-    /// Forwards the progress of the holder in another process.
-    async fn observe(&self) -> Result<()> {
-        let destination = self.job.destination.clone();
-        if let Some(progress) = blocking(move || Ok(observe(&destination))).await? {
-            self.controls.progress.send_replace(Some(progress));
-        }
-        Ok(())
     }
 
     /// The holder's part. `None` if another process has published the file, so that there is
