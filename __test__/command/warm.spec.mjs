@@ -188,6 +188,7 @@ describe('a manifest with an error exits with 2, says which entry and why, and s
     ['a misspelled key', { sha265: 'abc' }, /entries\[1\] has a key that means nothing: "sha265"/],
     ['a mode in decimal', { mode: 755 }, /entries\[1\]\.mode must be octal digits in quotes/],
     ['a mode in words', { mode: 'rwx' }, /entries\[1\]\.mode must be octal digits in quotes/],
+    ['a mirror that is none', { mirrors: ['file'] }, /entries\[1\]\.mirrors\[0\] is not a URL/],
     ['one mirror', { mirrors: 'http://a/' }, /entries\[1\]\.mirrors must be an array of URLs/],
   ]
   const nothingStarted = (origin, root) => {

@@ -118,10 +118,11 @@ function permissions(text) {
 /** The options that `download` and `warm` share. */
 function transferOptions(values) {
   return {
-    // A tool for scripts, which nobody watches: it tries again, and has no limit but that of silence.
+    // For scripts, which nobody watches: it tries again, and has no limit but that of silence. A cache
+    // that fetches a file for others first is silent, too.
     retries: count(values, 'retries', 0) ?? 3,
     timeout: 0,
-    idleTimeout: 30_000,
+    idleTimeout: 60_000,
     connections: count(values, 'connections', 1, 16),
     maxBytesPerSecond: rate(values, 'max-rate'),
   }

@@ -79,10 +79,7 @@ function checked(entry, { index, directory, seen, fault }) {
     const shownUrl = checkDownload(url ?? 'http://localhost/', path, given)
     return { url, dest, path, sha256, mode, mirrors, shownUrl }
   } catch (error) {
-    const message = error.message
-      .replace(/^The argument "options\.(\w+)/, '.$1')
-      .replace(/^The argument "/, '.')
-      .replace('" must', ' must')
+    const message = error.message.replace(/^The argument "(?:options\.)?([^"]*)"/, '.$1')
     fault(message.startsWith('.') ? message : `.url: ${message}`)
     return undefined
   }
