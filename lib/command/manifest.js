@@ -5,6 +5,8 @@
 
 const { lstatSync, readFileSync, realpathSync } = require('node:fs')
 const { join } = require('node:path')
+// Connects the addon with its parts in JavaScript.
+require('../index.js')
 const { checkDownload } = require('../native.js')
 const { permissions, UsageError } = require('./arguments.js')
 

@@ -42,7 +42,7 @@ function servers(directory, address, port, origin) {
  */
 export async function startCachingProxy(directory, { address, port, origin, isAlone }) {
   const file = join(directory, 'nginx.conf')
-  const user = !isAlone && process.getuid() === 0 ? 'user root;' : ''
+  const user = process.getuid?.() === 0 ? 'user root;' : ''
   const places = TEMPORARY.map((name) => `${name}_temp_path ${join(directory, name)};`)
   writeFileSync(
     file,
