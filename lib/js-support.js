@@ -269,12 +269,18 @@ function downloadMirrors() {
   return [SOCKET_DOWNLOAD_MIRRORS, SOCKET_DOWNLOAD_MIRRORS_ONLY]
 }
 
+/** The limit of all downloads of the process, as text. */
+function downloadRate() {
+  return environment().SOCKET_DOWNLOAD_RATE
+}
+
 module.exports = {
   HttpResponseError,
   abortError,
   cacheDirectory,
   collect,
   downloadMirrors,
+  downloadRate,
   environmentReader,
   receive,
   send,

@@ -91,14 +91,28 @@ impl Route<'_> {
 impl Transport {
     /// Blocks: reads the files of certificates that the options name.
     pub fn new(network: &Network) -> Result<Self> {
-        let connecting = Connecting { tls: tls::client_config(&network.tls)?, timeout: network.connect_timeout };
-        Ok(Self(Arc::new(Pools {
-            proxy: network.proxy.clone(),
+        let tls = tls::client_config(&network.tls)?;
+        let connecting = Connecting { tls, timeout: network.connect_timeout, is_single: false };
+        Ok(Self::from_parts(network.proxy.clone(), connecting, HashSet::new()))
+    }
+
+    /// Returns a transport with the same routes and connections of its own, for one request at a
+    /// time. Over HTTP/2, requests of one transport share a connection.
+    #[must_use]
+    pub fn separate(&self) -> Self {
+        let connecting = Connecting { is_single: true, ..self.0.connecting.clone() };
+        let http1_only = self.0.http1_only.read().unwrap_or_else(PoisonError::into_inner).clone();
+        Self::from_parts(self.0.proxy.clone(), connecting, http1_only)
+    }
+
+    fn from_parts(proxy: Proxy, connecting: Connecting, http1_only: HashSet<Origin>) -> Self {
+        Self(Arc::new(Pools {
+            proxy,
             connecting,
             clients: Default::default(),
-            http1_only: RwLock::default(),
+            http1_only: RwLock::new(http1_only),
             last_responses: Mutex::default(),
-        })))
+        }))
     }
 
     /// Sends one request and waits for the head of its response.
