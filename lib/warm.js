@@ -44,7 +44,11 @@ function settingsOf(options) {
   }
   // Checked with an address and a path that are right, so that an error is one of the options.
   native.checkDownload('http://localhost/', 'file', { ...shared, signal })
-  return { concurrency, onEntry, onProgress, signal: signal ?? undefined, shared }
+  const limit =
+    maxBytesPerSecond === undefined
+      ? undefined
+      : (native.createSharedRate(maxBytesPerSecond) ?? undefined)
+  return { concurrency, onEntry, onProgress, limit, signal: signal ?? undefined, shared }
 }
 
 /** The entries as downloads, all of them checked before the first one starts. */
@@ -74,10 +78,11 @@ class Warming {
   #thrown
   #results = []
 
-  constructor(jobs, { concurrency, onEntry, onProgress, signal }) {
+  constructor(jobs, { concurrency, onEntry, onProgress, limit, signal }) {
     this.jobs = jobs
     this.concurrency = Math.min(concurrency, jobs.length)
     this.onEntry = onEntry
+    this.limit = limit
     this.total = onProgress && new Total(onProgress)
     this.signal = signal
   }
@@ -116,11 +121,10 @@ class Warming {
     const own = options.signal ? new AbortController() : this.#controller
     const releases = own === this.#controller ? [] : [link(all, own), link(options.signal, own)]
     try {
-      const { size, attempts } = await native.downloadWithLock(url, destPath, {
-        ...options,
-        signal: own.signal,
-        onProgress: this.#progressOf(index, options.onProgress),
-      })
+      const onProgress = this.#progressOf(index, options.onProgress)
+      const given = { ...options, signal: own.signal, onProgress }
+      const download = native.downloadWithSharedRate(url, destPath, given, this.limit)
+      const { size, attempts } = await download
       return { status: attempts === 0 ? 'cached' : 'downloaded', size }
     } catch (error) {
       return { status: 'failed', error }

@@ -135,6 +135,40 @@ describe('options', () => {
     )
   })
 
+  test('maxBytesPerSecond is a limit of all downloads together', async (t) => {
+    const { entry } = await stage(t, { body: Buffer.alloc(300_000) })
+    const entries = ['a', 'b', 'c', 'd'].map((name) => entry(name))
+    const started = performance.now()
+    const results = await warmCache(entries, { maxBytesPerSecond: 600_000 })
+    const took = performance.now() - started
+    assert.deepEqual(
+      statuses(results),
+      entries.map(() => 'downloaded'),
+    )
+    // Two seconds, less what may be caught up with. Each for itself would take half of one.
+    assert.ok(took > 1300 && took < 10_000, `${took} ms`)
+  })
+
+  test('maxBytesPerSecond of an entry is that of its download', async (t) => {
+    const { entry } = await stage(t, { body: Buffer.alloc(200_000) })
+    const ends = []
+    const entries = [entry('slow', { maxBytesPerSecond: 200_000 }), entry('quick')]
+    await warmCache(entries, { onEntry: (_, index) => ends.push([index, performance.now()]) })
+    assert.deepEqual(
+      ends.map(([index]) => index),
+      [1, 0],
+    )
+    assert.ok(ends[1][1] - ends[0][1] > 200, `${ends}`)
+  })
+
+  test('maxBytesPerSecond of 0 and Infinity is no limit', async (t) => {
+    const { entry } = await stage(t)
+    for (const maxBytesPerSecond of [0, Number.POSITIVE_INFINITY]) {
+      const [result] = await warmCache([entry(`a${maxBytesPerSecond}`)], { maxBytesPerSecond })
+      assert.equal(result.status, 'downloaded', `${result.error}`)
+    }
+  })
+
   test('that code has put on Object.prototype are none', async (t) => {
     const { entry } = await stage(t)
     Object.prototype.sha256 = '0'.repeat(64)
@@ -203,6 +237,24 @@ describe('what is wrong', () => {
       (good) => [good],
       { retries: -1 },
       /^The argument "options\.retries"/,
+    ],
+    [
+      'a rate that is none',
+      (good) => [good],
+      { maxBytesPerSecond: '1M' },
+      /^The argument "options\.maxBytesPerSecond"/,
+    ],
+    [
+      'a rate below nothing',
+      (good) => [good],
+      { maxBytesPerSecond: -1 },
+      /^The argument "options\.maxBytesPerSecond"/,
+    ],
+    [
+      'a rate that is no number',
+      (good) => [good],
+      { maxBytesPerSecond: Number.NaN },
+      /^The argument "options\.maxBytesPerSecond"/,
     ],
     ['a signal that is none', (good) => [good], { signal: 7 }, /"options\.signal"/],
   ]

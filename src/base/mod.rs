@@ -9,4 +9,5 @@ pub mod lock_holder;
 pub mod options;
 pub mod proxy;
 pub mod redact;
+pub mod shared_rate;
 pub mod status;
