@@ -63,12 +63,42 @@ describe('a download', () => {
     const relativeDest = relative(directory, dest)
     const run = () => runCommand(['download', url, relativeDest, '--json'], { cwd: directory })
     const first = await run()
-    const { source, ...outcome } = JSON.parse(first.stdout)
-    assert.ok(source === undefined || source === url)
+    const outcome = JSON.parse(first.stdout)
     const known = { url, path: dest, size: 300_000, sha256: SHA256, resumedFrom: 0 }
-    assert.deepEqual(outcome, { ...known, status: 'downloaded', attempts: 1 })
-    const { source: _, ...second } = JSON.parse((await run()).stdout)
+    assert.deepEqual(outcome, { ...known, status: 'downloaded', attempts: 1, source: url })
+    const second = JSON.parse((await run()).stdout)
     assert.deepEqual(second, { ...known, status: 'cached', attempts: 0 })
+  })
+
+  test('comes from a mirror if the URL fails', async (t) => {
+    const { url, dest } = await stage(t, { status: 404 })
+    const mirrors = [await startOrigin(t, { status: 410 }), await startOrigin(t, { body: BODY })]
+    const flags = mirrors.flatMap((mirror) => ['--mirror', `${mirror.url}/tool`])
+    const { code, stdout } = await runCommand(['download', url, dest, '--json', ...flags])
+    assert.equal(code, 0)
+    assert.equal(JSON.parse(stdout).source, `${mirrors[1].url}/tool`)
+  })
+
+  test('comes over several connections', async (t) => {
+    const origin = await startRangeOrigin({ size: 4 << 20, ranges: true, duration: 400 })
+    t.after(() => origin.close())
+    const dest = join(temporaryDirectory(t), 'tool')
+    const args = ['download', origin.url, dest, '--connections', '4', '--sha256', origin.sha256]
+    const { code, stderr } = await runCommand(args)
+    assert.equal(code, 0, stderr)
+    assert.ok(
+      origin.requests.some(({ range }) => range),
+      'ranges were asked for',
+    )
+  })
+
+  test('takes its time with --max-rate', async (t) => {
+    const { url, dest } = await stage(t)
+    const started = performance.now()
+    const { code } = await runCommand(['download', url, dest, '--max-rate', '200k'])
+    const took = performance.now() - started
+    assert.equal(code, 0)
+    assert.ok(took > 900 && took < 20_000, `${took} ms`)
   })
 
   test('is tried again', async (t) => {
