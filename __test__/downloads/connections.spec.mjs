@@ -5,11 +5,13 @@ import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
+import { platform } from 'node:process'
 import { describe, test } from 'node:test'
 import { downloadWithLock, httpDownload } from '@socketsecurity/registry'
 import { cert } from '../helpers/origins/localhost-certificate.mjs'
 import { startProxy } from '../helpers/origins/proxy-origin.mjs'
 import { honest, startRangeOrigin, version } from '../helpers/origins/range-origin.mjs'
+import { startJob } from '../helpers/processes/job-process.mjs'
 import { rejection, temporaryDirectory, until } from '../helpers/support.mjs'
 
 const MIB = 1 << 20
@@ -431,6 +433,48 @@ describe('what is there', () => {
     assert.ok(origin.sent < 1.3 * 16 * MIB, `${origin.sent} bytes`)
   })
 
+  test('is seen by waiters in other processes', async (t) => {
+    const origin = await startRangeOrigin(t, version(8 * MIB), { speed: MIB })
+    const destPath = join(temporaryDirectory(t), 'file')
+    const how = 'downloadWithLock'
+    const options = { connections: 4 }
+    const holder = startJob(t, 'download-job', { how, url: origin.url, destPath, options })
+    await until(() => existsSync(`${destPath}.part.json`), 'the holder is at work')
+    const seen = []
+    const onProgress = (downloaded, total) => seen.push([downloaded, total])
+    await downloadWithLock(origin.url, destPath, { onProgress, settleDelay: 0 })
+    await holder.event('done')
+    const midway = seen.filter(([downloaded]) => downloaded > 0 && downloaded < 8 * MIB)
+    assert.ok(midway.length > 1, JSON.stringify(seen))
+    assert.ok(seen.every(([, total]) => total === 8 * MIB))
+    assert.equal(origin.sent, 8 * MIB)
+  })
+
+  test('is continued from a mirror under a digest, and else fetched from there alone', async (t) => {
+    for (const isVerified of [true, false]) {
+      const file = version(12 * MIB)
+      const same = { body: file.body, validators: { ETag: '"another"' } }
+      const origin = await startRangeOrigin(t, file, {
+        speed: SLOWLY,
+        script: (request) =>
+          request.index < 4 ? { ...honest(request, file), cut: 700_000 } : { status: 404 },
+      })
+      const mirror = await startRangeOrigin(t, same, { speed: SLOWLY })
+      const directory = temporaryDirectory(t)
+      const destination = join(directory, 'file')
+      const result = await httpDownload(origin.url, destination, {
+        connections: 4,
+        mirrors: [mirror.url],
+        sha256: isVerified ? sha256(file.body) : undefined,
+      })
+      assert.ok(readFileSync(destination).equals(file.body))
+      assert.deepEqual(readdirSync(directory), ['file'])
+      assert.equal(result.source, mirror.url)
+      assert.equal(result.resumedFrom > 0, isVerified)
+      assert.equal(mirror.most > 1, !isVerified)
+    }
+  })
+
   test('is seen by waiters in this process', async (t) => {
     const origin = await startRangeOrigin(t, version(8 * MIB), { speed: 2 * MIB })
     const destination = join(temporaryDirectory(t), 'file')
@@ -457,6 +501,19 @@ test('the last failure is that of the call', async (t) => {
   assert.equal(error.message, 'Download failed: HTTP 500 Internal Server Error')
   assert.equal(error.status, 500)
   assert.ok(!existsSync(destination))
+})
+
+test('sixteen connections need some tens of megabytes', {
+  skip: platform !== 'linux',
+}, async (t) => {
+  const origin = await startRangeOrigin(t, version(100 * MIB))
+  const destPath = join(temporaryDirectory(t), 'file')
+  const options = { connections: 16, digests: true }
+  const job = startJob(t, 'peak-memory', { url: origin.url, destPath, options })
+  const { before, peak } = await job.event('done')
+  await job.exit
+  // The addon that is tested here is five times as large as the one that is published.
+  assert.ok(peak - before < 60e6, `${(peak - before) / 1e6} MB`)
 })
 
 test('an aborted call ends all connections', async (t) => {
