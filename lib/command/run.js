@@ -63,7 +63,7 @@ function explain(error, command = error.command) {
   const lines = [`socket-registry: ${error.message}`]
   if (error instanceof UsageError) {
     lines.push(`Try '${['socket-registry', command, '--help'].filter(Boolean).join(' ')}'.`)
-  } else if (typeof error.code === 'string') {
+  } else if (typeof error.code === 'string' && !error.message.includes(error.code)) {
     lines[0] += ` (${error.code})`
   }
   return lines.join('\n')

@@ -1,5 +1,5 @@
 //! A download: the file of the first source that has it. See
-//! [`mirror`](crate::policy::http::mirror) for the order of the sources, and for the failures after
+//! [`mirror`] for the order of the sources, and for the failures after
 //! which the next one is tried.
 //!
 //! All sources write one part file, one after the other. A part of one source is continued from the
