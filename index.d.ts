@@ -652,6 +652,15 @@ export interface HttpClientOptions {
    */
   proxy?: string | URL | false | undefined
   /**
+   * The transport of the requests. `'native'`: the connection pool of this package. `'node'`:
+   * `node:http` and `node:https` of this process, so that nock, MSW, agents and instrumentation of
+   * `http` see the requests. It speaks HTTP/1.1 only, and cannot be combined with `proxy`.
+   *
+   * @default `SOCKET_HTTP_TRANSPORT`, or `'node'` while nock or MSW intercepts `node:http`, or
+   * `'native'`
+   */
+  transport?: 'native' | 'node' | undefined
+  /**
    * Functions that are notified of each attempt and each redirect. Errors that they throw are
    * ignored. Not for downloads.
    *
@@ -1091,6 +1100,15 @@ export interface HttpTransferOptions {
    * case
    */
   proxy?: string | URL | false | undefined
+  /**
+   * The transport of the requests. `'native'`: the connection pool of this package. `'node'`:
+   * `node:http` and `node:https` of this process, so that nock, MSW, agents and instrumentation of
+   * `http` see the requests. It speaks HTTP/1.1 only, and cannot be combined with `proxy`.
+   *
+   * @default `SOCKET_HTTP_TRANSPORT`, or `'node'` while nock or MSW intercepts `node:http`, or
+   * `'native'`
+   */
+  transport?: 'native' | 'node' | undefined
   /**
    * Called before each retry, with the number of the attempt that failed (from 1), its error,
    * and the delay in ms. Returns `false` to give up, another delay, or nothing. If it throws,

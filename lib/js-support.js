@@ -3,6 +3,8 @@
 // Things that only JavaScript can do: streams, readers of streams, a class that extends Error.
 // index.js registers them with the addon.
 
+const { isIntercepted } = require('./interception.js')
+
 /** Loaded lazily: `node:stream` alone is a third of this package's load time. */
 const streams = () => require('node:stream')
 
@@ -124,10 +126,13 @@ function abortError(signal) {
  * if `HTTP_PROXY` is.
  *
  * Each request reads them. Names that are written out take half the time of names in a list.
+ *
+ * The values are followed by whether `node:http` is intercepted.
  */
 function environmentReader(names) {
   const known = Object.fromEntries(names.map((name) => [name, undefined]))
   let isRead = false
+  let wasIntercepted = false
 
   function hasChanged(env) {
     const { http_proxy, HTTP_PROXY, https_proxy, HTTPS_PROXY, all_proxy, ALL_PROXY } = env
@@ -143,7 +148,8 @@ function environmentReader(names) {
       env.NODE_TLS_REJECT_UNAUTHORIZED !== known.NODE_TLS_REJECT_UNAUTHORIZED ||
       env.SSL_CERT_DIR !== known.SSL_CERT_DIR ||
       env.SSL_CERT_FILE !== known.SSL_CERT_FILE ||
-      env.SOCKET_CALLER_USER_AGENT !== known.SOCKET_CALLER_USER_AGENT
+      env.SOCKET_CALLER_USER_AGENT !== known.SOCKET_CALLER_USER_AGENT ||
+      env.SOCKET_HTTP_TRANSPORT !== known.SOCKET_HTTP_TRANSPORT
     ) {
       return true
     }
@@ -155,10 +161,12 @@ function environmentReader(names) {
 
   return () => {
     const env = environment()
-    if (isRead && !hasChanged(env)) return undefined
+    const isIntercepting = isIntercepted()
+    if (isRead && isIntercepting === wasIntercepted && !hasChanged(env)) return undefined
     isRead = true
+    wasIntercepted = isIntercepting
     for (const name of names) known[name] = env[name]
-    return names.map((name) => known[name])
+    return [...names.map((name) => known[name]), isIntercepting]
   }
 }
 
@@ -263,6 +271,9 @@ function cacheDirectory() {
   return join(homedir(), '.socket', '_cacache')
 }
 
+/** Loaded lazily: loading `node:http` takes longer than loading all of this package. */
+const nodeTransport = () => require('./node-transport.js')
+
 /** The rules for mirrors of downloads, and whether nothing else is asked. */
 function downloadMirrors() {
   const { SOCKET_DOWNLOAD_MIRRORS, SOCKET_DOWNLOAD_MIRRORS_ONLY } = environment()
@@ -276,12 +287,17 @@ function downloadRate() {
 
 module.exports = {
   HttpResponseError,
+  abortExchange: (number) => nodeTransport().abortExchange(number),
   cacheDirectory,
+  captureContext: () => nodeTransport().captureContext(),
   collect,
   downloadMirrors,
   downloadRate,
   environmentReader,
+  exchange: (...all) => nodeTransport().exchange(...all),
   receive,
+  releaseContext: (context) => nodeTransport().releaseContext(context),
+  resumeExchange: (number) => nodeTransport().resumeExchange(number),
   send,
   warn,
   subscribe,

@@ -11,6 +11,7 @@ use http::{HeaderMap, Method};
 use url::Url;
 
 use crate::base::body::Body;
+use crate::base::host_client::HostClient;
 use crate::base::integrity::Expected;
 use crate::base::listeners::{Hooks, OnRetry};
 use crate::base::proxy::Proxy;
@@ -68,6 +69,27 @@ impl Default for Redirects {
     }
 }
 
+/// The kind of transport that carries out exchanges.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TransportKind {
+    /// The connection pool of this library, the default.
+    #[default]
+    Native,
+    /// `node:http` and `node:https` of the host program.
+    Node,
+}
+
+impl TransportKind {
+    /// `None` if there is no such kind.
+    pub fn parse(name: &str) -> Option<Self> {
+        match name {
+            "native" => Some(Self::Native),
+            "node" => Some(Self::Node),
+            _ => None,
+        }
+    }
+}
+
 /// How servers are reached. Connections are pooled by these options.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Network {
@@ -75,6 +97,10 @@ pub struct Network {
     pub proxy: Proxy,
     /// Limit of one connection: lookup of the address, proxy and TLS handshake included.
     pub connect_timeout: Option<Duration>,
+    /// The client of the host program, which carries out exchanges instead of the connection pool.
+    /// If set, there is no proxy, and only `ca` of the TLS options counts: the client decides the
+    /// rest.
+    pub host: Option<HostClient>,
 }
 
 /// The trusted certificates, besides Mozilla's roots and the system's.

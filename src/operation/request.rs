@@ -159,7 +159,7 @@ fn failed(error: Error) -> Error {
 /// Other errors have complete messages.
 pub(super) fn with_context(operation: &str, error: Error) -> Error {
     match error.kind() {
-        Kind::Network | Kind::Head | Kind::Certificate | Kind::BodyLength | Kind::Decode => {
+        Kind::Network | Kind::Head | Kind::Refused | Kind::Certificate | Kind::BodyLength | Kind::Decode => {
             let message = format!("{operation}: {error}");
             error.with_message(message)
         }

@@ -15,7 +15,8 @@ use tokio::time::timeout;
 use url::{Host, Origin, Url};
 
 use self::connect::{Connecting, Protocols};
-use self::idle::{with_idle_timeout, with_idle_timeout_of_upload};
+use self::host::HostTransport;
+use self::idle::with_idle_timeout_of_request;
 use self::request::is_host_of;
 pub use self::response::IncomingResponse;
 use crate::base::body::{Activity, Body};
@@ -31,6 +32,8 @@ use crate::policy::http::credentials::basic_of_url;
 use crate::policy::http::redirect::RequestHead;
 
 pub mod connect;
+mod host;
+mod host_wire;
 mod idle;
 mod request;
 mod response;
@@ -50,9 +53,17 @@ const PORTS_MAX: usize = 4096;
 /// Limit of recorded servers: more of this kind than a process should meet.
 const HTTP1_ONLY_MAX: usize = 256;
 
-/// The connection pools of one [`Network`]. Cheap to clone; clones share the pools.
+/// Carries out the exchanges of one [`Network`]. Cheap to clone; clones share the connections.
 #[derive(Clone, Debug)]
-pub struct Transport(Arc<Pools>);
+pub struct Transport(Way);
+
+#[derive(Clone, Debug)]
+enum Way {
+    Native(Arc<Pools>),
+    Host(HostTransport),
+}
+
+/// The connection pools of one [`Network`].
 
 #[derive(Debug)]
 struct Pools {
@@ -91,32 +102,64 @@ impl Route<'_> {
 impl Transport {
     /// Blocks: reads the files of certificates that the options name.
     pub fn new(network: &Network) -> Result<Self> {
+        Pools::new(network).map(|pools| Self(Way::Native(Arc::new(pools))))
+    }
+
+    /// The transport through the client of the host program, if the network has one. Does not
+    /// block.
+    pub fn of_host(network: &Network) -> Option<Self> {
+        HostTransport::new(network).map(|host| Self(Way::Host(host)))
+    }
+
+    /// Returns a transport with the same routes and connections of its own, for one request at a
+    /// time. Over HTTP/2, requests of one transport share a connection. The client of the host
+    /// program decides about its connections itself.
+    #[must_use]
+    pub fn separate(&self) -> Self {
+        Self(match &self.0 {
+            Way::Native(pools) => Way::Native(Arc::new(pools.separate())),
+            Way::Host(host) => Way::Host(host.clone()),
+        })
+    }
+
+    /// Sends one request and waits for the head of its response.
+    pub async fn send(
+        &self,
+        head: &RequestHead,
+        body: Option<&Body>,
+        idle_timeout: Option<Duration>,
+    ) -> Result<IncomingResponse> {
+        match &self.0 {
+            Way::Native(pools) => pools.send(head, body, idle_timeout).await,
+            // Boxed, because the native transport is the usual one.
+            Way::Host(host) => Box::pin(host.send(head, body, idle_timeout)).await,
+        }
+    }
+}
+
+impl Pools {
+    fn new(network: &Network) -> Result<Self> {
         let tls = tls::client_config(&network.tls)?;
         let connecting = Connecting { tls, timeout: network.connect_timeout, is_single: false };
         Ok(Self::from_parts(network.proxy.clone(), connecting, HashSet::new()))
     }
 
-    /// Returns a transport with the same routes and connections of its own, for one request at a
-    /// time. Over HTTP/2, requests of one transport share a connection.
-    #[must_use]
-    pub fn separate(&self) -> Self {
-        let connecting = Connecting { is_single: true, ..self.0.connecting.clone() };
-        let http1_only = self.0.http1_only.read().unwrap_or_else(PoisonError::into_inner).clone();
-        Self::from_parts(self.0.proxy.clone(), connecting, http1_only)
+    fn separate(&self) -> Self {
+        let connecting = Connecting { is_single: true, ..self.connecting.clone() };
+        let http1_only = self.http1_only.read().unwrap_or_else(PoisonError::into_inner).clone();
+        Self::from_parts(self.proxy.clone(), connecting, http1_only)
     }
 
     fn from_parts(proxy: Proxy, connecting: Connecting, http1_only: HashSet<Origin>) -> Self {
-        Self(Arc::new(Pools {
+        Self {
             proxy,
             connecting,
             clients: Default::default(),
             http1_only: RwLock::new(http1_only),
             last_responses: Mutex::default(),
-        }))
+        }
     }
 
-    /// Sends one request and waits for the head of its response.
-    ///
     /// An idempotent request is resent if a kept-alive connection was closed before any byte of a
     /// response: the server closed it for being idle, not because of the request (RFC 9112, 9.3.1).
     /// The pool may hold several such connections. The first failure on a new connection counts.
@@ -124,13 +167,13 @@ impl Transport {
     /// A request that an HTTP/2 server refuses, or drops when it ends a connection, is resent
     /// whatever its method, because it was not processed (RFC 9113, 8.7). If the server requires
     /// HTTP/1.1, the request is resent over HTTP/1.1.
-    pub async fn send(
+    async fn send(
         &self,
         head: &RequestHead,
         body: Option<&Body>,
         idle_timeout: Option<Duration>,
     ) -> Result<IncomingResponse> {
-        let proxy = self.0.proxy.of(&head.url).map_err(|variable| {
+        let proxy = self.proxy.of(&head.url).map_err(|variable| {
             let message = format!("{variable} is not the URL of a proxy: expected http://host:port");
             Error::new(Kind::ArgumentValue, message).with_url(&head.url)
         })?;
@@ -141,11 +184,7 @@ impl Transport {
         let activity = body.and(idle_timeout).map(|_| Activity::default());
         // Pinned here, because the future is large and would be copied.
         let sending = pin!(self.send_and_resend(head, body, proxy.as_ref(), activity.as_ref()));
-        let sent = match (idle_timeout, &activity) {
-            (Some(limit), Some(activity)) => with_idle_timeout_of_upload(activity, limit, sending).await,
-            (limit, _) => with_idle_timeout(limit, sending).await,
-        };
-        let mut response = match sent {
+        let mut response = match with_idle_timeout_of_request(idle_timeout, activity.as_ref(), sending).await {
             Ok(response) => response?,
             Err(limit) => return Err(through(proxy.as_ref(), no_data(limit, &head.url))),
         };
@@ -218,7 +257,7 @@ impl Transport {
 
     fn record_response(&self, response: &IncomingResponse) {
         if let Some(port) = response.port() {
-            let mut ports = self.0.last_responses.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut ports = self.last_responses.lock().unwrap_or_else(PoisonError::into_inner);
             if ports.len() >= PORTS_MAX {
                 ports.clear();
             }
@@ -232,7 +271,7 @@ impl Transport {
         let Some(port) = error::port_of_failed(error) else {
             return false;
         };
-        let ports = self.0.last_responses.lock().unwrap_or_else(PoisonError::into_inner);
+        let ports = self.last_responses.lock().unwrap_or_else(PoisonError::into_inner);
         ports.get(&port).is_some_and(|at| at.elapsed() < LAST_RESPONSE_MAX_AGE)
     }
 
@@ -244,12 +283,12 @@ impl Transport {
     }
 
     fn is_http1_only(&self, url: &Url) -> bool {
-        let known = self.0.http1_only.read().unwrap_or_else(PoisonError::into_inner);
+        let known = self.http1_only.read().unwrap_or_else(PoisonError::into_inner);
         !known.is_empty() && known.contains(&url.origin())
     }
 
     fn record_http1_only(&self, url: &Url) {
-        let mut known = self.0.http1_only.write().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.http1_only.write().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= HTTP1_ONLY_MAX {
             known.clear();
         }
@@ -258,16 +297,16 @@ impl Transport {
 
     /// Returns the client of a route, created at its first use.
     fn client(&self, route: Route<'_>) -> Result<&Client> {
-        let client = &self.0.clients[route.index()];
+        let client = &self.clients[route.index()];
         if let Some(client) = client.get() {
             return Ok(client);
         }
-        let made = self.0.connecting.client(route.proxy, route.protocols)?;
+        let made = self.connecting.client(route.proxy, route.protocols)?;
         Ok(client.get_or_init(|| made))
     }
 
     async fn failed(&self, error: &reqwest::Error, head: &RequestHead, proxy: Option<&Url>) -> Error {
-        let limit = self.0.connecting.timeout;
+        let limit = self.connecting.timeout;
         let failure = error::of_request(error, &head.url, proxy, limit);
         let (Some(refusal), Some(proxy)) = (error::refusal(error), proxy) else {
             return failure;
@@ -286,9 +325,9 @@ impl Transport {
 
     /// Asks a proxy for the status by which it refuses a tunnel. Bounded by the connect timeout.
     async fn refused_with(&self, proxy: &Url, server: &Url) -> Option<StatusCode> {
-        let client = self.0.connecting.client(Some(proxy), Protocols::Http1).ok()?;
+        let client = self.connecting.client(Some(proxy), Protocols::Http1).ok()?;
         let asking = tunnel::status(&client, server);
-        match self.0.connecting.timeout {
+        match self.connecting.timeout {
             Some(limit) => timeout(limit, asking).await.ok()?.ok()?,
             None => asking.await.ok()?,
         }

@@ -1,5 +1,7 @@
 //! The state of one JavaScript environment: the main thread's, or a Worker's.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use napi::bindgen_prelude::{
     FromNapiValue, Function, FunctionRef, JsObjectValue, JsValuesTupleIntoVec, Object, ObjectRef, Unknown,
 };
@@ -14,6 +16,8 @@ use crate::node::js::value::property;
 
 /// The state of one environment, which lives as long as the environment.
 pub struct Instance {
+    /// Tells environments apart: no two of a process have the same.
+    pub id: u64,
     pub completions: CompletionQueue,
     pub methods: Methods,
     /// Cancelled with the environment: nobody needs the results of its operations any more.
@@ -61,12 +65,15 @@ impl Drop for Instance {
     }
 }
 
+static NEXT_ID: AtomicU64 = AtomicU64::new(0);
+
 pub fn instance(env: &Env) -> napi::Result<&'static mut Instance> {
     // One lookup if it exists: each request needs it several times.
     if let Some(instance) = env.get_instance_data::<Instance>()? {
         return Ok(instance);
     }
     let instance = Instance {
+        id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
         completions: CompletionQueue::new(env)?,
         methods: methods::methods(env)?,
         life: CancellationToken::new(),

@@ -5,6 +5,7 @@ pub mod addresses;
 pub mod credentials;
 pub mod decoding;
 pub mod headers;
+pub mod host_failure;
 pub mod mirror;
 pub mod ranges;
 pub mod rate;
