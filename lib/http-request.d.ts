@@ -31,6 +31,7 @@ export {
   isSensitiveHeaderName,
   parseChecksumFile,
   parseRetryAfterHeader,
+  type ResponseTimings,
   readIncomingResponse,
   sanitizeHeaders,
   sanitizeUserAgent,

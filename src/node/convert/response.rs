@@ -7,7 +7,9 @@ use napi_derive::napi;
 
 use crate::base::error::Error;
 use crate::base::listeners::RefusedResponse;
+use crate::base::timings::Timings;
 use crate::node::convert::streams::{ResponseStream, receive};
+use crate::node::convert::timings::set_timings;
 use crate::node::environment::instance::{instance, js_function};
 use crate::node::js::buffer::buffer;
 use crate::node::js::error::describe;
@@ -41,6 +43,10 @@ pub struct HttpResponse<'env> {
     pub array_buffer: Function<'env, (), Handle>,
     /// Attempts made.
     pub attempts: u32,
+    /// Times of the attempt that received the response, computed at the first access. `undefined`
+    /// for a response from a cache, and for a response of `node:http`. Not enumerable.
+    #[napi(ts_type = "ResponseTimings | undefined")]
+    pub timings: Option<Object<'env>>,
     /// With `stream`: the body as sent, to be read once. Destroying it closes the connection.
     /// Otherwise a stream that has ended, created at the first access and not enumerable; the
     /// message, by `readIncomingResponse`.
@@ -62,7 +68,8 @@ pub fn response_with<'env>(
     stream: Option<ResponseStream>,
     signal: Option<Object<'env>>,
 ) -> napi::Result<Handle> {
-    let Response { status, status_text, headers: fields, body, stream: _, url: _, redirected: _, attempts } = response;
+    let Response { status, status_text, headers: fields, body, stream: _, url: _, redirected: _, attempts, timings } =
+        response;
     let raw_response = match stream {
         Some(stream) => {
             let mut head = Object::new(env)?;
@@ -73,7 +80,7 @@ pub fn response_with<'env>(
         }
         None => None,
     };
-    let head = Head { status: status.as_u16(), status_text, headers: headers(env, &fields)?, attempts };
+    let head = Head { status: status.as_u16(), status_text, headers: headers(env, &fields)?, attempts, timings };
     complete(env, head, body, raw_response)
 }
 
@@ -83,6 +90,7 @@ pub struct Head<'env> {
     pub status_text: String,
     pub headers: Object<'env>,
     pub attempts: u32,
+    pub timings: Option<Timings>,
 }
 
 /// The object of a response, from its parts.
@@ -92,7 +100,7 @@ pub fn complete<'env>(
     bytes: Bytes,
     raw_response: Option<Object<'env>>,
 ) -> napi::Result<Handle> {
-    let Head { status, status_text, headers, attempts } = head;
+    let Head { status, status_text, headers, attempts, timings } = head;
     let instance = instance(env)?;
     let methods = &instance.methods;
     let is_streamed = raw_response.is_some();
@@ -106,9 +114,11 @@ pub fn complete<'env>(
         json: if is_streamed { &methods.json_of_stream } else { &methods.json }.borrow_back(env)?,
         array_buffer: methods.array_buffer.borrow_back(env)?,
         attempts,
+        timings: None,
         raw_response,
     };
     let response = handle(env, response)?;
+    set_timings(env, response, timings)?;
     if !is_streamed {
         instance.add_raw_response(env, response)?;
     }
@@ -118,7 +128,8 @@ pub fn complete<'env>(
 /// The object of a response whose status is a failure, for `onRetry`.
 pub fn refused_response(env: &Env, response: RefusedResponse, attempts: u32) -> napi::Result<Handle> {
     let RefusedResponse { status, status_text, headers: fields, body } = response;
-    let head = Head { status: status.as_u16(), status_text, headers: headers(env, &fields)?, attempts };
+    let headers = headers(env, &fields)?;
+    let head = Head { status: status.as_u16(), status_text, headers, attempts, timings: None };
     complete(env, head, body, None)
 }
 

@@ -86,7 +86,7 @@ fn warn_if_sources_unverified(env: &Env, url: &Url, options: &DownloadOptions) -
 
 /// The destination as given, and its absolute form at the time of the call: the process may change
 /// its directory at any time.
-fn destination(env: &Env, value: Unknown) -> napi::Result<(PathBuf, PathBuf)> {
+pub fn destination(env: &Env, value: Unknown) -> napi::Result<(PathBuf, PathBuf)> {
     let path = match value.get_type()? {
         ValueType::Object => {
             let href = property(&caller_object(env, value)?, "href")?;
