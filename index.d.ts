@@ -784,6 +784,23 @@ export interface HttpDownloadOptions {
    */
   fsync?: boolean | undefined
   /**
+   * Connections at once, from 1 to 16, each of which fetches ranges of the file. Used if the
+   * server sends ranges under a strong validator, and the file has at least 1 MiB for each; else
+   * there are fewer, or one. A server that refuses further connections with 429 or 503 gets
+   * fewer. With several, `status` and `headers` of the result are those of the first range.
+   *
+   * @default 1
+   */
+  connections?: number | undefined
+  /**
+   * Limit of the bytes received per second, averaged over one second, for all connections of the
+   * call together. The server is slowed down by back-pressure. `0` or `Infinity`: no limit. The
+   * limit of the process, `SOCKET_DOWNLOAD_RATE`, applies as well.
+   *
+   * @default none
+   */
+  maxBytesPerSecond?: number | undefined
+  /**
    * Receives a line such as `Progress: 40% (2.0 MB / 5.0 MB)` every `progressInterval` per cent.
    * Unused if `onProgress` is set.
    *
@@ -823,7 +840,7 @@ export interface HttpDownloadResult {
   headers: import('node:http').IncomingHttpHeaders
   /** Attempts made; 0 for a file that was already there. */
   attempts: number
-  /** The byte at which the last attempt resumed; 0 if it fetched everything. */
+  /** Bytes that were there when the last attempt resumed; 0 if it fetched everything. */
   resumedFrom: number
   /**
    * The URL whose bytes the file has, without credentials: that of the call, or of one of its

@@ -280,6 +280,11 @@ function downloadMirrors() {
   return [SOCKET_DOWNLOAD_MIRRORS, SOCKET_DOWNLOAD_MIRRORS_ONLY]
 }
 
+/** The limit of all downloads of the process, as text. */
+function downloadRate() {
+  return environment().SOCKET_DOWNLOAD_RATE
+}
+
 module.exports = {
   HttpResponseError,
   abortExchange: (number) => nodeTransport().abortExchange(number),
@@ -287,6 +292,7 @@ module.exports = {
   captureContext: () => nodeTransport().captureContext(),
   collect,
   downloadMirrors,
+  downloadRate,
   environmentReader,
   exchange: (...all) => nodeTransport().exchange(...all),
   receive,

@@ -224,6 +224,9 @@ pub struct DownloadOptions {
     pub resume: bool,
     /// Whether the file is flushed to disk, not only to the system's cache, before it appears.
     pub fsync: bool,
+    /// Ranges that are fetched at once, where the server can and the size is worth it.
+    pub connections: usize,
+    pub rate: RateLimits,
 }
 
 impl DownloadOptions {
@@ -242,8 +245,19 @@ impl Default for DownloadOptions {
             mode: None,
             resume: true,
             fsync: false,
+            connections: 1,
+            rate: RateLimits::default(),
         }
     }
+}
+
+/// Limits of the bytes of downloads per second. See [`crate::policy::http::rate`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RateLimits {
+    /// All connections and sources of the call together.
+    pub call: Option<u64>,
+    /// All downloads of the process together.
+    pub process: Option<u64>,
 }
 
 /// How responses are cached. See [`crate::policy::cache::freshness`].

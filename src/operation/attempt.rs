@@ -57,7 +57,14 @@ pub async fn follow(
     body: Option<&Body>,
     hooks: Option<&HookDispatcher<'_>>,
 ) -> Result<(IncomingResponse, Url)> {
-    follow_noting_redirects(exchange, first, body, hooks).await.map(|(response, url, _)| (response, url))
+    let (response, head, _) = follow_hops(exchange, first, body, hooks).await?;
+    Ok((response, url_of(head)))
+}
+
+/// [`follow`], but with the request to which redirects led.
+pub async fn follow_to(exchange: Exchange<'_>, first: &RequestHead) -> Result<(IncomingResponse, RequestHead)> {
+    let (response, head, _) = follow_hops(exchange, first, None, None).await?;
+    Ok((response, head.into_owned()))
 }
 
 /// [`follow`], and whether redirects were followed. The URL alone does not show that: redirects may
@@ -68,6 +75,23 @@ pub async fn follow_noting_redirects(
     body: Option<&Body>,
     hooks: Option<&HookDispatcher<'_>>,
 ) -> Result<(IncomingResponse, Url, bool)> {
+    let (response, head, followed) = follow_hops(exchange, first, body, hooks).await?;
+    Ok((response, url_of(head), followed > 0))
+}
+
+fn url_of(head: Cow<'_, RequestHead>) -> Url {
+    match head {
+        Cow::Borrowed(head) => head.url.clone(),
+        Cow::Owned(head) => head.url,
+    }
+}
+
+async fn follow_hops<'a>(
+    exchange: Exchange<'_>,
+    first: &'a RequestHead,
+    body: Option<&Body>,
+    hooks: Option<&HookDispatcher<'_>>,
+) -> Result<(IncomingResponse, Cow<'a, RequestHead>, u32)> {
     let Exchange { transport, redirects, idle_timeout } = exchange;
     let mut head = Cow::Borrowed(first);
     let mut followed = 0;
@@ -81,13 +105,7 @@ pub async fn follow_noting_redirects(
             hooks.receives(&response).await;
         }
         match redirect::decide(redirects, followed, &head, response.status, &response.headers) {
-            RedirectDecision::Respond => {
-                let url = match head {
-                    Cow::Borrowed(head) => head.url.clone(),
-                    Cow::Owned(head) => head.url,
-                };
-                return Ok((response, url, followed > 0));
-            }
+            RedirectDecision::Respond => return Ok((response, head, followed)),
             RedirectDecision::Refuse(error) => return Err(error.with_status(response.status.as_u16(), None)),
             RedirectDecision::Follow(next) => {
                 if response.content_length().is_some_and(|length| length <= DRAIN_MAX) {

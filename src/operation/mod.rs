@@ -9,8 +9,11 @@ pub mod hooks;
 pub mod locked;
 pub mod progress;
 pub mod request;
+pub mod segments;
 pub mod shared_download;
 pub mod sources;
+pub mod throttle;
+pub mod transfer;
 
 use crate::base::error::Result;
 use crate::io::threads::spawn_blocking;

@@ -7,6 +7,7 @@
 //! removed before another source is tried.
 
 use std::path::Path;
+use std::sync::atomic::AtomicUsize;
 
 use http::{HeaderMap, HeaderValue, Method, header};
 use tokio::select;
@@ -21,7 +22,9 @@ use crate::io::file::staging::{Finish, Progress, Staging};
 use crate::io::file::writer::Writer;
 use crate::io::http::transport::Transport;
 use crate::operation::attempt::{Attempts, Exchange, first_head};
-use crate::operation::download::{Attempt, Downloaded, Transfer, source_of, transfer};
+use crate::operation::download::{Downloaded, source_of, transfer};
+use crate::operation::throttle::Throttle;
+use crate::operation::transfer::{Attempt, Transfer};
 use crate::operation::{blocking, dispose, request::with_context};
 use crate::policy::http::mirror::{self, SourceDecision};
 use crate::policy::http::redirect::RequestHead;
@@ -78,7 +81,8 @@ pub(super) async fn fetch(
     let names = requests.iter().map(|(url, headers)| source_of(url, headers)).collect();
     let head = |(url, headers): (Url, HeaderMap)| first_head(Method::GET, url, headers, false);
     let heads = requests.into_iter().map(head).collect();
-    Sources { transport, url: &url, destination, options: &options, watchers, heads, names }.fetch().await
+    let throttle = Throttle::new(options.rate);
+    Sources { transport, url: &url, destination, options: &options, watchers, heads, names, throttle }.fetch().await
 }
 
 /// The sources of one download.
@@ -93,6 +97,8 @@ struct Sources<'a> {
     heads: Vec<RequestHead>,
     /// The name of each source in the records of part files.
     names: Vec<String>,
+    /// The limits of all sources together.
+    throttle: Throttle,
 }
 
 impl Sources<'_> {
@@ -163,13 +169,14 @@ impl Sources<'_> {
     }
 
     async fn transfer(&self, index: usize, writer: &mut Writer) -> Result<Transfer> {
-        let DownloadOptions { transfer: options, mirror_idle_timeout, resume, .. } = self.options;
+        let DownloadOptions { transfer: options, mirror_idle_timeout, resume, connections, .. } = self.options;
         let TransferOptions { redirects, retry, on_retry, timeout, idle_timeout, .. } = options;
         let is_another_left = index + 1 < self.heads.len();
         let idle_timeout = if is_another_left { *mirror_idle_timeout } else { *idle_timeout };
         let exchange = Exchange { transport: self.transport, redirects, idle_timeout };
         let (head, source) = (&self.heads[index], self.source(index));
-        let attempt = Attempt { exchange, head, source, resume: *resume, is_another_left };
+        let (connections, throttle) = (&AtomicUsize::new(*connections), &self.throttle);
+        let attempt = Attempt { exchange, head, source, resume: *resume, is_another_left, connections, throttle };
         let attempts = Attempts::new(retry, on_retry.as_ref(), &Method::GET);
         transfer(attempt, attempts, *timeout, writer, self.watchers.progress).await
     }
@@ -201,7 +208,7 @@ impl Sources<'_> {
         let Some(writer) = writer else { return };
         let part = &writer.part;
         let is_resumable =
-            |index| resume::range_request(part.record.as_ref(), part.length, self.source(index)).is_some();
+            |index| resume::range_request(part.record.as_ref(), part.downloaded(), self.source(index)).is_some();
         let is_kept = self.options.resume && failure != Kind::File && (0..self.names.len()).any(is_resumable);
         if let Ok(staging) = writer.finish().await {
             if is_kept {

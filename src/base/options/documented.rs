@@ -117,6 +117,8 @@ fn actual() -> BTreeMap<String, String> {
         ("HttpDownloadOptions.mirrors", none(download.mirrors == Mirrors::default(), "none")),
         ("HttpDownloadOptions.resume", download.resume.to_string()),
         ("HttpDownloadOptions.fsync", download.fsync.to_string()),
+        ("HttpDownloadOptions.connections", download.connections.to_string()),
+        ("HttpDownloadOptions.maxBytesPerSecond", none(download.rate == RateLimits::default(), "none")),
         ("HttpDownloadOptions.logger", text("none")),
         ("HttpDownloadOptions.progressInterval", DownloadOptions::PROGRESS_INTERVAL.to_string()),
         ("HttpDownloadOptions.createWriteStream", text("none")),

@@ -64,7 +64,6 @@ enum Way {
 }
 
 /// The connection pools of one [`Network`].
-
 #[derive(Debug)]
 struct Pools {
     proxy: Proxy,
@@ -111,6 +110,17 @@ impl Transport {
         HostTransport::new(network).map(|host| Self(Way::Host(host)))
     }
 
+    /// Returns a transport with the same routes and connections of its own, for one request at a
+    /// time. Over HTTP/2, requests of one transport share a connection.
+    #[must_use]
+    pub fn separate(&self) -> Self {
+        match &self.0 {
+            Way::Native(pools) => Self(Way::Native(Arc::new(pools.separate()))),
+            // Over HTTP/1.1 each request has a connection of its own.
+            Way::Host(_) => self.clone(),
+        }
+    }
+
     /// Sends one request and waits for the head of its response.
     pub async fn send(
         &self,
@@ -128,14 +138,25 @@ impl Transport {
 
 impl Pools {
     fn new(network: &Network) -> Result<Self> {
-        let connecting = Connecting { tls: tls::client_config(&network.tls)?, timeout: network.connect_timeout };
-        Ok(Self {
-            proxy: network.proxy.clone(),
+        let tls = tls::client_config(&network.tls)?;
+        let connecting = Connecting { tls, timeout: network.connect_timeout, is_single: false };
+        Ok(Self::from_parts(network.proxy.clone(), connecting, HashSet::new()))
+    }
+
+    fn separate(&self) -> Self {
+        let connecting = Connecting { is_single: true, ..self.connecting.clone() };
+        let http1_only = self.http1_only.read().unwrap_or_else(PoisonError::into_inner).clone();
+        Self::from_parts(self.proxy.clone(), connecting, http1_only)
+    }
+
+    fn from_parts(proxy: Proxy, connecting: Connecting, http1_only: HashSet<Origin>) -> Self {
+        Self {
+            proxy,
             connecting,
             clients: Default::default(),
-            http1_only: RwLock::default(),
+            http1_only: RwLock::new(http1_only),
             last_responses: Mutex::default(),
-        })
+        }
     }
 
     /// An idempotent request is resent if a kept-alive connection was closed before any byte of a
