@@ -111,14 +111,14 @@ impl Transport {
     }
 
     /// Returns a transport with the same routes and connections of its own, for one request at a
-    /// time. Over HTTP/2, requests of one transport share a connection.
+    /// time. Over HTTP/2, requests of one transport share a connection. The client of the host
+    /// program decides about its connections itself.
     #[must_use]
     pub fn separate(&self) -> Self {
-        match &self.0 {
-            Way::Native(pools) => Self(Way::Native(Arc::new(pools.separate()))),
-            // Over HTTP/1.1 each request has a connection of its own.
-            Way::Host(_) => self.clone(),
-        }
+        Self(match &self.0 {
+            Way::Native(pools) => Way::Native(Arc::new(pools.separate())),
+            Way::Host(host) => Way::Host(host.clone()),
+        })
     }
 
     /// Sends one request and waits for the head of its response.

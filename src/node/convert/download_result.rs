@@ -41,7 +41,7 @@ pub struct HttpDownloadResult<'env> {
     /// The URL whose bytes the file has, without credentials: that of the call, or of one of its
     /// mirrors. `undefined` for a file that was already there.
     #[napi(ts_type = "string | undefined")]
-    pub source: Undefined,
+    pub source: Option<Undefined>,
     /// SHA-256 of the file, in hexadecimal. Computed at the first access, unless it was computed
     /// during the download: see `digests`.
     #[napi(ts_type = "string")]
@@ -68,7 +68,8 @@ pub fn result(env: &Env, path: &Path, file: PathBuf, downloaded: Downloaded) -> 
         headers: headers(env, &fields)?,
         attempts,
         resumed_from: number(resumed_from),
-        source: (),
+        // Defined below, as an accessor.
+        source: None,
         sha256: (),
         integrity: (),
     };
