@@ -59,7 +59,7 @@ async function withTmp(callback) {
 
 /** Loads its module at the first call. */
 async function warmCache(entries, options) {
-  return require('./warm.js').warmCache(entries, options)
+  return require('./warm.js').warmCache(entries, options, native.downloadWithSharedRate)
 }
 
 // One by one, so that tools that read exports from the source, Node's import among them, see them.
