@@ -6,6 +6,7 @@ pub mod error;
 pub mod integrity;
 pub mod listeners;
 pub mod lock_holder;
+pub mod log;
 pub mod options;
 pub mod proxy;
 pub mod redact;

@@ -12,6 +12,7 @@ use http::{HeaderMap, Method};
 use crate::base::body::Body;
 use crate::base::integrity::Expected;
 use crate::base::listeners::{Hooks, OnRetry};
+use crate::base::log::Log;
 use crate::base::proxy::Proxy;
 
 /// How often a failed attempt is retried, and after which delay. See
@@ -74,6 +75,9 @@ pub struct Network {
     pub proxy: Proxy,
     /// Limit of one connection: lookup of the address, proxy and TLS handshake included.
     pub connect_timeout: Option<Duration>,
+    /// The debug lines of the caller. Here, because everything that has lines to write knows its
+    /// network.
+    pub log: Log,
 }
 
 /// The trusted certificates, besides Mozilla's roots and the system's.
@@ -87,13 +91,11 @@ pub struct Tls {
     pub files: Vec<PathBuf>,
     /// Directories of such files, under the names that OpenSSL gives them: `SSL_CERT_DIR`.
     pub directories: Vec<PathBuf>,
-    /// Whether certificates that cannot be used are reported on the standard error.
-    pub explain: bool,
 }
 
 impl Default for Tls {
     fn default() -> Self {
-        Self { verify: true, ca: Vec::new(), files: Vec::new(), directories: Vec::new(), explain: false }
+        Self { verify: true, ca: Vec::new(), files: Vec::new(), directories: Vec::new() }
     }
 }
 
