@@ -13,6 +13,7 @@ use crate::base::body::Body;
 use crate::base::integrity::Expected;
 use crate::base::listeners::{Hooks, OnRetry};
 use crate::base::log::Log;
+use crate::base::observer::Observer;
 use crate::base::proxy::Proxy;
 
 /// How often a failed attempt is retried, and after which delay. See
@@ -114,6 +115,8 @@ pub struct TransferOptions {
     pub redirects: Redirects,
     pub retry: Retry,
     pub on_retry: Option<OnRetry>,
+    /// The observer of the call: who subscribed to the caller's diagnostics channels.
+    pub observer: Observer,
     /// Limit of one attempt, redirects and body included; 30 s by default, 120 s for downloads.
     pub timeout: Option<Duration>,
     /// Limit of the time without a byte in either direction, once the connection is open.
@@ -129,6 +132,7 @@ impl Default for TransferOptions {
             redirects: Redirects::default(),
             retry: Retry::default(),
             on_retry: None,
+            observer: Observer::default(),
             timeout: Some(Duration::from_secs(30)),
             idle_timeout: None,
             network: Arc::default(),

@@ -79,3 +79,19 @@ export declare class HttpResponseError extends Error {
   status: number
   response: HttpResponse
 }
+
+/**
+ * Appends what this process has counted since its last line to the file of `SOCKET_METRICS_FILE`:
+ * one line of JSON, shorter than 4 KiB. Called at exit if the variable was set at the first call.
+ * Never throws: `NODE_DEBUG=socket-registry` shows why a file cannot be written.
+ *
+ * @returns whether a line was written. `false` if nothing has happened, or without the variable.
+ *
+ * @example
+ * ```js
+ * import { flushMetrics } from '@socketsecurity/registry/lib/metrics'
+ *
+ * setInterval(flushMetrics, 60_000).unref()
+ * ```
+ */
+export declare function flushMetrics(): boolean

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 use std::future::Future;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use http::{HeaderMap, HeaderName, Method, header};
 use tokio::time::{sleep, timeout};
@@ -14,8 +14,10 @@ use crate::base::error::{Error, Kind, Result};
 use crate::base::listeners::{OnRetry, RetryAdvice};
 use crate::base::options::{Redirects, Retry};
 use crate::base::redact::remove_user;
+use crate::base::timings::Timings;
 use crate::io::http::tls;
 use crate::io::http::transport::{IncomingResponse, Transport};
+use crate::metrics::{self, Counter, tally};
 use crate::operation::hooks::HookDispatcher;
 use crate::policy::http::credentials::basic_of_url;
 use crate::policy::http::headers::text;
@@ -50,36 +52,24 @@ pub struct Exchange<'a> {
     pub idle_timeout: Option<Duration>,
 }
 
-/// Sends a request and follows its redirects. Returns the response and its URL.
+/// Sends a request and follows its redirects. Returns the response, its URL, and whether redirects
+/// were followed. The URL alone does not show that: redirects may lead back to it.
 pub async fn follow(
     exchange: Exchange<'_>,
     first: &RequestHead,
     body: Option<&Body>,
-    hooks: Option<&HookDispatcher<'_>>,
-) -> Result<(IncomingResponse, Url)> {
-    follow_noting_redirects(exchange, first, body, hooks).await.map(|(response, url, _)| (response, url))
-}
-
-/// [`follow`], and whether redirects were followed. The URL alone does not show that: redirects may
-/// lead back to it.
-pub async fn follow_noting_redirects(
-    exchange: Exchange<'_>,
-    first: &RequestHead,
-    body: Option<&Body>,
-    hooks: Option<&HookDispatcher<'_>>,
+    hooks: &HookDispatcher<'_>,
 ) -> Result<(IncomingResponse, Url, bool)> {
     let Exchange { transport, redirects, idle_timeout } = exchange;
     let mut head = Cow::Borrowed(first);
     let mut followed = 0;
     loop {
         tls::check_host(&head.url)?;
-        if let Some(hooks) = hooks {
-            hooks.sends(&head).await;
-        }
+        hooks.begins(&mut head).await;
+        hooks.sends(&head).await;
         let mut response = transport.send(&head, body, idle_timeout).await?;
-        if let Some(hooks) = hooks {
-            hooks.receives(&response).await;
-        }
+        tally::responded(response.status.as_u16());
+        hooks.receives(&mut response).await;
         match redirect::decide(redirects, followed, &head, response.status, &response.headers) {
             RedirectDecision::Respond => {
                 let url = match head {
@@ -90,6 +80,7 @@ pub async fn follow_noting_redirects(
             }
             RedirectDecision::Refuse(error) => return Err(error.with_status(response.status.as_u16(), None)),
             RedirectDecision::Follow(next) => {
+                metrics::count(Counter::RequestsRedirects);
                 if response.content_length().is_some_and(|length| length <= DRAIN_MAX) {
                     // Keeps the connection for the next request. A truncated body does not matter.
                     while let Ok(Some(_)) = response.chunk().await {}
@@ -101,6 +92,13 @@ pub async fn follow_noting_redirects(
             }
         }
     }
+}
+
+/// The timings of an attempt whose response has just begun.
+pub fn timings_of(started: Instant, response: &IncomingResponse) -> Timings {
+    let (dns, connect) = response.opening().map_or((None, None), |opening| (opening.dns, opening.connect));
+    let first_byte = started.elapsed();
+    Timings { dns, connect, first_byte, total: first_byte }
 }
 
 /// The delay that a response asks for.

@@ -1,7 +1,7 @@
 //! A download: one request whose body becomes a file.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use sha2::{Digest as _, Sha256};
@@ -12,11 +12,18 @@ use url::Url;
 
 use crate::base::error::{Error, Kind, Result, redacted};
 use crate::base::integrity::{Algorithm, Digest, Expected};
+use crate::base::listeners::Hooks;
 use crate::base::options::{DownloadOptions, TransferOptions};
+use crate::base::timings::Timings;
 use crate::io::file::staging::{Finish, Progress, Staging};
 use crate::io::file::writer::Writer;
 use crate::io::http::transport::{IncomingResponse, Transport};
-use crate::operation::attempt::{Attempts, Exchange, failure_of, first_head, follow, retry_after, with_timeout};
+use crate::metrics::tally::{self, DownloadTally, FileOutcome, RequestTally};
+use crate::metrics::{self, Counter};
+use crate::operation::attempt::{
+    Attempts, Exchange, failure_of, first_head, follow, retry_after, timings_of, with_timeout,
+};
+use crate::operation::hooks::HookDispatcher;
 use crate::operation::{blocking, dispose, request::with_context};
 use crate::policy::http::redirect::RequestHead;
 use crate::policy::http::resume::{self, RangeRequest, Record, ResumeDecision};
@@ -40,6 +47,8 @@ pub struct Transfer {
     pub attempts: u32,
     /// The byte at which the last attempt resumed; 0 if it fetched everything.
     pub resumed_from: u64,
+    /// Of the last attempt.
+    pub timings: Timings,
 }
 
 impl Downloaded {
@@ -66,7 +75,22 @@ pub async fn download(
     options: DownloadOptions,
     watchers: Watchers<'_>,
 ) -> Result<Downloaded> {
-    fetch(transport, url, destination, options, watchers).await?.publish().await
+    let (tally, requested, observer) = (DownloadTally::default(), url.clone(), options.transfer.observer.clone());
+    let published = match fetch(transport, url, destination, options, watchers).await {
+        Ok(fetched) => fetched.publish().await,
+        Err(error) => Err(error),
+    };
+    match &published {
+        Ok(downloaded) => {
+            let from = downloaded.transfer.as_ref().map_or(0, |transfer| transfer.resumed_from);
+            tally.end(FileOutcome::Published { size: downloaded.size, from });
+        }
+        Err(error) => {
+            tally.end(FileOutcome::Failed);
+            tally::failed("download", &requested, error, &observer);
+        }
+    }
+    published
 }
 
 /// The receiver of progress, and the signal that cancels the download.
@@ -93,7 +117,8 @@ pub(super) async fn fetch(
     watchers: Watchers<'_>,
 ) -> Result<Fetched> {
     let DownloadOptions { transfer: options, expected, digests, mode, resume, fsync } = options;
-    let TransferOptions { mut headers, redirects, retry, on_retry, timeout, idle_timeout, network: _ } = options;
+    let TransferOptions { mut headers, redirects, retry, on_retry, observer, timeout, idle_timeout, network: _ } =
+        options;
     // Lengths and digests are those of the bytes as sent.
     headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     let source = source_of(&url, &headers);
@@ -105,7 +130,10 @@ pub(super) async fn fetch(
     };
     let mut writer = Writer::open(turn, destination, expected.algorithms().chain(requested).collect()).await?;
     let exchange = Exchange { transport, redirects: &redirects, idle_timeout };
-    let attempt = Attempt { exchange, head: &head, source: &source, resume, has_digest: !expected.is_empty() };
+    let (hooks, has_digest) = (Hooks::default(), !expected.is_empty());
+    let hooks = HookDispatcher::new(&hooks, &observer, timeout);
+    let attempt = Attempt { exchange, head: &head, hooks: &hooks, source: &source, resume, has_digest };
+    metrics::count(Counter::DownloadsSources);
     let attempts = Attempts::new(&retry, on_retry.as_ref(), &Method::GET);
     let transferred = select! {
         transferred = transfer(attempt, attempts, timeout, &mut writer, watchers.progress) => transferred,
@@ -142,15 +170,23 @@ async fn transfer(
     progress: &watch::Sender<Option<Progress>>,
 ) -> Result<Transfer> {
     let mut head = attempt.head.clone();
+    // Without an observer: the error is that of the download.
+    let mut tally = RequestTally::begin(&attempt.head.url, None, Instant::now());
     loop {
         attempts.announce(&mut head.headers);
+        tally.attempt();
         let attempt = Attempt { head: &head, ..attempt };
         let error = match with_timeout(timeout, "Download", &head.url, attempt.receive(writer, progress)).await {
-            Ok(transfer) => return Ok(Transfer { attempts: attempts.made + 1, ..transfer }),
+            Ok(transfer) => {
+                tally.end(None);
+                return Ok(Transfer { attempts: attempts.made + 1, ..transfer });
+            }
             Err(error) => error,
         };
+        attempt.hooks.fails(&error).await;
         let failure = failure_of(&error);
         if !attempts.again(failure, || with_context("HTTP download failed", error.clone())).await? {
+            tally.end(Some(&error));
             return Err(error.with_attempts(attempts.made));
         }
     }
@@ -207,6 +243,7 @@ fn source_of(url: &Url, headers: &HeaderMap) -> String {
 struct Attempt<'a> {
     exchange: Exchange<'a>,
     head: &'a RequestHead,
+    hooks: &'a HookDispatcher<'a>,
     source: &'a str,
     resume: bool,
     /// Whether a digest is expected, so that a truncated body cannot go unnoticed.
@@ -220,7 +257,9 @@ impl Attempt<'_> {
         let part = &writer.part;
         let range =
             if is_from_start { None } else { resume::range_request(part.record.as_ref(), part.length, self.source) };
+        let started = Instant::now();
         let mut response = self.begin(range.as_ref(), writer).await?;
+        let timings = timings_of(started, &response);
         let from = writer.part.length;
         let total = writer.part.record.as_ref().and_then(|record| record.total);
         let report = |downloaded| progress.send_replace(total.map(|total| Progress { downloaded, total }));
@@ -240,7 +279,8 @@ impl Attempt<'_> {
             return Err(Error::new(Kind::BodyLength, message).with_url(&self.head.url));
         }
         let IncomingResponse { status, status_text, headers, .. } = response;
-        Ok(Transfer { status, status_text, headers, attempts: 0, resumed_from: from })
+        let timings = Timings { total: started.elapsed(), ..timings };
+        Ok(Transfer { status, status_text, headers, attempts: 0, resumed_from: from, timings })
     }
 
     /// Gets a response that fits the part file, and makes the part file fit the response.
@@ -282,10 +322,12 @@ impl Attempt<'_> {
 
     async fn send(self, range: Option<&RangeRequest>) -> Result<(IncomingResponse, Url)> {
         let Some(fields) = range.and_then(RangeRequest::fields) else {
-            return follow(self.exchange, self.head, None, None).await;
+            let (response, url, _) = follow(self.exchange, self.head, None, self.hooks).await?;
+            return Ok((response, url));
         };
         let mut head = self.head.clone();
         head.headers.extend(fields);
-        follow(self.exchange, &head, None, None).await
+        let (response, url, _) = follow(self.exchange, &head, None, self.hooks).await?;
+        Ok((response, url))
     }
 }

@@ -17,6 +17,8 @@ use self::presence::{Presence, already_there, presence};
 use self::task::DownloadTask;
 use crate::base::error::{Error, Kind, Result};
 use crate::io::http::transport::Transport;
+use crate::metrics::tally::{self, DownloadTally, FileOutcome};
+use crate::metrics::{self, Counter};
 use crate::operation::download::Downloaded;
 use crate::operation::shared_download::{Listeners, SharedDownloads, Waiter};
 
@@ -27,9 +29,40 @@ pub async fn download_with_lock(
     transport: &Transport,
     shared_downloads: &SharedDownloads,
     job: Job,
-    mut listeners: Listeners,
+    listeners: Listeners,
     cancel: &CancellationToken,
 ) -> Result<Downloaded> {
+    let (tally, url, observer) = (DownloadTally::default(), job.url.clone(), job.download.transfer.observer.clone());
+    match find_or_download(transport, shared_downloads, job, listeners, cancel).await {
+        Ok((downloaded, is_shared)) => {
+            let size = downloaded.size;
+            tally.end(match &downloaded.transfer {
+                _ if is_shared => FileOutcome::Shared { size },
+                Some(transfer) => FileOutcome::Published { size, from: transfer.resumed_from },
+                None => FileOutcome::Cached { size },
+            });
+            Ok(downloaded)
+        }
+        Err(error) => {
+            let is_of_lock = error.kind() == Kind::LockTimeout;
+            if is_of_lock {
+                metrics::count(Counter::LocksTimedOut);
+            }
+            tally.end(FileOutcome::Failed);
+            tally::failed(if is_of_lock { "lock" } else { "download" }, &url, &error, &observer);
+            Err(error)
+        }
+    }
+}
+
+/// The file, and whether another caller of this process had started its download.
+async fn find_or_download(
+    transport: &Transport,
+    shared_downloads: &SharedDownloads,
+    job: Job,
+    mut listeners: Listeners,
+    cancel: &CancellationToken,
+) -> Result<(Downloaded, bool)> {
     let started = Instant::now();
     let path = job.lock_path();
     let there = select! {
@@ -37,7 +70,7 @@ pub async fn download_with_lock(
         () = cancel.cancelled() => return Err(Error::aborted().with_url(&job.url)),
     };
     if let Some(downloaded) = there {
-        return Ok(downloaded);
+        return Ok((downloaded, false));
     }
     loop {
         let waiter = Waiter {
@@ -50,14 +83,16 @@ pub async fn download_with_lock(
         };
         let task = |controls| DownloadTask { transport: transport.clone(), job: job.clone(), controls };
         let outcome = shared_downloads.run(&job.destination, waiter, |controls| task(controls).run()).await;
-        let is_verified = outcome.is_verified;
+        let (is_verified, is_shared) = (outcome.is_verified, outcome.is_shared);
         let Some(result) = outcome.own_result() else {
             continue;
         };
         // The shared download may have been that of a caller with other expectations. The next one
         // may be for the expectations of this caller.
         match result {
-            Ok(downloaded) if is_verified || is_as_expected(&job, &downloaded).await? => return Ok(downloaded),
+            Ok(downloaded) if is_verified || is_as_expected(&job, &downloaded).await? => {
+                return Ok((downloaded, is_shared));
+            }
             Err(error) if is_verified || error.kind() != Kind::Integrity => return Err(error),
             _ => {}
         }

@@ -42,6 +42,7 @@ pub struct SharedDownload {
     progress: Arc<watch::Sender<Option<Progress>>>,
     outcome: watch::Receiver<Option<Result<Downloaded>>>,
     cancel: CancellationToken,
+    reason: Arc<Mutex<Option<Error>>>,
     /// The digests that the download verifies.
     expected: Expected,
 }
@@ -53,6 +54,15 @@ pub struct Controls {
     pub progress: Arc<watch::Sender<Option<Progress>>>,
     /// Cancelled when the last caller has left.
     pub cancel: CancellationToken,
+    /// The error with which that caller left.
+    reason: Arc<Mutex<Option<Error>>>,
+}
+
+impl Controls {
+    /// The error with which the last caller has left.
+    pub fn reason(&self) -> Option<Error> {
+        self.reason.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 /// One caller that waits for a shared download.
@@ -71,6 +81,8 @@ pub struct SharedOutcome {
     pub result: Result<Downloaded>,
     /// Whether the shared download verified what this caller expects.
     pub is_verified: bool,
+    /// Whether another caller had started it.
+    pub is_shared: bool,
     /// Whether a callback of another caller, who started the download, has ended it.
     is_ended_by_another: bool,
 }
@@ -121,10 +133,10 @@ impl SharedDownloads {
         let is_aborted =
             matches!(&*shared_download.outcome.borrow(), Some(Err(error)) if error.kind() == Kind::Aborted);
         let is_ended_by_another = is_aborted && !is_starter && !cancel.is_cancelled();
-        if result.is_err() {
-            self.leave(shared_download).await;
+        if let Err(error) = &result {
+            self.leave(shared_download, error).await;
         }
-        SharedOutcome { result, is_verified, is_ended_by_another }
+        SharedOutcome { result, is_verified, is_shared: !is_starter, is_ended_by_another }
     }
 
     /// The shared download, and whether this call has started it.
@@ -149,7 +161,7 @@ impl SharedDownloads {
     }
 
     /// Cancels the download if this was its last caller, and waits until it has ended.
-    async fn leave(&self, shared_download: Arc<SharedDownload>) {
+    async fn leave(&self, shared_download: Arc<SharedDownload>, error: &Error) {
         let outcome = {
             // Under the lock, so that nobody joins a download that is being cancelled, and exactly
             // one of several leaving callers is the last.
@@ -159,6 +171,7 @@ impl SharedDownloads {
                 return;
             }
             shared_downloads.retain(|_, other| !std::ptr::eq(other.as_ptr(), Arc::as_ptr(&shared_download)));
+            *shared_download.reason.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.clone());
             shared_download.cancel.cancel();
             shared_download.outcome.clone()
         };
@@ -175,12 +188,14 @@ impl SharedDownload {
         let (stage, watched_stage) = watch::channel(Stage::Working);
         let (ended, outcome) = watch::channel(None);
         let (progress, cancel) = (Arc::new(watch::Sender::new(None)), CancellationToken::new());
-        let download = download(Controls { stage, progress: progress.clone(), cancel: cancel.clone() });
+        let reason = Arc::<Mutex<_>>::default();
+        let controls = Controls { stage, progress: progress.clone(), cancel: cancel.clone(), reason: reason.clone() };
+        let download = download(controls);
         tokio::spawn(async move {
             let result = download.await;
             ended.send_replace(Some(result));
         });
-        Self { stage: watched_stage, progress, outcome, cancel, expected }
+        Self { stage: watched_stage, progress, outcome, cancel, reason, expected }
     }
 
     /// Waits for the end, or until `limit` has passed while another process holds the lock.

@@ -17,7 +17,7 @@ use url::{Host, Origin, Url};
 use self::connect::{Connecting, Protocols};
 use self::idle::{with_idle_timeout, with_idle_timeout_of_upload};
 use self::request::is_host_of;
-pub use self::response::IncomingResponse;
+pub use self::response::{IncomingResponse, Opening};
 use crate::base::body::{Activity, Body};
 use crate::base::error::{Error, Kind, Result};
 use crate::base::options::Network;
@@ -26,7 +26,10 @@ use crate::io::http::error::{
     self, Refusal, is_closed_before_response, is_ended_by_us, is_http1_required, is_unprocessed, no_data, refused,
     through,
 };
+use crate::io::http::lookups::Lookups;
+use crate::io::http::outgoing::HandOver;
 use crate::io::http::tls;
+use crate::metrics::{self, Counter};
 use crate::policy::http::credentials::basic_of_url;
 use crate::policy::http::redirect::RequestHead;
 
@@ -91,7 +94,8 @@ impl Route<'_> {
 impl Transport {
     /// Blocks: reads the files of certificates that the options name.
     pub fn new(network: &Network) -> Result<Self> {
-        let connecting = Connecting { tls: tls::client_config(&network.tls)?, timeout: network.connect_timeout };
+        let (tls, lookups) = (tls::client_config(&network.tls)?, Arc::new(Lookups::default()));
+        let connecting = Connecting { tls, timeout: network.connect_timeout, lookups };
         Ok(Self(Arc::new(Pools {
             proxy: network.proxy.clone(),
             connecting,
@@ -194,22 +198,45 @@ impl Transport {
                         _ => Box::pin(self.failed(&error, head, proxy)).await,
                     });
                 }
-                Ok(response) => {
-                    self.record_response(&response);
+                Ok(mut response) => {
+                    if self.record_response(&response) {
+                        metrics::count(Counter::ConnectionsReused);
+                    } else {
+                        response.set_opening(self.opened(&response, head, proxy));
+                    }
                     return Ok(response);
                 }
             }
         }
     }
 
-    fn record_response(&self, response: &IncomingResponse) {
-        if let Some(port) = response.port() {
-            let mut ports = self.0.last_responses.lock().unwrap_or_else(PoisonError::into_inner);
-            if ports.len() >= PORTS_MAX {
-                ports.clear();
-            }
-            ports.insert(port, Instant::now());
+    /// Whether an earlier response came on the same connection.
+    fn record_response(&self, response: &IncomingResponse) -> bool {
+        let Some(port) = response.port() else {
+            return false;
+        };
+        let mut ports = self.0.last_responses.lock().unwrap_or_else(PoisonError::into_inner);
+        if ports.len() >= PORTS_MAX {
+            ports.clear();
         }
+        let now = Instant::now();
+        ports.insert(port, now).is_some_and(|at| now.duration_since(at) < LAST_RESPONSE_MAX_AGE)
+    }
+
+    /// Counts a new connection, and returns the times that it took to open.
+    fn opened(&self, response: &IncomingResponse, head: &RequestHead, proxy: Option<&Url>) -> Opening {
+        metrics::count(Counter::ConnectionsOpened);
+        if head.url.scheme() == "https" {
+            metrics::count(Counter::TlsHandshakes);
+        }
+        if response.is_http2() {
+            metrics::count(Counter::Http2);
+        }
+        let name = proxy.unwrap_or(&head.url).host_str().unwrap_or_default();
+        let hand_over = response.hand_over();
+        let dns = self.0.connecting.lookups.since(name, hand_over.begun());
+        let connect = hand_over.after().map(|after| after.saturating_sub(dns.unwrap_or_default()));
+        Opening { dns, connect }
     }
 
     /// Whether the failed connection had been used before, and may thus have been closed for being
@@ -307,7 +334,8 @@ async fn send_once(
     activity: Option<&Activity>,
     credentials: Option<&HeaderValue>,
 ) -> reqwest::Result<IncomingResponse> {
-    let request = request::build(head, body, activity, credentials);
+    let hand_over = HandOver::begin();
+    let request = request::build(head, body, activity, credentials, &hand_over);
     let response = client.execute(request).await?;
-    Ok(IncomingResponse::new(response, head.method == Method::HEAD))
+    Ok(IncomingResponse::new(response, head.method == Method::HEAD, hand_over))
 }

@@ -11,6 +11,7 @@ use napi_derive::napi;
 use crate::base::error::Error;
 use crate::base::integrity::{Algorithm, Digest};
 use crate::io::file::digest::of_file;
+use crate::node::convert::timings::set_timings;
 use crate::node::js::error::to_js;
 use crate::node::js::headers::headers;
 use crate::node::js::number::number;
@@ -38,6 +39,10 @@ pub struct HttpDownloadResult<'env> {
     pub attempts: u32,
     /// The byte at which the last attempt resumed; 0 if it fetched everything.
     pub resumed_from: f64,
+    /// Times of the last attempt, computed at the first access. `undefined` for a file that was
+    /// already there. Not enumerable.
+    #[napi(ts_type = "ResponseTimings | undefined")]
+    pub timings: Option<Object<'env>>,
     /// SHA-256 of the file, in hexadecimal. Computed at the first access, unless it was computed
     /// during the download: see `digests`.
     #[napi(ts_type = "string")]
@@ -51,6 +56,7 @@ pub struct HttpDownloadResult<'env> {
 /// The object of a download. `path` is the destination as given, `file` its absolute form.
 pub fn result(env: &Env, path: &Path, file: PathBuf, downloaded: Downloaded) -> napi::Result<Handle> {
     let Downloaded { size, digests, transfer } = downloaded;
+    let timings = transfer.as_ref().map(|transfer| transfer.timings);
     let (status, status_text, fields, attempts, resumed_from) = match transfer {
         Some(it) => (it.status.as_u16(), it.status_text, it.headers, it.attempts, it.resumed_from),
         None => (200, "OK".to_owned(), http::HeaderMap::new(), 0, 0),
@@ -64,10 +70,12 @@ pub fn result(env: &Env, path: &Path, file: PathBuf, downloaded: Downloaded) -> 
         headers: headers(env, &fields)?,
         attempts,
         resumed_from: number(resumed_from),
+        timings: None,
         sha256: (),
         integrity: (),
     };
     let result = handle(env, result)?;
+    set_timings(env, result, timings)?;
     let digests = Rc::new(Digests { file, known: RefCell::new(digests) });
     let accessor = |name, algorithm, write: fn(&Digest) -> String| {
         let digests = digests.clone();

@@ -43,6 +43,8 @@ pub struct Environment {
     variables: Rc<HashMap<&'static str, String>>,
     /// The network according to the variables, without options of the caller.
     pub network: Arc<Network>,
+    /// Whether anybody has subscribed to a diagnostics channel that is published to.
+    pub is_observed: bool,
 }
 
 impl Environment {

@@ -5,3 +5,5 @@ pub mod calls;
 pub mod client;
 pub mod functions;
 mod helpers;
+pub mod metrics;
+mod metrics_types;

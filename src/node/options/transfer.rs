@@ -9,6 +9,7 @@ use napi_derive::napi;
 
 use crate::base::options::{Redirects, Retry, TransferOptions};
 use crate::node::convert::listeners::on_retry;
+use crate::node::convert::observer::observer;
 use crate::node::convert::user_agent::headers;
 use crate::node::environment::instance::environment;
 use crate::node::js::arguments::{boolean, count, duration, function, limit, optional};
@@ -159,6 +160,7 @@ pub fn transfer_options<'env>(
         redirects: redirects(env, follow_redirects, max_redirects)?,
         retry: Retry { retries, ..delays(env, retry_delay, retry_delay_max, defaults.retry)? },
         on_retry: optional(listener, |value| on_retry(function(env, "options.onRetry", value)?, callback_error))?,
+        observer: observer(env, &environment)?,
         timeout: limit(env, "options.timeout", timeout, default_timeout)?,
         idle_timeout: limit(env, "options.idleTimeout", idle_timeout, plain.idle_timeout)?,
         network: network(env, &environment, defaults.connect, ca, proxy, connect_timeout)?,

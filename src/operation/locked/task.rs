@@ -8,12 +8,14 @@ use tokio::select;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::base::error::{Error, Kind, Result, redacted};
+use crate::base::observer::{LockStep, LockTrace};
 use crate::base::options::LockOptions;
 use crate::io::file::destination::{Ready, ready};
 use crate::io::file::lock::{Attempt, Guard, LockAcquirer};
 use crate::io::file::staging::{Progress, observe};
 use crate::io::file::watch::{Watch, watch};
 use crate::io::http::transport::Transport;
+use crate::metrics::{self, Counter, Timer};
 use crate::operation::download::{Downloaded, Watchers, fetch};
 use crate::operation::locked::job::Job;
 use crate::operation::locked::presence::{Presence, presence, settled};
@@ -34,6 +36,27 @@ pub struct DownloadTask {
     pub controls: Controls,
 }
 
+/// A wait for another process, recorded when it ends.
+#[derive(Default)]
+struct Wait(Option<Instant>);
+
+impl Wait {
+    fn begin(&mut self) {
+        if self.0.is_none() {
+            metrics::count(Counter::LocksWaited);
+            self.0 = Some(Instant::now());
+        }
+    }
+}
+
+impl Drop for Wait {
+    fn drop(&mut self) {
+        if let Some(since) = self.0 {
+            metrics::record(Timer::LockWaits, since.elapsed());
+        }
+    }
+}
+
 /// The end of a wait.
 enum Turn {
     /// The lock is held by this task.
@@ -49,7 +72,7 @@ impl DownloadTask {
         let mut acquirer = Some(LockAcquirer::new(self.job.lock_path(), redacted(&self.job.url), stale, poll));
         let (mut foreign, mut is_restless, mut losses) = (None, false, 0);
         loop {
-            let turn = self.turn(&mut acquirer, poll, foreign).await?;
+            let turn = self.observed_turn(&mut acquirer, poll, foreign).await?;
             self.controls.stage.send_replace(Stage::Working);
             if let Turn::Ours(guard) = turn {
                 let worked = select! {
@@ -92,10 +115,31 @@ impl DownloadTask {
         Error::aborted().with_url(&self.job.url)
     }
 
+    /// [`turn`](Self::turn), reported to the observer.
+    async fn observed_turn(
+        &self,
+        acquirer: &mut Option<LockAcquirer>,
+        poll: Duration,
+        foreign: Option<Ready>,
+    ) -> Result<Turn> {
+        let trace = LockTrace::begin(&self.job.download.transfer.observer, || LockStep::Wanted {
+            lock_path: self.job.lock_path(),
+            destination: self.job.destination.clone(),
+            url: redacted(&self.job.url),
+        });
+        let turn = self.turn(acquirer, poll, foreign).await;
+        trace.end(|| match &turn {
+            Ok(turn) => LockStep::Ended { is_acquired: matches!(turn, Turn::Ours(_)) },
+            Err(error) => LockStep::Failed(self.controls.reason().unwrap_or_else(|| error.clone())),
+        });
+        turn
+    }
+
     /// Waits for the lock, or for a file other than `foreign`, which is known not to be the
     /// expected one.
     async fn turn(&self, acquirer: &mut Option<LockAcquirer>, poll: Duration, foreign: Option<Ready>) -> Result<Turn> {
         let (mut hurry, mut is_older) = (0, false);
+        let mut wait = Wait::default();
         for look in 0_u64.. {
             // Not during an attempt: it might still take the lock after the caller's rejection.
             if self.controls.cancel.is_cancelled() {
@@ -120,8 +164,12 @@ impl DownloadTask {
             *acquirer = Some(mine);
             match attempt {
                 None => return Ok(Turn::Appeared),
-                Some(Attempt::Acquired(guard)) => return Ok(Turn::Ours(guard)),
+                Some(Attempt::Acquired(guard)) => {
+                    metrics::count(Counter::LocksAcquired);
+                    return Ok(Turn::Ours(guard));
+                }
                 Some(Attempt::Blocked(holder)) => {
+                    wait.begin();
                     // Older holders may write in place: their file is not ready before they
                     // release.
                     is_older = holder.as_ref().is_some_and(|holder| !holder.kernel_lock && holder.refresh.is_none());

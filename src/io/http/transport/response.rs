@@ -1,5 +1,7 @@
 //! A response whose body has not been read yet.
 
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -8,8 +10,11 @@ use hyper::ext::ReasonPhrase;
 use reqwest::Response;
 
 use crate::base::error::Result;
+use crate::base::observer::Trace;
 use crate::io::http::error::{self, no_data};
+use crate::io::http::outgoing::HandOver;
 use crate::io::http::transport::idle::with_idle_timeout;
+use crate::metrics::{self, Counter};
 use crate::policy::http::status_text::status_text;
 
 /// The head of a response. The body is read from the connection by [`chunk`](Self::chunk).
@@ -27,10 +32,23 @@ pub struct IncomingResponse {
     is_head: bool,
     /// Whether the body ended with its TLS connection, and neither had announced the end.
     is_end_uncertain: bool,
+    hand_over: Arc<HandOver>,
+    /// Boxed: most responses come on a connection that was open.
+    opening: Option<Box<Opening>>,
+    trace: Option<Trace>,
+}
+
+/// The times that it took to open a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Opening {
+    /// `None` if no name had to be looked up.
+    pub dns: Option<Duration>,
+    /// Handshakes of TLS and of proxies included: the client does not tell them apart.
+    pub connect: Option<Duration>,
 }
 
 impl IncomingResponse {
-    pub fn new(mut response: Response, is_head: bool) -> Self {
+    pub fn new(mut response: Response, is_head: bool, hand_over: Arc<HandOver>) -> Self {
         let status = response.status();
         let status_text = status_text(status, response.extensions().get().map(ReasonPhrase::as_bytes));
         let headers = std::mem::take(response.headers_mut());
@@ -45,7 +63,33 @@ impl IncomingResponse {
             idle_timeout: None,
             is_head,
             is_end_uncertain: false,
+            hand_over,
+            opening: None,
+            trace: None,
         }
+    }
+
+    pub fn hand_over(&self) -> &HandOver {
+        &self.hand_over
+    }
+
+    /// The times of the connection, if it was opened for this response.
+    pub fn opening(&self) -> Option<Opening> {
+        self.opening.as_deref().copied()
+    }
+
+    pub fn set_opening(&mut self, opening: Opening) {
+        self.opening = Some(Box::new(opening));
+    }
+
+    /// The remote end of the connection: the server's, or the proxy's.
+    pub fn peer(&self) -> Option<SocketAddr> {
+        self.body.remote_addr()
+    }
+
+    /// Sets the trace that ends with the body.
+    pub fn set_trace(&mut self, trace: Trace) {
+        self.trace = Some(trace);
     }
 
     /// The local port of the connection.
@@ -86,6 +130,17 @@ impl IncomingResponse {
 
     /// Returns the next chunk of the body, or `None` at its end.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>> {
+        let chunk = self.next_chunk().await;
+        match (&chunk, &self.trace) {
+            (Ok(Some(bytes)), _) => metrics::add(Counter::BytesReceived, bytes.len() as u64),
+            (Ok(None), Some(trace)) => trace.end(),
+            (Err(error), Some(trace)) => trace.fail(error),
+            (_, None) => {}
+        }
+        chunk
+    }
+
+    async fn next_chunk(&mut self) -> Result<Option<Bytes>> {
         // Over HTTP/2 the end must be awaited: dropping a stream earlier resets it.
         if self.is_end_uncertain || (self.body_length() == Some(self.received) && !self.is_http2()) {
             return Ok(None);
