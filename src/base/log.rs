@@ -33,6 +33,13 @@ impl Log {
         }
     }
 
+    /// Writes a line, if there is one to write.
+    pub fn maybe(self, line: impl FnOnce() -> Option<String>) {
+        if let Some(line) = self.0.and_then(|_| line()) {
+            self.line(|| line);
+        }
+    }
+
     /// Writes a line unless this process has written the same one before.
     pub fn once(self, line: impl FnOnce() -> String) {
         static WRITTEN: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());

@@ -13,6 +13,7 @@ use url::Url;
 use crate::base::error::{Error, Kind, Result, redacted};
 use crate::base::integrity::{Algorithm, Digest, Expected};
 use crate::base::listeners::Hooks;
+use crate::base::log::Log;
 use crate::base::options::{DownloadOptions, TransferOptions};
 use crate::base::timings::Timings;
 use crate::io::file::staging::{Finish, Progress, Staging};
@@ -27,6 +28,7 @@ use crate::operation::hooks::HookDispatcher;
 use crate::operation::{blocking, dispose, request::with_context};
 use crate::policy::http::redirect::RequestHead;
 use crate::policy::http::resume::{self, RangeRequest, Record, ResumeDecision};
+use crate::policy::text::debug;
 
 /// A file at its destination.
 #[derive(Clone, Debug)]
@@ -134,7 +136,7 @@ pub(super) async fn fetch(
     let hooks = HookDispatcher::new(&hooks, &observer, timeout);
     let attempt = Attempt { exchange, head: &head, hooks: &hooks, source: &source, resume, has_digest };
     metrics::count(Counter::DownloadsSources);
-    let attempts = Attempts::new(&retry, on_retry.as_ref(), &Method::GET);
+    let attempts = Attempts::new(&retry, on_retry.as_ref(), &Method::GET).with_log(transport.log(), &head.url);
     let transferred = select! {
         transferred = transfer(attempt, attempts, timeout, &mut writer, watchers.progress) => transferred,
         () = watchers.cancel.cancelled() => Err(Error::aborted().with_url(&head.url)),
@@ -257,6 +259,10 @@ impl Attempt<'_> {
         let part = &writer.part;
         let range =
             if is_from_start { None } else { resume::range_request(part.record.as_ref(), part.length, self.source) };
+        self.log().line(|| {
+            let (record, from) = (part.record.as_ref(), range.as_ref().map(|range| range.from));
+            debug::download::plan(&self.call(), !is_from_start, record, part.length, from)
+        });
         let started = Instant::now();
         let mut response = self.begin(range.as_ref(), writer).await?;
         let timings = timings_of(started, &response);
@@ -294,6 +300,7 @@ impl Attempt<'_> {
             }
             next => next,
         };
+        self.log().maybe(|| debug::download::outcome(&self.call(), range.is_some(), response.status, &next));
         match next {
             ResumeDecision::Append { from, total } => {
                 writer.resume(from, total).await?;
@@ -318,6 +325,15 @@ impl Attempt<'_> {
                 Err(error.with_status(response.status.as_u16(), retry_after(&response.headers)).with_url(&url))
             }
         }
+    }
+
+    fn log(self) -> Log {
+        self.exchange.transport.log()
+    }
+
+    /// The name of the call in debug lines.
+    fn call(self) -> String {
+        debug::network::call(&self.head.method, &self.head.url)
     }
 
     async fn send(self, range: Option<&RangeRequest>) -> Result<(IncomingResponse, Url)> {

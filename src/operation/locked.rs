@@ -21,6 +21,7 @@ use crate::metrics::tally::{self, DownloadTally, FileOutcome};
 use crate::metrics::{self, Counter};
 use crate::operation::download::Downloaded;
 use crate::operation::shared_download::{Listeners, SharedDownloads, Waiter};
+use crate::policy::text::debug::lock as debug;
 
 /// Returns the file that is there, joins a download under way, or starts one.
 ///
@@ -69,7 +70,9 @@ async fn find_or_download(
         there = already_there(&job, &path) => there?,
         () = cancel.cancelled() => return Err(Error::aborted().with_url(&job.url)),
     };
+    let log = job.download.transfer.network.log;
     if let Some(downloaded) = there {
+        log.line(|| debug::present(&job.destination, !job.download.expected.is_empty()));
         return Ok((downloaded, false));
     }
     loop {
@@ -87,6 +90,9 @@ async fn find_or_download(
         let Some(result) = outcome.own_result() else {
             continue;
         };
+        if is_shared {
+            log.line(|| debug::shared(&job.destination));
+        }
         // The shared download may have been that of a caller with other expectations. The next one
         // may be for the expectations of this caller.
         match result {

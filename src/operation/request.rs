@@ -85,7 +85,7 @@ pub async fn request(transport: &Transport, url: Url, options: RequestOptions) -
         head.headers.extend(length.map(|length| (header::CONTENT_LENGTH, length)));
     }
     let exchange = Exchange { transport, redirects: &redirects, idle_timeout };
-    let mut attempts = Attempts::new(&retry, on_retry.as_ref(), &method);
+    let mut attempts = Attempts::new(&retry, on_retry.as_ref(), &method).with_log(transport.log(), &head.url);
     let mut started = Instant::now();
     let mut tally = RequestTally::begin(&head.url, Some(&observer), started.into_std());
     loop {

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use http::{HeaderValue, Method, StatusCode, header};
 use reqwest::Client;
+use rustls::ClientConfig;
 use tokio::time::timeout;
 use url::{Host, Origin, Url};
 
@@ -20,6 +21,7 @@ use self::request::is_host_of;
 pub use self::response::{IncomingResponse, Opening};
 use crate::base::body::{Activity, Body};
 use crate::base::error::{Error, Kind, Result};
+use crate::base::log::Log;
 use crate::base::options::Network;
 use crate::base::proxy::{Proxy, forwards, host_and_port};
 use crate::io::http::error::{
@@ -28,10 +30,11 @@ use crate::io::http::error::{
 };
 use crate::io::http::lookups::Lookups;
 use crate::io::http::outgoing::HandOver;
-use crate::io::http::tls;
+use crate::io::http::tls::{self, Handshakes};
 use crate::metrics::{self, Counter};
 use crate::policy::http::credentials::basic_of_url;
 use crate::policy::http::redirect::RequestHead;
+use crate::policy::text::debug::network as debug;
 
 pub mod connect;
 mod idle;
@@ -60,6 +63,7 @@ pub struct Transport(Arc<Pools>);
 #[derive(Debug)]
 struct Pools {
     proxy: Proxy,
+    log: Log,
     connecting: Connecting,
     /// Clients by [`Route::index`], each created at its first use.
     clients: [OnceLock<Client>; 6],
@@ -94,15 +98,30 @@ impl Route<'_> {
 impl Transport {
     /// Blocks: reads the files of certificates that the options name.
     pub fn new(network: &Network) -> Result<Self> {
-        let (tls, lookups) = (tls::client_config(&network.tls)?, Arc::new(Lookups::default()));
+        Ok(Self::with_tls(network, tls::client_config(&network.tls, network.log)?))
+    }
+
+    /// [`Transport::new`], with a record of the TLS handshakes.
+    pub fn observed(network: &Network) -> Result<(Self, Arc<Handshakes>)> {
+        let (tls, handshakes) = tls::observed_config(&network.tls, network.log)?;
+        Ok((Self::with_tls(network, tls), handshakes))
+    }
+
+    fn with_tls(network: &Network, tls: ClientConfig) -> Self {
+        let lookups = Arc::new(Lookups::default());
         let connecting = Connecting { tls, timeout: network.connect_timeout, lookups };
-        Ok(Self(Arc::new(Pools {
+        Self(Arc::new(Pools {
             proxy: network.proxy.clone(),
+            log: network.log,
             connecting,
             clients: Default::default(),
             http1_only: RwLock::default(),
             last_responses: Mutex::default(),
-        })))
+        }))
+    }
+
+    pub fn log(&self) -> Log {
+        self.0.log
     }
 
     /// Sends one request and waits for the head of its response.
@@ -120,10 +139,9 @@ impl Transport {
         body: Option<&Body>,
         idle_timeout: Option<Duration>,
     ) -> Result<IncomingResponse> {
-        let proxy = self.0.proxy.of(&head.url).map_err(|variable| {
-            let message = format!("{variable} is not the URL of a proxy: expected http://host:port");
-            Error::new(Kind::ArgumentValue, message).with_url(&head.url)
-        })?;
+        let choice = self.0.proxy.choose(&head.url).map_err(|variable| not_a_proxy(variable, &head.url))?;
+        self.0.log.line(|| debug::proxy(&head.method, &head.url, &choice));
+        let proxy = choice.proxy;
         if let (Some(proxy), "https", Some(Host::Ipv6(_))) = (&proxy, head.url.scheme(), head.url.host()) {
             return Err(no_ipv6_behind(proxy, &head.url));
         }
@@ -175,10 +193,13 @@ impl Transport {
                 route.protocols = Protocols::Http1;
             }
             match response {
-                _ if wants_http1 && is_whole => {}
+                _ if wants_http1 && is_whole => {
+                    self.log_resend(head, "the server requires HTTP/1.1");
+                }
                 // Over HTTP/1.1 each request has a connection of its own, so the one that was to
                 // blame no longer ends the others.
                 Err(error) if route.protocols == Protocols::Any && can_resend && is_ended_by_us(&error) => {
+                    self.log_resend(head, "over HTTP/1.1, because the HTTP/2 connection ended for a violation");
                     route.protocols = Protocols::Http1;
                     ended = Some(error::of_ended(&error, &head.url, proxy));
                 }
@@ -188,9 +209,13 @@ impl Transport {
                         && is_closed_before_response(&error)
                         && self.was_used(&error) =>
                 {
+                    self.log_resend(head, "the server had closed the kept-alive connection");
                     stale += 1;
                 }
-                Err(error) if is_whole && unprocessed < UNPROCESSED_MAX && is_unprocessed(&error) => unprocessed += 1,
+                Err(error) if is_whole && unprocessed < UNPROCESSED_MAX && is_unprocessed(&error) => {
+                    self.log_resend(head, "the server has not processed it");
+                    unprocessed += 1;
+                }
                 Err(error) => {
                     // If the server speaks only HTTP/2, the first error is the meaningful one.
                     return Err(match ended {
@@ -204,10 +229,15 @@ impl Transport {
                     } else {
                         response.set_opening(self.opened(&response, head, proxy));
                     }
+                    self.0.log.line(|| debug::response(&head.method, &head.url, &described(&response)));
                     return Ok(response);
                 }
             }
         }
+    }
+
+    fn log_resend(&self, head: &RequestHead, why: &str) {
+        self.0.log.line(|| debug::resent(&head.method, &head.url, why));
     }
 
     /// Whether an earlier response came on the same connection.
@@ -308,6 +338,12 @@ impl Transport {
     }
 }
 
+/// The error of a variable whose value is not the URL of a proxy.
+pub fn not_a_proxy(variable: &str, url: &Url) -> Error {
+    let message = format!("{variable} is not the URL of a proxy: expected http://host:port");
+    Error::new(Kind::ArgumentValue, message).with_url(url)
+}
+
 /// The error of an IPv6 address behind a proxy. The client would open the tunnel and then fail,
 /// because it takes the brackets of the address as a part of the name in the certificate.
 fn no_ipv6_behind(proxy: &Url, url: &Url) -> Error {
@@ -317,6 +353,20 @@ fn no_ipv6_behind(proxy: &Url, url: &Url) -> Error {
         host_and_port(proxy)
     );
     Error::new(Kind::ArgumentValue, message).with_url(url)
+}
+
+/// A response and its connection, for a debug line.
+fn described(response: &IncomingResponse) -> debug::Described<'_> {
+    let opening = response.opening();
+    debug::Described {
+        status: response.status,
+        status_text: &response.status_text,
+        protocol: if response.is_http2() { "HTTP/2" } else { "HTTP/1.1" },
+        is_new: opening.is_some(),
+        peer: response.peer(),
+        dns: opening.and_then(|opening| opening.dns),
+        connect: opening.and_then(|opening| opening.connect),
+    }
 }
 
 /// Whether the server requires HTTP/1.1 for a request that was sent over HTTP/2.

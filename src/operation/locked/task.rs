@@ -8,6 +8,8 @@ use tokio::select;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::base::error::{Error, Kind, Result, redacted};
+use crate::base::lock_holder::Holder;
+use crate::base::log::Log;
 use crate::base::observer::{LockStep, LockTrace};
 use crate::base::options::LockOptions;
 use crate::io::file::destination::{Ready, ready};
@@ -21,6 +23,7 @@ use crate::operation::locked::job::Job;
 use crate::operation::locked::presence::{Presence, presence, settled};
 use crate::operation::shared_download::{Controls, Stage};
 use crate::operation::{blocking, dispose};
+use crate::policy::text::debug::lock as debug;
 
 /// Interval between two looks where the system cannot wake a waiter.
 const UNWATCHED_POLL: Duration = Duration::from_millis(25);
@@ -47,6 +50,10 @@ impl Wait {
             self.0 = Some(Instant::now());
         }
     }
+
+    fn elapsed(&self) -> Duration {
+        self.0.map(|since| since.elapsed()).unwrap_or_default()
+    }
 }
 
 impl Drop for Wait {
@@ -69,7 +76,8 @@ impl DownloadTask {
     pub async fn run(self) -> Result<Downloaded> {
         let LockOptions { stale, poll, .. } = self.job.lock;
         let poll = poll.max(Duration::from_millis(1));
-        let mut acquirer = Some(LockAcquirer::new(self.job.lock_path(), redacted(&self.job.url), stale, poll));
+        let mut acquirer =
+            Some(LockAcquirer::new(self.job.lock_path(), redacted(&self.job.url), stale, poll).with_log(self.log()));
         let (mut foreign, mut is_restless, mut losses) = (None, false, 0);
         loop {
             let turn = self.observed_turn(&mut acquirer, poll, foreign).await?;
@@ -87,7 +95,10 @@ impl DownloadTask {
             }
             match presence(&self.job).await? {
                 Presence::Nothing => {}
-                Presence::Foreign(found) => foreign = Some(found),
+                Presence::Foreign(found) => {
+                    self.log().line(|| debug::foreign(&self.job.destination));
+                    foreign = Some(found);
+                }
                 Presence::Intact(found, digests) => {
                     if is_restless {
                         // A file that did not settle before may never do: the time of callers runs.
@@ -98,6 +109,7 @@ impl DownloadTask {
                         () = self.controls.cancel.cancelled() => return Err(self.aborted()),
                     };
                     if settled {
+                        self.log().line(|| debug::present(&self.job.destination, !digests.is_empty()));
                         // The last report, for listeners that were notified of the holder's
                         // progress.
                         self.controls
@@ -166,6 +178,7 @@ impl DownloadTask {
                 None => return Ok(Turn::Appeared),
                 Some(Attempt::Acquired(guard)) => {
                     metrics::count(Counter::LocksAcquired);
+                    self.log().line(|| debug::taken(&self.job.lock_path(), wait.elapsed()));
                     return Ok(Turn::Ours(guard));
                 }
                 Some(Attempt::Blocked(holder)) => {
@@ -173,6 +186,7 @@ impl DownloadTask {
                     // Older holders may write in place: their file is not ready before they
                     // release.
                     is_older = holder.as_ref().is_some_and(|holder| !holder.kernel_lock && holder.refresh.is_none());
+                    self.log_wait(holder.as_ref());
                     self.controls.stage.send_replace(Stage::Waiting(holder));
                 }
             }
@@ -184,6 +198,19 @@ impl DownloadTask {
             hurry = if self.woken(&mut wake, pause).await? { HURRIED.len() } else { hurry.saturating_sub(1) };
         }
         unreachable!("looks are counted in 64 bits")
+    }
+
+    fn log(&self) -> Log {
+        self.job.download.transfer.network.log
+    }
+
+    /// Writes a line when a wait begins, and when the lock has passed to another process.
+    fn log_wait(&self, holder: Option<&Holder>) {
+        let is_new = || match &*self.controls.stage.borrow() {
+            Stage::Waiting(known) => known.as_ref().map(|known| known.pid) != holder.map(|holder| holder.pid),
+            Stage::Working => true,
+        };
+        self.log().maybe(|| is_new().then(|| debug::waits(&self.job.lock_path(), holder)));
     }
 
     /// Waits until the lock file changes, for `pause` at most. `true` if it has changed. Meanwhile

@@ -2,4 +2,7 @@
 //! `docs/observability.md`. URLs, names of proxies and errors are redacted here or where they come
 //! from.
 
+pub mod cache;
+pub mod download;
+pub mod lock;
 pub mod network;

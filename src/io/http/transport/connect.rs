@@ -225,7 +225,11 @@ mod tests {
                 assert!(connection.read(&mut [0; 4096]).await.unwrap() > 0);
                 connection.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await.unwrap();
             });
-            let tls = crate::io::http::tls::client_config(&crate::base::options::Tls::default()).unwrap();
+            let tls = crate::io::http::tls::client_config(
+                &crate::base::options::Tls::default(),
+                crate::base::log::Log::default(),
+            )
+            .unwrap();
             // Half of this limit is the share of the first address.
             let connecting = Connecting { tls, timeout: Some(Duration::from_secs(60)), lookups: Arc::default() };
             let addresses = ["127.0.0.1", "127.0.0.2"].map(|ip| SocketAddr::new(ip.parse().unwrap(), 0)).to_vec();

@@ -1,12 +1,14 @@
 //! Lines about proxies, trusted certificates, connections, redirects and retries.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use http::Method;
+use http::{Method, StatusCode};
 use url::Url;
 
 use crate::base::error::{Error, redacted};
 use crate::base::proxy::{Choice, Reason, host_and_port};
+use crate::policy::tls::source::{Origin, Source};
 
 /// Which proxy a request takes, and why.
 pub fn proxy(method: &Method, url: &Url, choice: &Choice<'_>) -> String {
@@ -29,4 +31,101 @@ pub fn reason(reason: Reason<'_>) -> String {
         Reason::Excluded { name, entry } => format!("{name}: {entry}"),
         Reason::Cgi => "HTTP_PROXY is ignored in a CGI program, where REQUEST_METHOD is set".to_owned(),
     }
+}
+
+/// The trusted certificates of a network, before any server is met.
+pub fn trust(sources: &[Source]) -> String {
+    let listed: Vec<_> = sources.iter().map(source).collect();
+    format!("trust: {}; those of the system are read if these do not verify a server", listed.join(", "))
+}
+
+/// The system's certificates, which have been read because the others did not verify a server.
+pub fn system_trust(sources: &[Source], is_whole: bool) -> String {
+    let listed = sources.last().map(source).unwrap_or_default();
+    let why = if is_whole { "because those did not verify a server either" } else { "to verify a server" };
+    format!("trust: {listed}, read {why}")
+}
+
+/// A certificate that cannot be used, or a file that cannot be read.
+pub fn complaint(complaint: &str) -> String {
+    format!("trust: {complaint}")
+}
+
+pub fn unverified() -> String {
+    "trust: certificates are not verified (NODE_TLS_REJECT_UNAUTHORIZED=0)".to_owned()
+}
+
+fn source(Source { origin, certificates }: &Source) -> String {
+    let from = match origin {
+        Origin::Option => "the option ca".to_owned(),
+        Origin::Path(path) => path.display().to_string(),
+        Origin::Bundled => "Mozilla (bundled)".to_owned(),
+        Origin::System(Some(path)) => format!("the system ({})", path.display()),
+        Origin::System(None) => "the system".to_owned(),
+    };
+    format!("{certificates} of {from}")
+}
+
+/// A response and the connection that it came on.
+#[derive(Clone, Copy, Debug)]
+pub struct Described<'a> {
+    pub status: StatusCode,
+    pub status_text: &'a str,
+    pub protocol: &'static str,
+    /// Whether the connection was opened for it.
+    pub is_new: bool,
+    /// The other end of the connection: the server, or the proxy.
+    pub peer: Option<SocketAddr>,
+    pub dns: Option<Duration>,
+    pub connect: Option<Duration>,
+}
+
+/// A response, and whether its connection was opened or reused.
+pub fn response(method: &Method, url: &Url, response: &Described<'_>) -> String {
+    let Described { status, status_text, protocol, is_new, peer, dns, connect } = response;
+    let mut line = format!("{method} {}: {} {status_text}, {protocol}", redacted(url), status.as_u16());
+    line.push_str(if *is_new { ", new connection" } else { ", reused connection" });
+    if let Some(peer) = peer {
+        line.push_str(&format!(" to {peer}"));
+    }
+    let times: Vec<_> = [("lookup", dns), ("connect", connect)]
+        .into_iter()
+        .filter_map(|(what, time)| time.map(|time| format!("{what} {}", milliseconds(time))))
+        .collect();
+    if !times.is_empty() {
+        line.push_str(&format!(" ({})", times.join(", ")));
+    }
+    line
+}
+
+/// A request that is sent again without counting as a retry.
+pub fn resent(method: &Method, url: &Url, why: &str) -> String {
+    format!("{method} {}: sent again: {why}", redacted(url))
+}
+
+/// A redirect that is followed.
+pub fn redirect(method: &Method, url: &Url, status: StatusCode, next_method: &Method, next: &Url) -> String {
+    let method_now = if method == next_method { String::new() } else { format!(", as {next_method}") };
+    format!("{method} {}: {} redirects to {}{method_now}", redacted(url), status.as_u16(), redacted(next))
+}
+
+/// A failed attempt that is retried after a delay.
+pub fn retry(call: &str, made: u32, retries: u32, error: &Error, delay: Duration) -> String {
+    let delay = milliseconds(delay);
+    format!("{call}: attempt {made} failed ({}: {error}), retry {made} of {retries} in {delay}", error.details().code)
+}
+
+/// A failed attempt that was the last.
+pub fn gives_up(call: &str, made: u32, error: &Error) -> String {
+    format!("{call}: failed in attempt {made}, no retry ({}: {error})", error.details().code)
+}
+
+/// The name of a call in its lines.
+pub fn call(method: &Method, url: &Url) -> String {
+    format!("{method} {}", redacted(url))
+}
+
+/// A time in whole milliseconds.
+pub fn milliseconds(time: Duration) -> String {
+    format!("{} ms", time.as_millis())
 }
