@@ -20,19 +20,21 @@ const helpers = {
   ],
 }
 const cacache = ['get', 'put', 'safeGet', 'remove', 'clear', 'withTmp']
+const doctor = ['doctor']
 const http = [...requests, ...requestsToo, ...Object.values(helpers).flat()]
 /** Older names of the modules. */
 const aliases = ['node', 'request', 'download', 'response-types', 'request-types', 'download-types']
 
 const ROOT = '@socketsecurity/registry'
 const entries = [
-  [ROOT, [...http, ...cacache, 'downloadWithLock', 'HttpClient']],
+  [ROOT, [...http, ...cacache, 'downloadWithLock', 'HttpClient', ...doctor]],
   [`${ROOT}/lib/http-request`, http],
   ...aliases.map((alias) => [`${ROOT}/lib/http-request/${alias}`, http]),
   ...Object.entries(helpers).map(([name, names]) => [`${ROOT}/lib/http-request/${name}`, names]),
   [`${ROOT}/lib/download-lock`, ['downloadWithLock']],
   [`${ROOT}/lib/http-client`, ['HttpClient']],
   [`${ROOT}/lib/cacache`, cacache],
+  [`${ROOT}/lib/doctor`, doctor],
 ]
 
 for (const [entry, names] of entries) {

@@ -43,6 +43,13 @@ pub struct Response {
     pub timings: Option<Timings>,
 }
 
+impl Response {
+    /// The protocol of a response whose body is streamed.
+    pub fn protocol(&self) -> Option<&'static str> {
+        self.stream.as_ref().map(|stream| stream.response.protocol())
+    }
+}
+
 /// A body on the wire, as it was sent. Closes its connection if dropped before its end.
 #[derive(Debug)]
 pub struct Incoming {

@@ -53,6 +53,7 @@ pub use self::guard::Guard;
 use self::guard::Ownership;
 pub use self::path::lock_path;
 use self::path::parent;
+pub use self::probe::{LockSupport, probe};
 use self::removal::remove_if;
 use self::system::{System, unlock};
 pub(super) use self::system::{is_at, take_kernel_lock, try_kernel_lock};
@@ -61,6 +62,7 @@ mod claim;
 mod directory;
 mod guard;
 mod path;
+mod probe;
 mod removal;
 mod system;
 #[cfg(test)]

@@ -361,7 +361,7 @@ fn described(response: &IncomingResponse) -> debug::Described<'_> {
     debug::Described {
         status: response.status,
         status_text: &response.status_text,
-        protocol: if response.is_http2() { "HTTP/2" } else { "HTTP/1.1" },
+        protocol: response.protocol(),
         is_new: opening.is_some(),
         peer: response.peer(),
         dns: opening.and_then(|opening| opening.dns),

@@ -2,5 +2,6 @@
 
 pub mod checksum_file;
 pub mod debug;
+pub mod diagnosis;
 pub mod error_message;
 pub mod node_debug;

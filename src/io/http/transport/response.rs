@@ -105,6 +105,10 @@ impl IncomingResponse {
         self.body.version() == Version::HTTP_2
     }
 
+    pub fn protocol(&self) -> &'static str {
+        if self.is_http2() { "HTTP/2" } else { "HTTP/1.1" }
+    }
+
     /// The announced length of the encoded body.
     pub fn content_length(&self) -> Option<u64> {
         self.length

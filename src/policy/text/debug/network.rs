@@ -83,19 +83,15 @@ pub struct Described<'a> {
 /// A response, and whether its connection was opened or reused.
 pub fn response(method: &Method, url: &Url, response: &Described<'_>) -> String {
     let Described { status, status_text, protocol, is_new, peer, dns, connect } = response;
-    let mut line = format!("{method} {}: {} {status_text}, {protocol}", redacted(url), status.as_u16());
-    line.push_str(if *is_new { ", new connection" } else { ", reused connection" });
-    if let Some(peer) = peer {
-        line.push_str(&format!(" to {peer}"));
-    }
+    let connection = if *is_new { "new connection" } else { "reused connection" };
+    let to = peer.map(|peer| format!(" to {peer}")).unwrap_or_default();
     let times: Vec<_> = [("lookup", dns), ("connect", connect)]
         .into_iter()
         .filter_map(|(what, time)| time.map(|time| format!("{what} {}", milliseconds(time))))
         .collect();
-    if !times.is_empty() {
-        line.push_str(&format!(" ({})", times.join(", ")));
-    }
-    line
+    let times = if times.is_empty() { String::new() } else { format!(" ({})", times.join(", ")) };
+    let (url, status) = (redacted(url), status.as_u16());
+    format!("{method} {url}: {status} {status_text}, {protocol}, {connection}{to}{times}")
 }
 
 /// A request that is sent again without counting as a retry.
@@ -111,13 +107,18 @@ pub fn redirect(method: &Method, url: &Url, status: StatusCode, next_method: &Me
 
 /// A failed attempt that is retried after a delay.
 pub fn retry(call: &str, made: u32, retries: u32, error: &Error, delay: Duration) -> String {
-    let delay = milliseconds(delay);
-    format!("{call}: attempt {made} failed ({}: {error}), retry {made} of {retries} in {delay}", error.details().code)
+    format!("{call}: attempt {made} failed, retry {made} of {retries} in {}: {}", milliseconds(delay), told(error))
 }
 
 /// A failed attempt that was the last.
 pub fn gives_up(call: &str, made: u32, error: &Error) -> String {
-    format!("{call}: failed in attempt {made}, no retry ({}: {error})", error.details().code)
+    format!("{call}: failed in attempt {made}, no retry: {}", told(error))
+}
+
+/// An error with its code.
+fn told(error: &Error) -> String {
+    let (message, code) = (error.to_string(), error.details().code);
+    if message.contains(code) { message } else { format!("{message} ({code})") }
 }
 
 /// The name of a call in its lines.
@@ -128,4 +129,52 @@ pub fn call(method: &Method, url: &Url) -> String {
 /// A time in whole milliseconds.
 pub fn milliseconds(time: Duration) -> String {
     format!("{} ms", time.as_millis())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::error::Kind;
+
+    fn url(text: &str) -> Url {
+        Url::parse(text).unwrap()
+    }
+
+    #[test]
+    fn a_proxy_is_shown_with_its_reason_and_without_its_password() {
+        let proxied = |proxy: &str, reason| {
+            let choice = Choice { proxy: Some(url(proxy)), reason };
+            super::proxy(&Method::GET, &url("https://u:secret@a.test/?token=secret"), &choice)
+        };
+        assert_eq!(
+            proxied("http://user:secret@proxy", Reason::Variable("HTTPS_PROXY")),
+            "GET https://a.test/?token=REDACTED: proxy http://proxy:80 (HTTPS_PROXY)"
+        );
+        assert!(proxied("socks5://p", Reason::Option).ends_with("proxy socks5://p:1080 (option proxy)"));
+        let direct = |reason| super::proxy(&Method::GET, &url("https://a.test/"), &Choice { proxy: None, reason });
+        assert!(direct(Reason::Excluded { name: "no_proxy", entry: ".test" }).ends_with("no proxy (no_proxy: .test)"));
+        assert!(direct(Reason::Unset).ends_with("no proxy (none is set)"));
+    }
+
+    #[test]
+    fn a_failed_attempt_says_its_code_once() {
+        let error = Error::new(Kind::Network, "connect ECONNREFUSED").with_code("ECONNREFUSED");
+        assert_eq!(
+            retry("GET http://a/", 1, 3, &error, Duration::from_millis(1042)),
+            "GET http://a/: attempt 1 failed, retry 1 of 3 in 1042 ms: connect ECONNREFUSED"
+        );
+        let error = Error::new(Kind::Timeout, "too late");
+        assert_eq!(
+            gives_up("GET http://a/", 4, &error),
+            "GET http://a/: failed in attempt 4, no retry: too late (ERR_TIMEOUT)"
+        );
+    }
+
+    #[test]
+    fn sources_are_listed_with_their_numbers() {
+        let from = |origin, certificates| Source { origin, certificates };
+        let sources = [from(Origin::Option, 1), from(Origin::Path("/a.pem".into()), 0), from(Origin::Bundled, 120)];
+        assert!(trust(&sources).starts_with("trust: 1 of the option ca, 0 of /a.pem, 120 of Mozilla (bundled); "));
+        assert!(system_trust(&[from(Origin::System(None), 3)], false).starts_with("trust: 3 of the system, read"));
+    }
 }
