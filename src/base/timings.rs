@@ -2,13 +2,20 @@
 
 use std::time::Duration;
 
-/// The parts of an attempt, up to its response. The first two are known where a connection was opened for it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Timings {
-    /// Looking up the name of the server, or of the proxy.
+/// The times that it took to open a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Opening {
+    /// The lookup of the name of the server or the proxy. `None` if there was none.
     pub dns: Option<Duration>,
-    /// Connecting, with the handshakes of TLS and of proxies.
+    /// Handshakes of TLS and of proxies included: the client does not tell them apart.
     pub connect: Option<Duration>,
+}
+
+/// The times of an attempt.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Timings {
+    /// Boxed: most responses come on a connection that was open.
+    pub opening: Option<Box<Opening>>,
     /// From the start of the attempt to the head of the response.
     pub first_byte: Duration,
     /// From the start of the attempt to the end of the body.

@@ -31,11 +31,15 @@ impl<'a> RequestTally<'a> {
     }
 
     pub fn end(&mut self, failure: Option<&Error>) {
+        self.end_at(Instant::now(), failure);
+    }
+
+    pub fn end_at(&mut self, ended: Instant, failure: Option<&Error>) {
         self.is_over = true;
         if self.attempts == 0 {
             return;
         }
-        let (duration, is_failed) = (self.started.elapsed(), failure.is_some());
+        let (duration, is_failed) = (ended.saturating_duration_since(self.started), failure.is_some());
         count(Counter::RequestsTotal);
         count(if is_failed { Counter::RequestsFailed } else { Counter::RequestsSucceeded });
         add(Counter::RequestsAttempts, self.attempts);

@@ -99,10 +99,9 @@ pub async fn follow(
 }
 
 /// The timings of an attempt whose response has just begun.
-pub fn timings_of(started: Instant, response: &IncomingResponse) -> Timings {
-    let (dns, connect) = response.opening().map_or((None, None), |opening| (opening.dns, opening.connect));
+pub fn timings_of(started: Instant, response: &mut IncomingResponse) -> Timings {
     let first_byte = started.elapsed();
-    Timings { dns, connect, first_byte, total: first_byte }
+    Timings { opening: response.take_opening(), first_byte, total: first_byte }
 }
 
 /// The delay that a response asks for.

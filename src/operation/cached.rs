@@ -140,7 +140,7 @@ impl Cache {
         let source = if is_ours { fetched.source } else { Source::Shared };
         log.line(|| debug::lookup(&requested, described(source), fetched.age));
         let response = response_of(&fetched.response, fetched.age, fetched.url.clone());
-        Ok((Response { attempts: fetched.attempts, timings: fetched.timings, ..response }, source))
+        Ok((Response { attempts: fetched.attempts, timings: fetched.timings.clone(), ..response }, source))
     }
 
     /// Invalidates a URL after the response to a request that may have changed its resource
@@ -211,7 +211,7 @@ impl Fetch {
         if let Some(varies) = storable(sent, response.status, &response.headers, time) {
             self.store(generation, varies, response.clone()).await;
         }
-        let (url, attempts, timings) = (self.url.clone(), not_modified.attempts, not_modified.timings);
+        let (url, attempts, timings) = (self.url.clone(), not_modified.attempts, not_modified.timings.clone());
         let age = Some(Duration::ZERO);
         Some(Fetched { response, url, attempts, timings, source: Source::Revalidated, age })
     }

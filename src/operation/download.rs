@@ -265,7 +265,7 @@ impl Attempt<'_> {
         });
         let started = Instant::now();
         let mut response = self.begin(range.as_ref(), writer).await?;
-        let timings = timings_of(started, &response);
+        let timings = timings_of(started, &mut response);
         let from = writer.part.length;
         let total = writer.part.record.as_ref().and_then(|record| record.total);
         let report = |downloaded| progress.send_replace(total.map(|total| Progress { downloaded, total }));

@@ -103,8 +103,8 @@ pub async fn request(transport: &Transport, url: Url, options: RequestOptions) -
         let deadline = timeout.filter(|_| stream).and_then(|limit| Some((Instant::now().checked_add(limit)?, limit)));
         // Pinned here: the future is large, and would be copied on its way into the timer.
         let attempt = pin!(async {
-            let (response, url, redirected) = follow(exchange, &head, body.as_ref(), &hooks).await?;
-            let timings = timings_of(begun, &response);
+            let (mut response, url, redirected) = follow(exchange, &head, body.as_ref(), &hooks).await?;
+            let timings = timings_of(begun, &mut response);
             let response =
                 if stream { streamed(response, url, deadline) } else { collected(response, url, max_size).await? };
             let total = if stream { timings.first_byte } else { begun.elapsed() };
@@ -120,7 +120,7 @@ pub async fn request(transport: &Transport, url: Url, options: RequestOptions) -
                 Ok(response) => Ok(Response { attempts: attempts.made, ..response }),
                 Err(error) => Err(failed(error).with_attempts(attempts.made)),
             };
-            count(&mut tally, &result);
+            count(&mut tally, &result, begun);
             return result;
         }
         started = Instant::now();
@@ -128,10 +128,12 @@ pub async fn request(transport: &Transport, url: Url, options: RequestOptions) -
 }
 
 /// Counts a call that has ended.
-fn count(tally: &mut RequestTally<'_>, result: &Result<Response>) {
+fn count(tally: &mut RequestTally<'_>, result: &Result<Response>, started: std::time::Instant) {
+    // The clock was read when the body ended.
+    let ended = |response: &Response| started + response.timings.as_ref().map_or(Duration::ZERO, |times| times.total);
     match result {
-        Ok(response) if response.status.as_u16() < FAILED => tally.end(None),
-        Ok(response) => tally.end(Some(&status_error(response))),
+        Ok(response) if response.status.as_u16() < FAILED => tally.end_at(ended(response), None),
+        Ok(response) => tally.end_at(ended(response), Some(&status_error(response))),
         Err(error) => tally.end(Some(error)),
     }
 }

@@ -2,10 +2,9 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
@@ -13,31 +12,19 @@ use http_body::{Body, Frame, SizeHint};
 use crate::base::body::{BodyStream, Watched};
 use crate::metrics::{self, Counter};
 
-/// When a request was handed to its connection. The client waits for one before it looks at the body.
-#[derive(Debug)]
-pub struct HandOver {
-    begun: Instant,
-    /// In nanoseconds after that; 0: not yet.
-    after: AtomicU64,
-}
+/// The moment at which a request was handed to its connection. The client gets a connection before
+/// it looks at the body.
+#[derive(Debug, Default)]
+pub struct HandOver(OnceLock<Instant>);
 
 impl HandOver {
-    pub fn begin() -> Arc<Self> {
-        Arc::new(Self { begun: Instant::now(), after: AtomicU64::new(0) })
+    /// The moment, if the request got that far.
+    pub fn at(&self) -> Option<Instant> {
+        self.0.get().copied()
     }
 
-    pub fn begun(&self) -> Instant {
-        self.begun
-    }
-
-    /// The time that it took to get a connection.
-    pub fn after(&self) -> Option<Duration> {
-        Some(self.after.load(Ordering::Relaxed)).filter(|after| *after > 0).map(Duration::from_nanos)
-    }
-
-    fn now(&self) {
-        let after = u64::try_from(self.begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        self.after.store(after.max(1), Ordering::Relaxed);
+    fn record(&self) {
+        self.0.get_or_init(Instant::now);
     }
 }
 
@@ -53,12 +40,11 @@ pub enum Content {
 pub struct Outgoing {
     content: Content,
     hand_over: Arc<HandOver>,
-    is_begun: bool,
 }
 
 impl Outgoing {
     pub fn new(content: Content, hand_over: Arc<HandOver>) -> Self {
-        Self { content, hand_over, is_begun: false }
+        Self { content, hand_over }
     }
 }
 
@@ -67,10 +53,7 @@ impl Body for Outgoing {
     type Error = io::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        if !self.is_begun {
-            self.is_begun = true;
-            self.hand_over.now();
-        }
+        self.hand_over.record();
         let frame = match &mut self.content {
             Content::Nothing => Poll::Ready(None),
             Content::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
@@ -93,9 +76,9 @@ impl Body for Outgoing {
             Content::Stream(stream) => stream.is_end_stream(),
             Content::Watched(watched) => watched.is_end_stream(),
         };
-        if is_empty && !self.is_begun {
-            // Of an empty body nothing else is asked.
-            self.hand_over.now();
+        if is_empty {
+            // The only question about an empty body.
+            self.hand_over.record();
         }
         is_empty
     }

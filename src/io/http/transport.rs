@@ -18,12 +18,13 @@ use url::{Host, Origin, Url};
 use self::connect::{Connecting, Protocols};
 use self::idle::{with_idle_timeout, with_idle_timeout_of_upload};
 use self::request::is_host_of;
-pub use self::response::{IncomingResponse, Opening};
+pub use self::response::IncomingResponse;
 use crate::base::body::{Activity, Body};
 use crate::base::error::{Error, Kind, Result};
 use crate::base::log::Log;
 use crate::base::options::Network;
 use crate::base::proxy::{Proxy, forwards, host_and_port};
+use crate::base::timings::Opening;
 use crate::io::http::error::{
     self, Refusal, is_closed_before_response, is_ended_by_us, is_http1_required, is_unprocessed, no_data, refused,
     through,
@@ -186,7 +187,8 @@ impl Transport {
         let credentials = proxy.filter(|proxy| forwards(proxy, &head.url)).and_then(basic_of_url);
         loop {
             let client = self.client(route)?;
-            let response = send_once(client, head, body, activity, credentials.as_ref()).await;
+            let (started, hand_over) = (Instant::now(), Arc::default());
+            let response = send_once(client, head, body, activity, credentials.as_ref(), &hand_over).await;
             let wants_http1 = route.protocols == Protocols::Any && wants_http1(&response);
             if wants_http1 {
                 self.record_http1_only(&head.url);
@@ -227,7 +229,7 @@ impl Transport {
                     if self.record_response(&response) {
                         metrics::count(Counter::ConnectionsReused);
                     } else {
-                        response.set_opening(self.opened(&response, head, proxy));
+                        response.set_opening(self.opened(&response, head, proxy, started, hand_over.at()));
                     }
                     self.0.log.line(|| debug::response(&head.method, &head.url, &described(&response)));
                     return Ok(response);
@@ -254,7 +256,14 @@ impl Transport {
     }
 
     /// Counts a new connection, and returns the times that it took to open.
-    fn opened(&self, response: &IncomingResponse, head: &RequestHead, proxy: Option<&Url>) -> Opening {
+    fn opened(
+        &self,
+        response: &IncomingResponse,
+        head: &RequestHead,
+        proxy: Option<&Url>,
+        started: Instant,
+        handed_over: Option<Instant>,
+    ) -> Opening {
         metrics::count(Counter::ConnectionsOpened);
         if head.url.scheme() == "https" {
             metrics::count(Counter::TlsHandshakes);
@@ -263,9 +272,8 @@ impl Transport {
             metrics::count(Counter::Http2);
         }
         let name = proxy.unwrap_or(&head.url).host_str().unwrap_or_default();
-        let hand_over = response.hand_over();
-        let dns = self.0.connecting.lookups.since(name, hand_over.begun());
-        let connect = hand_over.after().map(|after| after.saturating_sub(dns.unwrap_or_default()));
+        let dns = self.0.connecting.lookups.since(name, started);
+        let connect = handed_over.map(|at| at.duration_since(started).saturating_sub(dns.unwrap_or_default()));
         Opening { dns, connect }
     }
 
@@ -383,9 +391,9 @@ async fn send_once(
     body: Option<&Body>,
     activity: Option<&Activity>,
     credentials: Option<&HeaderValue>,
+    hand_over: &Arc<HandOver>,
 ) -> reqwest::Result<IncomingResponse> {
-    let hand_over = HandOver::begin();
-    let request = request::build(head, body, activity, credentials, &hand_over);
+    let request = request::build(head, body, activity, credentials, hand_over);
     let response = client.execute(request).await?;
-    Ok(IncomingResponse::new(response, head.method == Method::HEAD, hand_over))
+    Ok(IncomingResponse::new(response, head.method == Method::HEAD))
 }

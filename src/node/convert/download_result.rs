@@ -56,7 +56,7 @@ pub struct HttpDownloadResult<'env> {
 /// The object of a download. `path` is the destination as given, `file` its absolute form.
 pub fn result(env: &Env, path: &Path, file: PathBuf, downloaded: Downloaded) -> napi::Result<Handle> {
     let Downloaded { size, digests, transfer } = downloaded;
-    let timings = transfer.as_ref().map(|transfer| transfer.timings);
+    let timings = transfer.as_ref().map(|transfer| transfer.timings.clone());
     let (status, status_text, fields, attempts, resumed_from) = match transfer {
         Some(it) => (it.status.as_u16(), it.status_text, it.headers, it.attempts, it.resumed_from),
         None => (200, "OK".to_owned(), http::HeaderMap::new(), 0, 0),

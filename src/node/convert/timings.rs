@@ -30,9 +30,10 @@ pub struct ResponseTimings {
 
 /// Gives a response or a result its `timings`.
 pub fn set_timings(env: &Env, object: Handle, timings: Option<Timings>) -> napi::Result<()> {
-    let Some(Timings { dns, connect, first_byte, total }) = timings else {
+    let Some(Timings { opening, first_byte, total }) = timings else {
         return Ok(());
     };
+    let (dns, connect) = opening.map_or((None, None), |opening| (opening.dns, opening.connect));
     let millis = |duration: Duration| duration.as_secs_f64() * 1000.0;
     let known = |duration: Option<Duration>| duration.map_or(f64::NAN, millis);
     instance(env)?.set_timings(env, object, [known(dns), known(connect), millis(first_byte), millis(total)])

@@ -1,7 +1,6 @@
 //! A response whose body has not been read yet.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,8 +10,8 @@ use reqwest::Response;
 
 use crate::base::error::Result;
 use crate::base::observer::Trace;
+use crate::base::timings::Opening;
 use crate::io::http::error::{self, no_data};
-use crate::io::http::outgoing::HandOver;
 use crate::io::http::transport::idle::with_idle_timeout;
 use crate::metrics::{self, Counter};
 use crate::policy::http::status_text::status_text;
@@ -32,23 +31,13 @@ pub struct IncomingResponse {
     is_head: bool,
     /// Whether the body ended with its TLS connection, and neither had announced the end.
     is_end_uncertain: bool,
-    hand_over: Arc<HandOver>,
     /// Boxed: most responses come on a connection that was open.
     opening: Option<Box<Opening>>,
     trace: Option<Trace>,
 }
 
-/// The times that it took to open a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Opening {
-    /// `None` if no name had to be looked up.
-    pub dns: Option<Duration>,
-    /// Handshakes of TLS and of proxies included: the client does not tell them apart.
-    pub connect: Option<Duration>,
-}
-
 impl IncomingResponse {
-    pub fn new(mut response: Response, is_head: bool, hand_over: Arc<HandOver>) -> Self {
+    pub fn new(mut response: Response, is_head: bool) -> Self {
         let status = response.status();
         let status_text = status_text(status, response.extensions().get().map(ReasonPhrase::as_bytes));
         let headers = std::mem::take(response.headers_mut());
@@ -63,19 +52,14 @@ impl IncomingResponse {
             idle_timeout: None,
             is_head,
             is_end_uncertain: false,
-            hand_over,
             opening: None,
             trace: None,
         }
     }
 
-    pub fn hand_over(&self) -> &HandOver {
-        &self.hand_over
-    }
-
     /// The times of the connection, if it was opened for this response.
-    pub fn opening(&self) -> Option<Opening> {
-        self.opening.as_deref().copied()
+    pub fn take_opening(&mut self) -> Option<Box<Opening>> {
+        self.opening.take()
     }
 
     pub fn set_opening(&mut self, opening: Opening) {
