@@ -10,8 +10,7 @@ function describe(report, version) {
     const state = part.ok ? 'ok  ' : 'FAIL'
     lines.push(`${state} ${name.padEnd(9)}${first ?? ''}`.trimEnd())
     lines.push(...more.map((line) => `${' '.repeat(14)}${line}`))
-    // A list shows its own.
-    if (part.message && !more.includes(part.message) && first !== part.message) {
+    if (part.message && !more.some((line) => line.endsWith(part.message))) {
       lines.push(...part.message.split('\n').map((line) => `${' '.repeat(12)}> ${line}`))
     }
   }
@@ -46,10 +45,10 @@ const DESCRIBERS = {
     ...unreadable.map((why) => `not used: ${why}`),
   ],
 
-  lock: ({ probed, fileSystem, kernelLocks, hardLinks }) => [
-    probed &&
-      `${probed}${within(fileSystem)}, kernel locks: ${yes(kernelLocks)}, hard links: ${yes(hardLinks)}`,
-  ],
+  lock: ({ probed, fileSystem, kernelLocks, hardLinks }) => {
+    const found = `, kernel locks: ${yes(kernelLocks)}, hard links: ${yes(hardLinks)}`
+    return [probed && `${probed}${within(fileSystem)}${kernelLocks === undefined ? '' : found}`]
+  },
 
   cache: ({ directory, fileSystem, exists, writable }) => [
     directory &&
@@ -80,7 +79,7 @@ function describeSource({ source, variable, path, certificates }) {
 
 function describeAddress(host, { ok, address, connect, code }) {
   const outcome = ok ? `connects in ${connect} ms` : `does not connect (${code})`
-  return `${host} ${address} ${outcome}`
+  return address.includes(host) ? `${address} ${outcome}` : `${host} ${address} ${outcome}`
 }
 
 function describeTls(tls) {

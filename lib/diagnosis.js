@@ -80,24 +80,26 @@ async function part(find, timeout) {
   }
 }
 
-/** `{ native }`, or `{ error }`. */
+/** The addon, and the error that this package cannot be loaded with, of which one may be missing. */
 function loadAddon() {
+  let native
   try {
-    const native = require('./native.js')
+    native = require('./native.js')
     // Connects the addon with its parts in JavaScript.
     require('./index.js')
     return { native }
   } catch (error) {
-    return { error }
+    return { native, error }
   }
 }
 
 /** The function of the addon, or an error that says why there is none. */
 function functionOf({ native, error }, name) {
-  if (error) throw new Error('not found out, because the addon is not loaded')
+  if (!native) throw new Error('not found out, because the addon is not loaded')
   if (typeof native[name] !== 'function') {
     throw new Error(`not found out, because the addon is not of version ${version}`)
   }
+  if (error) throw error
   return native[name]
 }
 
@@ -142,7 +144,7 @@ function addonOf({ native, error }) {
   const addonVersion = native?.addonVersion?.()
   if (addonVersion) found.version = addonVersion
   if (tried.length > 0) found.tried = tried
-  if (error) {
+  if (error && (!native || addonVersion === version)) {
     const { code, message } = error
     return { ok: false, ...found, ...(code && { code }), message }
   }
@@ -225,21 +227,23 @@ async function trustOf(addon) {
 async function lockOf(addon, locksDir) {
   const directory = locksDir ?? defaultDirectory()
   const found = await functionOf(addon, 'diagnoseDirectory')(directory)
-  const { probed, writable, kernelLocks = false, hardLinks = false } = found
-  const lacks = [!kernelLocks && 'file locks that can be relied on', !hardLinks && 'hard links']
-  const lacking = lacks.filter(Boolean).join(' and ')
-  const message = writable
-    ? lacking &&
-      `the file system of ${probed} has no ${lacking}: a download may run twice, never wrongly`
-    : found.message
+  const { probed, writable, kernelLocks, hardLinks, code } = found
+  const lacks = [
+    kernelLocks === false && 'no file locks that can be relied on',
+    hardLinks === false && 'no hard links',
+  ].filter(Boolean)
+  const message =
+    lacks.length === 0
+      ? found.message
+      : `the file system of ${probed} has ${lacks.join(' and ')}: a download may run twice, never wrongly`
   return {
-    ok: message === '',
+    ok: message === undefined,
     directory,
     probed,
     fileSystem: fileSystemOf(probed),
     kernelLocks,
     hardLinks,
-    ...(!writable && { code: found.code }),
+    ...(!writable && { code }),
     ...(message && { message }),
   }
 }

@@ -204,7 +204,7 @@ impl ServerReport {
         self.protocol = response.protocol();
         self.status = Some(response.status.as_u16());
         self.status_text = Some(response.status_text.clone());
-        self.timings = response.timings.map(TimingsReport::of);
+        self.timings = response.timings.as_ref().map(TimingsReport::of);
         self.location = field(header::LOCATION)
             .filter(|_| response.status.is_redirection())
             .map(|location| url.join(&location).map_or_else(|_| redacted_text(&location), |url| redacted(&url)));
@@ -241,10 +241,11 @@ impl TlsReport {
 }
 
 impl TimingsReport {
-    fn of(timings: Timings) -> Self {
+    fn of(timings: &Timings) -> Self {
+        let opening = timings.opening.as_deref();
         Self {
-            dns: timings.dns.map(milliseconds),
-            connect: timings.connect.map(milliseconds),
+            dns: opening.and_then(|opening| opening.dns).map(milliseconds),
+            connect: opening.and_then(|opening| opening.connect).map(milliseconds),
             first_byte: milliseconds(timings.first_byte),
             total: milliseconds(timings.total),
         }

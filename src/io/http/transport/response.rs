@@ -62,6 +62,10 @@ impl IncomingResponse {
         self.opening.take()
     }
 
+    pub fn opening(&self) -> Option<&Opening> {
+        self.opening.as_deref()
+    }
+
     pub fn set_opening(&mut self, opening: Opening) {
         self.opening = Some(Box::new(opening));
     }
