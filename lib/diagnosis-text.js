@@ -17,6 +17,8 @@ function describe(report, version) {
   return lines.join('\n')
 }
 
+const RUNTIMES = { node: 'Node.js', bun: 'Bun', deno: 'Deno' }
+
 const DESCRIBERS = {
   platform: ({ platform, arch, release, libc, libcVersion }) => [
     platform && `${platform} ${arch}, ${[libc, libcVersion].filter(Boolean).join(' ')} ${release}`,
@@ -28,14 +30,12 @@ const DESCRIBERS = {
   ],
 
   node: ({ version, runtime, napi, path }) => [
-    version && `${runtime} ${version}, Node-API ${napi}, ${path}`,
+    version && `${RUNTIMES[runtime]} ${version}, Node-API ${napi}, ${path}`,
   ],
 
   proxy: ({ http, https, url, variables = {} }) => [
-    http &&
-      [chosen('http', http), chosen('https', https), url && chosen('this URL', url)]
-        .filter(Boolean)
-        .join('; '),
+    url && `this URL: ${chosen(url)}`,
+    http && `https: ${chosen(https)}; http: ${chosen(http)}`,
     ...Object.entries(variables).map(([name, value]) => `${name}=${value}`),
   ],
 
@@ -69,12 +69,12 @@ const DESCRIBERS = {
 
 const yes = (value) => (value ? 'yes' : 'no')
 const within = (fileSystem) => (fileSystem ? ` (${fileSystem})` : '')
-const chosen = (what, { proxy, reason }) => `${what}: ${proxy ?? 'no proxy'} (${reason})`
+const chosen = ({ proxy, reason }) => `${proxy ?? 'no proxy'} (${reason})`
 
 function describeSource({ source, variable, path, certificates }) {
-  const names = { bundled: "Mozilla's, bundled", system: 'of the system' }
-  const from = [names[source] ?? variable ?? '', path].filter(Boolean).join(' ')
-  return `${certificates} ${from}`
+  const names = { bundled: 'bundled (Mozilla)', system: 'of the system' }
+  const name = names[source] ?? (variable ? `from ${variable}` : 'from')
+  return `${certificates} ${name}${path ? ` ${path}` : ''}`
 }
 
 function describeAddress(host, { ok, address, connect, code }) {
