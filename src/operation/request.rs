@@ -105,23 +105,25 @@ pub async fn request(transport: &Transport, url: Url, options: RequestOptions) -
         let attempt = pin!(async {
             let (mut response, url, redirected) = follow(exchange, &head, body.as_ref(), &hooks).await?;
             let timings = timings_of(begun, &mut response);
-            let response =
+            let mut response =
                 if stream { streamed(response, url, deadline) } else { collected(response, url, max_size).await? };
+            // In place: each copy of a response is some hundred bytes.
+            response.redirected = redirected;
             let total = if stream { timings.first_byte } else { begun.elapsed() };
-            Ok(Response { redirected, timings: Some(Timings { total, ..timings }), ..response })
+            response.timings = Some(Timings { total, ..timings });
+            Ok(response)
         });
-        let result = with_timeout(timeout, "Request", &head.url, attempt).await;
+        let mut result = with_timeout(timeout, "Request", &head.url, attempt).await;
         if let Err(error) = &result {
             hooks.fails(error).await;
         }
         let again = attempts.again(outcome_of(&result), || error_of(&result)).await;
         if !again.inspect_err(|error| tally.end(Some(error)))? {
-            let result = match result {
-                Ok(response) => Ok(Response { attempts: attempts.made, ..response }),
-                Err(error) => Err(failed(error).with_attempts(attempts.made)),
-            };
+            if let Ok(response) = &mut result {
+                response.attempts = attempts.made;
+            }
             count(&mut tally, &result, begun);
-            return result;
+            return result.map_err(|error| failed(error).with_attempts(attempts.made));
         }
         started = Instant::now();
     }
@@ -134,7 +136,7 @@ fn count(tally: &mut RequestTally<'_>, result: &Result<Response>, started: std::
     match result {
         Ok(response) if response.status.as_u16() < FAILED => tally.end_at(ended(response), None),
         Ok(response) => tally.end_at(ended(response), Some(&status_error(response))),
-        Err(error) => tally.end(Some(error)),
+        Err(error) => tally.end(Some(&failed(error.clone()))),
     }
 }
 

@@ -4,9 +4,9 @@
 //! that their rules and messages are under this crate's control. The features of reqwest are off.
 #![expect(clippy::disallowed_types, reason = "the one place for the client")]
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use http::{HeaderValue, Method, StatusCode, header};
@@ -17,13 +17,14 @@ use url::{Host, Origin, Url};
 
 use self::connect::{Connecting, Protocols};
 use self::idle::{with_idle_timeout, with_idle_timeout_of_upload};
+use self::ports::Ports;
 use self::request::is_host_of;
 pub use self::response::IncomingResponse;
 use crate::base::body::{Activity, Body};
 use crate::base::error::{Error, Kind, Result};
 use crate::base::log::Log;
 use crate::base::options::Network;
-use crate::base::proxy::{Proxy, forwards, host_and_port};
+use crate::base::proxy::{Proxy, forwards};
 use crate::base::timings::Opening;
 use crate::io::http::error::{
     self, Refusal, is_closed_before_response, is_ended_by_us, is_http1_required, is_unprocessed, no_data, refused,
@@ -39,6 +40,7 @@ use crate::policy::text::debug::network as debug;
 
 pub mod connect;
 mod idle;
+mod ports;
 mod request;
 mod response;
 mod tunnel;
@@ -47,13 +49,6 @@ mod tunnel;
 const UNPROCESSED_MAX: u32 = 8;
 /// Limit of stale connections in a row: more than any pool should hold.
 const STALE_MAX: u32 = 64;
-/// After this time without a response, a connection is no longer in the pool, which holds idle ones
-/// for seconds. Its local port may belong to another connection by then. The exception is a
-/// connection that other requests used meanwhile.
-const LAST_RESPONSE_MAX_AGE: Duration = Duration::from_secs(60);
-/// Limit of recorded ports, above the number of connections that are open at once. If it is
-/// reached, all connections count as new.
-const PORTS_MAX: usize = 4096;
 /// Limit of recorded servers: more of this kind than a process should meet.
 const HTTP1_ONLY_MAX: usize = 256;
 
@@ -70,10 +65,7 @@ struct Pools {
     clients: [OnceLock<Client>; 6],
     /// Servers that offered HTTP/2 and then required HTTP/1.1.
     http1_only: RwLock<HashSet<Origin>>,
-    /// The time of the last response on each connection, by the local port. reqwest does not report
-    /// whether a connection is new, and a layer around its connector would be cloned six times for
-    /// each request.
-    last_responses: Mutex<BTreeMap<u16, Instant>>,
+    ports: Ports,
 }
 
 /// The route of a request: which proxy, and whether only HTTP/1.1 is offered.
@@ -117,7 +109,7 @@ impl Transport {
             connecting,
             clients: Default::default(),
             http1_only: RwLock::default(),
-            last_responses: Mutex::default(),
+            ports: Ports::default(),
         }))
     }
 
@@ -144,7 +136,7 @@ impl Transport {
         self.0.log.line(|| debug::proxy(&head.method, &head.url, &choice));
         let proxy = choice.proxy;
         if let (Some(proxy), "https", Some(Host::Ipv6(_))) = (&proxy, head.url.scheme(), head.url.host()) {
-            return Err(no_ipv6_behind(proxy, &head.url));
+            return Err(tunnel::no_ipv6_behind(proxy, &head.url));
         }
         let body = body.filter(|_| head.with_body);
         let activity = body.and(idle_timeout).map(|_| Activity::default());
@@ -178,9 +170,7 @@ impl Transport {
     ) -> Result<IncomingResponse> {
         let is_whole = body.is_none_or(Body::is_whole);
         let can_resend = is_whole && head.method.is_idempotent();
-        let mut unprocessed = 0;
-        let mut stale = 0;
-        let mut ended = None;
+        let (mut unprocessed, mut stale, mut ended) = (0, 0, None);
         let is_secure = head.url.scheme() == "https";
         let protocols = if is_secure { self.protocols(head) } else { Protocols::Any };
         let mut route = Route { proxy, is_secure, protocols };
@@ -188,16 +178,18 @@ impl Transport {
         loop {
             let client = self.client(route)?;
             let (started, hand_over) = (Instant::now(), Arc::default());
-            let response = send_once(client, head, body, activity, credentials.as_ref(), &hand_over).await;
+            let mut response = send_once(client, head, body, activity, credentials.as_ref(), &hand_over).await;
+            if let Ok(response) = &mut response {
+                self.record_connection(response, head, proxy, started, &hand_over);
+                self.0.log.line(|| debug::response(&head.method, &head.url, &response.described()));
+            }
             let wants_http1 = route.protocols == Protocols::Any && wants_http1(&response);
             if wants_http1 {
                 self.record_http1_only(&head.url);
                 route.protocols = Protocols::Http1;
             }
             match response {
-                _ if wants_http1 && is_whole => {
-                    self.log_resend(head, "the server requires HTTP/1.1");
-                }
+                _ if wants_http1 && is_whole => self.log_resend(head, "the server requires HTTP/1.1"),
                 // Over HTTP/1.1 each request has a connection of its own, so the one that was to
                 // blame no longer ends the others.
                 Err(error) if route.protocols == Protocols::Any && can_resend && is_ended_by_us(&error) => {
@@ -209,7 +201,7 @@ impl Transport {
                     if stale < STALE_MAX
                         && can_resend
                         && is_closed_before_response(&error)
-                        && self.was_used(&error) =>
+                        && self.0.ports.has(error::port_of_failed(&error)) =>
                 {
                     self.log_resend(head, "the server had closed the kept-alive connection");
                     stale += 1;
@@ -225,15 +217,7 @@ impl Transport {
                         _ => Box::pin(self.failed(&error, head, proxy)).await,
                     });
                 }
-                Ok(mut response) => {
-                    if self.record_response(&response) {
-                        metrics::count(Counter::ConnectionsReused);
-                    } else {
-                        response.set_opening(self.opened(&response, head, proxy, started, hand_over.at()));
-                    }
-                    self.0.log.line(|| debug::response(&head.method, &head.url, &described(&response)));
-                    return Ok(response);
-                }
+                Ok(response) => return Ok(response),
             }
         }
     }
@@ -242,28 +226,20 @@ impl Transport {
         self.0.log.line(|| debug::resent(&head.method, &head.url, why));
     }
 
-    /// Whether an earlier response came on the same connection.
-    fn record_response(&self, response: &IncomingResponse) -> bool {
-        let Some(port) = response.port() else {
-            return false;
-        };
-        let mut ports = self.0.last_responses.lock().unwrap_or_else(PoisonError::into_inner);
-        if ports.len() >= PORTS_MAX {
-            ports.clear();
-        }
-        let now = Instant::now();
-        ports.insert(port, now).is_some_and(|at| now.duration_since(at) < LAST_RESPONSE_MAX_AGE)
-    }
-
-    /// Counts a new connection, and returns the times that it took to open.
-    fn opened(
+    /// Records a response on its connection. If the connection is new, counts it, and gives the
+    /// response the times that it took to open.
+    fn record_connection(
         &self,
-        response: &IncomingResponse,
+        response: &mut IncomingResponse,
         head: &RequestHead,
         proxy: Option<&Url>,
         started: Instant,
-        handed_over: Option<Instant>,
-    ) -> Opening {
+        hand_over: &HandOver,
+    ) {
+        if self.0.ports.record(response.port()) {
+            metrics::count(Counter::ConnectionsReused);
+            return;
+        }
         metrics::count(Counter::ConnectionsOpened);
         if head.url.scheme() == "https" {
             metrics::count(Counter::TlsHandshakes);
@@ -273,18 +249,9 @@ impl Transport {
         }
         let name = proxy.unwrap_or(&head.url).host_str().unwrap_or_default();
         let dns = self.0.connecting.lookups.since(name, started);
-        let connect = handed_over.map(|at| at.duration_since(started).saturating_sub(dns.unwrap_or_default()));
-        Opening { dns, connect }
-    }
-
-    /// Whether the failed connection had been used before, and may thus have been closed for being
-    /// idle.
-    fn was_used(&self, error: &reqwest::Error) -> bool {
-        let Some(port) = error::port_of_failed(error) else {
-            return false;
-        };
-        let ports = self.0.last_responses.lock().unwrap_or_else(PoisonError::into_inner);
-        ports.get(&port).is_some_and(|at| at.elapsed() < LAST_RESPONSE_MAX_AGE)
+        let ready = hand_over.at().map(|at| at.duration_since(started));
+        let connect = ready.map(|ready| ready.saturating_sub(dns.unwrap_or_default()));
+        response.set_opening(Opening { dns, connect });
     }
 
     /// HTTP/1.1 only, if `Host` differs from the host of the URL: over HTTP/2 the client would send
@@ -350,31 +317,6 @@ impl Transport {
 pub fn not_a_proxy(variable: &str, url: &Url) -> Error {
     let message = format!("{variable} is not the URL of a proxy: expected http://host:port");
     Error::new(Kind::ArgumentValue, message).with_url(url)
-}
-
-/// The error of an IPv6 address behind a proxy. The client would open the tunnel and then fail,
-/// because it takes the brackets of the address as a part of the name in the certificate.
-fn no_ipv6_behind(proxy: &Url, url: &Url) -> Error {
-    let message = format!(
-        "https to an IPv6 address ({}) is not possible through the proxy {}: use a name, or exclude the address by NO_PROXY",
-        url.host_str().unwrap_or_default(),
-        host_and_port(proxy)
-    );
-    Error::new(Kind::ArgumentValue, message).with_url(url)
-}
-
-/// A response and its connection, for a debug line.
-fn described(response: &IncomingResponse) -> debug::Described<'_> {
-    let opening = response.opening();
-    debug::Described {
-        status: response.status,
-        status_text: &response.status_text,
-        protocol: response.protocol(),
-        is_new: opening.is_some(),
-        peer: response.peer(),
-        dns: opening.and_then(|opening| opening.dns),
-        connect: opening.and_then(|opening| opening.connect),
-    }
 }
 
 /// Whether the server requires HTTP/1.1 for a request that was sent over HTTP/2.

@@ -15,6 +15,7 @@ use crate::io::http::error::{self, no_data};
 use crate::io::http::transport::idle::with_idle_timeout;
 use crate::metrics::{self, Counter};
 use crate::policy::http::status_text::status_text;
+use crate::policy::text::debug::network::Described;
 
 /// The head of a response. The body is read from the connection by [`chunk`](Self::chunk).
 #[derive(Debug)]
@@ -62,12 +63,22 @@ impl IncomingResponse {
         self.opening.take()
     }
 
-    pub fn opening(&self) -> Option<&Opening> {
-        self.opening.as_deref()
-    }
-
     pub fn set_opening(&mut self, opening: Opening) {
         self.opening = Some(Box::new(opening));
+    }
+
+    /// The response and its connection, for a debug line.
+    pub fn described(&self) -> Described<'_> {
+        let opening = self.opening.as_deref();
+        Described {
+            status: self.status,
+            status_text: &self.status_text,
+            protocol: self.protocol(),
+            is_new: opening.is_some(),
+            peer: self.peer(),
+            dns: opening.and_then(|opening| opening.dns),
+            connect: opening.and_then(|opening| opening.connect),
+        }
     }
 
     /// The remote end of the connection: the server's, or the proxy's.
