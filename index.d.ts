@@ -774,6 +774,15 @@ export declare function get(key: string): Promise<CacacheEntry>
 /**
  * The failed calls since then, those of one operation, code, host and status together, the most frequent first. 200 kinds
  * are told apart; all others are one, `other`. Messages have no secrets.
+ *
+ * @example
+ * ```js
+ * import { getErrors } from '@socketsecurity/registry/lib/metrics'
+ *
+ * for (const { code, host, count, message } of getErrors()) {
+ *   console.error(`${count} times ${code} from ${host}: ${message}`)
+ * }
+ * ```
  */
 export declare function getErrors(): ErrorMetrics[]
 
@@ -782,6 +791,15 @@ export declare function getErrors(): ErrorMetrics[]
  * together. A call counts when it ends.
  *
  * @returns a plain object, fit for JSON. Durations are milliseconds, sizes bytes.
+ *
+ * @example
+ * ```js
+ * import { getMetrics } from '@socketsecurity/registry/lib/metrics'
+ *
+ * const { requests, downloads } = getMetrics()
+ * console.log(`${requests.succeeded} of ${requests.total} requests succeeded`)
+ * console.log(`${requests.retries} retries, ${downloads.bytesSaved} bytes not fetched again`)
+ * ```
  */
 export declare function getMetrics(): Metrics
 
@@ -1428,7 +1446,21 @@ export interface Metrics {
   hosts: Record<string, HostMetrics>
 }
 
-/** The same numbers in the text format of Prometheus, version 0.0.4: `Content-Type: text/plain; version=0.0.4`. */
+/**
+ * The same numbers in the text format of Prometheus, version 0.0.4: `Content-Type: text/plain; version=0.0.4`.
+ *
+ * @example
+ * ```js
+ * import { createServer } from 'node:http'
+ * import { metricsToPrometheus } from '@socketsecurity/registry/lib/metrics'
+ *
+ * const server = createServer((request, response) => {
+ *   response.setHeader('content-type', 'text/plain; version=0.0.4')
+ *   response.end(metricsToPrometheus())
+ * })
+ * server.listen(9464, '127.0.0.1').unref()
+ * ```
+ */
 export declare function metricsToPrometheus(): string
 
 /**
@@ -1550,6 +1582,14 @@ export interface RequestMetrics {
 /**
  * Starts to count again, for the whole process. Nothing is lost for the file of `SOCKET_METRICS_FILE`. Calls that are under
  * way count when they end.
+ *
+ * @example
+ * ```js
+ * import { getMetrics, resetMetrics } from '@socketsecurity/registry/lib/metrics'
+ *
+ * resetMetrics()
+ * console.log(getMetrics().requests.total) // 0
+ * ```
  */
 export declare function resetMetrics(): void
 

@@ -16,6 +16,15 @@ use crate::operation::metrics_file;
 /// together. A call counts when it ends.
 ///
 /// @returns a plain object, fit for JSON. Durations are milliseconds, sizes bytes.
+///
+/// @example
+/// ```js
+/// import { getMetrics } from '@socketsecurity/registry/lib/metrics'
+///
+/// const { requests, downloads } = getMetrics()
+/// console.log(`${requests.succeeded} of ${requests.total} requests succeeded`)
+/// console.log(`${requests.retries} retries, ${downloads.bytesSaved} bytes not fetched again`)
+/// ```
 #[napi(catch_unwind, ts_return_type = "Metrics")]
 pub fn get_metrics(env: &Env) -> napi::Result<Unknown<'_>> {
     parsed(env, &json::metrics(&Registry::shared().snapshot()))
@@ -23,6 +32,15 @@ pub fn get_metrics(env: &Env) -> napi::Result<Unknown<'_>> {
 
 /// The failed calls since then, those of one operation, code, host and status together, the most frequent first. 200 kinds
 /// are told apart; all others are one, `other`. Messages have no secrets.
+///
+/// @example
+/// ```js
+/// import { getErrors } from '@socketsecurity/registry/lib/metrics'
+///
+/// for (const { code, host, count, message } of getErrors()) {
+///   console.error(`${count} times ${code} from ${host}: ${message}`)
+/// }
+/// ```
 #[napi(catch_unwind, ts_return_type = "ErrorMetrics[]")]
 pub fn get_errors(env: &Env) -> napi::Result<Unknown<'_>> {
     parsed(env, &json::errors(&Registry::shared().snapshot().errors))
@@ -30,12 +48,32 @@ pub fn get_errors(env: &Env) -> napi::Result<Unknown<'_>> {
 
 /// Starts to count again, for the whole process. Nothing is lost for the file of `SOCKET_METRICS_FILE`. Calls that are under
 /// way count when they end.
+///
+/// @example
+/// ```js
+/// import { getMetrics, resetMetrics } from '@socketsecurity/registry/lib/metrics'
+///
+/// resetMetrics()
+/// console.log(getMetrics().requests.total) // 0
+/// ```
 #[napi(catch_unwind)]
 pub fn reset_metrics() {
     Registry::shared().reset();
 }
 
 /// The same numbers in the text format of Prometheus, version 0.0.4: `Content-Type: text/plain; version=0.0.4`.
+///
+/// @example
+/// ```js
+/// import { createServer } from 'node:http'
+/// import { metricsToPrometheus } from '@socketsecurity/registry/lib/metrics'
+///
+/// const server = createServer((request, response) => {
+///   response.setHeader('content-type', 'text/plain; version=0.0.4')
+///   response.end(metricsToPrometheus())
+/// })
+/// server.listen(9464, '127.0.0.1').unref()
+/// ```
 #[napi(catch_unwind)]
 pub fn metrics_to_prometheus() -> String {
     prometheus::text(&Registry::shared().snapshot())
