@@ -246,7 +246,7 @@ export interface DoctorReport {
  * import { doctor } from '@socketsecurity/registry/lib/doctor'
  *
  * const report = await doctor('https://api.example.com/items')
- * if (!report.url.ok) console.error(String(report))
+ * if (!report.url?.ok) console.error(String(report))
  * ```
  */
 export declare function doctor(
