@@ -636,10 +636,11 @@ export declare function downloadWithLock(url: string | URL, destPath: string, op
  */
 export interface DownloadWithLockOptions {
   /**
-   * Longest wait, in ms, while another process holds the lock. Rejects with `ERR_LOCK_TIMEOUT`.
-   * The time of the caller's own download does not count. `0`: no wait. `Infinity`: no limit.
+   * Longest wait, in ms, while another process holds the lock, whether that process makes
+   * progress or not. Rejects with `ERR_LOCK_TIMEOUT`. The time of the caller's own download does
+   * not count. `0`: no wait. `Infinity`: no limit.
    *
-   * @default 60000
+   * @default none while the holder receives bytes, 60000 since the last
    */
   lockTimeout?: number | undefined
   /**
@@ -1062,6 +1063,16 @@ export interface HttpDownloadOptions {
    */
   mode?: number | undefined
   /**
+   * Other URLs of the same bytes. They are tried in order after the URL itself: the next one
+   * when the retries of one are used up, or at once after a permanent failure, such as a 404, an
+   * untrusted certificate, or a digest that differs. With `sha256` or `integrity`, a transfer
+   * that one source interrupted is resumed from the next. Credentials in `headers` are sent to
+   * the origin of the URL only. If all sources fail, rejects with `ERR_ALL_SOURCES_FAILED`.
+   *
+   * @default none
+   */
+  mirrors?: readonly (string | URL)[] | undefined
+  /**
    * Whether an interrupted transfer resumes where it stopped, in this call or a later one, if
    * the server proves that the file has not changed.
    *
@@ -1117,6 +1128,11 @@ export interface HttpDownloadResult {
   attempts: number
   /** The byte at which the last attempt resumed; 0 if it fetched everything. */
   resumedFrom: number
+  /**
+   * The URL whose bytes the file has, without credentials: that of the call, or of one of its
+   * mirrors. `undefined` for a file that was already there.
+   */
+  source: string | undefined
   /**
    * Times of the last attempt, computed at the first access. `undefined` for a file that was
    * already there. Not enumerable.
@@ -1362,7 +1378,7 @@ export interface HttpTransferOptions {
    * `body` that is a stream has nothing to send, no time counts. Rejects with `ERR_TIMEOUT`. `0`
    * or `Infinity`: no limit.
    *
-   * @default none
+   * @default none; 15000 for a download with `mirrors`, while another source is left
    */
   idleTimeout?: number | undefined
   /**

@@ -5,8 +5,9 @@
 
 const { readFileSync, statfsSync } = require('node:fs')
 const { release } = require('node:os')
-const { isAbsolute } = require('node:path')
+const { isAbsolute, resolve } = require('node:path')
 const { describe } = require('./diagnosis-text.js')
+const { cacheDirectory, withoutPlain } = require('./js-support.js')
 const loaded = require('./loaded.js')
 const { libcOf, targetsOf } = require('./target.js')
 const { version } = require('../package.json')
@@ -32,7 +33,7 @@ const FILE_SYSTEMS = {
 }
 
 async function diagnose(url, options) {
-  const { timeout = TIMEOUT, cacheDir, locksDir } = options ?? {}
+  const { timeout, cacheDir, locksDir } = read(options)
   const addon = loadAddon()
   const limited = (find) => part(find, timeout)
   const [proxy, trust, lock, cache, server] = await Promise.all([
@@ -61,6 +62,20 @@ async function diagnose(url, options) {
     value: () => describe(report, version),
     writable: true,
   })
+}
+
+/** The options of the caller. Those that cannot be used are left out: a report is always wanted. */
+function read(options) {
+  const isObject = typeof options === 'object' && options !== null
+  const given = isObject ? (withoutPlain(options) ?? options) : Object.create(null)
+  const directory = (value) =>
+    typeof value === 'string' && value !== '' ? resolve(value) : undefined
+  const { timeout, cacheDir, locksDir } = given
+  return {
+    timeout: timeout > 0 && timeout < 2 ** 30 ? timeout : TIMEOUT,
+    cacheDir: directory(cacheDir),
+    locksDir: directory(locksDir),
+  }
 }
 
 /** What `find` finds. Its failure, or its silence after `timeout` ms, is a finding, too. */
@@ -225,7 +240,7 @@ async function trustOf(addon) {
 }
 
 async function lockOf(addon, locksDir) {
-  const directory = locksDir ?? defaultDirectory()
+  const directory = locksDir ?? resolve(cacheDirectory())
   const found = await functionOf(addon, 'diagnoseDirectory')(directory)
   const { probed, writable, kernelLocks, hardLinks, code } = found
   const lacks = [
@@ -249,7 +264,7 @@ async function lockOf(addon, locksDir) {
 }
 
 async function cacheOf(addon, cacheDir) {
-  const directory = cacheDir ?? defaultDirectory()
+  const directory = cacheDir ?? resolve(cacheDirectory())
   const found = await functionOf(addon, 'diagnoseDirectory')(directory)
   const { exists, probed, writable, code, message } = found
   return {
@@ -261,10 +276,6 @@ async function cacheOf(addon, cacheDir) {
     ...(code && { code }),
     ...(message && { message }),
   }
-}
-
-function defaultDirectory() {
-  return require('./js-support.js').cacheDirectory()
 }
 
 /** The name of the file system, where it is known. */

@@ -335,11 +335,18 @@ function cacheDirectory() {
   return join(homedir(), '.socket', '_cacache')
 }
 
+/** The rules for mirrors of downloads, and whether nothing else is asked. */
+function downloadMirrors() {
+  const { SOCKET_DOWNLOAD_MIRRORS, SOCKET_DOWNLOAD_MIRRORS_ONLY } = environment()
+  return [SOCKET_DOWNLOAD_MIRRORS, SOCKET_DOWNLOAD_MIRRORS_ONLY]
+}
+
 module.exports = {
   HttpResponseError,
   cacheDirectory,
   collect,
   debug,
+  downloadMirrors,
   environmentReader,
   metricsFile,
   observer,

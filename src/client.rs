@@ -21,11 +21,12 @@ use crate::io::http::transport::Transport;
 use crate::io::threads;
 use crate::operation::blocking;
 use crate::operation::checksum_file;
-use crate::operation::download::{Downloaded, Watchers, download};
+use crate::operation::download::Downloaded;
 use crate::operation::locked::{Job, download_with_lock};
 use crate::operation::progress::{Report, reported};
 use crate::operation::request::{Response, request};
 use crate::operation::shared_download::{Listeners, SharedDownloads};
+use crate::operation::sources::{Watchers, download};
 
 /// Threads that move bytes. A second one costs more in wake-ups than it gains
 /// (`docs/decisions/0011-one-thread.md`). Blocking work has threads of its own.

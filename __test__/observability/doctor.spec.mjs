@@ -6,7 +6,7 @@ import { cpSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { createServer as createSecureServer } from 'node:https'
 import { createRequire } from 'node:module'
 import { createServer as createTcpServer } from 'node:net'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { foundAuthority, whyNoAuthority } from '../helpers/origins/authority.mjs'
@@ -88,6 +88,19 @@ describe('a machine without a fault', () => {
     assert.deepEqual([report.url.ok, report.url.status, paths], [true, 302, ['/']])
   })
 
+  test('options that cannot be used are not used', async (t) => {
+    const cacheDir = temporaryDirectory(t)
+    Object.prototype.cacheDir = '/planted'
+    t.after(() => delete Object.prototype.cacheDir)
+    for (const options of [null, 7, { timeout: -1, locksDir: 7 }, { timeout: Number.NaN }]) {
+      const report = await doctor(undefined, options)
+      assert.notEqual(report.cache.directory, '/planted')
+      assert.equal(report.trust.ok, true, report.trust.message)
+    }
+    const own = await doctor(undefined, { cacheDir: relative(process.cwd(), cacheDir) })
+    assert.equal(own.cache.directory, cacheDir)
+  })
+
   test('what is not a URL is a part that says so', async () => {
     for (const wrong of ['', 'nonsense', 'ftp://a.test/', 7, null, `user:${SECRET}@host`]) {
       const report = await doctor(wrong)
@@ -158,6 +171,25 @@ describe('proxies', () => {
     assert.deepEqual([report.proxy.ok, report.url.ok], [false, false])
     assert.match(report.url.message, /^HTTPS_PROXY is not the URL of a proxy/)
   })
+})
+
+test('no password is in the report, however it is written', async (t) => {
+  const url = `http://u:${SECRET}@a.invalid/;token=${SECRET}?api_key=${SECRET}&sig=${SECRET}#${SECRET}`
+  for (const value of [
+    `${SECRET}@127.0.0.1:1`,
+    `u:${SECRET}@127.0.0.1:1`,
+    `//u:${SECRET}@127.0.0.1:1`,
+    `http://u:${SECRET}@127.0.0.1:no`,
+    `http://D\\u:${SECRET}@127.0.0.1:1/?x=1`,
+    `http://u:a@${SECRET}@127.0.0.1:1`,
+    `http://u:a#${SECRET}@127.0.0.1:1`,
+    `ftp://u:${SECRET}@127.0.0.1:1`,
+    `u:${SECRET}`,
+  ]) {
+    // `asked` looks for it.
+    const { url: found } = await asked(t, { url }, { HTTP_PROXY: value })
+    assert.equal(found.ok, false, value)
+  }
 })
 
 describe('certificates', { skip: whyNoAuthority() }, () => {

@@ -58,6 +58,8 @@ pub enum Kind {
     TextTooLong,
     /// A file or directory could not be used.
     File,
+    /// None of several sources of a download had its bytes.
+    AllSourcesFailed,
     /// Another process held the lock for longer than the caller was willing to wait.
     LockTimeout,
     /// The caller aborted the operation.
@@ -86,6 +88,7 @@ impl Kind {
             Self::TextTooLong => "ERR_STRING_TOO_LONG",
             Self::Integrity => "ERR_INTEGRITY",
             Self::File => "EIO",
+            Self::AllSourcesFailed => "ERR_ALL_SOURCES_FAILED",
             Self::LockTimeout => "ERR_LOCK_TIMEOUT",
             Self::Aborted => "ABORT_ERR",
             Self::Internal => "ERR_INTERNAL",
@@ -119,6 +122,8 @@ pub struct Details {
     pub holder: Option<Holder>,
     /// The text of the underlying error.
     pub cause: Option<String>,
+    /// The errors of several sources, in order. The first is the cause.
+    pub errors: Vec<Error>,
 }
 
 impl Error {
@@ -136,6 +141,7 @@ impl Error {
             lock_path: None,
             holder: None,
             cause: None,
+            errors: Vec::new(),
         }))
     }
 
@@ -179,8 +185,14 @@ impl Error {
         match self.0.kind {
             Kind::Network | Kind::Timeout | Kind::BodyLength => true,
             Kind::Status => self.0.status.is_some_and(is_transient),
+            Kind::AllSourcesFailed => self.0.errors.iter().any(Self::is_retryable),
             _ => false,
         }
+    }
+
+    /// Whether a file differed from the expected digests, at one source at least.
+    pub fn concerns_integrity(&self) -> bool {
+        self.0.kind == Kind::Integrity || self.0.errors.iter().any(Self::concerns_integrity)
     }
 
     #[must_use]
@@ -229,6 +241,12 @@ impl Error {
     #[must_use]
     pub fn with_cause(mut self, cause: impl fmt::Display) -> Self {
         self.0.cause = Some(cause.to_string());
+        self
+    }
+
+    #[must_use]
+    pub fn with_errors(mut self, errors: Vec<Self>) -> Self {
+        self.0.errors = errors;
         self
     }
 

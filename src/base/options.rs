@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, Method};
+use url::Url;
 
 use crate::base::body::Body;
 use crate::base::integrity::Expected;
@@ -167,10 +168,32 @@ impl Default for RequestOptions {
     }
 }
 
+/// Other sources of the bytes of a download. See [`crate::policy::http::mirror`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Mirrors {
+    /// Tried in this order, after the URL of the download.
+    pub urls: Vec<Url>,
+    /// Rules of the environment, for the URL of the download and for `urls`.
+    pub rules: Vec<MirrorRule>,
+    /// Whether a URL that a rule applies to is requested from its replacement only.
+    pub rules_only: bool,
+}
+
+/// A URL that begins with `prefix` is first requested from `replacement`, followed by its rest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MirrorRule {
+    pub prefix: String,
+    pub replacement: String,
+}
+
 /// Options of a download.
 #[derive(Clone, Debug)]
 pub struct DownloadOptions {
     pub transfer: TransferOptions,
+    pub mirrors: Mirrors,
+    /// Limit of the time without a byte while another source is left; 15 s by default. For the last
+    /// source, that of `transfer` counts.
+    pub mirror_idle_timeout: Option<Duration>,
     /// The digests that the file must have.
     pub expected: Expected,
     /// Whether SHA-256 and SHA-512 are computed during the download even if neither is expected.
@@ -192,6 +215,8 @@ impl Default for DownloadOptions {
     fn default() -> Self {
         Self {
             transfer: TransferOptions { timeout: Some(Duration::from_secs(120)), ..TransferOptions::default() },
+            mirrors: Mirrors::default(),
+            mirror_idle_timeout: Some(Duration::from_secs(15)),
             expected: Expected::default(),
             digests: false,
             mode: None,
@@ -257,11 +282,28 @@ impl Default for CacheLimits {
     }
 }
 
+/// Limit of the wait for a lock of another holder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LockWait {
+    /// The whole wait, whatever the holder does.
+    Total(Duration),
+    /// The time in which the holder makes no progress.
+    WithoutProgress(Duration),
+    Unlimited,
+}
+
+impl Default for LockWait {
+    fn default() -> Self {
+        Self::WithoutProgress(Duration::from_secs(60))
+    }
+}
+
 /// Options of a download lock. See [`crate::io::file::lock`] and `docs/locking.md`.
 #[derive(Clone, Debug)]
 pub struct LockOptions {
-    /// How long one caller waits for a lock of another holder; 60 s by default.
-    pub timeout: Option<Duration>,
+    /// How long one caller waits for a lock of another holder; by default until it has made no
+    /// progress for 60 s.
+    pub wait: LockWait,
     /// How long a holder may show no sign of life before its lock is broken; 300 s by default.
     pub stale: Duration,
     /// How often a waiter polls where the operating system cannot wake it; 1 s by default.
@@ -276,7 +318,7 @@ pub struct LockOptions {
 impl Default for LockOptions {
     fn default() -> Self {
         Self {
-            timeout: Some(Duration::from_secs(60)),
+            wait: LockWait::default(),
             stale: Duration::from_secs(300),
             poll: Duration::from_secs(1),
             directory: None,

@@ -6,6 +6,7 @@
 
 mod job;
 mod presence;
+mod queue;
 mod task;
 
 use tokio::select;
@@ -21,6 +22,7 @@ use crate::metrics::tally::{self, DownloadTally, FileOutcome};
 use crate::metrics::{self, Counter};
 use crate::operation::download::Downloaded;
 use crate::operation::shared_download::{Listeners, SharedDownloads, Waiter};
+use crate::policy::http::mirror::{self, SourceDecision};
 use crate::policy::text::debug::lock as debug;
 
 /// Returns the file that is there, joins a download under way, or starts one.
@@ -70,7 +72,7 @@ async fn find_or_download(
         there = already_there(&job, &path) => there?,
         () = cancel.cancelled() => return Err(Error::aborted().with_url(&job.url)),
     };
-    let log = job.download.transfer.network.log;
+    let log = job.log();
     if let Some(downloaded) = there {
         log.line(|| debug::present(&job.destination, !job.download.expected.is_empty()));
         return Ok((downloaded, false));
@@ -78,29 +80,36 @@ async fn find_or_download(
     loop {
         let waiter = Waiter {
             started,
-            limit: job.lock.timeout,
+            wait: job.lock.wait,
             lock_path: &path,
             listeners: std::mem::take(&mut listeners),
             cancel,
             expected: &job.download.expected,
+            mirrors: &job.download.mirrors,
         };
         let task = |controls| DownloadTask { transport: transport.clone(), job: job.clone(), controls };
         let outcome = shared_downloads.run(&job.destination, waiter, |controls| task(controls).run()).await;
-        let (is_verified, is_shared) = (outcome.is_verified, outcome.is_shared);
+        let (is_verified, has_same_mirrors) = (outcome.is_verified, outcome.has_same_mirrors);
+        let is_shared = outcome.is_shared;
         let Some(result) = outcome.own_result() else {
             continue;
         };
         if is_shared {
             log.line(|| debug::shared(&job.destination));
         }
-        // The shared download may have been that of a caller with other expectations. The next one
-        // may be for the expectations of this caller.
+        // The shared download may have been that of a caller with other expectations, or other
+        // mirrors. The next one may be for those of this caller.
         match result {
             Ok(downloaded) if is_verified || is_as_expected(&job, &downloaded).await? => {
                 return Ok((downloaded, is_shared));
             }
-            Err(error) if is_verified || error.kind() != Kind::Integrity => return Err(error),
-            _ => {}
+            Err(error) if !is_verified && error.concerns_integrity() => {}
+            Err(error) if !has_same_mirrors && mirror::decide(&error) != SourceDecision::Stop => {}
+            Err(error) if matches!(error.kind(), Kind::Aborted | Kind::LockTimeout) => {
+                return Err(error.with_url(&job.url));
+            }
+            Err(error) => return Err(error),
+            Ok(_) => {}
         }
     }
 }

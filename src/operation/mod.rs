@@ -12,6 +12,7 @@ pub mod metrics_file;
 pub mod progress;
 pub mod request;
 pub mod shared_download;
+pub mod sources;
 
 use crate::base::error::Result;
 use crate::io::threads::spawn_blocking;

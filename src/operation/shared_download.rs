@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::base::error::{Error, Kind, Result};
 use crate::base::integrity::Expected;
 use crate::base::lock_holder::Holder;
+use crate::base::options::{LockWait, Mirrors};
 use crate::io::file::staging::Progress;
 use crate::operation::download::Downloaded;
 use crate::operation::progress::{Report, reported};
@@ -39,18 +40,23 @@ pub struct SharedDownloads(Mutex<HashMap<PathBuf, Weak<SharedDownload>>>);
 #[derive(Debug)]
 pub struct SharedDownload {
     stage: watch::Receiver<Stage>,
+    advanced: watch::Receiver<Instant>,
     progress: Arc<watch::Sender<Option<Progress>>>,
     outcome: watch::Receiver<Option<Result<Downloaded>>>,
     cancel: CancellationToken,
     reason: Arc<Mutex<Option<Error>>>,
     /// The digests that the download verifies.
     expected: Expected,
+    mirrors: Mirrors,
 }
 
 /// The end of a shared download that the downloading task holds.
 #[derive(Debug)]
 pub struct Controls {
     pub stage: watch::Sender<Stage>,
+    /// The time at which the holder in another process took the lock, or was seen to have received
+    /// more bytes.
+    pub advanced: watch::Sender<Instant>,
     pub progress: Arc<watch::Sender<Option<Progress>>>,
     /// Cancelled when the last caller has left.
     pub cancel: CancellationToken,
@@ -69,11 +75,12 @@ impl Controls {
 pub struct Waiter<'a> {
     pub started: Instant,
     /// The longest wait while another process holds the lock.
-    pub limit: Option<Duration>,
+    pub wait: LockWait,
     pub lock_path: &'a Path,
     pub listeners: Listeners,
     pub cancel: &'a CancellationToken,
     pub expected: &'a Expected,
+    pub mirrors: &'a Mirrors,
 }
 
 /// The outcome of a shared download for one caller.
@@ -83,6 +90,8 @@ pub struct SharedOutcome {
     pub is_verified: bool,
     /// Whether another caller had started it.
     pub is_shared: bool,
+    /// Whether the shared download had the mirrors of this caller.
+    pub has_same_mirrors: bool,
     /// Whether a callback of another caller, who started the download, has ended it.
     is_ended_by_another: bool,
 }
@@ -114,14 +123,16 @@ impl SharedDownloads {
     where
         F: Future<Output = Result<Downloaded>> + Send + 'static,
     {
-        let Waiter { started, limit, lock_path, listeners, cancel, expected } = waiter;
+        let Waiter { started, wait, lock_path, listeners, cancel, expected, mirrors } = waiter;
         let Listeners { report, mut on_wait } = listeners;
-        let (shared_download, is_starter) = self.join(destination, expected, download);
+        let start = || SharedDownload::start(expected.clone(), mirrors.clone(), download);
+        let (shared_download, is_starter) = self.join(destination, start);
         let is_verified = shared_download.expected == *expected;
+        let has_same_mirrors = shared_download.mirrors == *mirrors;
         let stop = cancel.child_token();
         let outcome = async {
             select! {
-                outcome = shared_download.outcome(started, limit, lock_path, &mut on_wait) => outcome,
+                outcome = shared_download.outcome(started, wait, lock_path, &mut on_wait) => outcome,
                 () = stop.cancelled() => Err(Error::aborted()),
             }
         };
@@ -136,26 +147,18 @@ impl SharedDownloads {
         if let Err(error) = &result {
             self.leave(shared_download, error).await;
         }
-        SharedOutcome { result, is_verified, is_shared: !is_starter, is_ended_by_another }
+        SharedOutcome { result, is_verified, is_shared: !is_starter, has_same_mirrors, is_ended_by_another }
     }
 
     /// The shared download, and whether this call has started it.
-    fn join<F>(
-        &self,
-        destination: &Path,
-        expected: &Expected,
-        download: impl FnOnce(Controls) -> F,
-    ) -> (Arc<SharedDownload>, bool)
-    where
-        F: Future<Output = Result<Downloaded>> + Send + 'static,
-    {
+    fn join(&self, destination: &Path, start: impl FnOnce() -> SharedDownload) -> (Arc<SharedDownload>, bool) {
         let mut shared_downloads = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let under_way = shared_downloads.get(destination).and_then(Weak::upgrade);
         if let Some(shared_download) = under_way.filter(|shared_download| shared_download.outcome.borrow().is_none()) {
             return (shared_download, false);
         }
         shared_downloads.retain(|_, shared_download| shared_download.strong_count() > 0);
-        let shared_download = Arc::new(SharedDownload::start(expected.clone(), download));
+        let shared_download = Arc::new(start());
         shared_downloads.insert(destination.to_owned(), Arc::downgrade(&shared_download));
         (shared_download, true)
     }
@@ -181,35 +184,48 @@ impl SharedDownloads {
 }
 
 impl SharedDownload {
-    fn start<F>(expected: Expected, download: impl FnOnce(Controls) -> F) -> Self
+    fn start<F>(expected: Expected, mirrors: Mirrors, download: impl FnOnce(Controls) -> F) -> Self
     where
         F: Future<Output = Result<Downloaded>> + Send + 'static,
     {
         let (stage, watched_stage) = watch::channel(Stage::Working);
+        let (clock, advanced) = watch::channel(Instant::now());
         let (ended, outcome) = watch::channel(None);
         let (progress, cancel) = (Arc::new(watch::Sender::new(None)), CancellationToken::new());
         let reason = Arc::<Mutex<_>>::default();
-        let controls = Controls { stage, progress: progress.clone(), cancel: cancel.clone(), reason: reason.clone() };
-        let download = download(controls);
+        let download = download(Controls {
+            stage,
+            advanced: clock,
+            progress: progress.clone(),
+            cancel: cancel.clone(),
+            reason: reason.clone(),
+        });
         tokio::spawn(async move {
             let result = download.await;
             ended.send_replace(Some(result));
         });
-        Self { stage: watched_stage, progress, outcome, cancel, reason, expected }
+        Self { stage: watched_stage, advanced, progress, outcome, cancel, reason, expected, mirrors }
     }
 
-    /// Waits for the end, or until `limit` has passed while another process holds the lock.
+    /// Waits for the end, or until `wait` is over while another process holds the lock.
     async fn outcome(
         &self,
         started: Instant,
-        limit: Option<Duration>,
+        wait: LockWait,
         path: &Path,
         on_wait: &mut Option<OnWait>,
     ) -> Result<Downloaded> {
-        let (mut stage, mut outcome) = (self.stage.clone(), self.outcome.clone());
-        // A limit beyond the range of the clock is no limit.
-        let deadline = limit.and_then(|limit| started.checked_add(limit));
+        let (mut stage, mut advanced, mut outcome) = (self.stage.clone(), self.advanced.clone(), self.outcome.clone());
         loop {
+            let progress = *advanced.borrow_and_update();
+            // A limit beyond the range of the clock is no limit.
+            let limit = match wait {
+                LockWait::Total(limit) => started.checked_add(limit).map(|deadline| (deadline, limit)),
+                LockWait::WithoutProgress(limit) => {
+                    progress.max(started).checked_add(limit).map(|deadline| (deadline, limit))
+                }
+                LockWait::Unlimited => None,
+            };
             let waiting = match &*stage.borrow_and_update() {
                 Stage::Waiting(holder) => Some(holder.clone()),
                 Stage::Working => None,
@@ -221,8 +237,11 @@ impl SharedDownload {
                 on_wait(holder.clone()).await?;
             }
             let timed_out = async {
-                match deadline.filter(|_| waiting.is_some()) {
-                    Some(deadline) => sleep_until(deadline).await,
+                match limit.filter(|_| waiting.is_some()) {
+                    Some((deadline, limit)) => {
+                        sleep_until(deadline).await;
+                        limit
+                    }
                     None => std::future::pending().await,
                 }
             };
@@ -232,7 +251,8 @@ impl SharedDownload {
                     let lost = || Err(Error::new(Kind::Internal, "the shared download ended without an outcome"));
                     return ended.map_or_else(|_| lost(), |ended| ended.clone().unwrap_or_else(lost));
                 }
-                () = timed_out => return Err(lock_timeout(limit.unwrap_or_default(), path, waiting.flatten())),
+                limit = timed_out => return Err(lock_timeout(limit, path, waiting.flatten())),
+                Ok(()) = advanced.changed() => {}
                 Ok(()) = stage.changed() => {}
             }
         }
@@ -256,4 +276,60 @@ fn lock_timeout(limit: Duration, path: &Path, holder: Option<Holder>) -> Error {
     };
     let message = format!("Lock acquisition timed out after {}ms (held by {by})", limit.as_millis());
     Error::new(Kind::LockTimeout, message).with_lock(path, holder.filter(Holder::is_known))
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::sleep;
+
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_millis(300);
+    const PROGRESS: Duration = Duration::from_millis(900);
+
+    /// How long a caller waits for a holder that makes progress for [`PROGRESS`] and then none.
+    async fn waited(wait: LockWait) -> Duration {
+        let (cancel, started) = (CancellationToken::new(), Instant::now());
+        let waiter = Waiter {
+            started,
+            wait,
+            lock_path: Path::new("/lock"),
+            listeners: Listeners::default(),
+            cancel: &cancel,
+            expected: &Expected::default(),
+            mirrors: &Mirrors::default(),
+        };
+        let holder = move |controls: Controls| async move {
+            controls.stage.send_replace(Stage::Waiting(None));
+            while started.elapsed() < PROGRESS && !controls.cancel.is_cancelled() {
+                controls.advanced.send_replace(Instant::now());
+                sleep(LIMIT / 20).await;
+            }
+            controls.cancel.cancelled().await;
+            Err(Error::aborted())
+        };
+        let run = SharedDownloads::default();
+        let outcome = run.run(Path::new("/file"), waiter, holder);
+        let Ok(outcome) = tokio::time::timeout(PROGRESS * 4, outcome).await else { return Duration::MAX };
+        let error = outcome.result.unwrap_err();
+        assert_eq!(error.to_string(), "Lock acquisition timed out after 300ms (held by an unknown process)");
+        started.elapsed()
+    }
+
+    #[tokio::test]
+    async fn a_wait_without_progress_ends_and_progress_starts_its_time_again() {
+        let waited = waited(LockWait::WithoutProgress(LIMIT)).await;
+        assert!(waited >= PROGRESS + LIMIT / 2 && waited < Duration::MAX, "{waited:?}");
+    }
+
+    #[tokio::test]
+    async fn a_whole_wait_ends_whatever_the_holder_does() {
+        let waited = waited(LockWait::Total(LIMIT)).await;
+        assert!(waited >= LIMIT && waited < PROGRESS, "{waited:?}");
+    }
+
+    #[tokio::test]
+    async fn a_wait_may_have_no_limit() {
+        assert_eq!(waited(LockWait::Unlimited).await, Duration::MAX);
+    }
 }

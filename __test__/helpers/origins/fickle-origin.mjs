@@ -71,6 +71,8 @@ export async function startFickleOrigin(t) {
 class FickleFile {
   requests = 0
   resumptions = 0
+  /** Requests for the rest of what another source has sent. */
+  elsewhere = 0
   /** What it said, for the message of a failure. */
   said = []
   /** Called in the middle of a body, now and then, to stop the caller. */
@@ -93,6 +95,7 @@ class FickleFile {
     this.requests += 1
     const from = rangeStart(request)
     if (from !== undefined) this.resumptions += 1
+    if (from !== undefined && !request.headers['if-range']) this.elsewhere += 1
     if (!this.#honest && this.#dice.chance(0.2)) {
       this.#current = this.#dice.below(this.#versions.length)
     }

@@ -33,6 +33,16 @@ fn milliseconds(duration: impl Into<Option<Duration>>) -> String {
     duration.into().map_or_else(|| "none".to_owned(), |duration| duration.as_millis().to_string())
 }
 
+fn lock_wait(wait: LockWait) -> String {
+    match wait {
+        LockWait::Total(limit) => milliseconds(limit),
+        LockWait::WithoutProgress(limit) => {
+            format!("none while the holder receives bytes, {} since the last", milliseconds(limit))
+        }
+        LockWait::Unlimited => "none".to_owned(),
+    }
+}
+
 fn bytes(size: u64) -> String {
     format!("{size} ({} MiB)", size >> 20)
 }
@@ -87,7 +97,14 @@ fn actual() -> BTreeMap<String, String> {
         ("HttpTransferOptions.followRedirects", redirects.follow.to_string()),
         ("HttpTransferOptions.maxRedirects", redirects.maximum.to_string()),
         ("HttpTransferOptions.connectTimeout", milliseconds(network.connect_timeout)),
-        ("HttpTransferOptions.idleTimeout", milliseconds(idle_timeout)),
+        (
+            "HttpTransferOptions.idleTimeout",
+            format!(
+                "{}; {} for a download with `mirrors`, while another source is left",
+                milliseconds(idle_timeout),
+                milliseconds(download.mirror_idle_timeout)
+            ),
+        ),
         ("HttpTransferOptions.onRetry", none(on_retry.is_none(), "none")),
         ("HttpTransferOptions.signal", text("none")),
         ("HttpRequestOptions.method", format!("'{}'", request.method)),
@@ -101,12 +118,13 @@ fn actual() -> BTreeMap<String, String> {
         ("HttpDownloadOptions.integrity", none(download.expected.integrity.is_empty(), "none")),
         ("HttpDownloadOptions.digests", download.digests.to_string()),
         ("HttpDownloadOptions.mode", none(download.mode.is_none(), mode)),
+        ("HttpDownloadOptions.mirrors", none(download.mirrors == Mirrors::default(), "none")),
         ("HttpDownloadOptions.resume", download.resume.to_string()),
         ("HttpDownloadOptions.fsync", download.fsync.to_string()),
         ("HttpDownloadOptions.logger", text("none")),
         ("HttpDownloadOptions.progressInterval", DownloadOptions::PROGRESS_INTERVAL.to_string()),
         ("HttpDownloadOptions.createWriteStream", text("none")),
-        ("DownloadWithLockOptions.lockTimeout", milliseconds(lock.timeout)),
+        ("DownloadWithLockOptions.lockTimeout", lock_wait(lock.wait)),
         ("DownloadWithLockOptions.staleTimeout", milliseconds(lock.stale)),
         ("DownloadWithLockOptions.pollInterval", milliseconds(lock.poll)),
         ("DownloadWithLockOptions.locksDir", none(lock.directory.is_none(), "`.locks` beside the destination")),

@@ -47,7 +47,10 @@ use self::names::record_path;
 pub use self::part::Found;
 use self::part::{Part, create_locked, create_unique, open_part, remove_same};
 use self::record::open_record;
-pub use self::record::{Progress, observe};
+pub use self::record::{Observed, Progress, observe};
+
+/// Bytes that are copied from one part file to another at a time.
+const COPY_BUFFER: usize = 256 << 10;
 
 /// A part file that this process holds. Removed when dropped, unless it was published or kept.
 #[derive(Debug)]
@@ -186,6 +189,27 @@ impl Staging {
         }
         file.seek(SeekFrom::Start(from)).map_err(|error| self.failed("lseek", &error))?;
         (self.hashers, self.length, self.is_new) = (hashers, from, false);
+        Ok(())
+    }
+
+    /// Prepares a new part file, with the first `from` bytes of this one, for the byte at that
+    /// offset. Another process that has the old file open, and knows the old record, so never gets
+    /// bytes of two sources.
+    pub fn resume_in_copy(&mut self, from: u64, record: &Record) -> Result<()> {
+        let mut old = self.file()?.try_clone().map_err(|error| self.failed("dup", &error))?;
+        self.restart(record)?;
+        old.rewind().map_err(|error| self.failed("lseek", &error))?;
+        let (mut left, mut buffer) = (from, vec![0; COPY_BUFFER]);
+        while left > 0 {
+            let wanted = usize::try_from(left).map_or(COPY_BUFFER, |left| left.min(COPY_BUFFER));
+            let read = old.read(&mut buffer[..wanted]).map_err(|error| self.failed("read", &error))?;
+            if read == 0 {
+                let length = from - left;
+                return Err(Error::new(Kind::Internal, format!("the part file has {length} bytes, not {from}")));
+            }
+            self.write(&buffer[..read])?;
+            left -= read as u64;
+        }
         Ok(())
     }
 

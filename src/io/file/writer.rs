@@ -66,6 +66,14 @@ impl Writer {
         Ok(())
     }
 
+    /// Continues at the offset `from` in a new part file, because the rest comes from another
+    /// source. `record` describes both.
+    pub async fn resume_in_copy(&mut self, from: u64, record: Record) -> Result<()> {
+        self.send(Command::ResumeInCopy(from, record.clone())).await?;
+        self.part = Found { length: from, record: Some(record) };
+        Ok(())
+    }
+
     /// Queues a chunk. Waits while the queue is full.
     pub async fn write(&mut self, chunk: Bytes) -> Result<()> {
         let length = chunk.len() as u64;

@@ -39,6 +39,10 @@ pub struct HttpDownloadResult<'env> {
     pub attempts: u32,
     /// The byte at which the last attempt resumed; 0 if it fetched everything.
     pub resumed_from: f64,
+    /// The URL whose bytes the file has, without credentials: that of the call, or of one of its
+    /// mirrors. `undefined` for a file that was already there.
+    #[napi(ts_type = "string | undefined")]
+    pub source: Undefined,
     /// Times of the last attempt, computed at the first access. `undefined` for a file that was
     /// already there. Not enumerable.
     #[napi(ts_type = "ResponseTimings | undefined")]
@@ -57,9 +61,9 @@ pub struct HttpDownloadResult<'env> {
 pub fn result(env: &Env, path: &Path, file: PathBuf, downloaded: Downloaded) -> napi::Result<Handle> {
     let Downloaded { size, digests, transfer } = downloaded;
     let timings = transfer.as_ref().map(|transfer| transfer.timings.clone());
-    let (status, status_text, fields, attempts, resumed_from) = match transfer {
-        Some(it) => (it.status.as_u16(), it.status_text, it.headers, it.attempts, it.resumed_from),
-        None => (200, "OK".to_owned(), http::HeaderMap::new(), 0, 0),
+    let (status, status_text, fields, attempts, resumed_from, source) = match transfer {
+        Some(it) => (it.status.as_u16(), it.status_text, it.headers, it.attempts, it.resumed_from, Some(it.source)),
+        None => (200, "OK".to_owned(), http::HeaderMap::new(), 0, 0, None),
     };
     let result = HttpDownloadResult {
         path: path.to_string_lossy().into_owned(),
@@ -70,6 +74,7 @@ pub fn result(env: &Env, path: &Path, file: PathBuf, downloaded: Downloaded) -> 
         headers: headers(env, &fields)?,
         attempts,
         resumed_from: number(resumed_from),
+        source: (),
         timings: None,
         sha256: (),
         integrity: (),
@@ -82,13 +87,19 @@ pub fn result(env: &Env, path: &Path, file: PathBuf, downloaded: Downloaded) -> 
         let getter = move |env: Env, _: This| digests.get(env, algorithm).map(|digest| write(&digest));
         // Not enumerable: logging, spreading or comparing a result must not hash the file.
         let attributes = PropertyAttributes::Configurable;
-        Ok(Property::new().with_utf8_name(name)?.with_getter_closure(getter).with_property_attributes(attributes))
+        let property = Property::new().with_utf8_name(name)?.with_getter_closure(getter);
+        Ok::<_, napi::Error>(property.with_property_attributes(attributes))
     };
-    let accessors: napi::Result<Vec<_>> =
-        [accessor("sha256", Algorithm::Sha256, Digest::hex), accessor("integrity", Algorithm::Sha512, Digest::sri)]
-            .into_iter()
-            .collect();
-    Object::from_raw(env.raw(), result).define_properties(&accessors?)?;
+    let source = Property::new()
+        .with_utf8_name("source")?
+        .with_getter_closure(move |_, _: This| Ok(source.clone()))
+        .with_property_attributes(PropertyAttributes::Configurable);
+    let accessors = [
+        source,
+        accessor("sha256", Algorithm::Sha256, Digest::hex)?,
+        accessor("integrity", Algorithm::Sha512, Digest::sri)?,
+    ];
+    Object::from_raw(env.raw(), result).define_properties(&accessors)?;
     Ok(result)
 }
 

@@ -3,6 +3,7 @@
 pub mod debug;
 pub mod instance;
 pub mod methods;
+pub mod mirrors;
 pub mod objects;
 pub mod queue;
 pub mod variables;

@@ -3,8 +3,9 @@
 use napi::bindgen_prelude::{FromNapiValue, Object, Unknown};
 use napi::{Env, JsValue, ValueType};
 
+use crate::base::error::Error;
 use crate::node::environment::instance::instance;
-use crate::node::js::arguments::{string, wrong_type};
+use crate::node::js::arguments::{elements, string, wrong_type};
 use crate::node::js::error::to_js;
 use crate::node::js::value::property;
 use crate::policy::http::address::parse_url;
@@ -43,17 +44,37 @@ pub fn url(env: &Env, value: Unknown) -> napi::Result<url::Url> {
     parse_url(&address(env, value)?).map_err(|error| to_js(env, error))
 }
 
-/// The text of what should be a URL.
+/// An array of URLs. The error of an invalid one names its index.
+pub fn urls(env: &Env, name: &str, value: Unknown) -> napi::Result<Vec<url::Url>> {
+    if !value.is_array()? {
+        return Err(wrong_type(env, name, "an array of strings and URLs", value));
+    }
+    let one = |(index, value)| {
+        let name = format!("{name}[{index}]");
+        let refused = |error: Error| {
+            let message = format!("The argument \"{name}\" is not a URL that can be requested: {error}");
+            to_js(env, error.with_message(message))
+        };
+        parse_url(&address_named(env, &name, value)?).map_err(refused)
+    };
+    elements(env, name, value)?.into_iter().enumerate().map(one).collect()
+}
+
+/// The text of a URL that may be invalid.
 pub fn address(env: &Env, value: Unknown) -> napi::Result<String> {
+    address_named(env, "url", value)
+}
+
+fn address_named(env: &Env, name: &str, value: Unknown) -> napi::Result<String> {
     match value.get_type()? {
-        ValueType::String => string(env, "url", value),
+        ValueType::String => string(env, name, value),
         ValueType::Object => {
             let href = property(&caller_object(env, value)?, "href")?;
             if href.get_type()? != ValueType::String {
-                return Err(wrong_type(env, "url", "a string or a URL", value));
+                return Err(wrong_type(env, name, "a string or a URL", value));
             }
-            string(env, "url", href)
+            string(env, name, href)
         }
-        _ => Err(wrong_type(env, "url", "a string or a URL", value)),
+        _ => Err(wrong_type(env, name, "a string or a URL", value)),
     }
 }

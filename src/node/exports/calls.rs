@@ -1,5 +1,6 @@
 //! From the arguments of the exported functions and methods to the promise of a response or a file.
 
+use std::iter;
 use std::path::PathBuf;
 
 use napi::bindgen_prelude::{FromNapiValue, JsObjectValue, Object, ObjectRef, Unknown};
@@ -8,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::base::error::{Error, Kind, Result};
-use crate::base::options::{RequestOptions, TEXT_MAX};
+use crate::base::options::{DownloadOptions, RequestOptions, TEXT_MAX};
 use crate::client::Client;
 use crate::io::file::destination::resolve;
 use crate::node::convert::download_result::result;
@@ -55,7 +56,7 @@ pub fn downloaded<'env>(
             Locking::None => None,
         };
         let (options, DownloadHandlers { report, signal }) = download_options(env, options, defaults, &callback_error)?;
-        warn_if_unverified(env, &url, &options.transfer.network.tls)?;
+        warn_if_sources_unverified(env, &url, &options)?;
         let abort = Abort::listen(env, signal)?;
         let cancel = abort.token.clone();
         let operation = async move {
@@ -72,6 +73,11 @@ pub fn downloaded<'env>(
         Ok((operation, abort))
     };
     promise(env, start, |env, (path, file, downloaded)| result(&env, &path, file, downloaded))
+}
+
+fn warn_if_sources_unverified(env: &Env, url: &Url, options: &DownloadOptions) -> napi::Result<()> {
+    let mut urls = iter::once(url).chain(&options.mirrors.urls);
+    urls.try_for_each(|url| warn_if_unverified(env, url, &options.transfer.network.tls))
 }
 
 /// The destination as given, and its absolute form at the time of the call: the process may change

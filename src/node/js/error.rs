@@ -1,7 +1,7 @@
 //! Errors of the core as JavaScript errors, with one table of properties.
 
-use napi::bindgen_prelude::{FromNapiValue, JsObjectValue, Object, ToNapiValue, Unknown};
-use napi::{Env, JsError, JsTypeError};
+use napi::bindgen_prelude::{Array, FromNapiValue, JsObjectValue, Object, ToNapiValue, Unknown};
+use napi::{Env, JsError, JsTypeError, JsValue};
 
 use crate::base::error::{Details, Error, Kind};
 use crate::node::js::lock_holder::LockHolder;
@@ -46,6 +46,7 @@ pub fn describe(env: &Env, object: &mut Object, details: Details, retryable: boo
         lock_path,
         holder,
         cause,
+        errors,
     } = details;
     set(object, "url", url)?;
     set(object, "status", status)?;
@@ -60,13 +61,23 @@ pub fn describe(env: &Env, object: &mut Object, details: Details, retryable: boo
     if let Some(cause) = cause {
         set_cause(object, JsError::from(napi::Error::new(code, cause)).into_unknown(*env))?;
     }
+    if !errors.is_empty() {
+        let errors: Vec<_> =
+            errors.into_iter().map(|error| JsError::from(to_js(env, error)).into_unknown(*env)).collect();
+        set_cause(object, errors[0])?;
+        set_hidden(object, "errors", &Array::from_vec(env, errors)?)?;
+    }
     Ok(())
 }
 
 /// Sets `cause`, not enumerable, as on an error created in JavaScript.
 pub fn set_cause(object: &mut Object, cause: Unknown) -> napi::Result<()> {
+    set_hidden(object, "cause", &cause)
+}
+
+fn set_hidden<'env>(object: &mut Object, name: &str, value: &impl JsValue<'env>) -> napi::Result<()> {
     let attributes = napi::PropertyAttributes::Writable | napi::PropertyAttributes::Configurable;
-    let property = napi::Property::new().with_utf8_name("cause")?.with_value(&cause);
+    let property = napi::Property::new().with_utf8_name(name)?.with_value(value);
     object.define_properties(&[property.with_property_attributes(attributes)])
 }
 

@@ -7,9 +7,10 @@ use napi_derive::napi;
 
 use crate::base::error::{Error, Kind};
 use crate::base::integrity::{Expected, parse_sha256};
-use crate::base::options::DownloadOptions;
+use crate::base::options::{DownloadOptions, Mirrors};
 use crate::node::convert::listeners::{log_progress, report};
-use crate::node::environment::objects::{caller_object, options_object, part};
+use crate::node::environment::mirrors::mirrors;
+use crate::node::environment::objects::{caller_object, options_object, part, urls};
 use crate::node::js::arguments::{self, boolean, count, function, optional, string, wrong_type, wrong_value};
 use crate::node::js::error::to_js;
 use crate::node::js::value::property;
@@ -53,6 +54,15 @@ pub struct HttpDownloadOptions<'env> {
     /// @default `0o666` less the umask; writable by the owner only if a digest is computed
     #[napi(ts_type = "number | undefined")]
     pub mode: Option<Unknown<'env>>,
+    /// Other URLs of the same bytes. They are tried in order after the URL itself: the next one
+    /// when the retries of one are used up, or at once after a permanent failure, such as a 404, an
+    /// untrusted certificate, or a digest that differs. With `sha256` or `integrity`, a transfer
+    /// that one source interrupted is resumed from the next. Credentials in `headers` are sent to
+    /// the origin of the URL only. If all sources fail, rejects with `ERR_ALL_SOURCES_FAILED`.
+    ///
+    /// @default none
+    #[napi(ts_type = "readonly (string | URL)[] | undefined")]
+    pub mirrors: Option<Unknown<'env>>,
     /// Whether an interrupted transfer resumes where it stopped, in this call or a later one, if
     /// the server proves that the file has not changed.
     ///
@@ -105,6 +115,7 @@ pub fn download_options<'env>(
         integrity,
         digests,
         mode,
+        mirrors: mirror_urls,
         resume,
         fsync,
         logger,
@@ -116,11 +127,17 @@ pub fn download_options<'env>(
         return Err(to_js(env, Error::new(Kind::ArgumentValue, message)));
     }
     let default = DownloadOptions::default();
-    let signal = transfer.signal;
+    let (signal, has_idle_timeout) = (transfer.signal, transfer.idle_timeout.is_some());
     let flag =
         |name, value, default| optional(value, |value| boolean(env, name, value)).map(|flag| flag.unwrap_or(default));
+    let transfer = transfer_options(env, transfer, default.transfer, defaults, BodyTraits::default(), callback_error)?;
     let download = DownloadOptions {
-        transfer: transfer_options(env, transfer, default.transfer, defaults, BodyTraits::default(), callback_error)?,
+        mirrors: Mirrors {
+            urls: optional(mirror_urls, |value| urls(env, "options.mirrors", value))?.unwrap_or_default(),
+            ..mirrors(env)?
+        },
+        mirror_idle_timeout: if has_idle_timeout { transfer.idle_timeout } else { default.mirror_idle_timeout },
+        transfer,
         expected: expected(env, sha256, integrity)?,
         digests: flag("options.digests", digests, default.digests)?,
         mode: optional(mode, |value| permissions(env, value))?,

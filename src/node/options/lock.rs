@@ -6,7 +6,7 @@ use napi::Env;
 use napi::bindgen_prelude::Unknown;
 use napi_derive::napi;
 
-use crate::base::options::LockOptions;
+use crate::base::options::{LockOptions, LockWait};
 use crate::io::file::destination::absolute;
 use crate::node::convert::listeners::on_wait;
 use crate::node::environment::objects::read;
@@ -20,10 +20,11 @@ use crate::operation::shared_download::OnWait;
 #[napi(object, object_to_js = false)]
 #[derive(Default)]
 pub struct DownloadWithLockOptions<'env> {
-    /// Longest wait, in ms, while another process holds the lock. Rejects with `ERR_LOCK_TIMEOUT`.
-    /// The time of the caller's own download does not count. `0`: no wait. `Infinity`: no limit.
+    /// Longest wait, in ms, while another process holds the lock, whether that process makes
+    /// progress or not. Rejects with `ERR_LOCK_TIMEOUT`. The time of the caller's own download does
+    /// not count. `0`: no wait. `Infinity`: no limit.
     ///
-    /// @default 60000
+    /// @default none while the holder receives bytes, 60000 since the last
     #[napi(ts_type = "number | undefined")]
     pub lock_timeout: Option<Unknown<'env>>,
     /// Time, in ms, after which a lock is broken whose holder has not renewed its lock file.
@@ -71,13 +72,16 @@ pub fn lock_options(
         settle_delay,
         on_wait: listener,
     } = read(env, options)?;
-    let timeout = match lock_timeout {
+    let wait = match lock_timeout {
         // Unlike for an attempt, a limit of 0 makes sense: no wait.
-        Some(value) => Some(duration(env, "options.lockTimeout", value)?).filter(|limit| *limit != Duration::MAX),
-        None => default.timeout,
+        Some(value) => match duration(env, "options.lockTimeout", value)? {
+            Duration::MAX => LockWait::Unlimited,
+            limit => LockWait::Total(limit),
+        },
+        None => default.wait,
     };
     let lock = LockOptions {
-        timeout,
+        wait,
         stale: optional(stale_timeout, |value| span(env, "options.staleTimeout", value))?.unwrap_or(default.stale),
         poll: optional(poll_interval, |value| span(env, "options.pollInterval", value))?.unwrap_or(default.poll),
         directory: optional(locks_dir, |value| path(env, "options.locksDir", value))?

@@ -71,7 +71,7 @@ pub struct HttpTransferOptions<'env> {
     /// `body` that is a stream has nothing to send, no time counts. Rejects with `ERR_TIMEOUT`. `0`
     /// or `Infinity`: no limit.
     ///
-    /// @default none
+    /// @default none; 15000 for a download with `mirrors`, while another source is left
     #[napi(ts_type = "number | undefined")]
     pub idle_timeout: Option<Unknown<'env>>,
     /// Certificates in PEM. They are trusted in addition to the bundled roots, those of the system,

@@ -5,6 +5,7 @@ pub mod addresses;
 pub mod credentials;
 pub mod decoding;
 pub mod headers;
+pub mod mirror;
 pub mod redirect;
 pub mod resume;
 pub mod retry;

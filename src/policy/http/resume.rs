@@ -5,6 +5,11 @@
 //! `Last-Modified` that is old enough to be strong, and the response must have exactly the
 //! requested range. In every other case the transfer starts from zero. Two representations are
 //! never mixed.
+//!
+//! There is one exception: sources that the caller says are equal (mirrors). Nothing that they send
+//! proves it, so a part of one is continued from another only if a digest of the whole file is
+//! expected and the totals agree. From then on its record says that it is mixed, and it is never
+//! continued without a digest.
 
 use std::time::Duration;
 
@@ -24,20 +29,28 @@ pub enum Validator {
 /// The record beside a part file: everything that is known of it but its length.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
-    /// A hash of the URL, which may itself be a secret.
+    /// A hash of the URL, which may itself be a secret. Of several sources, that of the last.
     pub source: String,
     pub validator: Option<Validator>,
     /// Bytes of the whole file.
     pub total: Option<u64>,
+    /// Whether the bytes come from several sources.
+    pub is_mixed: bool,
 }
+
+/// The key of the source in the record of a mixed part. Versions that know of no mirrors find no
+/// source in it.
+const MIXED: &str = "mixedSource";
 
 impl Record {
     /// Reads a record file. `None` if it is invalid.
     pub fn parse(content: &[u8]) -> Option<Self> {
         let value: Value = serde_json::from_slice(content).ok()?;
         let string = |name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
+        let mixed = string(MIXED);
         Some(Self {
-            source: string("source")?,
+            is_mixed: mixed.is_some(),
+            source: mixed.or_else(|| string("source"))?,
             validator: string("etag")
                 .map(Validator::ETag)
                 .or_else(|| string("lastModified").map(Validator::LastModified)),
@@ -52,8 +65,20 @@ impl Record {
             Some(Validator::LastModified(date)) => (None, Some(date)),
             None => (None, None),
         };
-        json!({ "source": self.source, "etag": etag, "lastModified": last_modified, "total": self.total }).to_string()
+        let source = if self.is_mixed { MIXED } else { "source" };
+        json!({ source: self.source, "etag": etag, "lastModified": last_modified, "total": self.total }).to_string()
     }
+}
+
+/// The source that is about to be requested.
+#[derive(Clone, Copy, Debug)]
+pub struct NextSource<'a> {
+    pub name: &'a str,
+    /// All sources of the same bytes, as far as the caller knows.
+    pub equals: &'a [String],
+    /// Whether a digest is expected, so that neither a truncated body nor a mixture can go
+    /// unnoticed.
+    pub has_digest: bool,
 }
 
 /// A request for the rest of a file.
@@ -61,24 +86,38 @@ impl Record {
 pub struct RangeRequest {
     /// The first requested byte, from 0.
     pub from: u64,
-    validator: Validator,
+    /// `None`: the bytes before come from another source.
+    validator: Option<Validator>,
     total: Option<u64>,
 }
 
 impl RangeRequest {
+    /// Whether the bytes before come from another source.
+    pub fn changes_source(&self) -> bool {
+        self.validator.is_none()
+    }
+
     /// The fields of the request. `None` if the validator cannot be a field value.
-    pub fn fields(&self) -> Option<[(HeaderName, HeaderValue); 2]> {
-        let (Validator::ETag(validator) | Validator::LastModified(validator)) = &self.validator;
-        let range = HeaderValue::try_from(format!("bytes={}-", self.from)).ok()?;
-        Some([(header::RANGE, range), (header::IF_RANGE, HeaderValue::from_bytes(validator.as_bytes()).ok()?)])
+    pub fn fields(&self) -> Option<HeaderMap> {
+        let mut fields = HeaderMap::new();
+        fields.insert(header::RANGE, HeaderValue::try_from(format!("bytes={}-", self.from)).ok()?);
+        if let Some(Validator::ETag(validator) | Validator::LastModified(validator)) = &self.validator {
+            fields.insert(header::IF_RANGE, HeaderValue::from_bytes(validator.as_bytes()).ok()?);
+        }
+        Some(fields)
     }
 }
 
 /// Decides how to request the rest of a part file of `length` bytes. `None`: request the whole
 /// file.
-pub fn range_request(record: Option<&Record>, length: u64, source: &str) -> Option<RangeRequest> {
-    let record = record.filter(|record| record.source == source)?;
-    let validator = record.validator.clone()?;
+pub fn range_request(record: Option<&Record>, length: u64, source: NextSource<'_>) -> Option<RangeRequest> {
+    let record = record.filter(|record| !record.is_mixed || source.has_digest)?;
+    let is_equal = || source.has_digest && record.total.is_some() && source.equals.contains(&record.source);
+    let validator = match record.source == source.name {
+        true => Some(record.validator.clone()?),
+        false if is_equal() => None,
+        false => return None,
+    };
     // If the part file is already complete, only its last byte is requested again: a range of no
     // bytes cannot be requested.
     let from = match record.total {
@@ -140,8 +179,10 @@ pub fn decide(
 fn continues(range: &RangeRequest, headers: &HeaderMap, sent: ContentRange, length: Option<u64>) -> bool {
     let same = |name: HeaderName, ours: &str| headers.get(name).is_none_or(|theirs| text(theirs) == ours);
     let unchanged = match &range.validator {
-        Validator::ETag(etag) => same(header::ETAG, etag),
-        Validator::LastModified(date) => same(header::LAST_MODIFIED, date),
+        Some(Validator::ETag(etag)) => same(header::ETAG, etag),
+        Some(Validator::LastModified(date)) => same(header::LAST_MODIFIED, date),
+        // The total, and in the end the digest, are compared instead.
+        None => true,
     };
     let is_plain = headers
         .get(header::CONTENT_TYPE)
@@ -197,7 +238,18 @@ mod tests {
     }
 
     fn record() -> Record {
-        Record { source: "s".into(), validator: Some(Validator::ETag("\"v1\"".into())), total: Some(200) }
+        let validator = Some(Validator::ETag("\"v1\"".into()));
+        Record { source: "s".into(), validator, total: Some(200), is_mixed: false }
+    }
+
+    fn range_request(record: Option<&Record>, length: u64, name: &str) -> Option<RangeRequest> {
+        super::range_request(record, length, NextSource { name, equals: &[], has_digest: false })
+    }
+
+    /// From the second of two equal sources, `s` and `t`.
+    fn range_of_other(record: &Record, has_digest: bool) -> Option<RangeRequest> {
+        let equals = ["s".to_owned(), "t".to_owned()];
+        super::range_request(Some(record), 100, NextSource { name: "t", equals: &equals, has_digest })
     }
 
     fn range() -> RangeRequest {
@@ -223,8 +275,41 @@ mod tests {
 
     #[test]
     fn the_request_has_the_byte_and_the_validator() {
-        let [range, if_range] = range().fields().unwrap();
-        assert_eq!((range.1.to_str().unwrap(), if_range.1.to_str().unwrap()), ("bytes=100-", "\"v1\""));
+        let fields = range().fields().unwrap();
+        let field = |name| fields[name].to_str().unwrap();
+        assert_eq!((field(header::RANGE), field(header::IF_RANGE)), ("bytes=100-", "\"v1\""));
+    }
+
+    #[test]
+    fn a_part_of_an_equal_source_is_continued_only_under_a_digest_and_with_a_known_total() {
+        let range = range_of_other(&record(), true).unwrap();
+        assert!(range.changes_source() && range.from == 100);
+        let fields = range.fields().unwrap();
+        assert_eq!((fields[header::RANGE].to_str().unwrap(), fields.get(header::IF_RANGE)), ("bytes=100-", None));
+        assert_eq!(range_of_other(&record(), false), None);
+        assert_eq!(range_of_other(&Record { total: None, ..record() }, true), None);
+        assert_eq!(range_of_other(&Record { source: "u".into(), ..record() }, true), None);
+        assert!(!range_of_other(&Record { source: "t".into(), ..record() }, true).unwrap().changes_source());
+    }
+
+    #[test]
+    fn a_mixed_part_is_continued_only_under_a_digest_also_from_its_last_source() {
+        let mixed = Record { source: "t".into(), is_mixed: true, ..record() };
+        assert_eq!(range_of_other(&mixed, false), None);
+        assert!(!range_of_other(&mixed, true).unwrap().changes_source());
+    }
+
+    #[test]
+    fn the_rest_from_an_equal_source_must_be_of_the_same_total() {
+        let range = range_of_other(&record(), true).unwrap();
+        let decided = |sent: &str| {
+            let fields = headers(&[("content-range", sent), ("etag", "\"of t\"")]);
+            decide(Some(&range), StatusCode::PARTIAL_CONTENT, &fields, None)
+        };
+        assert_eq!(decided("bytes 100-199/200"), ResumeDecision::Append { from: 100, total: 200 });
+        for other in ["bytes 100-200/201", "bytes 100-198/199", "bytes 100-199/*", "bytes 99-199/200"] {
+            assert_eq!(decided(other), ResumeDecision::RequestAll, "{other}");
+        }
     }
 
     #[test]
@@ -297,9 +382,13 @@ mod tests {
     #[test]
     fn a_record_is_read_back_and_nonsense_is_none() {
         for validator in [None, record().validator, Some(Validator::LastModified("x".into()))] {
-            let record = Record { validator, ..record() };
-            assert_eq!(Record::parse(record.to_json().as_bytes()), Some(record));
+            for is_mixed in [false, true] {
+                let record = Record { validator: validator.clone(), is_mixed, ..record() };
+                assert_eq!(Record::parse(record.to_json().as_bytes()), Some(record));
+            }
         }
+        let mixed = Record { is_mixed: true, ..record() }.to_json();
+        assert!(!mixed.contains("\"source\""), "versions that know of no mirrors would continue it");
         for nonsense in ["", "{", "[]", "{\"etag\":\"x\"}", "null"] {
             assert_eq!(Record::parse(nonsense.as_bytes()), None);
         }

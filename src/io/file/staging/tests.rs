@@ -19,7 +19,7 @@ fn open(destination: &Path) -> Staging {
 
 fn write(staging: &mut Staging, content: &[u8]) {
     let total = Some(content.len() as u64);
-    staging.restart(&Record { source: "s".into(), validator: None, total }).unwrap();
+    staging.restart(&Record { source: "s".into(), validator: None, total, is_mixed: false }).unwrap();
     staging.write(content).unwrap();
 }
 
@@ -29,7 +29,7 @@ fn publishing_leaves_the_destination_alone() {
     let destination = directory.path().join("deep/er/file");
     let mut staging = open(&destination);
     write(&mut staging, b"whole");
-    assert_eq!(observe(&destination), Some(Progress { downloaded: 5, total: 5 }));
+    assert_eq!(observe(&destination, None), Some(Observed { downloaded: 5, total: Some(5) }));
     assert_eq!(staging.publish(Finish::default()).unwrap(), 5);
     assert_eq!(fs::read(&destination).unwrap(), b"whole");
     assert_eq!(names(destination.parent().unwrap()), ["file"]);
@@ -192,4 +192,53 @@ fn a_directory_is_no_destination() {
     let directory = directory();
     let error = Staging::open(directory.path(), []).unwrap_err();
     assert_eq!(error.details().code, "EISDIR");
+}
+
+#[test]
+fn what_another_source_continues_is_a_copy_with_a_record_of_its_own() {
+    let directory = directory();
+    let destination = directory.path().join("file");
+    let mut staging = open(&destination);
+    write(&mut staging, b"first and more");
+    let mut old = staging.file().unwrap().try_clone().unwrap();
+    let record = Record { source: "t".into(), validator: None, total: Some(10), is_mixed: true };
+    staging.resume_in_copy(6, &record).unwrap();
+    staging.write(b"rest").unwrap();
+    let digest = Hashers::new([Algorithm::Sha256]);
+    assert_eq!(super::record::read_record(&open_record(&staging.part).unwrap()), Some(record));
+    let mut content = Vec::new();
+    old.rewind().unwrap();
+    old.read_to_end(&mut content).unwrap();
+    assert_eq!(content, b"first and more", "bytes of another source came into the old file");
+    let mut expected = digest;
+    expected.update(b"first rest");
+    assert_eq!(staging.digests(), expected.finish());
+    assert_eq!(staging.publish(Finish::default()).unwrap(), 10);
+    assert_eq!(fs::read(&destination).unwrap(), b"first rest");
+    assert_eq!(names(directory.path()), ["file"]);
+}
+
+#[test]
+fn a_part_that_is_shorter_than_its_record_says_is_not_filled_up() {
+    let directory = directory();
+    let mut staging = open(&directory.path().join("file"));
+    write(&mut staging, b"short");
+    let record = Record { source: "t".into(), validator: None, total: Some(10), is_mixed: true };
+    assert_eq!(staging.resume_in_copy(6, &record).unwrap_err().kind(), Kind::Internal);
+}
+
+#[test]
+fn progress_is_seen_under_a_unique_name_as_well_but_only_of_the_process_that_is_asked_about() {
+    let directory = directory();
+    let destination = directory.path().join("file");
+    let own = std::process::id();
+    assert_eq!(observe(&destination, Some(own)), None);
+    let mut usual = open(&destination);
+    let mut unique = open(&destination);
+    write(&mut unique, b"unique");
+    assert_eq!(observe(&destination, None), None, "without a record it is no download that goes on");
+    assert_eq!(observe(&destination, Some(own + 1)), None);
+    assert_eq!(observe(&destination, Some(own)).unwrap().downloaded, 6);
+    write(&mut usual, b"usual");
+    assert_eq!(observe(&destination, Some(own)).unwrap().downloaded, 5);
 }

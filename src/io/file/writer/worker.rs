@@ -25,6 +25,7 @@ const LINGER: Duration = Duration::from_millis(5);
 pub enum Command {
     Restart(Record),
     Resume(u64),
+    ResumeInCopy(u64, Record),
     Write(Bytes),
 }
 
@@ -243,6 +244,7 @@ impl Work {
             let done = match command {
                 Command::Restart(record) => staging.restart(&record),
                 Command::Resume(from) => staging.resume(from),
+                Command::ResumeInCopy(from, record) => staging.resume_in_copy(from, &record),
                 Command::Write(chunk) => staging.write(&chunk),
             };
             if let Err(error) = done {

@@ -1,8 +1,11 @@
 //! Lines about part files and whether they are resumed.
 
 use http::StatusCode;
+use url::Url;
 
+use crate::base::error::{Error, redacted};
 use crate::policy::http::resume::{Record, ResumeDecision};
+use crate::policy::text::debug::network::error_with_code;
 
 /// The plan for a part file before the request.
 pub fn plan(call: &str, is_wanted: bool, record: Option<&Record>, length: u64, from: Option<u64>) -> String {
@@ -20,6 +23,11 @@ pub fn plan(call: &str, is_wanted: bool, record: Option<&Record>, length: u64, f
             format!("{call}: a part of {length} bytes is not resumed: {why}")
         }
     }
+}
+
+/// A source that has failed, and the one that is tried next.
+pub fn next_source(failed: &Url, next: &Url, error: &Error) -> String {
+    format!("GET {}: this source failed, tries {} next: {}", redacted(failed), redacted(next), error_with_code(error))
 }
 
 /// What the response means for the part file.
@@ -45,7 +53,7 @@ mod tests {
     #[test]
     fn a_part_that_is_not_resumed_has_a_reason() {
         let etag = Some(Validator::ETag("\"a\"".to_owned()));
-        let record = |validator, total| Record { source: "s".to_owned(), validator, total };
+        let record = |validator, total| Record { source: "s".to_owned(), validator, total, is_mixed: false };
         for (is_wanted, record, expected) in [
             (false, Some(record(etag.clone(), None)), "resume is off"),
             (true, None, "no record"),

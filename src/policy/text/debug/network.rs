@@ -107,16 +107,20 @@ pub fn redirect(method: &Method, url: &Url, status: StatusCode, next_method: &Me
 
 /// A failed attempt that is retried after a delay.
 pub fn retry(call: &str, made: u32, retries: u32, error: &Error, delay: Duration) -> String {
-    format!("{call}: attempt {made} failed, retry {made} of {retries} in {}: {}", milliseconds(delay), told(error))
+    format!(
+        "{call}: attempt {made} failed, retry {made} of {retries} in {}: {}",
+        milliseconds(delay),
+        error_with_code(error)
+    )
 }
 
 /// A failed attempt that was the last.
 pub fn gives_up(call: &str, made: u32, error: &Error) -> String {
-    format!("{call}: failed in attempt {made}, no retry: {}", told(error))
+    format!("{call}: failed in attempt {made}, no retry: {}", error_with_code(error))
 }
 
 /// An error with its code.
-fn told(error: &Error) -> String {
+pub fn error_with_code(error: &Error) -> String {
     let (message, code) = (error.to_string(), error.details().code);
     if message.contains(code) { message } else { format!("{message} ({code})") }
 }
