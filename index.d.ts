@@ -1441,7 +1441,7 @@ export interface LockMetrics {
   acquired: number
   /** Times that a lock was held by another process and had to be waited for. */
   waited: number
-  /** Calls that gave up waiting for a lock (ERR_LOCK_TIMEOUT). */
+  /** Calls that gave up waiting for a lock (`ERR_LOCK_TIMEOUT`). */
   timedOut: number
   /** Locks whose holder had died or hung, and that were broken or taken over. */
   takenOver: number

@@ -20,6 +20,7 @@ const helpers = {
   ],
 }
 const cacache = ['get', 'put', 'safeGet', 'remove', 'clear', 'withTmp']
+const metrics = ['getMetrics', 'resetMetrics', 'metricsToPrometheus', 'getErrors', 'flushMetrics']
 const doctor = ['doctor']
 const http = [...requests, ...requestsToo, ...Object.values(helpers).flat()]
 /** Older names of the modules. */
@@ -27,13 +28,14 @@ const aliases = ['node', 'request', 'download', 'response-types', 'request-types
 
 const ROOT = '@socketsecurity/registry'
 const entries = [
-  [ROOT, [...http, ...cacache, 'downloadWithLock', 'HttpClient', ...doctor]],
+  [ROOT, [...http, ...cacache, ...metrics, 'downloadWithLock', 'HttpClient', ...doctor]],
   [`${ROOT}/lib/http-request`, http],
   ...aliases.map((alias) => [`${ROOT}/lib/http-request/${alias}`, http]),
   ...Object.entries(helpers).map(([name, names]) => [`${ROOT}/lib/http-request/${name}`, names]),
   [`${ROOT}/lib/download-lock`, ['downloadWithLock']],
   [`${ROOT}/lib/http-client`, ['HttpClient']],
   [`${ROOT}/lib/cacache`, cacache],
+  [`${ROOT}/lib/metrics`, metrics],
   [`${ROOT}/lib/doctor`, doctor],
 ]
 

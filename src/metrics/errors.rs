@@ -69,7 +69,7 @@ impl ErrorCounts {
     /// The most frequent first.
     pub fn sorted(&self) -> Vec<(&ErrorKind, &ErrorCount)> {
         let mut all: Vec<_> = self.0.iter().collect();
-        all.sort_by(|(_, one), (_, other)| other.count.cmp(&one.count));
+        all.sort_by_key(|(_, each)| std::cmp::Reverse(each.count));
         all
     }
 

@@ -107,6 +107,7 @@ pub struct Writer<'a> {
 /// The line of a metrics file, with its end, shorter than [`LINE_MAX`]. Durations are microseconds. Where all has no room,
 /// the rarest errors are left out, and then the hosts with the fewest requests.
 pub fn line(snapshot: &Snapshot, writer: Writer<'_>) -> String {
+    const FRAME: &str = ",\"hosts\":{},\"errors\":[]}\n";
     let Writer { pid, version, until } = writer;
     let numbers = numbers(snapshot, summable).join(",");
     let since = snapshot.since;
@@ -119,7 +120,6 @@ pub fn line(snapshot: &Snapshot, writer: Writer<'_>) -> String {
         format!("{name}:[{requests},{failed},{sum}]")
     });
     let errors = snapshot.errors.sorted().into_iter().map(|(kind, count)| error(kind, count));
-    const FRAME: &str = ",\"hosts\":{},\"errors\":[]}\n";
     let room = LINE_MAX - 1 - head.len().min(LINE_MAX - 1) - FRAME.len();
     let hosts = fitting(hosts, room);
     let errors = fitting(errors, room - hosts.len());

@@ -1,4 +1,4 @@
-//! The text format of Prometheus (version 0.0.4). The crate `prometheus-client` writes OpenMetrics instead, in which the
+//! The text format of Prometheus (version 0.0.4). The crate `prometheus-client` writes `OpenMetrics` instead, in which the
 //! names of counters end differently before and after their type: `promtool` complains of each.
 
 use std::fmt::Write;
@@ -37,6 +37,9 @@ pub fn text(snapshot: &Snapshot) -> String {
     text
 }
 
+/// One number of a host.
+type CountOf = fn(&HostCounts) -> u64;
+
 fn hosts(text: &mut String, snapshot: &Snapshot) {
     if snapshot.hosts.is_empty() {
         return;
@@ -44,8 +47,7 @@ fn hosts(text: &mut String, snapshot: &Snapshot) {
     let [requests, failed, duration] = HOSTS else {
         return;
     };
-    let counts: [(&Entry, fn(&HostCounts) -> u64); 2] =
-        [(requests, |host| host.requests), (failed, |host| host.failed)];
+    let counts: [(&Entry, CountOf); 2] = [(requests, |host| host.requests), (failed, |host| host.failed)];
     for (entry, count) in counts {
         head(text, entry, "counter");
         for (name, host) in &snapshot.hosts {

@@ -81,7 +81,7 @@ entries! {
     LocksWaited: "locks.waited", "socket_registry_locks_waited_total", "", "locks",
         "Times that a lock was held by another process and had to be waited for.";
     LocksTimedOut: "locks.timedOut", "socket_registry_locks_timed_out_total", "", "calls",
-        "Calls that gave up waiting for a lock (ERR_LOCK_TIMEOUT).";
+        "Calls that gave up waiting for a lock (`ERR_LOCK_TIMEOUT`).";
     LocksTakenOver: "locks.takenOver", "socket_registry_locks_taken_over_total", "", "locks",
         "Locks whose holder had died or hung, and that were broken or taken over.";
     CacheMemoryHits: "cache.memoryHits", "socket_registry_cache_lookups_total", "result=\"memory\"", "calls",

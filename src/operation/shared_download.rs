@@ -65,6 +65,18 @@ pub struct Controls {
 }
 
 impl Controls {
+    /// Controls of a download that nobody waits for.
+    #[cfg(test)]
+    pub fn detached(stage: watch::Sender<Stage>) -> Self {
+        Self {
+            stage,
+            advanced: watch::Sender::new(Instant::now()),
+            progress: Arc::default(),
+            cancel: CancellationToken::new(),
+            reason: Arc::default(),
+        }
+    }
+
     /// The error with which the last caller has left.
     pub fn reason(&self) -> Option<Error> {
         self.reason.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -84,6 +96,7 @@ pub struct Waiter<'a> {
 }
 
 /// The outcome of a shared download for one caller.
+#[expect(clippy::struct_excessive_bools, reason = "facts that do not depend on each other")]
 pub struct SharedOutcome {
     pub result: Result<Downloaded>,
     /// Whether the shared download verified what this caller expects.

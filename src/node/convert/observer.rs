@@ -27,13 +27,13 @@ pub fn observer(env: &Env, environment: &Environment) -> napi::Result<Observer> 
     if !environment.is_observed {
         return Ok(Observer::default());
     }
-    let call = u32::from_unknown(publish(env, FnArgs::from(("observe",)))?)?;
+    let number = u32::from_unknown(publish(env, FnArgs::from(("observe",)))?)?;
     let slot = instance(env)?.completions.slot.clone();
-    Ok(Observer(Some(Arc::new(Call { slot, call, last: AtomicU32::new(0) }))))
+    Ok(Observer(Some(Arc::new(Call { slot, number, last: AtomicU32::new(0) }))))
 }
 
 /// Calls a function of `lib/observer.js`: its name, and its arguments.
-fn publish<'env, Args: JsValuesTupleIntoVec>(env: &'env Env, arguments: Args) -> napi::Result<Unknown<'env>> {
+fn publish<Args: JsValuesTupleIntoVec>(env: &Env, arguments: Args) -> napi::Result<Unknown<'_>> {
     js_function::<Args>(env, "observer")?.call(arguments)
 }
 
@@ -41,13 +41,13 @@ fn publish<'env, Args: JsValuesTupleIntoVec>(env: &'env Env, arguments: Args) ->
 struct Call {
     slot: Slot,
     /// Its number in `lib/observer.js`, which keeps the context of its caller.
-    call: u32,
+    number: u32,
     last: AtomicU32,
 }
 
 impl Call {
     fn enqueue(&self, publish: impl FnOnce(&Env, u32) -> napi::Result<()> + Send + 'static) {
-        let call = self.call;
+        let call = self.number;
         self.slot.enqueue(Box::new(move |env| {
             // Fails where the environment is ending. What subscribers throw is Node's business.
             let _ = publish(&env, call);

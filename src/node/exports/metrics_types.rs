@@ -82,7 +82,7 @@ pub struct LockMetrics {
     pub acquired: f64,
     /// Times that a lock was held by another process and had to be waited for.
     pub waited: f64,
-    /// Calls that gave up waiting for a lock (ERR_LOCK_TIMEOUT).
+    /// Calls that gave up waiting for a lock (`ERR_LOCK_TIMEOUT`).
     pub timed_out: f64,
     /// Locks whose holder had died or hung, and that were broken or taken over.
     pub taken_over: f64,

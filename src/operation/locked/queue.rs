@@ -238,23 +238,16 @@ impl HolderWatch {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
 
     use tokio::sync::watch;
     use tokio::time::sleep;
-    use tokio_util::sync::CancellationToken;
 
     use super::*;
     use crate::io::file::staging::Staging;
     use crate::policy::http::resume::Record;
 
     fn controls() -> Controls {
-        Controls {
-            stage: watch::Sender::new(Stage::Working),
-            advanced: watch::Sender::new(Instant::now()),
-            progress: Arc::new(watch::Sender::new(None)),
-            cancel: CancellationToken::new(),
-        }
+        Controls::detached(watch::Sender::new(Stage::Working))
     }
 
     fn holder(pid: u32, owner: Option<u32>) -> Holder {
