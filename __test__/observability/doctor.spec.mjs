@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { cpSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { createServer as createSecureServer } from 'node:https'
 import { createRequire } from 'node:module'
@@ -9,6 +10,7 @@ import { createServer as createTcpServer } from 'node:net'
 import { join, relative } from 'node:path'
 import { describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { Worker } from 'node:worker_threads'
 import { foundAuthority, whyNoAuthority } from '../helpers/origins/authority.mjs'
 import { startFullServer } from '../helpers/origins/deaf-origin.mjs'
 import { listen, serve } from '../helpers/origins/listen.mjs'
@@ -23,13 +25,14 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const SECRET = 'hunter2-s3cret'
 
 /** The report of another process, with these variables. */
-async function asked(t, job, variables = {}, wrapper = []) {
+async function asked(t, asking, variables = {}, wrapper = []) {
   const directory = temporaryDirectory(t)
   const all = { SOCKET_CACACHE_DIR: directory, ...variables }
   const setting = Object.entries(all).map(([name, value]) => `${name}=${value}`)
-  const { report, text } = await startJob(t, 'doctor', job, [...wrapper, 'env', ...setting]).event(
-    'report',
-  )
+  const job = startJob(t, 'doctor', asking, [...wrapper, 'env', ...setting])
+  const { report, text } = await job.event('report')
+  // Nothing keeps the process alive.
+  assert.equal((await job.exit).code, 0)
   assert.ok(text.startsWith(`@socketsecurity/registry ${version}: doctor\n`), text)
   assert.ok(!JSON.stringify({ report, text }).includes(SECRET), text)
   return { ...report, text }
@@ -86,6 +89,19 @@ describe('a machine without a fault', () => {
     const report = await doctor(url)
     assert.equal(report.url.location, `${url}next?token=REDACTED`)
     assert.deepEqual([report.url.ok, report.url.status, paths], [true, 302, ['/']])
+  })
+
+  test('is examined with the variables of a Worker, too', async (t) => {
+    const cacheDir = temporaryDirectory(t)
+    const code = `const { doctor } = require(${JSON.stringify(join(ROOT, 'lib/doctor.js'))})
+      const { parentPort } = require('node:worker_threads')
+      doctor('http://a.invalid/').then((report) => parentPort.postMessage(JSON.stringify(report)))`
+    const env = { SOCKET_CACACHE_DIR: cacheDir, http_proxy: '127.0.0.1:1' }
+    const [message] = await once(new Worker(code, { eval: true, env }), 'message')
+    const report = JSON.parse(message)
+    assert.equal(report.cache.directory, cacheDir)
+    assert.deepEqual(report.proxy.variables, { http_proxy: '127.0.0.1:1' })
+    assert.equal(report.proxy.url.variable, 'http_proxy')
   })
 
   test('options that cannot be used are not used', async (t) => {

@@ -273,6 +273,23 @@ describe('downloads', () => {
     )
   })
 
+  test('say which source is tried next, and why', async (t) => {
+    const { url } = await serve(t, 'HTTP/1.1', (request, response) => {
+      response.writeHead(request.url.startsWith('/mirror') ? 200 : 404).end('ok')
+    })
+    const file = join(temporaryDirectory(t), 'file')
+    const mirror = `${url}mirror?token=${SECRET}`
+    const lines = await linesOf(
+      `await httpDownload('${url}', '${file}', { mirrors: ['${mirror}'] })`,
+    )
+    const next = `${url}mirror\\?token=REDACTED`
+    assertSome(
+      lines,
+      new RegExp(`^GET ${url}: this source failed, tries ${next} next: Download failed: HTTP 404`),
+    )
+    assertSome(lines, new RegExp(`^GET ${next}: 200 OK`))
+  })
+
   test('say that a lock was taken, or that the file was there', async (t) => {
     const { url } = await serve(t, 'HTTP/1.1', (_, response) => response.end('ok'))
     const file = join(temporaryDirectory(t), 'file')
