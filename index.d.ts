@@ -964,6 +964,15 @@ export interface HttpClientOptions {
    */
   proxy?: string | URL | false | undefined
   /**
+   * The transport of the requests. `'native'`: the connection pool of this package. `'node'`:
+   * `node:http` and `node:https` of this process, so that nock, MSW, agents and instrumentation of
+   * `http` see the requests. It speaks HTTP/1.1 only, and cannot be combined with `proxy`.
+   *
+   * @default `SOCKET_HTTP_TRANSPORT`, or `'node'` while nock or MSW intercepts `node:http`, or
+   * `'native'`
+   */
+  transport?: 'native' | 'node' | undefined
+  /**
    * Functions that are notified of each attempt and each redirect. Errors that they throw are
    * ignored. Not for downloads.
    *
@@ -1087,6 +1096,23 @@ export interface HttpDownloadOptions {
    */
   fsync?: boolean | undefined
   /**
+   * Connections at once, from 1 to 16, each of which fetches ranges of the file. Used if the
+   * server sends ranges under a strong validator, and the file has at least 1 MiB for each; else
+   * there are fewer, or one. A server that refuses further connections with 429 or 503 gets
+   * fewer. With several, `status` and `headers` of the result are those of the first range.
+   *
+   * @default 1
+   */
+  connections?: number | undefined
+  /**
+   * Limit of the bytes received per second, averaged over one second, for all connections of the
+   * call together. The server is slowed down by back-pressure. `0` or `Infinity`: no limit. The
+   * limit of the process, `SOCKET_DOWNLOAD_RATE`, applies as well.
+   *
+   * @default none
+   */
+  maxBytesPerSecond?: number | undefined
+  /**
    * Receives a line such as `Progress: 40% (2.0 MB / 5.0 MB)` every `progressInterval` per cent.
    * Unused if `onProgress` is set.
    *
@@ -1126,7 +1152,7 @@ export interface HttpDownloadResult {
   headers: import('node:http').IncomingHttpHeaders
   /** Attempts made; 0 for a file that was already there. */
   attempts: number
-  /** The byte at which the last attempt resumed; 0 if it fetched everything. */
+  /** Bytes that were there when the last attempt resumed; 0 if it fetched everything. */
   resumedFrom: number
   /**
    * The URL whose bytes the file has, without credentials: that of the call, or of one of its
@@ -1396,6 +1422,15 @@ export interface HttpTransferOptions {
    * case
    */
   proxy?: string | URL | false | undefined
+  /**
+   * The transport of the requests. `'native'`: the connection pool of this package. `'node'`:
+   * `node:http` and `node:https` of this process, so that nock, MSW, agents and instrumentation of
+   * `http` see the requests. It speaks HTTP/1.1 only, and cannot be combined with `proxy`.
+   *
+   * @default `SOCKET_HTTP_TRANSPORT`, or `'node'` while nock or MSW intercepts `node:http`, or
+   * `'native'`
+   */
+  transport?: 'native' | 'node' | undefined
   /**
    * Called before each retry, with the number of the attempt that failed (from 1), its error,
    * and the delay in ms. Returns `false` to give up, another delay, or nothing. If it throws,

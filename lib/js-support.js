@@ -4,6 +4,7 @@
 // index.js registers them with the addon.
 
 const { isObserved } = require('./channels.js')
+const { isIntercepted } = require('./interception.js')
 
 /** Loaded lazily: `node:stream` alone is a third of this package's load time. */
 const streams = () => require('node:stream')
@@ -122,14 +123,18 @@ function abortError(signal) {
 
 /**
  * Creates a function that reads these variables of `process.env`. It returns them only if they have
- * changed since the last call. `NO_PROXY` is read only if a proxy is set, and `REQUEST_METHOD` only
- * if `HTTP_PROXY` is.
+ * changed since the last call, and behind them whether anybody observes calls; otherwise `true` if
+ * somebody does. `NO_PROXY` is read only if a proxy is set, and `REQUEST_METHOD` only if `HTTP_PROXY`
+ * is.
  *
  * Each request reads them. Names that are written out take half the time of names in a list.
+ *
+ * The values are followed by whether `node:http` is intercepted.
  */
 function environmentReader(names) {
   const known = Object.fromEntries(names.map((name) => [name, undefined]))
   let isRead = false
+  let wasIntercepted = false
 
   function hasChanged(env) {
     const { http_proxy, HTTP_PROXY, https_proxy, HTTPS_PROXY, all_proxy, ALL_PROXY } = env
@@ -145,7 +150,8 @@ function environmentReader(names) {
       env.NODE_TLS_REJECT_UNAUTHORIZED !== known.NODE_TLS_REJECT_UNAUTHORIZED ||
       env.SSL_CERT_DIR !== known.SSL_CERT_DIR ||
       env.SSL_CERT_FILE !== known.SSL_CERT_FILE ||
-      env.SOCKET_CALLER_USER_AGENT !== known.SOCKET_CALLER_USER_AGENT
+      env.SOCKET_CALLER_USER_AGENT !== known.SOCKET_CALLER_USER_AGENT ||
+      env.SOCKET_HTTP_TRANSPORT !== known.SOCKET_HTTP_TRANSPORT
     ) {
       return true
     }
@@ -157,11 +163,15 @@ function environmentReader(names) {
 
   return () => {
     const env = environment()
-    if (isRead && !hasChanged(env)) return isObserved()
+    const isIntercepting = isIntercepted()
+    if (isRead && isIntercepting === wasIntercepted && !hasChanged(env)) {
+      return isObserved() || undefined
+    }
     if (!isRead) writeMetricsAtExit(env)
     isRead = true
+    wasIntercepted = isIntercepting
     for (const name of names) known[name] = env[name]
-    return [...names.map((name) => known[name]), isObserved()]
+    return [...names.map((name) => known[name]), isIntercepting, isObserved()]
   }
 }
 
@@ -335,22 +345,36 @@ function cacheDirectory() {
   return join(homedir(), '.socket', '_cacache')
 }
 
+/** Loaded lazily: loading `node:http` takes longer than loading all of this package. */
+const nodeTransport = () => require('./node-transport.js')
+
 /** The rules for mirrors of downloads, and whether nothing else is asked. */
 function downloadMirrors() {
   const { SOCKET_DOWNLOAD_MIRRORS, SOCKET_DOWNLOAD_MIRRORS_ONLY } = environment()
   return [SOCKET_DOWNLOAD_MIRRORS, SOCKET_DOWNLOAD_MIRRORS_ONLY]
 }
 
+/** The limit of all downloads of the process, as text. */
+function downloadRate() {
+  return environment().SOCKET_DOWNLOAD_RATE
+}
+
 module.exports = {
   HttpResponseError,
+  abortExchange: (number) => nodeTransport().abortExchange(number),
   cacheDirectory,
+  captureContext: () => nodeTransport().captureContext(),
   collect,
   debug,
   downloadMirrors,
+  downloadRate,
   environmentReader,
+  exchange: (...all) => nodeTransport().exchange(...all),
   metricsFile,
   observer,
   receive,
+  releaseContext: (context) => nodeTransport().releaseContext(context),
+  resumeExchange: (number) => nodeTransport().resumeExchange(number),
   send,
   setTimings,
   warn,

@@ -1,5 +1,6 @@
-// node scripts/specs.mjs                  runs all specs of __test__/
-// node scripts/specs.mjs locks http2      runs those whose path contains one of these words
+// node scripts/specs.mjs                  runs all specs of __test__/ node scripts/specs.mjs locks
+// http2      runs those whose path contains one of these words node scripts/specs.mjs
+// --by-node-http   runs the contract of all transports with the transport 'node'
 //
 // Several run at once, because most of them wait: for servers, for other processes, for a timeout.
 
@@ -30,6 +31,26 @@ const LONGEST = [
 ]
 /** These measure by how much one thing delays another, so nothing else may run beside them. */
 const ALONE = ['security/decoding', 'package/process']
+
+/** The specs of the contract of all transports. With LONG_TESTS=1 all of these folders. */
+const CONTRACT = process.env.LONG_TESTS
+  ? ['cache/', 'downloads/', 'locks/', 'requests/']
+  : [
+      'cache/http-cache',
+      'downloads/download',
+      'downloads/integrity',
+      'downloads/resume',
+      'locks/lock',
+      'requests/abort',
+      'requests/errors',
+      'requests/hooks',
+      'requests/redirect',
+      'requests/request',
+      'requests/request-body',
+      'requests/response',
+      'requests/retry',
+      'requests/stream',
+    ]
 
 const nameOf = (file) => file.slice(TESTS.length + 1, -'.spec.mjs'.length).replaceAll('\\', '/')
 
@@ -62,7 +83,19 @@ function runAll(files, concurrency, durations) {
   })
 }
 
-const files = specs(process.argv.slice(2))
+const BY_NODE_HTTP = '--by-node-http'
+const isByNodeHttp = process.argv.includes(BY_NODE_HTTP)
+const words = process.argv.slice(2).filter((word) => word !== BY_NODE_HTTP)
+if (isByNodeHttp) {
+  // Sets the transport, and skips the tests of its list, in each spec.
+  const register = new URL('../__test__/helpers/over-node-transport/register.mjs', import.meta.url)
+  process.env.NODE_OPTIONS = `${process.env.NODE_OPTIONS ?? ''} --import=${register}`
+}
+const isWithin = (file) =>
+  CONTRACT.some(
+    (each) => nameOf(file) === each || (each.endsWith('/') && nameOf(file).startsWith(each)),
+  )
+const files = specs(words).filter((file) => !isByNodeHttp || words.length > 0 || isWithin(file))
 if (files.length === 0) {
   console.error('No spec has such a name.')
   process.exit(1)

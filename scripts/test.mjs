@@ -12,6 +12,7 @@ const RUSTDOC = '--locked --lib --quiet -- --deny warnings --document-private-it
 const isNodeOnly = process.argv.includes('--node')
 
 const NODE_TESTS = ['Node tests', 'node scripts/specs.mjs']
+const CONTRACT = ['the contract holds by node:http, too', 'node scripts/specs.mjs --by-node-http']
 
 /** Each step: what it proves, and the command. The cheap ones come first. */
 const steps = [
@@ -24,6 +25,7 @@ const steps = [
   ['Rust tests with the binding', 'cargo test --locked --quiet'],
   ['generated types are those of the build', 'git diff --exit-code --stat -- index.d.ts'],
   NODE_TESTS,
+  CONTRACT,
 ]
 
 /** For what only some machines have; CI has it. */
@@ -48,7 +50,7 @@ try {
   console.error(`The tests cannot start: ${error.message}`)
   process.exit(1)
 }
-for (const [proves, command] of isNodeOnly ? [NODE_TESTS] : steps) {
+for (const [proves, command] of isNodeOnly ? [NODE_TESTS, CONTRACT] : steps) {
   if (command === NODE_TESTS[1]) await consumersAreInstalled()
   console.log(`\n> ${proves}: ${command}`)
   const started = performance.now()

@@ -117,6 +117,10 @@ impl Client {
 
     /// The connection pool of a network, created when first needed.
     pub async fn transport(&self, network: &Arc<Network>) -> Result<Transport> {
+        // Its connections are not ours to keep.
+        if let Some(transport) = Transport::of_host(network) {
+            return Ok(transport);
+        }
         let pool = {
             let mut transports = self.transports.lock().unwrap_or_else(PoisonError::into_inner);
             // A list: it is short, and equal networks mostly have the same address.

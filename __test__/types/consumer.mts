@@ -47,6 +47,7 @@ const request: HttpRequestOptions = {
   retries: maybe,
   retryDelay: maybe,
   timeout: maybe,
+  transport: 'node',
 }
 const response: HttpResponse = await httpRequest(new URL('http://localhost/'), request)
 const release: Release = response.json<Release>()

@@ -22,6 +22,9 @@ const IDS = [
   'aria2c',
 ]
 
+/** Ways to use one of them that a workload has to name. */
+const WAYS = ['ours-connections', 'ours-rate', 'aria2c-connections']
+
 const METHODS = ['json', 'jsonOverH2', 'download', 'verified']
 
 async function describe(id) {
@@ -34,7 +37,7 @@ async function describe(id) {
   return contender
 }
 
-const contenders = await Promise.all(IDS.map(describe))
+const contenders = await Promise.all([...IDS, ...WAYS].map(describe))
 
 /** Those that can do `method`, of those named if any are; never programs that are not installed. */
 export const able = (method, ids = IDS) =>
@@ -47,5 +50,6 @@ export const able = (method, ids = IDS) =>
 /** `[name, reason]` of those that cannot. */
 export const unable = (method) =>
   contenders
+    .filter(({ id }) => IDS.includes(id))
     .filter(({ program, cannot }) => cannot[method] || (program && !isProgram(program)))
     .map(({ name, cannot }) => [name, cannot[method] ?? 'not installed'])

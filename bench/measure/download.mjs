@@ -5,15 +5,15 @@ import { checkBytes, checkSize } from './check.mjs'
 import { meter } from './meter.mjs'
 import { report } from './report.mjs'
 
-const { id, method, small, large, file, thorough } = JSON.parse(process.argv[2])
+const { id, method, small, large, file, thorough, settings } = JSON.parse(process.argv[2])
 const { [method]: get } = await import(`../contenders/${id}.mjs`)
 
-await get(small.url, file, small.sha256)
+await get(small.url, file, small.sha256, settings)
 checkBytes(file, small)
 rmSync(file)
 
 const stop = meter()
-await get(large.url, file, large.sha256)
+await get(large.url, file, large.sha256, settings)
 const cost = stop()
 
 checkSize(file, large)

@@ -8,7 +8,7 @@ import { checkBytes, checkSize } from './check.mjs'
 import { peakMemory } from './meter.mjs'
 import { report } from './report.mjs'
 
-const { id, method, small, large, file, thorough } = JSON.parse(process.argv[2])
+const { id, method, small, large, file, thorough, settings } = JSON.parse(process.argv[2])
 const contender = await import(`../contenders/${id}.mjs`)
 const ca = process.env.NODE_EXTRA_CA_CERTS
 
@@ -24,7 +24,7 @@ rmSync(file)
 report(cost)
 
 async function run({ url, sha256 }) {
-  const command = contender[method](url, file, { ca, sha256 })
+  const command = contender[method](url, file, { ...settings, ca, sha256 })
   const timed = 'TIMEFORMAT="%R %U %S"; time "$@"'
   const bash = spawn('bash', ['-c', timed, 'bash', ...command], {
     stdio: ['ignore', 'ignore', 'pipe'],

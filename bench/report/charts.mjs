@@ -11,6 +11,7 @@ const BARS = {
 }
 
 const LINES = {
+  'growth-connections': ['wall'],
   'growth-size': ['wall'],
   'growth-concurrency': ['rate'],
   'growth-waiters': ['last', 'cpu'],

@@ -42,10 +42,10 @@ export function goalsTable(goals) {
   return table(['workload', 'what', 'goal', 'measured', ''], rows)
 }
 
-function what({ against, inverse }, { label }, opponent) {
-  if (!against) return label
+function what({ against, inverse, of: own = 'ours' }, { label }, opponent) {
+  if (!against) return own === 'ours' ? label : `${label} of ${own}`
   const other = `${opponent ?? against}${against === 'npm' ? ' (the best of npm)' : ''}`
-  return inverse ? `${label}: ${other} / ours` : `${label}: ours / ${other}`
+  return inverse ? `${label}: ${other} / ${own}` : `${label}: ${own} / ${other}`
 }
 
 function section(workload) {

@@ -34,6 +34,8 @@ pub enum Kind {
     Network,
     /// The head of a response is too large or malformed. Not transient: the next would be the same.
     Head,
+    /// The HTTP client of the host program does not send the request, and would not if it were repeated.
+    Refused,
     /// The certificate of the server was not accepted.
     Certificate,
     /// The time limit of an attempt was exceeded.
@@ -77,6 +79,7 @@ impl Kind {
             Self::InvalidUrl => "ERR_INVALID_URL",
             Self::Network => "ECONNRESET",
             Self::Head => "EPROTO",
+            Self::Refused => "ERR_TRANSPORT",
             Self::Certificate => "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
             Self::Timeout => "ERR_TIMEOUT",
             Self::Status => "ERR_HTTP_STATUS",

@@ -3,6 +3,7 @@
 pub mod body;
 pub mod credential_name;
 pub mod error;
+pub mod host_client;
 pub mod integrity;
 pub mod listeners;
 pub mod lock_holder;

@@ -11,6 +11,7 @@ use http::{HeaderMap, Method};
 use url::Url;
 
 use crate::base::body::Body;
+use crate::base::host_client::HostClient;
 use crate::base::integrity::Expected;
 use crate::base::listeners::{Hooks, OnRetry};
 use crate::base::log::Log;
@@ -70,6 +71,27 @@ impl Default for Redirects {
     }
 }
 
+/// The kind of transport that carries out exchanges.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TransportKind {
+    /// The connection pool of this library, the default.
+    #[default]
+    Native,
+    /// `node:http` and `node:https` of the host program.
+    Node,
+}
+
+impl TransportKind {
+    /// `None` if there is no such kind.
+    pub fn parse(name: &str) -> Option<Self> {
+        match name {
+            "native" => Some(Self::Native),
+            "node" => Some(Self::Node),
+            _ => None,
+        }
+    }
+}
+
 /// How servers are reached. Connections are pooled by these options.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Network {
@@ -80,6 +102,10 @@ pub struct Network {
     /// The debug lines of the caller. Here, because everything that has lines to write knows its
     /// network.
     pub log: Log,
+    /// The client of the host program, which carries out exchanges instead of the connection pool.
+    /// If set, there is no proxy, and only `ca` of the TLS options counts: the client decides the
+    /// rest.
+    pub host: Option<HostClient>,
 }
 
 /// The trusted certificates, besides Mozilla's roots and the system's.
@@ -204,6 +230,9 @@ pub struct DownloadOptions {
     pub resume: bool,
     /// Whether the file is flushed to disk, not only to the system's cache, before it appears.
     pub fsync: bool,
+    /// Ranges that are fetched at once, where the server can and the size is worth it.
+    pub connections: usize,
+    pub rate: RateLimits,
 }
 
 impl DownloadOptions {
@@ -222,8 +251,19 @@ impl Default for DownloadOptions {
             mode: None,
             resume: true,
             fsync: false,
+            connections: 1,
+            rate: RateLimits::default(),
         }
     }
+}
+
+/// Limits of the bytes of downloads per second. See [`crate::policy::http::rate`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RateLimits {
+    /// All connections and sources of the call together.
+    pub call: Option<u64>,
+    /// All downloads of the process together.
+    pub process: Option<u64>,
 }
 
 /// How responses are cached. See [`crate::policy::cache::freshness`].

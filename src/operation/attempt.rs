@@ -11,8 +11,9 @@ use url::Url;
 
 use crate::base::body::Body;
 use crate::base::error::{Error, Kind, Result};
-use crate::base::listeners::{OnRetry, RetryAdvice};
+use crate::base::listeners::{Hooks, OnRetry, RetryAdvice};
 use crate::base::log::Log;
+use crate::base::observer::Observer;
 use crate::base::options::{Redirects, Retry};
 use crate::base::redact::remove_user;
 use crate::base::timings::Timings;
@@ -52,34 +53,76 @@ pub struct Exchange<'a> {
     pub transport: &'a Transport,
     pub redirects: &'a Redirects,
     pub idle_timeout: Option<Duration>,
+    pub observer: &'a Observer,
 }
 
-/// Sends a request and follows its redirects. Returns the response, its URL, and whether redirects
-/// were followed. The URL alone does not show that: redirects may lead back to it.
+/// The hooks of a call without any.
+static NO_HOOKS: Hooks = Hooks { on_request: None, on_response: None };
+
+/// Sends a request and follows its redirects. Returns the response and its URL.
 pub async fn follow(
     exchange: Exchange<'_>,
     first: &RequestHead,
     body: Option<&Body>,
-    hooks: &HookDispatcher<'_>,
+    hooks: Option<&HookDispatcher<'_>>,
+) -> Result<(IncomingResponse, Url)> {
+    let (response, head, _) = follow_hops(exchange, first, body, hooks).await?;
+    Ok((response, url_of(head)))
+}
+
+/// [`follow`], but with the request to which redirects led.
+pub async fn follow_to(exchange: Exchange<'_>, first: &RequestHead) -> Result<(IncomingResponse, RequestHead)> {
+    let (response, head, _) = follow_hops(exchange, first, None, None).await?;
+    Ok((response, head.into_owned()))
+}
+
+/// [`follow`], and whether redirects were followed. The URL alone does not show that: redirects may
+/// lead back to it.
+pub async fn follow_noting_redirects(
+    exchange: Exchange<'_>,
+    first: &RequestHead,
+    body: Option<&Body>,
+    hooks: Option<&HookDispatcher<'_>>,
 ) -> Result<(IncomingResponse, Url, bool)> {
-    let Exchange { transport, redirects, idle_timeout } = exchange;
+    let (response, head, followed) = follow_hops(exchange, first, body, hooks).await?;
+    Ok((response, url_of(head), followed > 0))
+}
+
+fn url_of(head: Cow<'_, RequestHead>) -> Url {
+    match head {
+        Cow::Borrowed(head) => head.url.clone(),
+        Cow::Owned(head) => head.url,
+    }
+}
+
+async fn follow_hops<'a>(
+    exchange: Exchange<'_>,
+    first: &'a RequestHead,
+    body: Option<&Body>,
+    hooks: Option<&HookDispatcher<'_>>,
+) -> Result<(IncomingResponse, Cow<'a, RequestHead>, u32)> {
+    let Exchange { transport, redirects, idle_timeout, observer } = exchange;
+    let own = HookDispatcher::new(&NO_HOOKS, observer, None);
+    let hooks = hooks.unwrap_or(&own);
     let mut head = Cow::Borrowed(first);
     let mut followed = 0;
     loop {
         tls::check_host(&head.url)?;
-        hooks.begins(&mut head).await;
+        if !transport.is_of_host() {
+            hooks.begins(&mut head).await;
+        }
         hooks.sends(&head).await;
-        let mut response = transport.send(&head, body, idle_timeout).await?;
+        let mut response = match transport.send(&head, body, idle_timeout).await {
+            Ok(response) => response,
+            Err(error) => {
+                own.fails(&error).await;
+                return Err(error);
+            }
+        };
         tally::responded(response.status.as_u16());
         hooks.receives(&mut response).await;
         match redirect::decide(redirects, followed, &head, response.status, &response.headers) {
-            RedirectDecision::Respond => {
-                let url = match head {
-                    Cow::Borrowed(head) => head.url.clone(),
-                    Cow::Owned(head) => head.url,
-                };
-                return Ok((response, url, followed > 0));
-            }
+            RedirectDecision::Respond => return Ok((response, head, followed)),
             RedirectDecision::Refuse(error) => return Err(error.with_status(response.status.as_u16(), None)),
             RedirectDecision::Follow(next) => {
                 metrics::count(Counter::RequestsRedirects);

@@ -11,8 +11,11 @@ pub mod locked;
 pub mod metrics_file;
 pub mod progress;
 pub mod request;
+pub mod segments;
 pub mod shared_download;
 pub mod sources;
+pub mod throttle;
+pub mod transfer;
 
 use crate::base::error::Result;
 use crate::io::threads::spawn_blocking;

@@ -16,7 +16,8 @@ use crate::io::http::decode;
 use crate::io::http::transport::{IncomingResponse, Transport};
 use crate::metrics::tally::RequestTally;
 use crate::operation::attempt::{
-    Attempts, Exchange, failure_of, first_head, follow, retry_after, timed_out, timings_of, with_timeout,
+    Attempts, Exchange, failure_of, first_head, follow_noting_redirects, retry_after, timed_out, timings_of,
+    with_timeout,
 };
 use crate::operation::hooks::HookDispatcher;
 use crate::policy::http::retry::Failure;
@@ -91,7 +92,7 @@ pub async fn request(transport: &Transport, url: Url, options: RequestOptions) -
         redirects.follow = false;
         head.headers.extend(length.map(|length| (header::CONTENT_LENGTH, length)));
     }
-    let exchange = Exchange { transport, redirects: &redirects, idle_timeout };
+    let exchange = Exchange { transport, redirects: &redirects, idle_timeout, observer: &observer };
     let mut attempts = Attempts::new(&retry, on_retry.as_ref(), &method).with_log(transport.log(), &head.url);
     let mut started = Instant::now();
     let mut tally = RequestTally::begin(&head.url, Some(&observer), started.into_std());
@@ -103,7 +104,8 @@ pub async fn request(transport: &Transport, url: Url, options: RequestOptions) -
         let deadline = timeout.filter(|_| stream).and_then(|limit| Some((Instant::now().checked_add(limit)?, limit)));
         // Pinned here: the future is large, and would be copied on its way into the timer.
         let attempt = pin!(async {
-            let (mut response, url, redirected) = follow(exchange, &head, body.as_ref(), &hooks).await?;
+            let (mut response, url, redirected) =
+                follow_noting_redirects(exchange, &head, body.as_ref(), Some(&hooks)).await?;
             let timings = timings_of(begun, &mut response);
             let mut response =
                 if stream { streamed(response, url, deadline) } else { collected(response, url, max_size).await? };
@@ -207,7 +209,7 @@ fn failed(error: Error) -> Error {
 /// Other errors have complete messages.
 pub(super) fn with_context(operation: &str, error: Error) -> Error {
     match error.kind() {
-        Kind::Network | Kind::Head | Kind::Certificate | Kind::BodyLength | Kind::Decode => {
+        Kind::Network | Kind::Head | Kind::Refused | Kind::Certificate | Kind::BodyLength | Kind::Decode => {
             let message = format!("{operation}: {error}");
             error.with_message(message)
         }

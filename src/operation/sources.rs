@@ -7,6 +7,7 @@
 //! removed before another source is tried.
 
 use std::path::Path;
+use std::sync::atomic::AtomicUsize;
 
 use http::{HeaderMap, HeaderValue, Method, header};
 use tokio::select;
@@ -16,7 +17,6 @@ use url::Url;
 
 use crate::base::error::{Error, Kind, Result, redacted};
 use crate::base::integrity::{Algorithm, Digest, Expected};
-use crate::base::listeners::Hooks;
 use crate::base::options::{DownloadOptions, TransferOptions};
 use crate::io::file::staging::{Finish, Progress, Staging};
 use crate::io::file::writer::Writer;
@@ -24,8 +24,9 @@ use crate::io::http::transport::Transport;
 use crate::metrics::tally::{self, DownloadTally, FileOutcome};
 use crate::metrics::{self, Counter};
 use crate::operation::attempt::{Attempts, Exchange, first_head};
-use crate::operation::download::{Attempt, Downloaded, Transfer, source_of, transfer};
-use crate::operation::hooks::HookDispatcher;
+use crate::operation::download::{Downloaded, source_of, transfer};
+use crate::operation::throttle::Throttle;
+use crate::operation::transfer::{Attempt, Transfer};
 use crate::operation::{blocking, dispose, request::with_context};
 use crate::policy::http::mirror::{self, SourceDecision};
 use crate::policy::http::redirect::RequestHead;
@@ -98,7 +99,8 @@ pub(super) async fn fetch(
     let names = requests.iter().map(|(url, headers)| source_of(url, headers)).collect();
     let head = |(url, headers): (Url, HeaderMap)| first_head(Method::GET, url, headers, false);
     let heads = requests.into_iter().map(head).collect();
-    Sources { transport, url: &url, destination, options: &options, watchers, heads, names }.fetch().await
+    let throttle = Throttle::new(options.rate);
+    Sources { transport, url: &url, destination, options: &options, watchers, heads, names, throttle }.fetch().await
 }
 
 /// The sources of one download.
@@ -113,6 +115,8 @@ struct Sources<'a> {
     heads: Vec<RequestHead>,
     /// The name of each source in the records of part files.
     names: Vec<String>,
+    /// The limits of all sources together.
+    throttle: Throttle,
 }
 
 impl Sources<'_> {
@@ -185,16 +189,15 @@ impl Sources<'_> {
     }
 
     async fn transfer(&self, index: usize, writer: &mut Writer) -> Result<Transfer> {
-        let DownloadOptions { transfer: options, mirror_idle_timeout, resume, .. } = self.options;
+        let DownloadOptions { transfer: options, mirror_idle_timeout, resume, connections, .. } = self.options;
         let TransferOptions { redirects, retry, on_retry, observer, timeout, idle_timeout, .. } = options;
+        metrics::count(Counter::DownloadsSources);
         let is_another_left = index + 1 < self.heads.len();
         let idle_timeout = if is_another_left { *mirror_idle_timeout } else { *idle_timeout };
-        let exchange = Exchange { transport: self.transport, redirects, idle_timeout };
+        let exchange = Exchange { transport: self.transport, redirects, idle_timeout, observer };
         let (head, source) = (&self.heads[index], self.source(index));
-        let hooks = Hooks::default();
-        let hooks = HookDispatcher::new(&hooks, observer, *timeout);
-        let attempt = Attempt { exchange, head, hooks: &hooks, source, resume: *resume, is_another_left };
-        metrics::count(Counter::DownloadsSources);
+        let (connections, throttle) = (&AtomicUsize::new(*connections), &self.throttle);
+        let attempt = Attempt { exchange, head, source, resume: *resume, is_another_left, connections, throttle };
         let attempts = Attempts::new(retry, on_retry.as_ref(), &Method::GET).with_log(self.transport.log(), &head.url);
         transfer(attempt, attempts, *timeout, writer, self.watchers.progress).await
     }
@@ -226,7 +229,7 @@ impl Sources<'_> {
         let Some(writer) = writer else { return };
         let part = &writer.part;
         let is_resumable =
-            |index| resume::range_request(part.record.as_ref(), part.length, self.source(index)).is_some();
+            |index| resume::range_request(part.record.as_ref(), part.downloaded(), self.source(index)).is_some();
         let is_kept = self.options.resume && failure != Kind::File && (0..self.names.len()).any(is_resumable);
         if let Ok(staging) = writer.finish().await {
             if is_kept {

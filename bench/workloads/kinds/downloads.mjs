@@ -8,21 +8,26 @@ import { cpu, elu, memory, wall } from './units.mjs'
 
 const WARM_UP = 4
 
-/** `server`: which of nginx's; `method`: of the contenders; `mebibytes`: `{ full, quick }`. */
-export const downloads = ({ title, server, method, mebibytes, ids, quickIds }) => ({
+/**
+ * `server`: which of nginx's; `method`: of the contenders; `mebibytes`: `{ full, quick }`; `through`: what starts a server in
+ * front of nginx.
+ */
+export const downloads = ({ title, server, method, mebibytes, ids, quickIds, through }) => ({
   metrics: [wall, cpu, memory, elu],
   title: ({ quick }) => `${title}: ${quick ? mebibytes.quick : mebibytes.full} MiB`,
   entries: ({ quick }) => able(method, (quick && quickIds) || ids),
   leftOut: () => (ids ? [] : unable(method)),
   measure: (context) => {
     const size = context.quick ? mebibytes.quick : mebibytes.full
-    return (entry, round) => download(context, entry, { server, method, size, round })
+    return (entry, round) => download(context, entry, { server, method, size, round, through })
   },
 })
 
 /** Also used where the size is what changes. */
-export function download(context, { id, program }, { server, method, size, round }) {
-  const offer = (file) => ({ ...file, url: context.servers[server] + file.name })
+export async function download(context, { id, program, settings }, measured) {
+  const { server, method, size, round, through } = measured
+  const front = await through?.(context.servers[server])
+  const offer = (file) => ({ ...file, url: (front?.url ?? context.servers[server]) + file.name })
   const spec = {
     id,
     method,
@@ -31,7 +36,12 @@ export function download(context, { id, program }, { server, method, size, round
     file: join(context.directory, `${id}.download`),
     // The bytes of the small file are checked in every round, those of the large one in the first.
     thorough: round === 0,
+    settings: settings ?? {},
   }
   sync()
-  return measure(program ? 'program.mjs' : 'download.mjs', spec, context.ca)
+  try {
+    return await measure(program ? 'program.mjs' : 'download.mjs', spec, context.ca)
+  } finally {
+    front?.stop()
+  }
 }

@@ -57,6 +57,8 @@ fn transfer(types: &mut BTreeMap<String, String>, interface: &str, retry: &Retry
     let (request, download) = (RequestOptions::default().transfer, DownloadOptions::default().transfer);
     let timeout = format!("{}; {} for downloads", milliseconds(request.timeout), milliseconds(download.timeout));
     let proxy = "`HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`, in lower case or upper case";
+    let transport = "`SOCKET_HTTP_TRANSPORT`, or `'node'` while nock or MSW intercepts `node:http`, or `'native'`";
+    assert!(request.network.host.is_none() && TransportKind::default() == TransportKind::Native);
     assert!(request.headers.is_empty() && request.network.tls.ca.is_empty());
     for (option, default) in [
         ("headers", "{}".to_owned()),
@@ -66,6 +68,7 @@ fn transfer(types: &mut BTreeMap<String, String>, interface: &str, retry: &Retry
         ("timeout", timeout),
         ("ca", "none".to_owned()),
         ("proxy", proxy.to_owned()),
+        ("transport", transport.to_owned()),
     ] {
         types.insert(format!("{interface}.{option}"), default);
     }
@@ -121,6 +124,8 @@ fn actual() -> BTreeMap<String, String> {
         ("HttpDownloadOptions.mirrors", none(download.mirrors == Mirrors::default(), "none")),
         ("HttpDownloadOptions.resume", download.resume.to_string()),
         ("HttpDownloadOptions.fsync", download.fsync.to_string()),
+        ("HttpDownloadOptions.connections", download.connections.to_string()),
+        ("HttpDownloadOptions.maxBytesPerSecond", none(download.rate == RateLimits::default(), "none")),
         ("HttpDownloadOptions.logger", text("none")),
         ("HttpDownloadOptions.progressInterval", DownloadOptions::PROGRESS_INTERVAL.to_string()),
         ("HttpDownloadOptions.createWriteStream", text("none")),

@@ -6,6 +6,7 @@ pub mod digest;
 pub mod directory;
 pub mod file_name;
 pub mod lock;
+pub mod offsets;
 pub mod ownership;
 pub mod staging;
 pub mod sweeps;

@@ -25,13 +25,14 @@
 mod names;
 mod part;
 mod publish;
+mod ranged;
 mod record;
 mod sweep;
 #[cfg(test)]
 mod tests;
 
 use std::fs::{self, File};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use crate::base::error::{Error, Kind, Result};
@@ -39,13 +40,16 @@ use crate::base::integrity::{Algorithm, Digest};
 use crate::io::file::destination::check;
 use crate::io::file::digest::Hashers;
 use crate::io::file::lock::is_at;
-use crate::io::file::trusted;
+use crate::io::file::offsets::{Section, write_all_at};
+use crate::io::file::trusted::{self, Access};
 use crate::io::file::windows_retry;
+use crate::policy::http::ranges::Ranges;
 use crate::policy::http::resume::Record;
 
 use self::names::record_path;
 pub use self::part::Found;
 use self::part::{Part, create_locked, create_unique, open_part, remove_same};
+use self::ranged::Ranged;
 use self::record::open_record;
 pub use self::record::{Observed, Progress, observe};
 
@@ -66,9 +70,15 @@ pub struct Staging {
     /// Whether this process created the file and has not written to it yet.
     is_new: bool,
     file: Option<File>,
-    /// The length of the part so far, which is the offset of the next byte.
-    length: u64,
+    /// The bytes that are there.
+    present: Ranges,
+    /// The offset of the next byte, where bytes come one after the other.
+    position: u64,
+    /// The record, if the part file may have holes.
+    ranged: Option<Ranged>,
+    /// Of the first `hashed` bytes.
     hashers: Hashers,
+    hashed: u64,
     fresh_hashers: Hashers,
 }
 
@@ -102,9 +112,12 @@ impl Staging {
             infix,
             is_new,
             file: Some(file),
-            length: 0,
+            present: found.present(),
+            position: 0,
+            ranged: found.record.as_ref().and_then(Ranged::new),
             fresh_hashers: hashers.clone(),
             hashers,
+            hashed: 0,
         };
         Ok((staging, found))
     }
@@ -114,8 +127,8 @@ impl Staging {
         if !self.is_new {
             self.replace()?;
         }
-        self.length = 0;
-        self.hashers = self.fresh_hashers.clone();
+        (self.present, self.position, self.ranged) = (Ranges::default(), 0, Ranged::new(record));
+        self.forget_digests();
         if !self.write_record(record)? {
             // A file of another user has the name of the record, and would describe these bytes.
             self.leave_name()?;
@@ -146,7 +159,7 @@ impl Staging {
     fn replace(&mut self) -> Result<()> {
         self.discard();
         match create_locked(&self.part) {
-            Ok(file) => (self.file, self.record_file) = (Some(file), open_record(&self.part)),
+            Ok(file) => (self.file, self.record_file) = (Some(file), open_record(&self.part, Access::ReadWrite)),
             Err(_) => self.take(create_unique(&self.destination)?),
         }
         self.is_new = true;
@@ -168,27 +181,30 @@ impl Staging {
     /// Removes the part file and its record. The lock is still held meanwhile, so that nobody takes
     /// over a file that is about to vanish.
     fn discard(&mut self) {
-        let _ = remove_same(self.record_file.take().as_ref(), &self.record);
+        // The part file first: a process that is killed in between leaves a record without a part
+        // file, which is replaced. A part file without a record would be left for ever.
         if self.file.as_ref().is_some_and(|file| is_at(file, &self.part)) {
             let _ = windows_retry::remove_file(&self.part);
         }
+        let _ = remove_same(self.record_file.take().as_ref(), &self.record);
     }
 
-    /// Prepares the part file for the byte at the offset `from`.
+    /// Prepares the part file for the byte at the offset `from`. What is behind that is written
+    /// anew.
     pub fn resume(&mut self, from: u64) -> Result<()> {
-        let mut file = self.file()?;
-        let length = file.metadata().map_err(|error| self.failed("stat", &error))?.len();
-        if length < from {
-            // The gap would be filled with zeros.
-            return Err(Error::new(Kind::Internal, format!("the part file has {length} bytes, not {from}")));
+        self.require(from)?;
+        self.present.truncate(from);
+        (self.position, self.is_new) = (from, false);
+        if self.hashed > from {
+            self.forget_digests();
         }
-        let mut hashers = self.fresh_hashers.clone();
-        if !hashers.is_empty() {
-            file.rewind().map_err(|error| self.failed("lseek", &error))?;
-            hashers.read(file.take(from)).map_err(|error| self.failed("read", &error))?;
-        }
-        file.seek(SeekFrom::Start(from)).map_err(|error| self.failed("lseek", &error))?;
-        (self.hashers, self.length, self.is_new) = (hashers, from, false);
+        self.catch_up()
+    }
+
+    /// Writes the next bytes.
+    pub fn write(&mut self, chunk: &[u8]) -> Result<()> {
+        self.write_at(self.position, chunk)?;
+        self.position += chunk.len() as u64;
         Ok(())
     }
 
@@ -196,29 +212,79 @@ impl Staging {
     /// offset. Another process that has the old file open, and knows the old record, so never gets
     /// bytes of two sources.
     pub fn resume_in_copy(&mut self, from: u64, record: &Record) -> Result<()> {
-        let mut old = self.file()?.try_clone().map_err(|error| self.failed("dup", &error))?;
+        self.require(from)?;
+        let old = self.file()?.try_clone().map_err(|error| self.failed("dup", &error))?;
         self.restart(record)?;
-        old.rewind().map_err(|error| self.failed("lseek", &error))?;
-        let (mut left, mut buffer) = (from, vec![0; COPY_BUFFER]);
-        while left > 0 {
-            let wanted = usize::try_from(left).map_or(COPY_BUFFER, |left| left.min(COPY_BUFFER));
-            let read = old.read(&mut buffer[..wanted]).map_err(|error| self.failed("read", &error))?;
-            if read == 0 {
-                let length = from - left;
-                return Err(Error::new(Kind::Internal, format!("the part file has {length} bytes, not {from}")));
+        let (mut old, mut buffer) = (Section::new(&old, 0..from), vec![0; COPY_BUFFER]);
+        loop {
+            match old.read(&mut buffer).map_err(|error| self.failed("read", &error))? {
+                0 => return Ok(()),
+                count => self.write(&buffer[..count])?,
             }
-            self.write(&buffer[..read])?;
-            left -= read as u64;
+        }
+    }
+
+    /// Fails if fewer than the first `from` bytes are there: the gap would be filled with zeros.
+    fn require(&self, from: u64) -> Result<()> {
+        let contiguous = self.present.frontier();
+        if contiguous < from {
+            return Err(Error::new(Kind::Internal, format!("the part file has {contiguous} bytes, not {from}")));
         }
         Ok(())
     }
 
-    pub fn write(&mut self, chunk: &[u8]) -> Result<()> {
+    /// Writes bytes anywhere.
+    pub fn write_at(&mut self, offset: u64, chunk: &[u8]) -> Result<()> {
         self.is_new = false;
-        self.file()?.write_all(chunk).map_err(|error| self.failed("write", &error))?;
-        self.length += chunk.len() as u64;
-        self.hashers.update(chunk);
+        write_all_at(self.file()?, chunk, offset).map_err(|error| self.failed("write", &error))?;
+        let end = offset + chunk.len() as u64;
+        self.present.insert(offset..end);
+        if offset == self.hashed {
+            self.hashers.update(chunk);
+            self.hashed = end;
+        } else if offset < self.hashed {
+            // The digests are of what is in the file.
+            self.forget_digests();
+        }
+        self.catch_up()?;
+        let is_due = self.ranged.as_ref().is_some_and(|ranged| ranged.is_due(self.present.sum()));
+        if is_due { self.save_ranges() } else { Ok(()) }
+    }
+
+    /// Continues a part file as one that may have holes.
+    pub fn allow_holes(&mut self, record: &Record) -> Result<()> {
+        self.ranged = Ranged::new(record);
+        self.save_ranges()
+    }
+
+    /// Writes the record of a part file that may have holes.
+    fn save_ranges(&mut self) -> Result<()> {
+        if let (Some(ranged), Some(file)) = (&mut self.ranged, &self.record_file)
+            && ranged.save(file, &self.present).is_err()
+        {
+            // Without a record nothing is resumed. With one that is torn something might be.
+            let file = self.record_file.take();
+            remove_same(file.as_ref(), &self.record).map_err(|error| self.failed("unlink", &error))?;
+        }
         Ok(())
+    }
+
+    /// Computes digests up to the first byte that is missing. What was received ahead of others is
+    /// read from the file, while the system still has it in memory.
+    fn catch_up(&mut self) -> Result<()> {
+        let behind = self.hashed..self.present.frontier();
+        if !behind.is_empty() && !self.hashers.is_empty() {
+            let mut hashers = std::mem::take(&mut self.hashers);
+            let read = hashers.read(Section::new(self.file()?, behind.clone()));
+            self.hashers = hashers;
+            read.map_err(|error| self.failed("read", &error))?;
+        }
+        self.hashed = behind.end;
+        Ok(())
+    }
+
+    fn forget_digests(&mut self) {
+        (self.hashers, self.hashed) = (self.fresh_hashers.clone(), 0);
     }
 
     /// The digests of all bytes so far.
@@ -230,7 +296,7 @@ impl Staging {
     /// user's.
     pub fn keep(mut self) {
         let is_own = |file: &File| file.metadata().is_ok_and(|found| trusted::is_own(&found));
-        if self.infix.is_none() && self.file.as_ref().is_some_and(is_own) {
+        if self.infix.is_none() && self.file.as_ref().is_some_and(is_own) && self.save_ranges().is_ok() {
             // Nothing is left for `drop` to remove.
             (self.file, self.record_file) = (None, None);
         }

@@ -62,6 +62,20 @@ impl Writer {
         self.part.length = from;
         if let Some(record) = &mut self.part.record {
             record.total = Some(total);
+            if let Some(ranges) = &mut record.ranges {
+                ranges.truncate(from);
+            }
+        }
+        Ok(())
+    }
+
+    /// Goes on with what is there, of `total` bytes, in any order.
+    pub async fn allow_holes(&mut self, total: u64) -> Result<()> {
+        let ranges = Some(self.part.present());
+        if let Some(record) = self.part.record.clone().filter(|record| record.ranges.is_none()) {
+            let record = Record { total: Some(total), ranges, ..record };
+            self.send(Command::AllowHoles(record.clone())).await?;
+            self.part.record = Some(record);
         }
         Ok(())
     }
@@ -78,7 +92,22 @@ impl Writer {
     pub async fn write(&mut self, chunk: Bytes) -> Result<()> {
         let length = chunk.len() as u64;
         self.send(Command::Write(chunk)).await?;
+        let start = self.part.length;
         self.part.length += length;
+        if let Some(ranges) = self.part.record.as_mut().and_then(|record| record.ranges.as_mut()) {
+            ranges.insert(start..start + length);
+        }
+        Ok(())
+    }
+
+    /// Hands over bytes that belong anywhere in a part file with holes.
+    pub async fn write_at(&mut self, offset: u64, chunk: Bytes) -> Result<()> {
+        let end = offset + chunk.len() as u64;
+        self.send(Command::WriteAt(offset, chunk)).await?;
+        if let Some(ranges) = self.part.record.as_mut().and_then(|record| record.ranges.as_mut()) {
+            ranges.insert(offset..end);
+            self.part.length = ranges.frontier();
+        }
         Ok(())
     }
 

@@ -68,7 +68,7 @@ pub fn of_request(error: &reqwest::Error, url: &Url, proxy: Option<&Url>, connec
     let host = url.host_str().unwrap_or_default();
     let port = url.port_or_known_default().unwrap_or_default();
     let failed = if let (true, Some(limit)) = (is_connect_timeout(error), connect_timeout) {
-        Error::new(Kind::Timeout, format!("Connecting timed out after {}ms", limit.as_millis())).with_syscall("connect")
+        connect_timed_out(limit)
     } else if let Some(failure) = find::<LookupError>(error) {
         Error::new(Kind::Network, failure.to_string()).with_code(failure.code).with_syscall("getaddrinfo")
     } else if is_head_refused(error) {
@@ -101,7 +101,13 @@ pub fn of_ended(error: &reqwest::Error, url: &Url, proxy: Option<&Url>) -> Error
     through(proxy, head_refused("much too large").with_cause(chain(error)).with_url(url))
 }
 
-fn head_refused(why: &str) -> Error {
+/// No connection came about within this time.
+pub fn connect_timed_out(limit: Duration) -> Error {
+    Error::new(Kind::Timeout, format!("Connecting timed out after {}ms", limit.as_millis())).with_syscall("connect")
+}
+
+/// The head of a response is not taken.
+pub fn head_refused(why: &str) -> Error {
     let message = format!(
         "the head of the response is {why}: at most {HEAD_FIELDS_MAX} fields and {} KB are accepted",
         HEAD_MAX >> 10

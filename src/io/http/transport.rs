@@ -16,7 +16,8 @@ use tokio::time::timeout;
 use url::{Host, Origin, Url};
 
 use self::connect::{Connecting, Protocols};
-use self::idle::{with_idle_timeout, with_idle_timeout_of_upload};
+use self::host::HostTransport;
+use self::idle::with_idle_timeout_of_request;
 use self::ports::Ports;
 use self::request::is_host_of;
 pub use self::response::IncomingResponse;
@@ -39,6 +40,8 @@ use crate::policy::http::redirect::RequestHead;
 use crate::policy::text::debug::network as debug;
 
 pub mod connect;
+mod host;
+mod host_wire;
 mod idle;
 mod ports;
 mod request;
@@ -52,10 +55,17 @@ const STALE_MAX: u32 = 64;
 /// Limit of recorded servers: more of this kind than a process should meet.
 const HTTP1_ONLY_MAX: usize = 256;
 
-/// The connection pools of one [`Network`]. Cheap to clone; clones share the pools.
+/// Carries out the exchanges of one [`Network`]. Cheap to clone; clones share the connections.
 #[derive(Clone, Debug)]
-pub struct Transport(Arc<Pools>);
+pub struct Transport(Way);
 
+#[derive(Clone, Debug)]
+enum Way {
+    Native(Arc<Pools>),
+    Host(HostTransport),
+}
+
+/// The connection pools of one [`Network`].
 #[derive(Debug)]
 struct Pools {
     proxy: Proxy,
@@ -91,34 +101,87 @@ impl Route<'_> {
 impl Transport {
     /// Blocks: reads the files of certificates that the options name.
     pub fn new(network: &Network) -> Result<Self> {
-        Ok(Self::with_tls(network, tls::client_config(&network.tls, network.log)?))
+        Pools::new(network).map(|pools| Self(Way::Native(Arc::new(pools))))
     }
 
     /// [`Transport::new`], with a record of the TLS handshakes.
     pub fn observed(network: &Network) -> Result<(Self, Arc<Handshakes>)> {
         let (tls, handshakes) = tls::observed_config(&network.tls, network.log)?;
-        Ok((Self::with_tls(network, tls), handshakes))
+        Ok((Self(Way::Native(Arc::new(Pools::with_tls(network, tls)))), handshakes))
+    }
+
+    /// The transport through the client of the host program, if the network has one. Does not
+    /// block.
+    pub fn of_host(network: &Network) -> Option<Self> {
+        HostTransport::new(network).map(|host| Self(Way::Host(host)))
+    }
+
+    /// Returns a transport with the same routes and connections of its own, for one request at a
+    /// time. Over HTTP/2, requests of one transport share a connection. The client of the host
+    /// program decides about its connections itself.
+    #[must_use]
+    pub fn separate(&self) -> Self {
+        Self(match &self.0 {
+            Way::Native(pools) => Way::Native(Arc::new(pools.separate())),
+            Way::Host(host) => Way::Host(host.clone()),
+        })
+    }
+
+    /// Whether requests go through the client of the host program, which has observers of its own.
+    pub fn is_of_host(&self) -> bool {
+        matches!(self.0, Way::Host(_))
+    }
+
+    pub fn log(&self) -> Log {
+        match &self.0 {
+            Way::Native(pools) => pools.log,
+            Way::Host(host) => host.log,
+        }
+    }
+
+    /// Sends one request and waits for the head of its response.
+    pub async fn send(
+        &self,
+        head: &RequestHead,
+        body: Option<&Body>,
+        idle_timeout: Option<Duration>,
+    ) -> Result<IncomingResponse> {
+        match &self.0 {
+            Way::Native(pools) => pools.send(head, body, idle_timeout).await,
+            // Boxed, because the native transport is the usual one.
+            Way::Host(host) => Box::pin(host.send(head, body, idle_timeout)).await,
+        }
+    }
+}
+
+impl Pools {
+    fn new(network: &Network) -> Result<Self> {
+        Ok(Self::with_tls(network, tls::client_config(&network.tls, network.log)?))
     }
 
     fn with_tls(network: &Network, tls: ClientConfig) -> Self {
         let lookups = Arc::new(Lookups::default());
-        let connecting = Connecting { tls, timeout: network.connect_timeout, lookups };
-        Self(Arc::new(Pools {
-            proxy: network.proxy.clone(),
-            log: network.log,
+        let connecting = Connecting { tls, timeout: network.connect_timeout, is_single: false, lookups };
+        Self::from_parts(network.proxy.clone(), network.log, connecting, HashSet::new())
+    }
+
+    fn separate(&self) -> Self {
+        let connecting = Connecting { is_single: true, ..self.connecting.clone() };
+        let http1_only = self.http1_only.read().unwrap_or_else(PoisonError::into_inner).clone();
+        Self::from_parts(self.proxy.clone(), self.log, connecting, http1_only)
+    }
+
+    fn from_parts(proxy: Proxy, log: Log, connecting: Connecting, http1_only: HashSet<Origin>) -> Self {
+        Self {
+            proxy,
+            log,
             connecting,
             clients: Default::default(),
-            http1_only: RwLock::default(),
+            http1_only: RwLock::new(http1_only),
             ports: Ports::default(),
-        }))
+        }
     }
 
-    pub fn log(&self) -> Log {
-        self.0.log
-    }
-
-    /// Sends one request and waits for the head of its response.
-    ///
     /// An idempotent request is resent if a kept-alive connection was closed before any byte of a
     /// response: the server closed it for being idle, not because of the request (RFC 9112, 9.3.1).
     /// The pool may hold several such connections. The first failure on a new connection counts.
@@ -126,14 +189,14 @@ impl Transport {
     /// A request that an HTTP/2 server refuses, or drops when it ends a connection, is resent
     /// whatever its method, because it was not processed (RFC 9113, 8.7). If the server requires
     /// HTTP/1.1, the request is resent over HTTP/1.1.
-    pub async fn send(
+    async fn send(
         &self,
         head: &RequestHead,
         body: Option<&Body>,
         idle_timeout: Option<Duration>,
     ) -> Result<IncomingResponse> {
-        let choice = self.0.proxy.choose(&head.url).map_err(|variable| not_a_proxy(variable, &head.url))?;
-        self.0.log.line(|| debug::proxy(&head.method, &head.url, &choice));
+        let choice = self.proxy.choose(&head.url).map_err(|variable| not_a_proxy(variable, &head.url))?;
+        self.log.line(|| debug::proxy(&head.method, &head.url, &choice));
         let proxy = choice.proxy;
         if let (Some(proxy), "https", Some(Host::Ipv6(_))) = (&proxy, head.url.scheme(), head.url.host()) {
             return Err(tunnel::no_ipv6_behind(proxy, &head.url));
@@ -142,11 +205,7 @@ impl Transport {
         let activity = body.and(idle_timeout).map(|_| Activity::default());
         // Pinned here, because the future is large and would be copied.
         let sending = pin!(self.send_and_resend(head, body, proxy.as_ref(), activity.as_ref()));
-        let sent = match (idle_timeout, &activity) {
-            (Some(limit), Some(activity)) => with_idle_timeout_of_upload(activity, limit, sending).await,
-            (limit, _) => with_idle_timeout(limit, sending).await,
-        };
-        let mut response = match sent {
+        let mut response = match with_idle_timeout_of_request(idle_timeout, activity.as_ref(), sending).await {
             Ok(response) => response?,
             Err(limit) => return Err(through(proxy.as_ref(), no_data(limit, &head.url))),
         };
@@ -181,7 +240,7 @@ impl Transport {
             let mut response = send_once(client, head, body, activity, credentials.as_ref(), &hand_over).await;
             if let Ok(response) = &mut response {
                 self.record_connection(response, head, proxy, started, &hand_over);
-                self.0.log.line(|| debug::response(&head.method, &head.url, &response.described()));
+                self.log.line(|| debug::response(&head.method, &head.url, &response.described()));
             }
             let wants_http1 = route.protocols == Protocols::Any && wants_http1(&response);
             if wants_http1 {
@@ -201,7 +260,7 @@ impl Transport {
                     if stale < STALE_MAX
                         && can_resend
                         && is_closed_before_response(&error)
-                        && self.0.ports.has(error::port_of_failed(&error)) =>
+                        && self.ports.has(error::port_of_failed(&error)) =>
                 {
                     self.log_resend(head, "the server had closed the kept-alive connection");
                     stale += 1;
@@ -223,7 +282,7 @@ impl Transport {
     }
 
     fn log_resend(&self, head: &RequestHead, why: &str) {
-        self.0.log.line(|| debug::resent(&head.method, &head.url, why));
+        self.log.line(|| debug::resent(&head.method, &head.url, why));
     }
 
     /// Records a response on its connection. If the connection is new, counts it, and gives the
@@ -236,7 +295,7 @@ impl Transport {
         started: Instant,
         hand_over: &HandOver,
     ) {
-        if self.0.ports.record(response.port()) {
+        if self.ports.record(response.port()) {
             metrics::count(Counter::ConnectionsReused);
             return;
         }
@@ -248,7 +307,7 @@ impl Transport {
             metrics::count(Counter::Http2);
         }
         let name = proxy.unwrap_or(&head.url).host_str().unwrap_or_default();
-        let dns = self.0.connecting.lookups.since(name, started);
+        let dns = self.connecting.lookups.since(name, started);
         let ready = hand_over.at().map(|at| at.duration_since(started));
         let connect = ready.map(|ready| ready.saturating_sub(dns.unwrap_or_default()));
         response.set_opening(Opening { dns, connect });
@@ -262,12 +321,12 @@ impl Transport {
     }
 
     fn is_http1_only(&self, url: &Url) -> bool {
-        let known = self.0.http1_only.read().unwrap_or_else(PoisonError::into_inner);
+        let known = self.http1_only.read().unwrap_or_else(PoisonError::into_inner);
         !known.is_empty() && known.contains(&url.origin())
     }
 
     fn record_http1_only(&self, url: &Url) {
-        let mut known = self.0.http1_only.write().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.http1_only.write().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= HTTP1_ONLY_MAX {
             known.clear();
         }
@@ -276,16 +335,16 @@ impl Transport {
 
     /// Returns the client of a route, created at its first use.
     fn client(&self, route: Route<'_>) -> Result<&Client> {
-        let client = &self.0.clients[route.index()];
+        let client = &self.clients[route.index()];
         if let Some(client) = client.get() {
             return Ok(client);
         }
-        let made = self.0.connecting.client(route.proxy, route.protocols)?;
+        let made = self.connecting.client(route.proxy, route.protocols)?;
         Ok(client.get_or_init(|| made))
     }
 
     async fn failed(&self, error: &reqwest::Error, head: &RequestHead, proxy: Option<&Url>) -> Error {
-        let limit = self.0.connecting.timeout;
+        let limit = self.connecting.timeout;
         let failure = error::of_request(error, &head.url, proxy, limit);
         let (Some(refusal), Some(proxy)) = (error::refusal(error), proxy) else {
             return failure;
@@ -304,9 +363,9 @@ impl Transport {
 
     /// Asks a proxy for the status by which it refuses a tunnel. Bounded by the connect timeout.
     async fn refused_with(&self, proxy: &Url, server: &Url) -> Option<StatusCode> {
-        let client = self.0.connecting.client(Some(proxy), Protocols::Http1).ok()?;
+        let client = self.connecting.client(Some(proxy), Protocols::Http1).ok()?;
         let asking = tunnel::status(&client, server);
-        match self.0.connecting.timeout {
+        match self.connecting.timeout {
             Some(limit) => timeout(limit, asking).await.ok()?.ok()?,
             None => asking.await.ok()?,
         }

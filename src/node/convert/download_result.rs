@@ -37,7 +37,7 @@ pub struct HttpDownloadResult<'env> {
     pub headers: Object<'env>,
     /// Attempts made; 0 for a file that was already there.
     pub attempts: u32,
-    /// The byte at which the last attempt resumed; 0 if it fetched everything.
+    /// Bytes that were there when the last attempt resumed; 0 if it fetched everything.
     pub resumed_from: f64,
     /// The URL whose bytes the file has, without credentials: that of the call, or of one of its
     /// mirrors. `undefined` for a file that was already there.

@@ -2,6 +2,7 @@
 
 pub mod client_metrics;
 pub mod download_result;
+pub mod host_client;
 pub mod listeners;
 pub mod observer;
 pub mod response;

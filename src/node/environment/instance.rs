@@ -1,5 +1,7 @@
 //! The state of one JavaScript environment: the main thread's, or a Worker's.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use napi::bindgen_prelude::{
     FnArgs, FromNapiValue, Function, FunctionRef, JsObjectValue, JsValuesTupleIntoVec, Object, ObjectRef, Unknown,
 };
@@ -14,6 +16,8 @@ use crate::node::js::value::{Handle, property};
 
 /// The state of one environment, which lives as long as the environment.
 pub struct Instance {
+    /// Tells environments apart: no two of a process have the same.
+    pub id: u64,
     pub completions: CompletionQueue,
     pub methods: Methods,
     /// Cancelled with the environment: nobody needs the results of its operations any more.
@@ -34,8 +38,8 @@ struct Support {
     set_timings: FunctionRef<SetTimings, Unknown<'static>>,
 }
 
-/// Returns whether anybody observes calls, and before that the values of [`VARIABLES`] if they have
-/// changed.
+/// Returns the values of [`VARIABLES`] if they have changed, and behind them whether anybody observes
+/// calls. Otherwise `true` if somebody does, and `undefined` if not.
 type ReadEnvironment = FunctionRef<(), Unknown<'static>>;
 type SetTimings = FnArgs<(Unknown<'static>, f64, f64, f64, f64)>;
 
@@ -74,12 +78,15 @@ impl Drop for Instance {
     }
 }
 
+static NEXT_ID: AtomicU64 = AtomicU64::new(0);
+
 pub fn instance(env: &Env) -> napi::Result<&'static mut Instance> {
     // One lookup if it exists: each request needs it several times.
     if let Some(instance) = env.get_instance_data::<Instance>()? {
         return Ok(instance);
     }
     let instance = Instance {
+        id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
         completions: CompletionQueue::new(env)?,
         methods: methods::methods(env)?,
         life: CancellationToken::new(),
@@ -117,14 +124,16 @@ pub fn js_function<'env, Args: JsValuesTupleIntoVec>(
 pub fn environment(env: &Env) -> napi::Result<Environment> {
     let instance = instance(env)?;
     let read = instance.read_environment(env)?;
-    let is_observed = if read.get_type()? == ValueType::Boolean {
-        read
-    } else {
-        let mut values = Vec::<Unknown>::from_unknown(read)?;
-        let is_observed = values.pop().ok_or_else(|| Error::from_reason("no variables were read"))?;
-        instance.environment = Environment::new(env, values)?;
-        is_observed
+    let is_observed = match read.get_type()? {
+        ValueType::Undefined => false,
+        ValueType::Boolean => true,
+        _ => {
+            let mut values = Vec::<Unknown>::from_unknown(read)?;
+            let is_observed = values.pop().ok_or_else(|| Error::from_reason("no variables were read"))?;
+            instance.environment = Environment::new(env, values)?;
+            bool::from_unknown(is_observed)?
+        }
     };
-    instance.environment.is_observed = bool::from_unknown(is_observed)?;
+    instance.environment.is_observed = is_observed;
     Ok(instance.environment.clone())
 }

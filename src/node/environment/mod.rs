@@ -6,5 +6,6 @@ pub mod methods;
 pub mod mirrors;
 pub mod objects;
 pub mod queue;
+pub mod rate;
 pub mod variables;
 pub mod warning;

@@ -6,11 +6,12 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use napi::bindgen_prelude::Unknown;
+use napi::bindgen_prelude::{FromNapiValue, Unknown};
 use napi::{Env, ValueType};
 
+use crate::base::error::{Error, Kind};
 use crate::base::log::Log;
-use crate::base::options::{Network, Tls};
+use crate::base::options::{Network, Tls, TransportKind};
 use crate::base::proxy::{Proxy, Variable, Variables};
 use crate::node::environment::debug;
 use crate::node::js::arguments::string;
@@ -18,7 +19,7 @@ use crate::policy::text::node_debug;
 
 /// The variables that matter here. JavaScript reads and compares them, which costs a third of
 /// reading them from Rust. They rarely change.
-pub const VARIABLES: [&str; 15] = [
+pub const VARIABLES: [&str; 16] = [
     "http_proxy",
     "HTTP_PROXY",
     "https_proxy",
@@ -33,6 +34,7 @@ pub const VARIABLES: [&str; 15] = [
     "SSL_CERT_DIR",
     "SSL_CERT_FILE",
     "SOCKET_CALLER_USER_AGENT",
+    "SOCKET_HTTP_TRANSPORT",
     // Last, and read only if HTTP_PROXY is set.
     "REQUEST_METHOD",
 ];
@@ -43,13 +45,17 @@ pub struct Environment {
     variables: Rc<HashMap<&'static str, String>>,
     /// The network according to the variables, without options of the caller.
     pub network: Arc<Network>,
+    /// Whether `node:http` is intercepted, as by nock and MSW.
+    is_intercepted: bool,
     /// Whether anybody has subscribed to a diagnostics channel that is published to.
     pub is_observed: bool,
 }
 
 impl Environment {
-    /// `values` are the values of [`VARIABLES`], in the same order.
-    pub fn new(env: &Env, values: Vec<Unknown>) -> napi::Result<Self> {
+    /// `values` are the values of [`VARIABLES`], in the same order, followed by whether `node:http`
+    /// is intercepted.
+    pub fn new(env: &Env, mut values: Vec<Unknown>) -> napi::Result<Self> {
+        let is_intercepted = values.pop().map(bool::from_unknown).transpose()?.unwrap_or_default();
         let mut variables = HashMap::new();
         for (name, value) in VARIABLES.into_iter().zip(values) {
             if value.get_type()? == ValueType::String {
@@ -57,10 +63,10 @@ impl Environment {
             }
         }
         variables.retain(|_, value| !value.is_empty());
-        let mut environment = Self { variables: Rc::new(variables), ..Self::default() };
+        let mut environment = Self { variables: Rc::new(variables), is_intercepted, ..Self::default() };
         let (tls, proxy) = (environment.tls(Vec::new()), environment.proxy());
         let log = environment.log();
-        environment.network = Arc::new(Network { tls, proxy, connect_timeout: None, log });
+        environment.network = Arc::new(Network { tls, proxy, log, ..Network::default() });
         Ok(environment)
     }
 
@@ -83,6 +89,18 @@ impl Environment {
     /// The variable in lower case, or else in upper case, as in curl.
     fn either(&self, lower: &'static str, upper: &'static str) -> Option<Variable> {
         self.variable(lower).or_else(|| self.variable(upper))
+    }
+
+    /// The transport of calls that do not choose one.
+    pub fn transport(&self) -> Result<TransportKind, Error> {
+        const NAME: &str = "SOCKET_HTTP_TRANSPORT";
+        match self.get(NAME) {
+            Some(name) => TransportKind::parse(&name).ok_or_else(|| {
+                Error::new(Kind::ArgumentValue, format!("{NAME} must be 'native' or 'node'. Received {name:?}"))
+            }),
+            None if self.is_intercepted => Ok(TransportKind::Node),
+            None => Ok(TransportKind::Native),
+        }
     }
 
     pub fn proxy(&self) -> Proxy {

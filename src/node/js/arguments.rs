@@ -189,8 +189,9 @@ pub fn size(env: &Env, name: &str, value: Unknown) -> napi::Result<Option<u64>> 
     if number.is_nan() || number < 0.0 {
         return Err(wrong_value(env, name, "must be a number of bytes, 0 or more", number));
     }
+    // A part of a byte is no limit of none.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked, and saturating")]
-    Ok(Some(number as u64).filter(|size| *size > 0 && number.is_finite()))
+    Ok(Some(number.ceil() as u64).filter(|size| *size > 0 && number.is_finite()))
 }
 
 /// A duration in milliseconds, fractions allowed. [`Duration::MAX`] beyond the range of clocks.

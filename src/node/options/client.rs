@@ -120,6 +120,14 @@ pub struct HttpClientOptions<'env> {
     /// case
     #[napi(ts_type = "string | URL | false | undefined")]
     pub proxy: Option<Unknown<'env>>,
+    /// The transport of the requests. `'native'`: the connection pool of this package. `'node'`:
+    /// `node:http` and `node:https` of this process, so that nock, MSW, agents and instrumentation of
+    /// `http` see the requests. It speaks HTTP/1.1 only, and cannot be combined with `proxy`.
+    ///
+    /// @default `SOCKET_HTTP_TRANSPORT`, or `'node'` while nock or MSW intercepts `node:http`, or
+    /// `'native'`
+    #[napi(ts_type = "'native' | 'node' | undefined")]
+    pub transport: Option<Unknown<'env>>,
     /// Functions that are notified of each attempt and each redirect. Errors that they throw are
     /// ignored. Not for downloads.
     ///
@@ -159,6 +167,7 @@ pub fn settings<'env>(env: &'env Env, options: Option<Unknown<'env>>) -> napi::R
         max_response_size,
         ca,
         proxy,
+        transport,
         hooks,
     } = read(env, options)?;
     let limits = limits(env, cache_memory_max, cache_disk_max, cache_age_max)?;
@@ -170,13 +179,15 @@ pub fn settings<'env>(env: &'env Env, options: Option<Unknown<'env>>) -> napi::R
     };
     let default = Retry::for_client();
     let retries = optional(retries, |value| count(env, "options.retries", value))?.unwrap_or(default.retries);
+    let connect = ConnectOverrides::read(env, ca, proxy, transport)?;
+    connect.check(env, connect.transport)?;
     let transfer = TransferDefaults {
         headers: optional(headers, |value| fields(env, "options.headers", value))?.unwrap_or_default(),
         retry: Retry { retries, ..delays(env, retry_delay, retry_delay_max, default)? },
         timeout: optional(timeout, |value| {
             Ok(limit(env, "options.timeout", Some(value), None)?.unwrap_or(Duration::MAX))
         })?,
-        connect: ConnectOverrides::read(env, ca, proxy)?,
+        connect,
     };
     let directory = optional(cache_dir, |value| path(env, "options.cacheDir", value))?;
     Ok(Settings {

@@ -7,11 +7,12 @@ use napi_derive::napi;
 
 use crate::base::error::{Error, Kind};
 use crate::base::integrity::{Expected, parse_sha256};
-use crate::base::options::{DownloadOptions, Mirrors};
+use crate::base::options::{DownloadOptions, Mirrors, RateLimits};
 use crate::node::convert::listeners::{log_progress, report};
 use crate::node::environment::mirrors::mirrors;
 use crate::node::environment::objects::{caller_object, options_object, part, urls};
-use crate::node::js::arguments::{self, boolean, count, function, optional, string, wrong_type, wrong_value};
+use crate::node::environment::rate::download_rate;
+use crate::node::js::arguments::{self, boolean, count, function, optional, size, string, wrong_type, wrong_value};
 use crate::node::js::error::to_js;
 use crate::node::js::value::property;
 use crate::node::options::transfer::{BodyTraits, HttpTransferOptions, TransferDefaults, transfer_options};
@@ -75,6 +76,21 @@ pub struct HttpDownloadOptions<'env> {
     /// @default false
     #[napi(ts_type = "boolean | undefined")]
     pub fsync: Option<Unknown<'env>>,
+    /// Connections at once, from 1 to 16, each of which fetches ranges of the file. Used if the
+    /// server sends ranges under a strong validator, and the file has at least 1 MiB for each; else
+    /// there are fewer, or one. A server that refuses further connections with 429 or 503 gets
+    /// fewer. With several, `status` and `headers` of the result are those of the first range.
+    ///
+    /// @default 1
+    #[napi(ts_type = "number | undefined")]
+    pub connections: Option<Unknown<'env>>,
+    /// Limit of the bytes received per second, averaged over one second, for all connections of the
+    /// call together. The server is slowed down by back-pressure. `0` or `Infinity`: no limit. The
+    /// limit of the process, `SOCKET_DOWNLOAD_RATE`, applies as well.
+    ///
+    /// @default none
+    #[napi(ts_type = "number | undefined")]
+    pub max_bytes_per_second: Option<Unknown<'env>>,
     /// Receives a line such as `Progress: 40% (2.0 MB / 5.0 MB)` every `progressInterval` per cent.
     /// Unused if `onProgress` is set.
     ///
@@ -118,6 +134,8 @@ pub fn download_options<'env>(
         mirrors: mirror_urls,
         resume,
         fsync,
+        connections,
+        max_bytes_per_second,
         logger,
         progress_interval,
         create_write_stream,
@@ -143,6 +161,16 @@ pub fn download_options<'env>(
         mode: optional(mode, |value| permissions(env, value))?,
         resume: flag("options.resume", resume, default.resume)?,
         fsync: flag("options.fsync", fsync, default.fsync)?,
+        connections: optional(connections, |value| {
+            let connections = count(env, "options.connections", value)?;
+            let wrong = || wrong_value(env, "options.connections", "must be 1 to 16", connections);
+            Some(connections as usize).filter(|connections| (1..=16).contains(connections)).ok_or_else(wrong)
+        })?
+        .unwrap_or(default.connections),
+        rate: RateLimits {
+            call: optional(max_bytes_per_second, |value| size(env, "options.maxBytesPerSecond", value))?.flatten(),
+            process: download_rate(env)?,
+        },
     };
     let on_progress =
         optional(on_progress, |value| report(function(env, "options.onProgress", value)?, callback_error))?;

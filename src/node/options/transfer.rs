@@ -87,6 +87,14 @@ pub struct HttpTransferOptions<'env> {
     /// case
     #[napi(ts_type = "string | URL | false | undefined")]
     pub proxy: Option<Unknown<'env>>,
+    /// The transport of the requests. `'native'`: the connection pool of this package. `'node'`:
+    /// `node:http` and `node:https` of this process, so that nock, MSW, agents and instrumentation of
+    /// `http` see the requests. It speaks HTTP/1.1 only, and cannot be combined with `proxy`.
+    ///
+    /// @default `SOCKET_HTTP_TRANSPORT`, or `'node'` while nock or MSW intercepts `node:http`, or
+    /// `'native'`
+    #[napi(ts_type = "'native' | 'node' | undefined")]
+    pub transport: Option<Unknown<'env>>,
     /// Called before each retry, with the number of the attempt that failed (from 1), its error,
     /// and the delay in ms. Returns `false` to give up, another delay, or nothing. If it throws,
     /// the call rejects with the same error.
@@ -143,6 +151,7 @@ pub fn transfer_options<'env>(
         idle_timeout,
         ca,
         proxy,
+        transport,
         on_retry: listener,
         // Listened to by the caller of this function.
         signal: _,
@@ -163,7 +172,13 @@ pub fn transfer_options<'env>(
         observer: observer(env, &environment)?,
         timeout: limit(env, "options.timeout", timeout, default_timeout)?,
         idle_timeout: limit(env, "options.idleTimeout", idle_timeout, plain.idle_timeout)?,
-        network: network(env, &environment, defaults.connect, ca, proxy, connect_timeout)?,
+        network: network(
+            env,
+            &environment,
+            defaults.connect,
+            ConnectOverrides::read(env, ca, proxy, transport)?,
+            connect_timeout,
+        )?,
     })
 }
 

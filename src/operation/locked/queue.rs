@@ -269,7 +269,7 @@ mod tests {
         let (controls, mut watch) = (controls(), HolderWatch::new(LockWait::default()));
         let (mut part, _) = Staging::open(&destination, []).unwrap();
         let mut look = async || restarts(&controls, async || watch.look(&destination, &controls).await.unwrap()).await;
-        let record = Record { source: "s".into(), validator: None, total: None, is_mixed: false };
+        let record = Record { source: "s".into(), validator: None, total: None, is_mixed: false, ranges: None };
         part.restart(&record).unwrap();
         part.write(b"before").unwrap();
         assert!(!look().await, "bytes from before the first look");

@@ -54,7 +54,7 @@ pub fn key(secret: &Secret, url: &Url, headers: &HeaderMap, network: &Network) -
     // A field too many costs a request; a field too few discloses a response to another caller.
     add_fields(&mut hash, headers, |name| is_sensitive_name(name.as_str()));
     // Destructured, so that a new field does not compile without a decision here.
-    let Network { tls: Tls { verify, ca, files, directories }, proxy, connect_timeout: _, log: _ } = network;
+    let Network { tls: Tls { verify, ca, files, directories }, proxy, connect_timeout: _, log: _, host } = network;
     hash.add(&[u8::from(*verify)]);
     hash.add_list(ca.iter().map(String::as_bytes));
     hash.add_list(files.iter().map(|path| path.as_os_str().as_encoded_bytes()));
@@ -63,6 +63,10 @@ pub fn key(secret: &Secret, url: &Url, headers: &HeaderMap, network: &Network) -
         Ok(proxy) => hash.add_list(proxy.iter().map(|proxy| proxy.as_str().as_bytes())),
         // Such a request fails.
         Err(variable) => hash.add_list([variable.as_bytes(), b"invalid"].into_iter()),
+    }
+    // The response of a mock in a test is not for programs.
+    if host.is_some() {
+        hash.add(b"host client");
     }
     format!("{PREFIX}{}#{}", readable(url), hash.finish())
 }

@@ -179,6 +179,7 @@ pub fn decide(error: &Error) -> SourceDecision {
         Kind::Network | Kind::Timeout => SourceDecision::NextAfterRetries,
         Kind::Status
         | Kind::Head
+        | Kind::Refused
         | Kind::Certificate
         | Kind::TooManyRedirects
         | Kind::RedirectRefused

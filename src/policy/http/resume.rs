@@ -18,6 +18,7 @@ use http::{HeaderValue, StatusCode};
 use serde_json::{Value, json};
 
 use crate::policy::http::headers::text;
+use crate::policy::http::ranges::Ranges;
 
 /// The identifier of a representation, as the server sent it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,8 +37,15 @@ pub struct Record {
     pub total: Option<u64>,
     /// Whether the bytes come from several sources.
     pub is_mixed: bool,
+    /// The bytes that are there. `None`: all up to the length of the part file.
+    pub ranges: Option<Ranges>,
 }
 
+/// The key of the source in the record of a part file with holes. Versions that would take its
+/// length for the number of bytes that are there find no source in it.
+const RANGED: &str = "rangedSource";
+/// Ranges in a record. It is small, and is read by others while it is written.
+const RANGES_MAX: usize = 1000;
 /// The key of the source in the record of a mixed part. Versions that know of no mirrors find no
 /// source in it.
 const MIXED: &str = "mixedSource";
@@ -47,10 +55,16 @@ impl Record {
     pub fn parse(content: &[u8]) -> Option<Self> {
         let value: Value = serde_json::from_slice(content).ok()?;
         let string = |name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
-        let mixed = string(MIXED);
+        let (mixed, of_ranges) = (string(MIXED), string(RANGED));
+        let ranges = match value.get("ranges") {
+            Some(ranges) => Some(parse_ranges(ranges)?),
+            None if of_ranges.is_some() => return None,
+            None => None,
+        };
         Some(Self {
+            ranges,
             is_mixed: mixed.is_some(),
-            source: mixed.or_else(|| string("source"))?,
+            source: mixed.or(of_ranges).or_else(|| string("source"))?,
             validator: string("etag")
                 .map(Validator::ETag)
                 .or_else(|| string("lastModified").map(Validator::LastModified)),
@@ -65,9 +79,37 @@ impl Record {
             Some(Validator::LastModified(date)) => (None, Some(date)),
             None => (None, None),
         };
-        let source = if self.is_mixed { MIXED } else { "source" };
-        json!({ source: self.source, "etag": etag, "lastModified": last_modified, "total": self.total }).to_string()
+        let source = match self.is_mixed {
+            true => MIXED,
+            false if self.ranges.is_some() => RANGED,
+            false => "source",
+        };
+        let mut record =
+            json!({ source: self.source, "etag": etag, "lastModified": last_modified, "total": self.total });
+        if let Some(ranges) = &self.ranges {
+            record["ranges"] = ranges.iter().take(RANGES_MAX).map(|range| json!([range.start, range.end])).collect();
+        }
+        record.to_string()
     }
+
+    /// The bytes that are there, in a part file of this length.
+    pub fn present(&self, length: u64) -> Ranges {
+        let Some(ranges) = &self.ranges else {
+            return Ranges::up_to(length);
+        };
+        let mut present = ranges.clone();
+        present.truncate(length);
+        present
+    }
+}
+
+fn parse_ranges(value: &Value) -> Option<Ranges> {
+    let range = |pair: &Value| {
+        let number = |index: usize| pair.get(index).and_then(Value::as_u64);
+        let (start, end) = (number(0)?, number(1)?);
+        (start <= end).then_some(start..end)
+    };
+    value.as_array()?.iter().map(range).collect()
 }
 
 /// The source that is about to be requested.
@@ -196,14 +238,14 @@ fn continues(range: &RangeRequest, headers: &HeaderMap, sent: ContentRange, leng
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct ContentRange {
-    first: u64,
-    last: u64,
-    total: u64,
+pub(super) struct ContentRange {
+    pub first: u64,
+    pub last: u64,
+    pub total: u64,
 }
 
 /// Reads `bytes 100-199/200` (RFC 9110, 14.4). `None` for anything less definite.
-fn content_range(value: &str) -> Option<ContentRange> {
+pub(super) fn content_range(value: &str) -> Option<ContentRange> {
     let (unit, rest) = value.trim().split_once(' ')?;
     let (range, total) = rest.trim().split_once('/')?;
     let (first, last) = range.split_once('-')?;
@@ -239,7 +281,7 @@ mod tests {
 
     fn record() -> Record {
         let validator = Some(Validator::ETag("\"v1\"".into()));
-        Record { source: "s".into(), validator, total: Some(200), is_mixed: false }
+        Record { source: "s".into(), validator, total: Some(200), is_mixed: false, ranges: None }
     }
 
     fn range_request(record: Option<&Record>, length: u64, name: &str) -> Option<RangeRequest> {
@@ -384,7 +426,9 @@ mod tests {
         for validator in [None, record().validator, Some(Validator::LastModified("x".into()))] {
             for is_mixed in [false, true] {
                 let record = Record { validator: validator.clone(), is_mixed, ..record() };
-                assert_eq!(Record::parse(record.to_json().as_bytes()), Some(record));
+                assert_eq!(Record::parse(record.to_json().as_bytes()), Some(record.clone()));
+                let ranged = Record { ranges: Some([0..5, 7..9].into_iter().collect()), ..record };
+                assert_eq!(Record::parse(ranged.to_json().as_bytes()), Some(ranged));
             }
         }
         let mixed = Record { is_mixed: true, ..record() }.to_json();
@@ -392,5 +436,23 @@ mod tests {
         for nonsense in ["", "{", "[]", "{\"etag\":\"x\"}", "null"] {
             assert_eq!(Record::parse(nonsense.as_bytes()), None);
         }
+        for ranges in ["null", "[[1]]", "[[5,2]]", "[[-1,2]]", "{}"] {
+            let content = format!("{{\"rangedSource\":\"s\",\"ranges\":{ranges}}}");
+            assert_eq!(Record::parse(content.as_bytes()), None, "{ranges}");
+        }
+        assert_eq!(Record::parse(b"{\"rangedSource\":\"s\"}"), None);
+    }
+
+    #[test]
+    fn only_bytes_within_the_part_file_are_there() {
+        let ranged = Record { ranges: Some([0..5, 7..9].into_iter().collect()), ..record() };
+        assert_eq!(ranged.present(8), [0..5, 7..8].into_iter().collect());
+        assert_eq!(record().present(8), Ranges::up_to(8));
+    }
+
+    #[test]
+    fn versions_that_know_of_no_holes_find_no_source() {
+        let ranged = Record { ranges: Some(Ranges::default()), ..record() };
+        assert!(!ranged.to_json().contains("\"source\""));
     }
 }

@@ -10,6 +10,7 @@ use crate::io::file::staging::names::{part_path, record_path, unique_infix};
 use crate::io::file::staging::record::{open_record, read_record};
 use crate::io::file::trusted::{self, Access};
 use crate::io::file::windows_retry;
+use crate::policy::http::ranges::Ranges;
 use crate::policy::http::resume::Record;
 use crate::policy::lock::staleness::KernelLock;
 
@@ -20,8 +21,42 @@ const ROUNDS: u32 = 16;
 /// The state of a part file that was taken over.
 #[derive(Clone, Debug, Default)]
 pub struct Found {
+    /// The number of contiguous bytes from the first one on. More may be there, if the record says
+    /// so.
     pub length: u64,
     pub record: Option<Record>,
+}
+
+impl Found {
+    fn new(length: u64, mut record: Option<Record>) -> Self {
+        let mut contiguous = length;
+        if let Some(record) = record.as_mut().filter(|record| record.ranges.is_some()) {
+            let present = record.present(length);
+            contiguous = present.frontier();
+            record.ranges = Some(present);
+        }
+        Self { length: contiguous, record }
+    }
+
+    /// The bytes that are there.
+    pub fn present(&self) -> Ranges {
+        self.ranges().cloned().unwrap_or_else(|| Ranges::up_to(self.length))
+    }
+
+    /// The number of bytes that are there.
+    pub fn downloaded(&self) -> u64 {
+        self.ranges().map_or(self.length, Ranges::sum)
+    }
+
+    /// Whether nothing is there beyond `total`, which is not 0.
+    pub fn fits(&self, total: u64) -> bool {
+        let end = self.present().iter().last().map_or(0, |range| range.end);
+        total > 0 && end <= total
+    }
+
+    fn ranges(&self) -> Option<&Ranges> {
+        self.record.as_ref()?.ranges.as_ref()
+    }
 }
 
 /// An open part file.
@@ -43,7 +78,7 @@ pub fn open_part(destination: &Path) -> Result<Part> {
     for _ in 0..rounds {
         if let Ok(file) = create_locked(&path) {
             // Left by a process that was killed right after publishing, or before writing anything.
-            let record_file = open_record(&path);
+            let record_file = open_record(&path, Access::ReadWrite);
             return Ok(Part { path, file, infix: None, record_file, found: None });
         }
         // A file that cannot be opened, or that may be another user's, is left alone.
@@ -53,7 +88,7 @@ pub fn open_part(destination: &Path) -> Result<Part> {
         match try_kernel_lock(&file) {
             KernelLock::Free if is_at(&file, &path) => {
                 let length = file.metadata().map_or(0, |found| found.len());
-                let record_file = open_record(&path);
+                let record_file = open_record(&path, Access::ReadWrite);
                 let record = record_file.as_ref().and_then(read_record);
                 // This package leaves no file with content and without a record.
                 if length > 0 && record.is_none() {
@@ -62,7 +97,7 @@ pub fn open_part(destination: &Path) -> Result<Part> {
                 // Older versions left part files readable.
                 #[cfg(unix)]
                 let _ = file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600));
-                return Ok(Part { path, file, infix: None, record_file, found: Some(Found { length, record }) });
+                return Ok(Part { path, file, infix: None, record_file, found: Some(Found::new(length, record)) });
             }
             // Its holder published or removed the file between open and lock.
             KernelLock::Free => {}

@@ -19,6 +19,7 @@ use crate::io::file::trusted::{self, Access};
 #[cfg(unix)]
 use crate::io::file::umask;
 use crate::io::file::windows_retry;
+use crate::policy::http::ranges::Ranges;
 use crate::policy::lock::staleness::KernelLock;
 
 /// Limit of the wait for child processes, which were just being started, to close their copies of
@@ -29,7 +30,7 @@ impl Staging {
     /// Renames the part file to the destination. Returns its size.
     pub fn publish(mut self, finish: Finish) -> Result<u64> {
         let size = self.file()?.metadata().map_err(|error| self.failed("stat", &error))?.len();
-        if size != self.length {
+        if self.present != Ranges::up_to(size) {
             return Err(self.replaced());
         }
         if finish.fsync {

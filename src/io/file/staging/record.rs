@@ -33,8 +33,8 @@ impl Observed {
     }
 }
 
-pub fn open_record(part: &Path) -> Option<File> {
-    trusted::open(&record_path(part), Access::Read).ok()
+pub fn open_record(part: &Path, access: Access) -> Option<File> {
+    trusted::open(&record_path(part), access).ok()
 }
 
 pub fn read_record(file: &File) -> Option<Record> {
@@ -53,9 +53,9 @@ pub fn observe(destination: &Path, holder: Option<u32>) -> Option<Observed> {
 
 /// The progress of one part file. Without a record it does not belong to a current download.
 fn of_part(part: &Path) -> Option<Observed> {
-    let record = read_record(&open_record(part)?)?;
+    let record = read_record(&open_record(part, Access::Read)?)?;
     let found = fs::symlink_metadata(part).ok().filter(trusted::is_own)?;
-    Some(Observed { downloaded: found.len(), total: record.total })
+    Some(Observed { downloaded: record.present(found.len()).sum(), total: record.total })
 }
 
 /// The part file that a process has under a unique name. Reads the whole directory.

@@ -19,7 +19,7 @@ fn open(destination: &Path) -> Staging {
 
 fn write(staging: &mut Staging, content: &[u8]) {
     let total = Some(content.len() as u64);
-    staging.restart(&Record { source: "s".into(), validator: None, total, is_mixed: false }).unwrap();
+    staging.restart(&Record { source: "s".into(), validator: None, total, is_mixed: false, ranges: None }).unwrap();
     staging.write(content).unwrap();
 }
 
@@ -201,13 +201,13 @@ fn what_another_source_continues_is_a_copy_with_a_record_of_its_own() {
     let mut staging = open(&destination);
     write(&mut staging, b"first and more");
     let mut old = staging.file().unwrap().try_clone().unwrap();
-    let record = Record { source: "t".into(), validator: None, total: Some(10), is_mixed: true };
+    let record = Record { source: "t".into(), validator: None, total: Some(10), is_mixed: true, ranges: None };
     staging.resume_in_copy(6, &record).unwrap();
     staging.write(b"rest").unwrap();
     let digest = Hashers::new([Algorithm::Sha256]);
-    assert_eq!(super::record::read_record(&open_record(&staging.part).unwrap()), Some(record));
+    assert_eq!(super::record::read_record(&open_record(&staging.part, Access::Read).unwrap()), Some(record));
     let mut content = Vec::new();
-    old.rewind().unwrap();
+    std::io::Seek::rewind(&mut old).unwrap();
     old.read_to_end(&mut content).unwrap();
     assert_eq!(content, b"first and more", "bytes of another source came into the old file");
     let mut expected = digest;
@@ -223,7 +223,7 @@ fn a_part_that_is_shorter_than_its_record_says_is_not_filled_up() {
     let directory = directory();
     let mut staging = open(&directory.path().join("file"));
     write(&mut staging, b"short");
-    let record = Record { source: "t".into(), validator: None, total: Some(10), is_mixed: true };
+    let record = Record { source: "t".into(), validator: None, total: Some(10), is_mixed: true, ranges: None };
     assert_eq!(staging.resume_in_copy(6, &record).unwrap_err().kind(), Kind::Internal);
 }
 

@@ -25,8 +25,10 @@ const LINGER: Duration = Duration::from_millis(5);
 pub enum Command {
     Restart(Record),
     Resume(u64),
+    AllowHoles(Record),
     ResumeInCopy(u64, Record),
     Write(Bytes),
+    WriteAt(u64, Bytes),
 }
 
 /// The download's handle of the queue. Closes the queue when dropped; the thread then finishes what
@@ -36,7 +38,13 @@ pub struct Worker(Arc<PartFile>);
 
 impl Worker {
     pub fn new(open: Open) -> Self {
-        let state = State { queue: VecDeque::new(), is_closed: false, lingers: false, status: Status::AtRest(open) };
+        let state = State {
+            queue: VecDeque::new(),
+            written: Vec::new(),
+            is_closed: false,
+            lingers: false,
+            status: Status::AtRest(open),
+        };
         let part_file = PartFile { state: Mutex::new(state), wakeup: Condvar::new(), space: Semaphore::new(QUEUE) };
         Self(Arc::new(part_file))
     }
@@ -68,6 +76,9 @@ struct PartFile {
 #[derive(Debug)]
 struct State {
     queue: VecDeque<Command>,
+    /// Chunks that are written, and are freed where they were allocated: the allocator reuses what
+    /// the same thread frees at once, and what another one frees only later.
+    written: Vec<Bytes>,
     is_closed: bool,
     /// Whether the thread waits for a wake-up. Without this flag each command would cost a system
     /// call.
@@ -122,6 +133,8 @@ impl PartFile {
     /// Queues a command, and starts a thread if none works on the queue.
     fn push(part_file: &Arc<Self>, command: Command) -> Result<()> {
         let mut state = part_file.state();
+        // Dropped behind the lock.
+        let _written = mem::take(&mut state.written);
         state.queue.push_back(command);
         if !matches!(state.status, Status::AtRest(_)) {
             part_file.wake(state);
@@ -171,8 +184,9 @@ impl PartFile {
 
     /// The next command. `None` if the thread is to leave; the part file is then at rest, or at its
     /// end.
-    fn next(&self, open: &mut Option<Open>) -> Option<Command> {
+    fn next(&self, open: &mut Option<Open>, written: Option<Bytes>) -> Option<Command> {
         let mut state = self.state();
+        state.written.extend(written);
         let mut has_lingered = false;
         loop {
             if let Some(command) = state.queue.pop_front() {
@@ -237,7 +251,8 @@ impl Work {
         };
         let _guard = CloseOnPanic(part_file.clone());
         let mut open = Some(open);
-        while let Some(command) = part_file.next(&mut open) {
+        let mut written = None;
+        while let Some(command) = part_file.next(&mut open, written.take()) {
             let Some(Open { staging, .. }) = &mut open else {
                 return;
             };
@@ -245,7 +260,9 @@ impl Work {
                 Command::Restart(record) => staging.restart(&record),
                 Command::Resume(from) => staging.resume(from),
                 Command::ResumeInCopy(from, record) => staging.resume_in_copy(from, &record),
-                Command::Write(chunk) => staging.write(&chunk),
+                Command::AllowHoles(record) => staging.allow_holes(&record),
+                Command::Write(chunk) => staging.write(written.insert(chunk)),
+                Command::WriteAt(offset, chunk) => staging.write_at(offset, written.insert(chunk)),
             };
             if let Err(error) = done {
                 let mut state = part_file.state();

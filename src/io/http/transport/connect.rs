@@ -27,6 +27,8 @@ const IDLE: Duration = Duration::from_secs(4);
 /// Flow control windows of HTTP/2, large enough that the round trip does not slow a download.
 const STREAM_WINDOW: u32 = 4 << 20;
 const CONNECTION_WINDOW: u32 = 16 << 20;
+/// The same for one of several connections of a download: all of their windows may be full at once.
+const SINGLE_WINDOW: u32 = 1 << 20;
 
 /// The versions of HTTP that are offered to servers over TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +42,8 @@ pub enum Protocols {
 pub struct Connecting {
     pub tls: ClientConfig,
     pub timeout: Option<Duration>,
+    /// Whether requests have the pool for themselves, one at a time.
+    pub is_single: bool,
     /// The times of the last lookups of names.
     pub lookups: Arc<Lookups>,
 }
@@ -66,6 +70,8 @@ impl Connecting {
         if protocols == Protocols::Http1 {
             tls.alpn_protocols.retain(|protocol| protocol == b"http/1.1");
         }
+        let (stream_window, connection_window) =
+            if self.is_single { (SINGLE_WINDOW, SINGLE_WINDOW) } else { (STREAM_WINDOW, CONNECTION_WINDOW) };
         let mut builder = Client::builder()
             .tls_backend_preconfigured(tls)
             .redirect(redirect::Policy::none())
@@ -76,8 +82,8 @@ impl Connecting {
             .http1_allow_obsolete_multiline_headers_in_responses(true)
             .http1_max_headers(HEAD_FIELDS_MAX)
             .http2_max_header_list_size(HEAD_MAX)
-            .http2_initial_stream_window_size(STREAM_WINDOW)
-            .http2_initial_connection_window_size(CONNECTION_WINDOW)
+            .http2_initial_stream_window_size(stream_window)
+            .http2_initial_connection_window_size(connection_window)
             .http2_keep_alive_interval(Duration::from_secs(15))
             .http2_keep_alive_timeout(Duration::from_secs(10))
             .tcp_keepalive(Duration::from_secs(60))
@@ -231,7 +237,8 @@ mod tests {
             )
             .unwrap();
             // Half of this limit is the share of the first address.
-            let connecting = Connecting { tls, timeout: Some(Duration::from_secs(60)), lookups: Arc::default() };
+            let connecting =
+                Connecting { tls, timeout: Some(Duration::from_secs(60)), is_single: false, lookups: Arc::default() };
             let addresses = ["127.0.0.1", "127.0.0.2"].map(|ip| SocketAddr::new(ip.parse().unwrap(), 0)).to_vec();
             let client = connecting.builder(Protocols::Any).no_proxy().dns_resolver(Known(addresses)).build().unwrap();
             let sending = client.get(format!("http://several.test:{port}/")).send();

@@ -13,9 +13,21 @@ pub async fn with_idle_timeout<T>(limit: Option<Duration>, waiting: impl Future<
     }
 }
 
+/// Awaits the response to a request, which sends a body if there is an `activity`.
+pub async fn with_idle_timeout_of_request<T>(
+    limit: Option<Duration>,
+    activity: Option<&Activity>,
+    sending: Pin<&mut impl Future<Output = T>>,
+) -> Result<T, Duration> {
+    match (limit, activity) {
+        (Some(limit), Some(activity)) => with_idle_timeout_of_upload(activity, limit, sending).await,
+        (limit, _) => with_idle_timeout(limit, sending).await,
+    }
+}
+
 /// Awaits the response while a body is sent. The time counts from the last byte of the body that
 /// the connection took. It does not count while the source of the body has nothing to send.
-pub async fn with_idle_timeout_of_upload<T>(
+async fn with_idle_timeout_of_upload<T>(
     activity: &Activity,
     limit: Duration,
     mut waiting: Pin<&mut impl Future<Output = T>>,

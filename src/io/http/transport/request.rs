@@ -20,18 +20,11 @@ pub fn build(
 ) -> Request {
     let mut request = Request::new(head.method.clone(), head.url.clone());
     let headers = request.headers_mut();
-    *headers = fields(head);
+    // Over TLS the client sets the host: as `:authority` in HTTP/2, where a second one is not
+    // allowed.
+    *headers = fields(head, body, head.url.scheme() == "http");
     if let Some(credentials) = credentials {
         headers.insert(header::PROXY_AUTHORIZATION, credentials.clone());
-    }
-    match body {
-        // Set even for an empty body, where hyper would omit it.
-        Some(Body::Whole(body)) => drop(headers.insert(header::CONTENT_LENGTH, body.len().into())),
-        // RFC 9110, 8.6: methods that expect a body must announce that there is none.
-        None if matches!(head.method, Method::POST | Method::PUT | Method::PATCH) => {
-            headers.insert(header::CONTENT_LENGTH, 0.into());
-        }
-        _ => {}
     }
     let content = match body {
         Some(body) if let Some(activity) = activity => Content::Watched(body.watched(activity)),
@@ -45,14 +38,14 @@ pub fn build(
 }
 
 /// The header fields of a request, including those that the client would add. If the client added
-/// them, each map that it makes of these fields would grow once more.
-fn fields(head: &RequestHead) -> HeaderMap {
+/// them, each map that it makes of these fields would grow once more. `with_host`: whether `Host`
+/// is included, unless the caller has set another one.
+pub fn fields(head: &RequestHead, body: Option<&Body>, with_host: bool) -> HeaderMap {
     let host = head.headers.get(header::HOST);
     let is_set_by_client = host.is_none_or(|host| is_host_of(host, &head.url));
     let mut fields = HeaderMap::with_capacity(head.headers.len() + 4);
-    // First, as RFC 9110, 7.2 recommends. Over TLS the client sets the host: as `:authority` in
-    // HTTP/2, where a second one is not allowed.
-    if head.url.scheme() == "http"
+    // First, as RFC 9110, 7.2 recommends.
+    if with_host
         && is_set_by_client
         && let Ok(host) = HeaderValue::from_str(&head.url[Position::BeforeHost..Position::AfterPort])
     {
@@ -64,6 +57,15 @@ fn fields(head: &RequestHead) -> HeaderMap {
         }
     }
     fields.entry(header::ACCEPT).or_insert(HeaderValue::from_static("*/*"));
+    match body {
+        // Set even for an empty body, where hyper would omit it.
+        Some(Body::Whole(body)) => drop(fields.insert(header::CONTENT_LENGTH, body.len().into())),
+        // RFC 9110, 8.6: methods that expect a body must announce that there is none.
+        None if matches!(head.method, Method::POST | Method::PUT | Method::PATCH) => {
+            fields.insert(header::CONTENT_LENGTH, 0.into());
+        }
+        _ => {}
+    }
     fields
 }
 

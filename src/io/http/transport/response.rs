@@ -12,6 +12,7 @@ use crate::base::error::Result;
 use crate::base::observer::Trace;
 use crate::base::timings::Opening;
 use crate::io::http::error::{self, no_data};
+use crate::io::http::transport::host_wire::HostWire;
 use crate::io::http::transport::idle::with_idle_timeout;
 use crate::metrics::{self, Counter};
 use crate::policy::http::status_text::status_text;
@@ -24,7 +25,7 @@ pub struct IncomingResponse {
     /// The reason phrase as sent. The standard phrase if there is none, or none that is usable.
     pub status_text: String,
     pub headers: HeaderMap,
-    body: Response,
+    wire: Wire,
     length: Option<u64>,
     received: u64,
     idle_timeout: Option<Duration>,
@@ -37,17 +38,34 @@ pub struct IncomingResponse {
     trace: Option<Trace>,
 }
 
+/// The source of the body.
+#[derive(Debug)]
+enum Wire {
+    Native(Response),
+    /// Boxed, because the native transport is the usual one.
+    Host(Box<HostWire>),
+}
+
 impl IncomingResponse {
     pub fn new(mut response: Response, is_head: bool) -> Self {
         let status = response.status();
         let status_text = status_text(status, response.extensions().get().map(ReasonPhrase::as_bytes));
         let headers = std::mem::take(response.headers_mut());
+        Self::of(status, status_text, headers, Wire::Native(response), is_head)
+    }
+
+    /// A response of the host program's client.
+    pub fn of_host(status: StatusCode, status_text: String, headers: HeaderMap, wire: HostWire, is_head: bool) -> Self {
+        Self::of(status, status_text, headers, Wire::Host(Box::new(wire)), is_head)
+    }
+
+    fn of(status: StatusCode, status_text: String, headers: HeaderMap, wire: Wire, is_head: bool) -> Self {
         let length = content_length(&headers);
         Self {
             status,
             status_text,
             headers,
-            body: response,
+            wire,
             length,
             received: 0,
             idle_timeout: None,
@@ -83,7 +101,10 @@ impl IncomingResponse {
 
     /// The remote end of the connection: the server's, or the proxy's.
     pub fn peer(&self) -> Option<SocketAddr> {
-        self.body.remote_addr()
+        match &self.wire {
+            Wire::Native(response) => response.remote_addr(),
+            Wire::Host(_) => None,
+        }
     }
 
     /// Sets the trace that ends with the body.
@@ -93,7 +114,10 @@ impl IncomingResponse {
 
     /// The local port of the connection.
     pub fn port(&self) -> Option<u16> {
-        error::port_of(&self.body)
+        match &self.wire {
+            Wire::Native(response) => error::port_of(response),
+            Wire::Host(_) => None,
+        }
     }
 
     pub fn set_idle_timeout(&mut self, limit: Option<Duration>) {
@@ -101,7 +125,7 @@ impl IncomingResponse {
     }
 
     pub fn is_http2(&self) -> bool {
-        self.body.version() == Version::HTTP_2
+        matches!(&self.wire, Wire::Native(response) if response.version() == Version::HTTP_2)
     }
 
     pub fn protocol(&self) -> &'static str {
@@ -144,21 +168,25 @@ impl IncomingResponse {
     }
 
     async fn next_chunk(&mut self) -> Result<Option<Bytes>> {
+        let (length, announced, is_until_close) = (self.body_length(), self.content_length(), self.is_until_close());
         // Over HTTP/2 the end must be awaited: dropping a stream earlier resets it.
-        if self.is_end_uncertain || (self.body_length() == Some(self.received) && !self.is_http2()) {
-            return Ok(None);
-        }
-        match with_idle_timeout(self.idle_timeout, self.body.chunk()).await {
+        let is_whole = length == Some(self.received) && !self.is_http2();
+        let response = match &mut self.wire {
+            Wire::Host(wire) => return wire.chunk(self.idle_timeout, length).await,
+            Wire::Native(_) if self.is_end_uncertain || is_whole => return Ok(None),
+            Wire::Native(response) => response,
+        };
+        match with_idle_timeout(self.idle_timeout, response.chunk()).await {
             Ok(Ok(chunk)) => {
                 self.received += chunk.as_ref().map_or(0, |bytes| bytes.len() as u64);
                 Ok(chunk)
             }
-            Ok(Err(error)) if self.is_until_close() && error::is_unannounced_end(&error) => {
+            Ok(Err(error)) if is_until_close && error::is_unannounced_end(&error) => {
                 self.is_end_uncertain = true;
                 Ok(None)
             }
-            Ok(Err(error)) => Err(error::of_body(&error, self.received, self.content_length(), self.body.url())),
-            Err(limit) => Err(no_data(limit, self.body.url())),
+            Ok(Err(error)) => Err(error::of_body(&error, self.received, announced, response.url())),
+            Err(limit) => Err(no_data(limit, response.url())),
         }
     }
 }

@@ -30,6 +30,17 @@ pub fn next_source(failed: &Url, next: &Url, error: &Error) -> String {
     format!("GET {}: this source failed, tries {} next: {}", redacted(failed), redacted(next), error_with_code(error))
 }
 
+/// Whether several connections fetch a file.
+pub fn ranges(call: &str, status: StatusCode, total: Option<u64>, connections: usize) -> String {
+    match total {
+        Some(total) => format!("{call}: fetches ranges of {total} bytes over {connections} connections at most"),
+        None => format!(
+            "{call}: one connection: the response ({}) is not a range with a strong validator, or the file is small",
+            status.as_u16()
+        ),
+    }
+}
+
 /// What the response means for the part file.
 pub fn outcome(call: &str, was_range: bool, status: StatusCode, decision: &ResumeDecision) -> Option<String> {
     let status = status.as_u16();
@@ -53,7 +64,8 @@ mod tests {
     #[test]
     fn a_part_that_is_not_resumed_has_a_reason() {
         let etag = Some(Validator::ETag("\"a\"".to_owned()));
-        let record = |validator, total| Record { source: "s".to_owned(), validator, total, is_mixed: false };
+        let record =
+            |validator, total| Record { source: "s".to_owned(), validator, total, is_mixed: false, ranges: None };
         for (is_wanted, record, expected) in [
             (false, Some(record(etag.clone(), None)), "resume is off"),
             (true, None, "no record"),

@@ -94,6 +94,12 @@ pub fn response(method: &Method, url: &Url, response: &Described<'_>) -> String 
     format!("{method} {url}: {status} {status_text}, {protocol}, {connection}{to}{times}")
 }
 
+/// A response that came through the HTTP client of the host program.
+pub fn host_response(method: &Method, url: &Url, status: StatusCode, status_text: &str) -> String {
+    let (url, status) = (redacted(url), status.as_u16());
+    format!("{method} {url}: {status} {status_text}, by node:http of this process (transport 'node')")
+}
+
 /// A request that is sent again without counting as a retry.
 pub fn resent(method: &Method, url: &Url, why: &str) -> String {
     format!("{method} {}: sent again: {why}", redacted(url))

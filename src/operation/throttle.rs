@@ -1,0 +1,94 @@
+//! Limits of the bytes that downloads read per second: one of the call, one of the process.
+
+use std::sync::{LazyLock, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use tokio::time::sleep;
+
+use crate::base::options::RateLimits;
+use crate::policy::http::rate::{Pace, piece};
+
+/// Shared by all downloads of the process.
+static PROCESS: LazyLock<Clock> = LazyLock::new(Clock::new);
+
+/// A pace, and the moment from which its times count.
+#[derive(Debug)]
+struct Clock {
+    since: Instant,
+    pace: Mutex<Pace>,
+}
+
+impl Clock {
+    fn new() -> Self {
+        Self { since: Instant::now(), pace: Mutex::default() }
+    }
+
+    fn take(&self, bytes: u64, rate: u64) -> Duration {
+        let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
+        pace.take(self.since.elapsed(), bytes, rate)
+    }
+}
+
+/// The limits of one call, for all of its connections and sources together.
+#[derive(Debug)]
+pub struct Throttle {
+    limits: RateLimits,
+    call: Clock,
+}
+
+impl Throttle {
+    pub fn new(limits: RateLimits) -> Self {
+        Self { limits, call: Clock::new() }
+    }
+
+    /// Takes the next piece off a chunk, and waits until it may be read. Until then nothing else is
+    /// read, so that the server has to wait, too. Returns whether there was a wait; `None` when
+    /// nothing is left of the chunk.
+    pub async fn next(&self, chunk: &mut Bytes) -> Option<(Bytes, bool)> {
+        if chunk.is_empty() {
+            return None;
+        }
+        let RateLimits { call, process } = self.limits;
+        let Some(rate) = call.into_iter().chain(process).min() else {
+            return Some((std::mem::take(chunk), false));
+        };
+        let piece = chunk.split_to(chunk.len().min(piece(rate)));
+        let bytes = piece.len() as u64;
+        let of_call = call.map(|rate| self.call.take(bytes, rate));
+        let of_process = process.map(|rate| PROCESS.take(bytes, rate));
+        let wait = of_call.max(of_process).unwrap_or_default();
+        if !wait.is_zero() {
+            sleep(wait).await;
+        }
+        Some((piece, !wait.is_zero()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn without_a_limit_a_chunk_is_one_piece() {
+        let throttle = Throttle::new(RateLimits::default());
+        let mut chunk = Bytes::from_static(b"chunk");
+        assert_eq!(throttle.next(&mut chunk).await, Some((Bytes::from_static(b"chunk"), false)));
+        assert_eq!(throttle.next(&mut chunk).await, None);
+    }
+
+    #[tokio::test]
+    async fn the_lower_of_two_limits_counts() {
+        for limits in [
+            RateLimits { call: Some(100_000), process: Some(10_000_000) },
+            RateLimits { call: Some(10_000_000), process: Some(100_000) },
+        ] {
+            let throttle = Throttle::new(limits);
+            let started = Instant::now();
+            // Of these the process may have saved up 40,000 bytes.
+            let mut chunk = Bytes::from(vec![0; 90_000]);
+            while throttle.next(&mut chunk).await.is_some() {}
+            assert!(started.elapsed() > Duration::from_millis(400), "{limits:?}: {:?}", started.elapsed());
+        }
+    }
+}
