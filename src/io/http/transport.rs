@@ -4,19 +4,19 @@
 //! that their rules and messages are under this crate's control. The features of reqwest are off.
 #![expect(clippy::disallowed_types, reason = "the one place for the client")]
 
-use std::collections::HashSet;
 use std::pin::pin;
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use http::{HeaderValue, Method, StatusCode, header};
 use reqwest::Client;
 use rustls::ClientConfig;
 use tokio::time::timeout;
-use url::{Host, Origin, Url};
+use url::{Host, Url};
 
-use self::connect::{Connecting, Protocols};
+use self::connect::{Connecting, Protocols, Route};
 use self::host::HostTransport;
+use self::http1_only::{Http1Only, wants_http1};
 use self::idle::with_idle_timeout_of_request;
 use self::ports::Ports;
 use self::request::is_host_of;
@@ -28,8 +28,7 @@ use crate::base::options::Network;
 use crate::base::proxy::{Proxy, forwards};
 use crate::base::timings::Opening;
 use crate::io::http::error::{
-    self, Refusal, is_closed_before_response, is_ended_by_us, is_http1_required, is_unprocessed, no_data, refused,
-    through,
+    self, Refusal, is_closed_before_response, is_ended_by_us, is_unprocessed, no_data, refused, through,
 };
 use crate::io::http::lookups::Lookups;
 use crate::io::http::outgoing::HandOver;
@@ -42,6 +41,7 @@ use crate::policy::text::debug::network as debug;
 pub mod connect;
 mod host;
 mod host_wire;
+mod http1_only;
 mod idle;
 mod ports;
 mod request;
@@ -52,9 +52,6 @@ mod tunnel;
 const UNPROCESSED_MAX: u32 = 8;
 /// Limit of stale connections in a row: more than any pool should hold.
 const STALE_MAX: u32 = 64;
-/// Limit of recorded servers: more of this kind than a process should meet.
-const HTTP1_ONLY_MAX: usize = 256;
-
 /// Carries out the exchanges of one [`Network`]. Cheap to clone; clones share the connections.
 #[derive(Clone, Debug)]
 pub struct Transport(Way);
@@ -73,29 +70,8 @@ struct Pools {
     connecting: Connecting,
     /// Clients by [`Route::index`], each created at its first use.
     clients: [OnceLock<Client>; 6],
-    /// Servers that offered HTTP/2 and then required HTTP/1.1.
-    http1_only: RwLock<HashSet<Origin>>,
+    http1_only: Http1Only,
     ports: Ports,
-}
-
-/// The route of a request: which proxy, and whether only HTTP/1.1 is offered.
-#[derive(Clone, Copy, Debug)]
-struct Route<'a> {
-    proxy: Option<&'a Url>,
-    is_secure: bool,
-    protocols: Protocols,
-}
-
-impl Route<'_> {
-    /// There is at most one proxy for `http:`, and one for `https:`.
-    fn index(self) -> usize {
-        let by = match (self.proxy, self.is_secure) {
-            (None, _) => 0,
-            (Some(_), false) => 1,
-            (Some(_), true) => 2,
-        };
-        by * 2 + usize::from(self.protocols == Protocols::Http1)
-    }
 }
 
 impl Transport {
@@ -162,24 +138,16 @@ impl Pools {
     fn with_tls(network: &Network, tls: ClientConfig) -> Self {
         let lookups = Arc::new(Lookups::default());
         let connecting = Connecting { tls, timeout: network.connect_timeout, is_single: false, lookups };
-        Self::from_parts(network.proxy.clone(), network.log, connecting, HashSet::new())
+        Self::from_parts(network.proxy.clone(), network.log, connecting, Http1Only::default())
     }
 
     fn separate(&self) -> Self {
         let connecting = Connecting { is_single: true, ..self.connecting.clone() };
-        let http1_only = self.http1_only.read().unwrap_or_else(PoisonError::into_inner).clone();
-        Self::from_parts(self.proxy.clone(), self.log, connecting, http1_only)
+        Self::from_parts(self.proxy.clone(), self.log, connecting, self.http1_only.clone())
     }
 
-    fn from_parts(proxy: Proxy, log: Log, connecting: Connecting, http1_only: HashSet<Origin>) -> Self {
-        Self {
-            proxy,
-            log,
-            connecting,
-            clients: Default::default(),
-            http1_only: RwLock::new(http1_only),
-            ports: Ports::default(),
-        }
+    fn from_parts(proxy: Proxy, log: Log, connecting: Connecting, http1_only: Http1Only) -> Self {
+        Self { proxy, log, connecting, clients: Default::default(), http1_only, ports: Ports::default() }
     }
 
     /// An idempotent request is resent if a kept-alive connection was closed before any byte of a
@@ -244,7 +212,7 @@ impl Pools {
             }
             let wants_http1 = route.protocols == Protocols::Any && wants_http1(&response);
             if wants_http1 {
-                self.record_http1_only(&head.url);
+                self.http1_only.record(&head.url);
                 route.protocols = Protocols::Http1;
             }
             match response {
@@ -317,20 +285,7 @@ impl Pools {
     /// both.
     fn protocols(&self, head: &RequestHead) -> Protocols {
         let is_foreign = head.headers.get(header::HOST).is_some_and(|host| !is_host_of(host, &head.url));
-        if is_foreign || self.is_http1_only(&head.url) { Protocols::Http1 } else { Protocols::Any }
-    }
-
-    fn is_http1_only(&self, url: &Url) -> bool {
-        let known = self.http1_only.read().unwrap_or_else(PoisonError::into_inner);
-        !known.is_empty() && known.contains(&url.origin())
-    }
-
-    fn record_http1_only(&self, url: &Url) {
-        let mut known = self.http1_only.write().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= HTTP1_ONLY_MAX {
-            known.clear();
-        }
-        known.insert(url.origin());
+        if is_foreign || self.http1_only.has(&head.url) { Protocols::Http1 } else { Protocols::Any }
     }
 
     /// Returns the client of a route, created at its first use.
@@ -376,14 +331,6 @@ impl Pools {
 pub fn not_a_proxy(variable: &str, url: &Url) -> Error {
     let message = format!("{variable} is not the URL of a proxy: expected http://host:port");
     Error::new(Kind::ArgumentValue, message).with_url(url)
-}
-
-/// Whether the server requires HTTP/1.1 for a request that was sent over HTTP/2.
-fn wants_http1(outcome: &reqwest::Result<IncomingResponse>) -> bool {
-    match outcome {
-        Ok(response) => response.is_http2() && response.status == StatusCode::UPGRADE_REQUIRED,
-        Err(error) => is_http1_required(error),
-    }
 }
 
 async fn send_once(
