@@ -1018,8 +1018,8 @@ export interface HttpClientRequestOptions {
  * renamed. The directory is created.
  *
  * @throws `Download failed: HTTP 404 Not Found`, `Download timed out after 120000ms`, `Failed to
- * write file: …`, or `HTTP download failed: …` with the `code` of the failure. The destination is
- * then unchanged.
+ * write file: …`, or `HTTP download failed: …` with the `code` of the failure; with `mirrors`, `All
+ * 2 sources failed: …` with their `errors`. The destination is then unchanged.
  * @example
  * ```js
  * import { httpDownload } from '@socketsecurity/registry/lib/http-request'
@@ -1158,7 +1158,7 @@ export interface HttpDownloadResult {
    * The URL whose bytes the file has, without credentials: that of the call, or of one of its
    * mirrors. `undefined` for a file that was already there.
    */
-  source: string | undefined
+  source?: string | undefined
   /**
    * Times of the last attempt, computed at the first access. `undefined` for a file that was
    * already there. Not enumerable.

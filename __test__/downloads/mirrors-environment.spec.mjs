@@ -26,7 +26,7 @@ async function setUp(t, { origin = { body: 'origin' }, cache = { body: 'cache' }
 
 const asked = ({ requests }) => requests.map(({ path }) => path)
 
-test('a URL is asked for at its replacement first', async (t) => {
+test('a URL is requested from its replacement first', async (t) => {
   const { own, other } = await setUp(t)
   const destination = place(t)
   const result = await httpDownload(`${own.url}/a/b?c=d`, destination)
@@ -35,7 +35,7 @@ test('a URL is asked for at its replacement first', async (t) => {
   assert.deepEqual([asked(own), asked(other)], [[], ['/own/a/b?c=d']])
 })
 
-test('then at the URL itself, and then at the mirrors of the call', async (t) => {
+test('the URL itself is next, and then the mirrors of the call', async (t) => {
   const gone = { status: 404 }
   const { own, other } = await setUp(t, { origin: gone, cache: gone })
   const last = await startOrigin(t, { body: 'last' })
@@ -45,7 +45,7 @@ test('then at the URL itself, and then at the mirrors of the call', async (t) =>
   assert.deepEqual([asked(other), asked(own)], [['/own/file'], ['/file']])
 })
 
-test('with ONLY it is asked for nowhere else', async (t) => {
+test('with ONLY it is requested from nowhere else', async (t) => {
   const { own, other } = await setUp(t, { cache: { status: 404 } })
   process.env.SOCKET_DOWNLOAD_MIRRORS_ONLY = '1'
   const last = await startOrigin(t, { body: 'last' })
@@ -56,7 +56,7 @@ test('with ONLY it is asked for nowhere else', async (t) => {
   assert.deepEqual([asked(own), asked(last)], [[], []])
 })
 
-test('other URLs are asked for as ever, also with ONLY', async (t) => {
+test('URLs without a rule are requested as usual, even with ONLY', async (t) => {
   await setUp(t)
   process.env.SOCKET_DOWNLOAD_MIRRORS_ONLY = '1'
   const else_ = await startOrigin(t, { body: 'elsewhere' })
@@ -64,7 +64,7 @@ test('other URLs are asked for as ever, also with ONLY', async (t) => {
   assert.equal(result.source, `${else_.url}/file`)
 })
 
-test('redirects of a replacement are followed as ever', async (t) => {
+test('redirects of a replacement are followed', async (t) => {
   const { own, other } = await setUp(t)
   process.env.SOCKET_DOWNLOAD_MIRRORS_ONLY = '1'
   const cache = await startOrigin(t, redirectTo(`${own.url}/elsewhere`))
@@ -75,7 +75,7 @@ test('redirects of a replacement are followed as ever', async (t) => {
   assert.deepEqual([asked(cache), asked(other)], [['/file'], []])
 })
 
-test('a replacement gets no credentials of the call, but its own', async (t) => {
+test('a replacement receives its own credentials, and none of the call', async (t) => {
   const { own, other } = await setUp(t)
   const { port } = other
   process.env.SOCKET_DOWNLOAD_MIRRORS = `${own.url}/=http://cache:secret@127.0.0.1:${port}/`
@@ -120,14 +120,14 @@ test('the variables are read at each call, and a worker has its own', async (t) 
   assert.deepEqual([asked(own), asked(other)], [['/2'], ['/own/1', '/worker/3']])
 })
 
-describe('a rule that cannot be read', () => {
+describe('an invalid rule', () => {
   for (const [rule, quoted] of [
     ['nonsense', '"nonsense"'],
     ['http://a.test/', '"http://a.test/"'],
     ['http://a.test/=ftp://b.test/', '"http://a.test/=ftp://b.test/"'],
     ['a.test=http://user:hunter2@b.test/?token=hunter2', '"a.test=http://b.test/?token=REDACTED"'],
   ]) {
-    test(`rejects every download, and is quoted: ${quoted}`, async (t) => {
+    test(`rejects every download, with a message that quotes it: ${quoted}`, async (t) => {
       const { own } = await setUp(t)
       process.env.SOCKET_DOWNLOAD_MIRRORS += ` \n${rule}`
       const there = place(t)
@@ -147,7 +147,7 @@ describe('a rule that cannot be read', () => {
     })
   }
 
-  test('ONLY with a doubtful value is refused', async (t) => {
+  test('ONLY with another value rejects every download', async (t) => {
     const { own } = await setUp(t)
     process.env.SOCKET_DOWNLOAD_MIRRORS_ONLY = 'yes'
     const error = await rejection(httpDownload(`${own.url}/file`, place(t)))

@@ -1,5 +1,5 @@
-// Mirrors and several processes: one downloads, from whichever source has the file, and whoever goes
-// on after a process that was killed or a call that was aborted publishes one representation, whole.
+// Mirrors and several processes: one downloads, from a source that has the file. After a process that
+// was killed, or a call that was aborted, the next one publishes one representation, whole.
 
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
@@ -66,7 +66,7 @@ describe('of several processes one goes through the sources', () => {
       const options = { mirrors: [at(mirror)], sha256: hash(file.body), idleTimeout: 300 }
       const job = { url: first.url, destPath: destination, options }
       const jobs = Array.from({ length: 4 }, () => startJob(t, 'mirror-job', job))
-      const done = await Promise.all(jobs.map((each) => each.event('done')))
+      const done = await Promise.all(jobs.map((each) => each.event('done', 60_000)))
       for (const { sha256 } of done) assert.equal(sha256, options.sha256)
       assert.deepEqual(
         done.map(({ source }) => source).filter(Boolean),
@@ -97,7 +97,7 @@ test('calls in one process share the sources, and a failure of all of them', asy
   assert.deepEqual([first.requests.length, mirror.requests.length], [1, 1])
 })
 
-test('a call with mirrors that joined one without goes on to them', async (t) => {
+test('a call with mirrors that joined one without tries its own', async (t) => {
   const file = representation(1000, { ETag: '"v"' })
   const first = await startOrigin(t, { status: 404 })
   const mirror = await startOrigin(t, honest(file))
@@ -122,7 +122,7 @@ test('a digest that another call expected of all sources does not reject this on
   assert.equal((await right).source, at(first))
 })
 
-test('whoever goes on after a killed process goes on with its part, from any source', async (t) => {
+test('the part of a killed process is resumed, from any source', async (t) => {
   const file = representation(SIZE, { ETag: '"ours"' })
   const first = await startOrigin(t, [trickle(file, { pause: 50 }), { status: 404 }])
   const mirror = await startOrigin(t, honest({ ...file, validators: { ETag: '"theirs"' } }))

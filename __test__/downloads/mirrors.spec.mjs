@@ -1,5 +1,5 @@
-// Several sources of one file: which are asked, in which order, and that the file is always one
-// representation, whole, whatever the sources before do.
+// Several sources of one file: their order, the failures after which the next one is tried, and that
+// the file is always one representation, whole, whatever the sources before do.
 
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
@@ -40,7 +40,7 @@ function assertPublished({ directory, destination }, { body }, result) {
   assert.deepEqual(readdirSync(directory), ['file'])
 }
 
-describe('the next source is asked', () => {
+describe('the next source is tried', () => {
   for (const [how, failure] of Object.entries(failures)) {
     for (const hasDigest of failure.needsDigest ? [true] : [false, true]) {
       const under = hasDigest ? 'with a digest' : 'without a digest'
@@ -96,7 +96,7 @@ describe('the next source is asked', () => {
 })
 
 describe('a part of one source', () => {
-  test('is continued from the next under a digest, and asked for without a condition', async (t) => {
+  test('is resumed from the next under a digest, without a condition', async (t) => {
     const ours = file('ours')
     const first = await startOrigin(t, brokenOff(ours, HALF))
     const mirror = await startOrigin(t, honest({ ...ours, validators: { ETag: '"theirs"' } }))
@@ -119,7 +119,7 @@ describe('a part of one source', () => {
     assert.equal(calls.at(-1), SIZE)
   })
 
-  test('of other bytes is noticed, and the next source is asked for everything', async (t) => {
+  test('of other bytes is noticed, and the whole file is requested from the next source', async (t) => {
     const [ours, theirs] = [file('ours'), file('theirs')]
     const first = await startOrigin(t, brokenOff(ours, HALF))
     const mirror = await startOrigin(t, honest(theirs))
@@ -134,7 +134,7 @@ describe('a part of one source', () => {
     assert.equal(result.resumedFrom, 0)
   })
 
-  test('is given up when the totals differ', async (t) => {
+  test('is discarded if the totals differ', async (t) => {
     const ours = file('ours')
     const theirs = representation(SIZE + 1, { ETag: '"theirs"' })
     const first = await startOrigin(t, brokenOff(ours, HALF))
@@ -146,7 +146,7 @@ describe('a part of one source', () => {
     assert.equal(mirror.requests.at(-1).headers.range, undefined)
   })
 
-  test('goes through three sources', async (t) => {
+  test('is resumed from two other sources, one after the other', async (t) => {
     const ours = file('ours')
     const cut = (origin, count) => async (request, response) => {
       const from = rangeStart(request)
@@ -165,7 +165,7 @@ describe('a part of one source', () => {
     assert.equal(result.resumedFrom, 60_000)
   })
 
-  test('that is mixed is continued by no call without a digest', async (t) => {
+  test('that is mixed is not resumed by a call without a digest', async (t) => {
     // The first half is of one, and the rest of another: only a digest would notice.
     const [ours, theirs] = [file('ours'), file('theirs')]
     const first = await startOrigin(t, [brokenOff(ours, 30_000), { status: 404 }])
@@ -186,7 +186,7 @@ describe('a part of one source', () => {
     assert.equal(mirror.requests.at(-1).headers.range, undefined)
   })
 
-  test('is continued by a later call with the same sources', async (t) => {
+  test('is resumed by a later call with the same sources', async (t) => {
     const ours = file('ours')
     const first = await startOrigin(t, [brokenOff(ours, HALF), { status: 404 }])
     const mirror = await startOrigin(t, [
@@ -201,7 +201,7 @@ describe('a part of one source', () => {
     assert.equal(result.resumedFrom, HALF)
   })
 
-  test('of a source that the call does not name is not continued', async (t) => {
+  test('of a source that the call does not name is not resumed', async (t) => {
     const ours = file('ours')
     const first = await startOrigin(t, brokenOff(ours, HALF))
     const second = await startOrigin(t, honest(ours))
@@ -212,7 +212,7 @@ describe('a part of one source', () => {
     assert.equal(second.requests[0].headers.range, undefined)
   })
 
-  test('stays where the next source does not get as far as sending', async (t) => {
+  test('is kept if the next source sends nothing', async (t) => {
     const ours = file('ours')
     const first = await startOrigin(t, [brokenOff(ours, HALF), honest(ours)])
     const mirror = await startOrigin(t, { status: 404 })
@@ -225,7 +225,7 @@ describe('a part of one source', () => {
   })
 })
 
-test('false from onRetry gives up the source, and each source is counted anew', async (t) => {
+test('false from onRetry gives up the source, and attempts are counted for each source', async (t) => {
   const ours = file('ours')
   const first = await startOrigin(t, { status: 503 })
   const second = await startOrigin(t, { status: 503 })
@@ -253,8 +253,8 @@ test('false from onRetry gives up the source, and each source is counted anew', 
   )
 })
 
-describe('a source is not left', () => {
-  test('when it has the file', async (t) => {
+describe('the next source is not tried', () => {
+  test('when the first has the file', async (t) => {
     const ours = file('ours')
     const first = await startOrigin(t, honest(ours))
     const mirror = await startOrigin(t, honest(ours))
@@ -265,7 +265,7 @@ describe('a source is not left', () => {
     assert.equal(mirror.requests.length, 0)
   })
 
-  test('while it recovers within its retries', async (t) => {
+  test('when the first recovers within its retries', async (t) => {
     const ours = file('ours')
     const first = await startOrigin(t, [{ status: 503 }, honest(ours)])
     const mirror = await startOrigin(t, honest(ours))
@@ -275,7 +275,7 @@ describe('a source is not left', () => {
     assert.equal(mirror.requests.length, 0)
   })
 
-  test('for what is not its fault', async (t) => {
+  test('after a failure that is not one of the source', async (t) => {
     const ours = file('ours')
     const mirror = await startOrigin(t, honest(ours))
     const options = { ...QUICK, mirrors: [at(mirror)] }
@@ -297,7 +297,7 @@ describe('a source is not left', () => {
     assert.equal(mirror.requests.length, 0)
   })
 
-  test('for being silent, where the caller allows that', async (t) => {
+  test('when the first is silent, with idleTimeout: 0', async (t) => {
     const ours = file('ours')
     const late = async () => {
       await new Promise((resolve) => setTimeout(resolve, 400))
@@ -311,7 +311,7 @@ describe('a source is not left', () => {
   })
 })
 
-test('the last source is retried after failures that would last while another is left', async (t) => {
+test('the last source is retried after a truncated body', async (t) => {
   const ours = file('ours')
   const first = await startOrigin(t, { status: 404 })
   const last = await startOrigin(t, [brokenOff(ours, HALF), honest(ours)])
@@ -378,10 +378,10 @@ describe('when all sources fail', () => {
       const error = await rejection(httpDownload(at(first), place(t).destination, { mirrors }))
       assert.equal(error.code, 'ERR_HTTP_STATUS')
     }
-    assert.equal(first.requests.length, 4, 'no URL is asked for twice')
+    assert.equal(first.requests.length, 4, 'a URL was requested twice')
   })
 
-  test('a hundred mirrors are each asked once', async (t) => {
+  test('a hundred mirrors are each requested once', async (t) => {
     const gone = await startOrigin(t, { status: 404 })
     const mirrors = Array.from({ length: 100 }, (_, index) => `${gone.url}/${index}`)
     const error = await rejection(httpDownload(at(gone), place(t).destination, { mirrors }))
@@ -431,7 +431,7 @@ test('a mirror may redirect, also to the origin of the URL', async (t) => {
   assert.equal(first.requests[1].headers.authorization, undefined, 'what was dropped stays dropped')
 })
 
-test('a silent source is left after 15 s, while another one is left', {
+test('after 15 s of silence the next source is tried', {
   skip: !process.env.LONG_TESTS && 'takes 16 s: set LONG_TESTS=1',
 }, async (t) => {
   const ours = file('ours')
@@ -444,7 +444,7 @@ test('a silent source is left after 15 s, while another one is left', {
   assert.ok(took > 14_000 && took < 60_000, `${took} ms`)
 })
 
-test('the source of a result is redacted, does not show, and is not known of a file that was there', async (t) => {
+test('the source of a result is redacted and not enumerable', async (t) => {
   const ours = file('ours')
   const first = await startOrigin(t, honest(ours))
   const { destination } = place(t)

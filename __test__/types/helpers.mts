@@ -51,7 +51,10 @@ const integrity: string | undefined = sums['tool.tgz']
 const file: HttpDownloadResult = await download.httpDownload('http://localhost/', 'file', {
   ...downloading,
   integrity,
+  mirrors: ['http://localhost/mirror', new URL('http://localhost/')] as const,
 })
+const source: string | undefined = file.source
+console.log(source)
 
 get('http://localhost/', async (message) => {
   const response: HttpResponse = await readIncomingResponse(message)

@@ -1,10 +1,9 @@
-//! A download: the file of the first source that has it. See
-//! [`mirror`](crate::policy::http::mirror) for the order of the sources, and for the failures after
-//! which the next one is tried.
+//! A download: the file of the first source that has it. See [`mirror`] for the order of the
+//! sources, and for the failures after which the next one is tried.
 //!
 //! All sources write one part file, one after the other. A part of one source is continued from the
-//! next where [`resume`](crate::policy::http::resume) allows that. A file with a wrong digest is
-//! removed before another source is tried.
+//! next where [`resume`] allows that. A file with a wrong digest is removed before another source is
+//! tried.
 
 use std::path::Path;
 use std::sync::atomic::AtomicUsize;

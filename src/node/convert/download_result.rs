@@ -42,7 +42,7 @@ pub struct HttpDownloadResult<'env> {
     /// The URL whose bytes the file has, without credentials: that of the call, or of one of its
     /// mirrors. `undefined` for a file that was already there.
     #[napi(ts_type = "string | undefined")]
-    pub source: Undefined,
+    pub source: Option<Undefined>,
     /// Times of the last attempt, computed at the first access. `undefined` for a file that was
     /// already there. Not enumerable.
     #[napi(ts_type = "ResponseTimings | undefined")]
@@ -74,7 +74,8 @@ pub fn result(env: &Env, path: &Path, file: PathBuf, downloaded: Downloaded) -> 
         headers: headers(env, &fields)?,
         attempts,
         resumed_from: number(resumed_from),
-        source: (),
+        // Defined below, as accessors.
+        source: None,
         timings: None,
         sha256: (),
         integrity: (),

@@ -322,6 +322,51 @@ mod tests {
     }
 
     #[test]
+    fn a_replacement_never_has_another_host_than_its_rule() {
+        const PARTS: [&str; 20] = [
+            "http://",
+            "https://",
+            "HTTP://",
+            "a.test",
+            "b.test:8080",
+            "/",
+            "//",
+            "?",
+            "#",
+            "=",
+            "@",
+            "user:pass@",
+            ":",
+            "%",
+            "..",
+            "é",
+            "[::1]",
+            "x",
+            "&",
+            "\u{0}",
+        ];
+        let mut random = fastrand::Rng::with_seed(7);
+        let mut text =
+            |most: usize| -> String { (0..random.usize(..most)).map(|_| PARTS[random.usize(..PARTS.len())]).collect() };
+        let mut replaced = 0;
+        for _ in 0..20_000 {
+            let rule = format!("http{}://{}={}", if text(2).is_empty() { "" } else { "s" }, text(4), text(6));
+            let Ok((rules, rules_only)) = parse_rules(Some(&rule), Some("1")) else { continue };
+            let Ok(first) = parse_url(&format!("http://a.test{}", text(6))) else { continue };
+            let Ok(sources) = sources(&first, &Mirrors { urls: Vec::new(), rules: rules.clone(), rules_only }) else {
+                continue;
+            };
+            assert_eq!(sources.len(), 1, "{rule} {first}");
+            if sources[0] != first {
+                let host = |url: &Url| url[Position::BeforeHost..Position::AfterPort].to_owned();
+                assert_eq!(host(&sources[0]), host(&url(&rules[0].replacement)), "{rule} {first}");
+                replaced += 1;
+            }
+        }
+        assert!(replaced > 10, "only {replaced} were replaced");
+    }
+
+    #[test]
     fn only_is_a_switch_and_a_doubtful_one_is_refused() {
         let only = |text| parse_rules(None, text).map(|(_, only)| only);
         for (text, is_on) in
