@@ -177,6 +177,12 @@ describe('requests', () => {
     assertSome(lines, /: sent again: the server had closed the kept-alive connection$/)
   })
 
+  test('say that they go through node:http', async (t) => {
+    const { url } = await serve(t, 'HTTP/1.1', (_, response) => response.end('ok'))
+    const lines = await linesOf(`await httpRequest('${url}', { transport: 'node' })`)
+    assert.deepEqual(lines, [`GET ${url}: 200 OK, by node:http of this process (transport 'node')`])
+  })
+
   test('say what the cache had', async (t) => {
     const { url } = await serve(t, 'HTTP/1.1', (request, response) => {
       const headers = { etag: '"a"', 'cache-control': 'max-age=1000' }
@@ -271,6 +277,24 @@ describe('downloads', () => {
       await linesOf(program),
       /: starts from zero: the server sent the whole file \(200\), it may have changed$/,
     )
+  })
+
+  test('say whether several connections fetch ranges', async (t) => {
+    const body = Buffer.alloc(4 << 20, 'x')
+    const { url } = await serve(t, 'HTTP/1.1', (request, response) => {
+      const [, from, to] = /bytes=(\d+)-(\d*)/.exec(request.headers.range ?? '') ?? []
+      if (from === undefined || request.url === '/plain') return response.end(body)
+      const part = body.subarray(Number(from), to ? Number(to) + 1 : undefined)
+      const range = `bytes ${from}-${Number(from) + part.length - 1}/${body.length}`
+      const headers = { etag: '"a"', 'content-range': range, 'content-length': part.length }
+      response.writeHead(206, headers).end(part)
+    })
+    const file = join(temporaryDirectory(t), 'file')
+    const lines = await linesOf(`
+      await httpDownload('${url}', '${file}', { connections: 3 })
+      await httpDownload('${url}plain', '${file}', { connections: 3 })`)
+    assertSome(lines, /\d\/: fetches ranges of 4194304 bytes over 3 connections at most$/)
+    assertSome(lines, /\/plain: one connection: the response \(200\) is not a range/)
   })
 
   test('say which source is tried next, and why', async (t) => {
