@@ -488,11 +488,11 @@ export interface CacachePutOptions {
 export interface CacheMetrics {
   /** Calls of clients with a cache, by what it was good for. Answered from memory. */
   memoryHits: number
-  /** Calls that were answered from disk. */
+  /** Calls with a response from disk. */
   diskHits: number
-  /** Calls that were answered from the cache after the server said that nothing had changed. */
+  /** Calls with a cached response that the server confirmed by a 304. */
   revalidated: number
-  /** Calls that were answered with an old response because the server failed (`staleIfError`). */
+  /** Calls with an expired response, because the server failed (`staleIfError`). */
   stale: number
   /**
    * Calls for which the cache had nothing to use. Those that shared the request of an equal call
@@ -679,8 +679,8 @@ export interface DownloadWithLockOptions {
 }
 
 /**
- * Durations, in milliseconds. The sum is exact; the others have an error of 3.2 % at most, and are 0 where nothing was
- * recorded.
+ * Durations, in milliseconds. The sum is exact; the others have an error of 3.2 % at most, and are
+ * 0 where nothing was recorded.
  */
 export interface DurationMetrics {
   count: number
@@ -725,13 +725,13 @@ export interface ErrorMetrics {
   host: string
   /** The status, where a response came. */
   status?: number
-  /** How many calls failed so. */
+  /** The number of failed calls. */
   count: number
   /** When the first one failed, in milliseconds since 1970. */
   firstTime: number
   /** When the last one failed. */
   lastTime: number
-  /** Of the last one, without secrets. */
+  /** The message of the last one, without secrets. */
   message: string
 }
 
@@ -773,8 +773,8 @@ export declare function fetchChecksumFile(url: string | URL, options?: Omit<Http
 export declare function get(key: string): Promise<CacacheEntry>
 
 /**
- * The failed calls since then, those of one operation, code, host and status together, the most frequent first. 200 kinds
- * are told apart; all others are one, `other`. Messages have no secrets.
+ * The failed calls since then, those of one operation, code, host and status together, the most
+ * frequent first. 200 kinds are told apart; all others are one, `other`. Messages have no secrets.
  *
  * @example
  * ```js
@@ -788,8 +788,8 @@ export declare function get(key: string): Promise<CacacheEntry>
 export declare function getErrors(): ErrorMetrics[]
 
 /**
- * What this process has counted since it first used this package, or since `resetMetrics()`: of all threads and Workers
- * together. A call counts when it ends.
+ * Returns the numbers of this process since it first used this package, or since `resetMetrics()`:
+ * of all threads and Workers together. A call counts when it ends.
  *
  * @returns a plain object, fit for JSON. Durations are milliseconds, sizes bytes.
  *
@@ -821,7 +821,7 @@ export declare function getSocketCallerUserAgent(): string | undefined
 export interface HostMetrics {
   /** Calls that have ended. */
   requests: number
-  /** Those of them that failed. */
+  /** Failed ones among them. */
   failed: number
   /** Time from the start of such a call to its end. */
   duration: DurationMetrics
@@ -1484,21 +1484,28 @@ export interface LockMetrics {
   wait: DurationMetrics
 }
 
-/** What a process has counted. See `getMetrics`. */
+/** The numbers of a process. See `getMetrics`. */
 export interface Metrics {
-  /** When counting began, in milliseconds since 1970: the first use of this package in the process, or the last reset. */
+  /**
+   * When counting began, in milliseconds since 1970: the first use of this package in the
+   * process, or the last reset.
+   */
   since: number
   requests: RequestMetrics
   downloads: DownloadMetrics
   locks: LockMetrics
   cache: CacheMetrics
   connections: ConnectionMetrics
-  /** By host, with its port where that is not the usual one: 100 at most, and `other` for all beyond. */
+  /**
+   * By host, with its port where that is not the usual one: 100 at most, and `other` for all
+   * beyond.
+   */
   hosts: Record<string, HostMetrics>
 }
 
 /**
- * The same numbers in the text format of Prometheus, version 0.0.4: `Content-Type: text/plain; version=0.0.4`.
+ * The same numbers in the text format of Prometheus, version 0.0.4: `Content-Type: text/plain;
+ * version=0.0.4`.
  *
  * @example
  * ```js
@@ -1600,8 +1607,8 @@ export declare function remove(key: string): Promise<void>
 /** Calls that asked servers. */
 export interface RequestMetrics {
   /**
-   * Calls that asked servers and have ended: requests, and the transfers of downloads. A call
-   * that the cache answered is not among them.
+   * Calls that asked servers and have ended: requests, and the transfers of downloads. Calls
+   * that were served from a cache are not among them.
    */
   total: number
   /** Calls that ended with a response whose status is below 400, after however many attempts. */
@@ -1631,8 +1638,8 @@ export interface RequestMetrics {
 }
 
 /**
- * Starts to count again, for the whole process. Nothing is lost for the file of `SOCKET_METRICS_FILE`. Calls that are under
- * way count when they end.
+ * Starts to count again, for the whole process. Nothing is lost for the file of
+ * `SOCKET_METRICS_FILE`. Calls that are under way count when they end.
  *
  * @example
  * ```js
