@@ -8,6 +8,7 @@ use futures_util::future::join_all;
 use http::{HeaderMap, header};
 use serde::Serialize;
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 use url::{Host, Url};
 
 use crate::base::error::{Result, io_code, redacted, redacted_text};
