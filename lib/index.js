@@ -91,6 +91,11 @@ async function withTmp(callback) {
   }
 }
 
+/** Loads its module at the first call. */
+async function warmCache(entries, options) {
+  return require('./warm.js').warmCache(entries, options)
+}
+
 // One by one, so that tools that read exports from the source, Node's import among them, see them.
 module.exports = {
   HttpClient,
@@ -126,5 +131,6 @@ module.exports = {
   safeGet,
   sanitizeHeaders,
   sanitizeUserAgent,
+  warmCache,
   withTmp,
 }

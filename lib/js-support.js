@@ -361,6 +361,7 @@ function downloadRate() {
 
 module.exports = {
   HttpResponseError,
+  abortError,
   abortExchange: (number) => nodeTransport().abortExchange(number),
   cacheDirectory,
   captureContext: () => nodeTransport().captureContext(),

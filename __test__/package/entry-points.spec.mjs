@@ -28,11 +28,14 @@ const aliases = ['node', 'request', 'download', 'response-types', 'request-types
 
 const ROOT = '@socketsecurity/registry'
 const entries = [
-  [ROOT, [...http, ...cacache, ...metrics, 'downloadWithLock', 'HttpClient', ...doctor]],
+  [
+    ROOT,
+    [...http, ...cacache, ...metrics, 'downloadWithLock', 'warmCache', 'HttpClient', ...doctor],
+  ],
   [`${ROOT}/lib/http-request`, http],
   ...aliases.map((alias) => [`${ROOT}/lib/http-request/${alias}`, http]),
   ...Object.entries(helpers).map(([name, names]) => [`${ROOT}/lib/http-request/${name}`, names]),
-  [`${ROOT}/lib/download-lock`, ['downloadWithLock']],
+  [`${ROOT}/lib/download-lock`, ['downloadWithLock', 'warmCache']],
   [`${ROOT}/lib/http-client`, ['HttpClient']],
   [`${ROOT}/lib/cacache`, cacache],
   [`${ROOT}/lib/metrics`, metrics],

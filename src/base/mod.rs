@@ -12,5 +12,6 @@ pub mod observer;
 pub mod options;
 pub mod proxy;
 pub mod redact;
+pub mod shared_rate;
 pub mod status;
 pub mod timings;

@@ -17,6 +17,7 @@ use crate::base::listeners::{Hooks, OnRetry};
 use crate::base::log::Log;
 use crate::base::observer::Observer;
 use crate::base::proxy::Proxy;
+use crate::base::shared_rate::SharedRate;
 
 /// How often a failed attempt is retried, and after which delay. See
 /// [`crate::policy::http::retry`].
@@ -258,10 +259,12 @@ impl Default for DownloadOptions {
 }
 
 /// Limits of the bytes of downloads per second. See [`crate::policy::http::rate`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct RateLimits {
     /// All connections and sources of the call together.
     pub call: Option<u64>,
+    /// Several calls together.
+    pub shared: Option<SharedRate>,
     /// All downloads of the process together.
     pub process: Option<u64>,
 }

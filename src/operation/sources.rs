@@ -98,7 +98,7 @@ pub(super) async fn fetch(
     let names = requests.iter().map(|(url, headers)| source_of(url, headers)).collect();
     let head = |(url, headers): (Url, HeaderMap)| first_head(Method::GET, url, headers, false);
     let heads = requests.into_iter().map(head).collect();
-    let throttle = Throttle::new(options.rate);
+    let throttle = Throttle::new(options.rate.clone());
     Sources { transport, url: &url, destination, options: &options, watchers, heads, names, throttle }.fetch().await
 }
 

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use napi::bindgen_prelude::{JsObjectValue, Object, This, Undefined};
+use napi::bindgen_prelude::{Either, JsObjectValue, Object, This, Undefined};
 use napi::{Env, Property, PropertyAttributes};
 use napi_derive::napi;
 
@@ -93,7 +93,8 @@ pub fn result(env: &Env, path: &Path, file: PathBuf, downloaded: Downloaded) -> 
     };
     let source = Property::new()
         .with_utf8_name("source")?
-        .with_getter_closure(move |_, _: This| Ok(source.clone()))
+        // `undefined` without one: a `None` would be `null`.
+        .with_getter_closure(move |_, _: This| Ok(source.clone().map_or(Either::B(()), Either::A)))
         .with_property_attributes(PropertyAttributes::Configurable);
     let accessors = [
         source,

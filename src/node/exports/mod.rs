@@ -8,3 +8,4 @@ pub mod functions;
 mod helpers;
 pub mod metrics;
 mod metrics_types;
+mod warm;

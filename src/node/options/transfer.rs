@@ -8,6 +8,7 @@ use napi::bindgen_prelude::Unknown;
 use napi_derive::napi;
 
 use crate::base::options::{Redirects, Retry, TransferOptions};
+use crate::base::shared_rate::SharedRate;
 use crate::node::convert::listeners::on_retry;
 use crate::node::convert::observer::observer;
 use crate::node::convert::user_agent::headers;
@@ -120,6 +121,8 @@ pub struct TransferDefaults {
     /// [`Duration::MAX`] is no limit. `None`: the default of the function.
     pub timeout: Option<Duration>,
     pub connect: ConnectOverrides,
+    /// The limit of several downloads together.
+    pub shared_rate: Option<SharedRate>,
 }
 
 /// The properties of a request body that concern its transfer.
