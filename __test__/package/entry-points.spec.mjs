@@ -30,7 +30,7 @@ const ROOT = '@socketsecurity/registry'
 const entries = [
   [
     ROOT,
-    [...http, ...cacache, ...metrics, 'downloadWithLock', 'warmCache', 'HttpClient', ...doctor],
+    [...http, ...cacache, ...metrics, ...doctor, 'downloadWithLock', 'warmCache', 'HttpClient'],
   ],
   [`${ROOT}/lib/http-request`, http],
   ...aliases.map((alias) => [`${ROOT}/lib/http-request/${alias}`, http]),

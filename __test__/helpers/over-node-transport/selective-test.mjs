@@ -11,13 +11,19 @@ const path = process.argv[1]
 const reasons = list[`${basename(dirname(path))}/${basename(path)}`] ?? {}
 const unused = new Set(Object.keys(reasons))
 
+/** Whether a name of the list, in which `*` is anything, is that of a test. */
+function matches(listed, name) {
+  const parts = listed.split('*').map((part) => part.replace(/[^\w\s]/g, '\\$&'))
+  return new RegExp(`^${parts.join('.*')}$`).test(name)
+}
+
 /** `test`, or `describe`, without what is in the list. */
 function selective(run) {
   const selected = (name, ...others) => {
-    const reason = reasons[name]
-    if (reason === undefined) return run(name, ...others)
-    unused.delete(name)
-    return run(name, { skip: reason }, () => {})
+    const listed = Object.keys(reasons).find((each) => matches(each, name))
+    if (listed === undefined) return run(name, ...others)
+    unused.delete(listed)
+    return run(name, { skip: reasons[listed] }, () => {})
   }
   return Object.assign(selected, run)
 }
