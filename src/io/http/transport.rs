@@ -4,9 +4,9 @@
 //! that their rules and messages are under this crate's control. The features of reqwest are off.
 #![expect(clippy::disallowed_types, reason = "the one place for the client")]
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use http::{HeaderValue, Method, StatusCode, header};
@@ -15,6 +15,7 @@ use tokio::time::timeout;
 use url::{Host, Origin, Url};
 
 use self::connect::{Connecting, Protocols};
+use self::connections::Connections;
 use self::host::HostTransport;
 use self::idle::with_idle_timeout_of_request;
 use self::request::is_host_of;
@@ -36,6 +37,7 @@ use crate::policy::http::credentials::basic_of_url;
 use crate::policy::http::redirect::RequestHead;
 
 pub mod connect;
+mod connections;
 mod host;
 mod host_wire;
 mod idle;
@@ -47,13 +49,6 @@ mod tunnel;
 const UNPROCESSED_MAX: u32 = 8;
 /// Limit of stale connections in a row: more than any pool should hold.
 const STALE_MAX: u32 = 64;
-/// After this time without a response, a connection is no longer in the pool, which holds idle ones
-/// for seconds. Its local port may belong to another connection by then. The exception is a
-/// connection that other requests used meanwhile.
-const LAST_RESPONSE_MAX_AGE: Duration = Duration::from_secs(60);
-/// Limit of recorded ports, above the number of connections that are open at once. If it is
-/// reached, all connections count as new.
-const PORTS_MAX: usize = 4096;
 /// Limit of recorded servers: more of this kind than a process should meet.
 const HTTP1_ONLY_MAX: usize = 256;
 
@@ -76,10 +71,7 @@ struct Pools {
     clients: [OnceLock<Client>; 6],
     /// Servers that offered HTTP/2 and then required HTTP/1.1.
     http1_only: RwLock<HashSet<Origin>>,
-    /// The time of the last response on each connection, by the local port. reqwest does not report
-    /// whether a connection is new, and a layer around its connector would be cloned six times for
-    /// each request.
-    last_responses: Mutex<BTreeMap<u16, Instant>>,
+    connections: Connections,
 }
 
 /// The route of a request: which proxy, and whether only HTTP/1.1 is offered.
@@ -165,7 +157,7 @@ impl Pools {
             connecting,
             clients: Default::default(),
             http1_only: RwLock::new(http1_only),
-            last_responses: Mutex::default(),
+            connections: Connections::default(),
         }
     }
 
@@ -248,7 +240,7 @@ impl Pools {
                     if stale < STALE_MAX
                         && can_resend
                         && is_closed_before_response(&error)
-                        && self.was_used(&error) =>
+                        && self.connections.was_used(error::port_of_failed(&error)) =>
                 {
                     stale += 1;
                 }
@@ -275,45 +267,16 @@ impl Pools {
         started: Instant,
         hand_over: &HandOver,
     ) {
-        if self.was_used_before(response) {
+        if self.connections.record(response.port()) {
             metrics::count(Counter::ConnectionsReused);
             return;
         }
-        metrics::count(Counter::ConnectionsOpened);
-        if head.url.scheme() == "https" {
-            metrics::count(Counter::TlsHandshakes);
-        }
-        if response.is_http2() {
-            metrics::count(Counter::Http2);
-        }
+        connections::count_opened(head.url.scheme() == "https", response.is_http2());
         let name = proxy.unwrap_or(&head.url).host_str().unwrap_or_default();
         let dns = self.connecting.lookups.since(name, started);
         let ready = hand_over.at().map(|at| at.duration_since(started));
         let connect = ready.map(|ready| ready.saturating_sub(dns.unwrap_or_default()));
         response.set_opening(Opening { dns, connect });
-    }
-
-    /// Whether an earlier response came on the same connection. Records this one.
-    fn was_used_before(&self, response: &IncomingResponse) -> bool {
-        let Some(port) = response.port() else {
-            return false;
-        };
-        let mut ports = self.last_responses.lock().unwrap_or_else(PoisonError::into_inner);
-        if ports.len() >= PORTS_MAX {
-            ports.clear();
-        }
-        let now = Instant::now();
-        ports.insert(port, now).is_some_and(|at| now.duration_since(at) < LAST_RESPONSE_MAX_AGE)
-    }
-
-    /// Whether the failed connection had been used before, and may thus have been closed for being
-    /// idle.
-    fn was_used(&self, error: &reqwest::Error) -> bool {
-        let Some(port) = error::port_of_failed(error) else {
-            return false;
-        };
-        let ports = self.last_responses.lock().unwrap_or_else(PoisonError::into_inner);
-        ports.get(&port).is_some_and(|at| at.elapsed() < LAST_RESPONSE_MAX_AGE)
     }
 
     /// HTTP/1.1 only, if `Host` differs from the host of the URL: over HTTP/2 the client would send
