@@ -5,6 +5,7 @@
 
 const { isObserved } = require('./channels.js')
 const { isIntercepted } = require('./interception.js')
+const { setTimings } = require('./timings.js')
 
 /** Loaded lazily: `node:stream` alone is a third of this package's load time. */
 const streams = () => require('node:stream')
@@ -334,49 +335,6 @@ function unsubscribe(signal, fire) {
   if (group.all.size > 0) return
   groups.delete(signal)
   signal.removeEventListener('abort', group.listener)
-}
-
-/** Returns the object that it is given, so that a class that extends it adds its fields to that. */
-class Given {
-  constructor(object) {
-    // biome-ignore lint/correctness/noConstructorReturn: see above
-    return object
-  }
-}
-
-/** A response with the parts of its timings, in a field that neither a spread nor a comparison sees. */
-class Timed extends Given {
-  #parts
-
-  constructor(response, parts) {
-    super(response)
-    this.#parts = parts
-  }
-
-  static timings(response) {
-    if (!(#parts in response)) return undefined
-    const [dns, connect, firstByte, total] = response.#parts
-    return {
-      ...(Number.isNaN(dns) ? {} : { dns }),
-      ...(Number.isNaN(connect) ? {} : { connect }),
-      firstByte,
-      total,
-    }
-  }
-}
-
-/** One for all responses: an accessor for each would cost more than the times that it shows. */
-const timings = {
-  configurable: true,
-  get() {
-    return Timed.timings(this)
-  },
-}
-
-/** Gives a response its `timings`, computed at the access. Not enumerable: no two responses have the same. */
-function setTimings(response, dns, connect, firstByte, total) {
-  new Timed(response, [dns, connect, firstByte, total])
-  Object.defineProperty(response, 'timings', timings)
 }
 
 /** Calls a function of observer.js, which few programs need. */
