@@ -32,6 +32,9 @@ process.on('exit', () => {
   for (const machine of machines) machine.kill('SIGKILL')
 })
 
+/** Before the spec kills this process, which would leave nginx behind. */
+setTimeout(() => process.exit(1), 100_000).unref()
+
 const ip = (...args) => execFileSync('ip', args, { stdio: 'pipe' })
 
 /** The origin: one file, with a strong validator and ranges. */
