@@ -3,6 +3,7 @@
 const native = require('./native.js')
 const support = require('./js-support.js')
 const { isDownloadTraced } = require('./channels.js')
+const { doctor } = require('./doctor.js')
 
 native.register(support)
 
@@ -104,6 +105,7 @@ module.exports = {
   chainUserAgents,
   clear,
   decodeBody,
+  doctor,
   downloadWithLock,
   enrichErrorMessage,
   fetchChecksumFile,
