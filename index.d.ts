@@ -8,6 +8,91 @@ export interface DownloadWithLockOptions extends HttpDownloadOptions {}
 
 export interface HttpClientRequestOptions extends HttpRequestOptions {}
 
+/** An entry of `warmCache`: a download, and options of its own, which come before those of the call. */
+export interface WarmCacheEntry extends DownloadWithLockOptions {
+  url: string | URL
+  destPath: string
+}
+
+/** Options of `warmCache`, in addition to those of `downloadWithLock`, which apply to each entry. */
+export interface WarmCacheOptions extends Omit<DownloadWithLockOptions, 'onProgress' | 'signal'> {
+  /**
+   * Downloads at once.
+   *
+   * @default 4
+   */
+  concurrency?: number | undefined
+  /**
+   * Called as each entry ends, in the order in which they end, with its result and its index. If it
+   * throws, everything ends and the call rejects with the same error.
+   *
+   * @default none
+   */
+  onEntry?: ((result: WarmCacheResult, index: number) => void) | undefined
+  /**
+   * Called with the bytes of all entries together, as far as their totals are known: the total grows
+   * while entries start. At most one call in about 50 ms, and a last one with
+   * `downloaded === total`. If it throws, everything ends and the call rejects with the same error.
+   *
+   * @default none
+   */
+  onProgress?: ((downloaded: number, total: number) => void) | undefined
+  /**
+   * Limit of the bytes received per second, for all entries together. `0` or `Infinity`: no limit.
+   *
+   * @default none
+   */
+  maxBytesPerSecond?: number | undefined
+  /**
+   * Aborts what runs. The entries that have not ended get the status `'failed'` with an
+   * `AbortError`, and the call resolves.
+   *
+   * @default none
+   */
+  signal?: AbortSignal | undefined
+}
+
+/** The end of an entry of `warmCache`. */
+export interface WarmCacheResult {
+  /** The URL as given, as text. */
+  url: string
+  /** The destination as given. */
+  destPath: string
+  /** `'cached'`: the file was there, or another process has downloaded it. */
+  status: 'cached' | 'downloaded' | 'failed'
+  /** Bytes of the file, unless it has failed. */
+  size?: number
+  /** The error of `downloadWithLock`, if it has failed. */
+  error?: Error & { code?: string }
+}
+
+/**
+ * Downloads many files under their locks, a few at a time: those that are there cost nothing, and
+ * the failure of one does not stop the others. For images that are built and caches that are filled
+ * before a job starts.
+ *
+ * @returns the results, in the order of the entries. Look at `status`: entries that fail do not
+ * reject the call.
+ * @throws `TypeError` for a wrong entry, which names its index, or a wrong option, before anything
+ * starts.
+ * @example
+ * ```js
+ * import { warmCache } from '@socketsecurity/registry/lib/download-lock'
+ *
+ * const entries = ['tool.tgz', 'data.tgz'].map((name) => ({
+ *   url: `https://api.example.com/${name}`,
+ *   destPath: `cache/${name}`,
+ * }))
+ * const results = await warmCache(entries, { retries: 3 })
+ * const failed = results.filter(({ status }) => status === 'failed')
+ * for (const { url, error } of failed) console.error(url, error?.message)
+ * ```
+ */
+export declare function warmCache(
+  entries: Iterable<WarmCacheEntry>,
+  options?: WarmCacheOptions | null | undefined,
+): Promise<WarmCacheResult[]>
+
 /**
  * Runs a callback with a new directory inside the cache, on the same file system. The directory is
  * removed afterwards.
@@ -79,6 +164,22 @@ export declare class HttpResponseError extends Error {
   status: number
   response: HttpResponse
 }
+
+/**
+ * Appends what this process has counted since its last line to the file of `SOCKET_METRICS_FILE`:
+ * one line of JSON, shorter than 4 KiB. Called at exit if the variable was set at the first call.
+ * Never throws: `NODE_DEBUG=socket-registry` shows why a file cannot be written.
+ *
+ * @returns whether a line was written. `false` if nothing has happened, or without the variable.
+ *
+ * @example
+ * ```js
+ * import { flushMetrics } from '@socketsecurity/registry/lib/metrics'
+ *
+ * setInterval(flushMetrics, 60_000).unref()
+ * ```
+ */
+export declare function flushMetrics(): boolean
 
 /**
  * The calls to one API: base URL, credentials, retries and a cache, set once.
@@ -310,6 +411,23 @@ export interface CacachePutOptions {
   integrity?: string | undefined
 }
 
+/** Calls of clients with a cache: each counts once. */
+export interface CacheMetrics {
+  /** Calls of clients with a cache, by what it was good for. Answered from memory. */
+  memoryHits: number
+  /** Calls that were answered from disk. */
+  diskHits: number
+  /** Calls that were answered from the cache after the server said that nothing had changed. */
+  revalidated: number
+  /** Calls that were answered with an old response because the server failed (`staleIfError`). */
+  stale: number
+  /**
+   * Calls for which the cache had nothing to use. Those that shared the request of an equal call
+   * count as that one does.
+   */
+  misses: number
+}
+
 /**
  * Joins several `User-Agent` values, the nearest first. Each product, with the `node/…`, platform
  * and comments behind it, is named once. `null` and `undefined` are ignored.
@@ -338,6 +456,18 @@ export declare function chainUserAgents(...agents: (string | readonly string[] |
  * ```
  */
 export declare function clear(options?: CacacheClearOptions | null | undefined): Promise<number>
+
+/** Connections to servers and proxies. */
+export interface ConnectionMetrics {
+  /** Connections that brought a first response. */
+  opened: number
+  /** Responses that came by a connection which had brought one before. */
+  reused: number
+  /** Connections opened with TLS to their server. */
+  tlsHandshakes: number
+  /** Connections opened that speak HTTP/2. */
+  http2: number
+}
 
 /**
  * Decodes the body of a response, on another thread.
@@ -373,6 +503,36 @@ export interface DecodeOptions {
    * @default none
    */
   signal?: AbortSignal | undefined
+}
+
+/** Calls for files. */
+export interface DownloadMetrics {
+  /** Calls for a file that have ended: downloads.published, cached, shared and failed together. */
+  total: number
+  /** Downloads that fetched a file and put it at its destination. */
+  published: number
+  /**
+   * Calls for a file that was there, or that another process published while this one waited for
+   * its lock.
+   */
+  cached: number
+  /** Calls that were given the file of another call in this process. */
+  shared: number
+  /** Published downloads whose last attempt continued a part that was there. */
+  resumed: number
+  /** Calls for a file that rejected, aborted ones included. */
+  failed: number
+  /** Bytes of published files that were fetched for them by their last attempt. */
+  bytes: number
+  /**
+   * Bytes that were not fetched because they were there: of cached and shared files, and of the
+   * parts that were resumed.
+   */
+  bytesSaved: number
+  /** Sources that downloads turned to: the URL, and mirrors where there are any. */
+  sources: number
+  /** Time from the start of a call for a file to its end. */
+  duration: DurationMetrics
 }
 
 /**
@@ -446,6 +606,23 @@ export interface DownloadWithLockOptions {
 }
 
 /**
+ * Durations, in milliseconds. The sum is exact; the others have an error of 3.2 % at most, and are 0 where nothing was
+ * recorded.
+ */
+export interface DurationMetrics {
+  count: number
+  sum: number
+  min: number
+  max: number
+  /** Half of them took no longer. */
+  p50: number
+  /** Nine of ten took no longer. */
+  p90: number
+  /** All but one of a hundred took no longer. */
+  p99: number
+}
+
+/**
  * Describes a failed request to a person: `GET request failed: <url>`, and a second line by
  * `error.code`, or by the code of its `cause`. Passwords and tokens in the URL are removed.
  *
@@ -464,6 +641,26 @@ export interface DownloadWithLockOptions {
  * ```
  */
 export declare function enrichErrorMessage(url: string | URL, method: string | undefined, error: unknown): string
+
+/** Failed calls of one kind. See `getErrors`. */
+export interface ErrorMetrics {
+  /** `'request'`, `'download'` or `'lock'`; `'other'` for all kinds beyond the 199th. */
+  operation: string
+  /** The `code` of the error; `ERR_HTTP_STATUS` for a response with a status of 400 or above. */
+  code: string
+  /** The host that was asked first, with its port where that is not the usual one. */
+  host: string
+  /** The status, where a response came. */
+  status?: number
+  /** How many calls failed so. */
+  count: number
+  /** When the first one failed, in milliseconds since 1970. */
+  firstTime: number
+  /** When the last one failed. */
+  lastTime: number
+  /** Of the last one, without secrets. */
+  message: string
+}
 
 /**
  * Fetches a checksum file and parses it: see `parseChecksumFile`. Always a GET request. Takes the
@@ -503,6 +700,38 @@ export declare function fetchChecksumFile(url: string | URL, options?: Omit<Http
 export declare function get(key: string): Promise<CacacheEntry>
 
 /**
+ * The failed calls since then, those of one operation, code, host and status together, the most frequent first. 200 kinds
+ * are told apart; all others are one, `other`. Messages have no secrets.
+ *
+ * @example
+ * ```js
+ * import { getErrors } from '@socketsecurity/registry/lib/metrics'
+ *
+ * for (const { code, host, count, message } of getErrors()) {
+ *   console.error(`${count} times ${code} from ${host}: ${message}`)
+ * }
+ * ```
+ */
+export declare function getErrors(): ErrorMetrics[]
+
+/**
+ * What this process has counted since it first used this package, or since `resetMetrics()`: of all threads and Workers
+ * together. A call counts when it ends.
+ *
+ * @returns a plain object, fit for JSON. Durations are milliseconds, sizes bytes.
+ *
+ * @example
+ * ```js
+ * import { getMetrics } from '@socketsecurity/registry/lib/metrics'
+ *
+ * const { requests, downloads } = getMetrics()
+ * console.log(`${requests.succeeded} of ${requests.total} requests succeeded`)
+ * console.log(`${requests.retries} retries, ${downloads.bytesSaved} bytes not fetched again`)
+ * ```
+ */
+export declare function getMetrics(): Metrics
+
+/**
  * Returns the program that started this one, by `SOCKET_CALLER_USER_AGENT` of `process.env` at the
  * time of the call, sanitized. `undefined` if the variable is unset or empty.
  *
@@ -514,6 +743,16 @@ export declare function get(key: string): Promise<CacacheEntry>
  * ```
  */
 export declare function getSocketCallerUserAgent(): string | undefined
+
+/** Calls that asked one host first. */
+export interface HostMetrics {
+  /** Calls that have ended. */
+  requests: number
+  /** Those of them that failed. */
+  failed: number
+  /** Time from the start of such a call to its end. */
+  duration: DurationMetrics
+}
 
 /** Counts since an `HttpClient` was created. Downloads are not counted. */
 export interface HttpClientMetrics {
@@ -848,6 +1087,11 @@ export interface HttpDownloadResult {
    */
   source?: string | undefined
   /**
+   * Times of the last attempt, computed at the first access. `undefined` for a file that was
+   * already there. Not enumerable.
+   */
+  timings?: ResponseTimings | undefined
+  /**
    * SHA-256 of the file, in hexadecimal. Computed at the first access, unless it was computed
    * during the download: see `digests`.
    */
@@ -999,6 +1243,11 @@ export interface HttpResponse {
   arrayBuffer: () => ArrayBuffer
   /** Attempts made. */
   attempts: number
+  /**
+   * Times of the attempt that received the response, computed at the first access. `undefined`
+   * for a response from a cache, and for a response of `node:http`. Not enumerable.
+   */
+  timings?: ResponseTimings | undefined
   /** With `stream`: the body as sent, to be read once. Destroying it closes the connection. */
   rawResponse?: import('node:stream').Readable & { statusCode: number; statusMessage: string; headers: import('node:http').IncomingHttpHeaders }
 }
@@ -1148,6 +1397,50 @@ export interface LockHolder {
   url?: string
 }
 
+/** Locks of downloads. */
+export interface LockMetrics {
+  /** Download locks that were acquired. */
+  acquired: number
+  /** Times that a lock was held by another process and had to be waited for. */
+  waited: number
+  /** Calls that gave up waiting for a lock (`ERR_LOCK_TIMEOUT`). */
+  timedOut: number
+  /** Locks whose holder had died or hung, and that were broken or taken over. */
+  takenOver: number
+  /** Time that a lock was waited for, once for each time that another process held it. */
+  wait: DurationMetrics
+}
+
+/** What a process has counted. See `getMetrics`. */
+export interface Metrics {
+  /** When counting began, in milliseconds since 1970: the first use of this package in the process, or the last reset. */
+  since: number
+  requests: RequestMetrics
+  downloads: DownloadMetrics
+  locks: LockMetrics
+  cache: CacheMetrics
+  connections: ConnectionMetrics
+  /** By host, with its port where that is not the usual one: 100 at most, and `other` for all beyond. */
+  hosts: Record<string, HostMetrics>
+}
+
+/**
+ * The same numbers in the text format of Prometheus, version 0.0.4: `Content-Type: text/plain; version=0.0.4`.
+ *
+ * @example
+ * ```js
+ * import { createServer } from 'node:http'
+ * import { metricsToPrometheus } from '@socketsecurity/registry/lib/metrics'
+ *
+ * const server = createServer((request, response) => {
+ *   response.setHeader('content-type', 'text/plain; version=0.0.4')
+ *   response.end(metricsToPrometheus())
+ * })
+ * server.listen(9464, '127.0.0.1').unref()
+ * ```
+ */
+export declare function metricsToPrometheus(): string
+
 /**
  * Parses a checksum file. Returns the digests by file name, as `sha256-<base64>`, which
  * `integrity` of a download accepts.
@@ -1230,6 +1523,76 @@ export declare function readIncomingResponse(message: import('node:http').Incomi
  * ```
  */
 export declare function remove(key: string): Promise<void>
+
+/** Calls that asked servers. */
+export interface RequestMetrics {
+  /**
+   * Calls that asked servers and have ended: requests, and the transfers of downloads. A call
+   * that the cache answered is not among them.
+   */
+  total: number
+  /** Calls that ended with a response whose status is below 400, after however many attempts. */
+  succeeded: number
+  /**
+   * Calls that ended without a response (aborted ones included), or with a status of 400 or
+   * above, whether or not they reject for it.
+   */
+  failed: number
+  /** Attempts of the calls that have ended: requests.total and requests.retries together. */
+  attempts: number
+  /** Attempts after the first of the calls that have ended. */
+  retries: number
+  /** Redirects that were followed. */
+  redirects: number
+  /** Responses of servers, by the class of their status: of each attempt and each redirect. */
+  byStatus: { '2xx': number; '3xx': number; '4xx': number; '5xx': number }
+  /**
+   * Bytes of response bodies as they came, before decoding, of failed attempts too. Header
+   * fields are not counted.
+   */
+  bytesReceived: number
+  /** Bytes of request bodies that were handed to connections. Header fields are not counted. */
+  bytesSent: number
+  /** Time from the start of a call that asked servers to its end, with its retries and delays. */
+  duration: DurationMetrics
+}
+
+/**
+ * Starts to count again, for the whole process. Nothing is lost for the file of `SOCKET_METRICS_FILE`. Calls that are under
+ * way count when they end.
+ *
+ * @example
+ * ```js
+ * import { getMetrics, resetMetrics } from '@socketsecurity/registry/lib/metrics'
+ *
+ * resetMetrics()
+ * console.log(getMetrics().requests.total) // 0
+ * ```
+ */
+export declare function resetMetrics(): void
+
+/** Times of one attempt, in milliseconds with fractions. */
+export interface ResponseTimings {
+  /**
+   * The lookup of the name of the server or the proxy. Set if a connection was opened for this
+   * attempt, and a name was looked up.
+   */
+  dns?: number
+  /**
+   * Connecting, handshakes of TLS and of proxies included. Set if a connection was opened for
+   * this attempt.
+   */
+  connect?: number
+  /** The TLS handshake, where it can be told apart from connecting. */
+  tls?: number
+  /** From the start of the attempt to the head of the response, redirects included. */
+  firstByte: number
+  /**
+   * From the start of the attempt to the end of the body; with `stream`, to the head of the
+   * response.
+   */
+  total: number
+}
 
 /**
  * Reads an entry, as `get`. Resolves with `undefined` if the entry is missing or unusable.

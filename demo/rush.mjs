@@ -1,35 +1,17 @@
 // Eight processes want one program at the same moment. One of them downloads it, the others
 // wait; halfway the one is killed, and another goes on.
 
-import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { extname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { createDisplay, megabytes } from './display.mjs'
 import { readHolder } from './holder.mjs'
+import { follow, onStage } from './stage.mjs'
 import { summarize } from './summary.mjs'
 
 const WORKERS = 8
-const script = (name) => fileURLToPath(new URL(name, import.meta.url))
 
-export async function rush() {
-  const dir = mkdtempSync(join(tmpdir(), 'download-demo-'))
-  const destPath = join(dir, `program${extname(process.execPath)}`)
-  const children = []
-  const start = (name, ...args) => {
-    const child = fork(script(name), args)
-    children.push(child)
-    return child
-  }
-  const cleanUp = () => {
-    for (const child of children) child.kill('SIGKILL')
-    rmSync(dir, { recursive: true, force: true, maxRetries: 5 })
-  }
-  process.once('exit', cleanUp)
-  try {
-    const server = start('server.mjs')
+export function rush() {
+  return onStage(async ({ dir, destPath, start }) => {
+    const server = start('server.mjs', JSON.stringify({ isBusy: true }))
     const [{ url, size }] = await once(server, 'message')
     console.log(`\n${WORKERS} processes want ${megabytes(size)} from ${url}\n`)
 
@@ -42,25 +24,7 @@ export async function rush() {
     server.send('report')
     const [requests] = await once(server, 'message')
     return summarize({ workers, killed, requests, dir, destPath })
-  } finally {
-    process.removeListener('exit', cleanUp)
-    cleanUp()
-  }
-}
-
-/** Keeps what a worker tells in one record. */
-function follow(child, name) {
-  const worker = { child, name, pid: child.pid, state: 'waits', downloaded: 0 }
-  child.on('message', (told) => Object.assign(worker, told))
-  worker.ended = Promise.all([once(child, 'exit'), once(child, 'disconnect')]).then(() => {
-    worker.state = child.signalCode ? 'killed' : worker.sha256 ? 'done' : 'failed'
   })
-  const early = worker.ended.then(() => {
-    throw new Error(`${name} ended before it began`)
-  })
-  worker.ready = Promise.race([once(child, 'message'), early])
-  early.catch(() => {})
-  return worker
 }
 
 /** Lets all of them go at once, shows them, and kills the holder halfway. */

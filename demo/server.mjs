@@ -1,5 +1,6 @@
-// Offers a real program, the running Node.js, in about four seconds. The first request gets
-// a 503. Asked through IPC, it tells what it was asked through HTTP.
+// Offers a real program, the running Node.js, in about four seconds. Asked through IPC, it tells what
+// it was asked through HTTP. Its argument, in JSON: whether the first request gets a 503 (`isBusy`),
+// and the share of the program behind which nothing is sent any more (`silentFrom`).
 
 import { createReadStream, statSync } from 'node:fs'
 import { createServer } from 'node:http'
@@ -8,6 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 const PROGRAM = process.execPath
 const DURATION = 4000
 const SLICES = 80
+const { isBusy = false, silentFrom = 1 } = JSON.parse(process.argv[2] ?? '{}')
 
 const { size, mtimeMs } = statSync(PROGRAM)
 const etag = `"${size}-${mtimeMs}"`
@@ -20,7 +22,7 @@ const server = createServer(async ({ method, headers }, response) => {
     request.whole = true
   })
 
-  if (requests.length === 1) {
+  if (isBusy && requests.length === 1) {
     request.status = 503
     response.writeHead(503).end('Busy, try again')
     return
@@ -41,6 +43,8 @@ const server = createServer(async ({ method, headers }, response) => {
   })
   for await (const slice of slices) {
     if (response.destroyed) return
+    // The connection stays open, as that of a server that hangs.
+    if (from + request.sent >= silentFrom * size) return
     response.write(slice)
     request.sent += slice.length
     await sleep(DURATION / SLICES)

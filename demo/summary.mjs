@@ -1,9 +1,7 @@
 // What came of it, and whether it is what was promised.
 
-import { spawnSync } from 'node:child_process'
-import { createHash } from 'node:crypto'
-import { readdirSync, readFileSync } from 'node:fs'
 import { megabytes } from './display.mjs'
+import { isPromised, sourceDigest } from './promises.mjs'
 
 export function summarize({ workers, killed, requests, dir, destPath }) {
   console.log('\nWhat the server was asked')
@@ -11,34 +9,12 @@ export function summarize({ workers, killed, requests, dir, destPath }) {
     console.log(`  ${request.method} ${index + 1}   ${explain(request)}`)
   }
 
-  console.log('\nWhat was promised')
   const gets = requests.filter(({ method }) => method === 'GET')
   const survivors = workers.filter((worker) => worker !== killed?.worker)
-  const source = createHash('sha256').update(readFileSync(process.execPath)).digest('hex')
-  const same = survivors.filter(({ sha256 }) => sha256 === source)
-  const program = spawnSync(destPath, ['--version'], { encoding: 'utf8' })
-  const version = program.error?.message ?? (program.stdout || program.stderr).trim()
-  const left = readdirSync(dir, { recursive: true }).filter((name) => /\.(lock|part)\b/.test(name))
-
-  const failures = survivors.filter(({ failure }) => failure)
-  for (const { name, failure } of failures) console.log(`    ${name}: ${failure}`)
-
-  const checks = [
+  return isPromised({ survivors, dir, destPath, sha256: sourceDigest() }, [
     [`${gets.length} GET requests for ${workers.length} processes (3 expected)`, gets.length === 3],
     [tellOfKill(killed), Boolean(killed?.heir)],
-    [
-      `${same.length} of ${survivors.length} survivors have the SHA-256 of the source`,
-      same.length === survivors.length,
-    ],
-    [`the downloaded program runs: ${version}`, version === process.version],
-    [`files left behind, lock or part: ${left.join(', ') || 'none'}`, left.length === 0],
-  ]
-  for (const [text, ok] of checks) console.log(`  ${ok ? '✓' : '✗'} ${text}`)
-  console.log(`    SHA-256 ${source}`)
-
-  const ok = checks.every(([, kept]) => kept)
-  console.log(ok ? '\nAll of it kept.' : '\nNot all of it was kept: see the lines with ✗.')
-  return ok
+  ])
 }
 
 function explain({ status, from, sent, whole }) {

@@ -3,4 +3,8 @@ export {
   downloadWithLock,
   type HttpDownloadResult,
   type LockHolder,
+  type WarmCacheEntry,
+  type WarmCacheOptions,
+  type WarmCacheResult,
+  warmCache,
 } from '../index.js'

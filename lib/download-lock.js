@@ -1,5 +1,5 @@
 'use strict'
 
-const { downloadWithLock } = require('./index.js')
+const { downloadWithLock, warmCache } = require('./index.js')
 
-module.exports = { downloadWithLock }
+module.exports = { downloadWithLock, warmCache }

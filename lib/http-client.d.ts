@@ -6,4 +6,5 @@ export {
   type HttpHooks,
   type HttpResponse,
   type HttpResponseError,
+  type ResponseTimings,
 } from '../index.js'

@@ -22,6 +22,7 @@ export {
   isSensitiveHeaderName,
   parseChecksumFile,
   parseRetryAfterHeader,
+  type ResponseTimings,
   readIncomingResponse,
   sanitizeHeaders,
   sanitizeUserAgent,

@@ -2,36 +2,69 @@
 
 const native = require('./native.js')
 const support = require('./js-support.js')
+const { isDownloadTraced } = require('./channels.js')
 
 native.register(support)
 
-const { HttpResponseError, collect } = support
+const { HttpResponseError, collect, debug, metricsFile } = support
 const {
   HttpClient,
   basicAuthHeader,
   buildUserAgent,
   clear,
   decodeBody,
-  downloadWithLock,
   enrichErrorMessage,
   fetchChecksumFile,
   get,
+  getErrors,
+  getMetrics,
   getSocketCallerUserAgent,
-  httpDownload,
   httpGetJson,
   httpGetText,
   httpJson,
   httpRequest,
   httpText,
   isSensitiveHeaderName,
+  metricsToPrometheus,
   parseChecksumFile,
   parseRetryAfterHeader,
   put,
   remove,
+  resetMetrics,
   safeGet,
   sanitizeHeaders,
   sanitizeUserAgent,
 } = native
+
+const httpDownload = traced(native.httpDownload)
+const downloadWithLock = traced(native.downloadWithLock)
+HttpClient.prototype.download = traced(HttpClient.prototype.download)
+HttpClient.prototype.downloadWithLock = traced(HttpClient.prototype.downloadWithLock)
+
+/** A download that is published to `socket-registry:download` if anybody has subscribed. */
+function traced(download) {
+  function call(url, destPath, options) {
+    if (!isDownloadTraced()) return download.call(this, url, destPath, options)
+    const { tracingChannel } = require('node:diagnostics_channel')
+    const context = { url: native.shownUrl(String(url)), destPath }
+    const start = () => download.call(this, url, destPath, options)
+    return tracingChannel('socket-registry:download').tracePromise(start, context)
+  }
+  const { name, length } = download
+  return Object.defineProperties(call, { name: { value: name }, length: { value: length } })
+}
+
+/** Reads the variable itself, so that no other call has to. Never throws: metrics must not break a program. */
+function flushMetrics() {
+  const file = metricsFile()
+  if (!file) return false
+  try {
+    return native.appendMetrics(file)
+  } catch (error) {
+    debug(error.message)
+    return false
+  }
+}
 
 /** Passes the arguments as one array: the addon does not read rest parameters. */
 function chainUserAgents(...agents) {
@@ -57,6 +90,11 @@ async function withTmp(callback) {
   }
 }
 
+/** Loads its module at the first call. */
+async function warmCache(entries, options) {
+  return require('./warm.js').warmCache(entries, options)
+}
+
 // One by one, so that tools that read exports from the source, Node's import among them, see them.
 module.exports = {
   HttpClient,
@@ -69,7 +107,10 @@ module.exports = {
   downloadWithLock,
   enrichErrorMessage,
   fetchChecksumFile,
+  flushMetrics,
   get,
+  getErrors,
+  getMetrics,
   getSocketCallerUserAgent,
   httpDownload,
   httpGetJson,
@@ -78,13 +119,16 @@ module.exports = {
   httpRequest,
   httpText,
   isSensitiveHeaderName,
+  metricsToPrometheus,
   parseChecksumFile,
   parseRetryAfterHeader,
   put,
   readIncomingResponse,
   remove,
+  resetMetrics,
   safeGet,
   sanitizeHeaders,
   sanitizeUserAgent,
+  warmCache,
   withTmp,
 }

@@ -3,6 +3,7 @@
 // Things that only JavaScript can do: streams, readers of streams, a class that extends Error.
 // index.js registers them with the addon.
 
+const { isObserved } = require('./channels.js')
 const { isIntercepted } = require('./interception.js')
 
 /** Loaded lazily: `node:stream` alone is a third of this package's load time. */
@@ -122,8 +123,9 @@ function abortError(signal) {
 
 /**
  * Creates a function that reads these variables of `process.env`. It returns them only if they have
- * changed since the last call. `NO_PROXY` is read only if a proxy is set, and `REQUEST_METHOD` only
- * if `HTTP_PROXY` is.
+ * changed since the last call, and behind them whether anybody observes calls; otherwise `true` if
+ * somebody does. `NO_PROXY` is read only if a proxy is set, and `REQUEST_METHOD` only if `HTTP_PROXY`
+ * is.
  *
  * Each request reads them. Names that are written out take half the time of names in a list.
  *
@@ -162,12 +164,22 @@ function environmentReader(names) {
   return () => {
     const env = environment()
     const isIntercepting = isIntercepted()
-    if (isRead && isIntercepting === wasIntercepted && !hasChanged(env)) return undefined
+    if (isRead && isIntercepting === wasIntercepted && !hasChanged(env)) {
+      return isObserved() || undefined
+    }
+    if (!isRead) writeMetricsAtExit(env)
     isRead = true
     wasIntercepted = isIntercepting
     for (const name of names) known[name] = env[name]
-    return [...names.map((name) => known[name]), isIntercepting]
+    return [...names.map((name) => known[name]), isIntercepting, isObserved()]
   }
+}
+
+/** Called once, by the first call: without the variable nothing is registered, and it is not read again. */
+function writeMetricsAtExit({ SOCKET_METRICS_FILE }) {
+  if (!SOCKET_METRICS_FILE) return
+  // Of a Worker too: each line has what no line before it has.
+  process.once('exit', () => require('./index.js').flushMetrics())
 }
 
 /** The variables of the process, without properties of a polluted `Object.prototype`. */
@@ -262,6 +274,68 @@ function unsubscribe(signal, fire) {
   signal.removeEventListener('abort', group.listener)
 }
 
+/** Returns the object that it is given, so that a class that extends it adds its fields to that. */
+class Given {
+  constructor(object) {
+    // biome-ignore lint/correctness/noConstructorReturn: see above
+    return object
+  }
+}
+
+/** A response with the parts of its timings, in a field that neither a spread nor a comparison sees. */
+class Timed extends Given {
+  #parts
+
+  constructor(response, parts) {
+    super(response)
+    this.#parts = parts
+  }
+
+  static timings(response) {
+    if (!(#parts in response)) return undefined
+    const [dns, connect, firstByte, total] = response.#parts
+    return {
+      ...(Number.isNaN(dns) ? {} : { dns }),
+      ...(Number.isNaN(connect) ? {} : { connect }),
+      firstByte,
+      total,
+    }
+  }
+}
+
+/** One for all responses: an accessor for each would cost more than the times that it shows. */
+const timings = {
+  configurable: true,
+  get() {
+    return Timed.timings(this)
+  },
+}
+
+/** Gives a response its `timings`, computed at the access. Not enumerable: no two responses have the same. */
+function setTimings(response, dns, connect, firstByte, total) {
+  new Timed(response, [dns, connect, firstByte, total])
+  Object.defineProperty(response, 'timings', timings)
+}
+
+/** Calls a function of observer.js, which few programs need. */
+function observer(name, ...args) {
+  return require('./observer.js')[name](...args)
+}
+
+/** The file of metrics. */
+function metricsFile() {
+  return environment().SOCKET_METRICS_FILE
+}
+
+const said = new Set()
+
+/** Says something once, where `NODE_DEBUG=socket-registry` asks for it. */
+function debug(message) {
+  if (said.has(message)) return
+  said.add(message)
+  require('node:util').debuglog('socket-registry')(message)
+}
+
 /** The default directory of caches on disk. */
 function cacheDirectory() {
   const { SOCKET_CACACHE_DIR } = environment()
@@ -287,18 +361,23 @@ function downloadRate() {
 
 module.exports = {
   HttpResponseError,
+  abortError,
   abortExchange: (number) => nodeTransport().abortExchange(number),
   cacheDirectory,
   captureContext: () => nodeTransport().captureContext(),
   collect,
+  debug,
   downloadMirrors,
   downloadRate,
   environmentReader,
   exchange: (...all) => nodeTransport().exchange(...all),
+  metricsFile,
+  observer,
   receive,
   releaseContext: (context) => nodeTransport().releaseContext(context),
   resumeExchange: (number) => nodeTransport().resumeExchange(number),
   send,
+  setTimings,
   warn,
   subscribe,
   unsubscribe,

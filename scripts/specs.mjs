@@ -16,6 +16,7 @@ const AT_ONCE = Math.min(8, 2 * availableParallelism())
 
 /** The longest, by duration. They start first, so that none is left to run when all others are done. */
 const LONGEST = [
+  'downloads/many-machines',
   'requests/late-reader',
   'requests/json-and-text',
   'package/types',

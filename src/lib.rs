@@ -17,6 +17,7 @@
 //!   io/http/           requests on the wire: the only code that names reqwest
 //!   io/file/           part files, destinations, locks (the only file locks), digests
 //!   io/threads         threads for blocking work
+//!   metrics/           counters and histograms of the process
 //!   policy/            decisions, without I/O: http, tls, cache, lock, text
 //!   base/              the words of every room: errors, options, listeners
 //! ```
@@ -27,6 +28,7 @@ pub mod base;
 pub mod client;
 pub mod http_client;
 pub mod io;
+pub mod metrics;
 #[cfg(feature = "node")]
 mod node;
 pub mod operation;

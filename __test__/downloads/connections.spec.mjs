@@ -160,6 +160,13 @@ describe('a server that sends ranges', () => {
     }
   })
 
+  test('may be reached by way of node:http', async (t) => {
+    const origin = await startRangeOrigin(t, version(8 * MIB), { speed: SLOWLY })
+    await download(t, origin, { transport: 'node' })
+    assert.equal(origin.most, 4)
+    assertDisjoint(origin)
+  })
+
   test('may be behind a proxy', async (t) => {
     for (const protocol of ['http', 'https']) {
       const origin = await startRangeOrigin(t, version(8 * MIB), { speed: SLOWLY, protocol })

@@ -74,6 +74,20 @@ describe('maxBytesPerSecond', () => {
     }
   })
 
+  test('is kept within 5 % over ten seconds', { skip: !process.env.LONG_TESTS }, async (t) => {
+    const origin = await startZeros(t, 4096 * MIB)
+    const rates = [10 * KB, 1 * MB, 50 * MB]
+    const ratios = await Promise.all(
+      rates.map(
+        async (rate) => (await rateOf(t, origin.url, 10, { maxBytesPerSecond: rate })) / rate,
+      ),
+    )
+    assert.ok(
+      ratios.every((ratio) => ratio > 0.95 && ratio < 1.05),
+      `${ratios}`,
+    )
+  })
+
   test('is a limit of all connections of a call together', async (t) => {
     const origin = await startRangeOrigin(t, version(16 * MIB))
     const rate = 2 * MB

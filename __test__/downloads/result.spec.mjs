@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { createHash, randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
+import { downloadWithLock } from '@socketsecurity/registry/lib/download-lock'
 import { httpDownload } from '@socketsecurity/registry/lib/http-request'
 import { redirectTo, startOrigin } from '../helpers/origins/http-origin.mjs'
 import { temporaryDirectory } from '../helpers/support.mjs'
@@ -42,5 +43,14 @@ describe('the result of a download', () => {
     const result = await httpDownload(origin.url, destination)
     assert.equal(result.status, 200)
     assert.equal(result.headers['x-end'], 'yes')
+  })
+
+  test('tells the URL of its bytes; of a file that was there it is undefined', async (t) => {
+    const origin = await startOrigin(t, { body: 'whole' })
+    const destination = join(temporaryDirectory(t), 'file')
+    const first = await downloadWithLock(`${origin.url}/a`, destination)
+    assert.equal(first.source, `${origin.url}/a`)
+    const second = await downloadWithLock(`${origin.url}/a`, destination)
+    assert.equal(second.source, undefined)
   })
 })

@@ -19,6 +19,7 @@ const require = createRequire(import.meta.url)
 const { TARGETS, libcOf, targetsOf } = require('../../lib/target.js')
 const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
 const NAME = manifest.name
+const SHELL = process.platform === 'win32'
 const DEPENDENCIES = { [NAME]: manifest.version }
 
 /** What npm takes here, and on Linux that of the other libc. */
@@ -115,6 +116,19 @@ describe('the packed package', {
       const { url } = await origin(t)
       const project = await installed(t, 'main.mjs', 'thread.mjs')
       assert.equal(await project.node('thread.mjs', url), SAID)
+    })
+
+    test('with the command, by its name and by that of the package', async (t) => {
+      const { url } = await origin(t)
+      const project = await installed(t)
+      const said = await project.npm('exec', '--', 'socket-registry', '--version')
+      assert.equal(said, `${manifest.version}\n`)
+      const npx = (...args) => project.run('npx', ['--no', NAME, ...args], { shell: SHELL })
+      const result = JSON.parse(await npx('download', url, 'file', '--json', '--no-progress'))
+      assert.deepEqual([result.status, result.size], ['downloaded', ANSWER.length])
+      project.write('manifest.json', { entries: [{ url, dest: 'warm' }] })
+      assert.match(await npx('warm', 'manifest.json', '--dir', 'cache'), /1 downloaded/)
+      assert.equal(readFileSync(project.path('cache/warm'), 'utf8'), ANSWER)
     })
 
     test('without scripts', async (t) => {

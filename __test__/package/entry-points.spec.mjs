@@ -20,19 +20,21 @@ const helpers = {
   ],
 }
 const cacache = ['get', 'put', 'safeGet', 'remove', 'clear', 'withTmp']
+const metrics = ['getMetrics', 'resetMetrics', 'metricsToPrometheus', 'getErrors', 'flushMetrics']
 const http = [...requests, ...requestsToo, ...Object.values(helpers).flat()]
 /** Older names of the modules. */
 const aliases = ['node', 'request', 'download', 'response-types', 'request-types', 'download-types']
 
 const ROOT = '@socketsecurity/registry'
 const entries = [
-  [ROOT, [...http, ...cacache, 'downloadWithLock', 'HttpClient']],
+  [ROOT, [...http, ...cacache, ...metrics, 'downloadWithLock', 'warmCache', 'HttpClient']],
   [`${ROOT}/lib/http-request`, http],
   ...aliases.map((alias) => [`${ROOT}/lib/http-request/${alias}`, http]),
   ...Object.entries(helpers).map(([name, names]) => [`${ROOT}/lib/http-request/${name}`, names]),
-  [`${ROOT}/lib/download-lock`, ['downloadWithLock']],
+  [`${ROOT}/lib/download-lock`, ['downloadWithLock', 'warmCache']],
   [`${ROOT}/lib/http-client`, ['HttpClient']],
   [`${ROOT}/lib/cacache`, cacache],
+  [`${ROOT}/lib/metrics`, metrics],
 ]
 
 for (const [entry, names] of entries) {

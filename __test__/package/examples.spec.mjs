@@ -175,6 +175,19 @@ describe('examples/api.mjs', () => {
   })
 })
 
+describe('examples/metrics.mjs', () => {
+  it('prints the success rate, the overhead of retries and the downloads avoided', async () => {
+    const { code, stdout, stderr } = await run('metrics.mjs', [])
+    assert.equal(code, 0, stderr)
+    const [success, overhead, avoided, time, failed] = stdout.split('\n')
+    assert.match(success, /^Success rate, retries included: 95\.5 % of 22 requests$/)
+    assert.match(overhead, /^Overhead of retries: \d+\.\d % more attempts \(\d+\)$/)
+    assert.equal(avoided, 'Redundant downloads avoided: 90.0 % of 10, 900000 bytes')
+    assert.match(time, /^Time of nine requests in ten: \d+\.\d ms at most$/)
+    assert.match(failed, /^Failed 1 times: request of 127\.0\.0\.1:\d+, ERR_HTTP_STATUS 404$/)
+  })
+})
+
 describe('examples/github-release.mjs', () => {
   const fitting = `tool-${process.platform}-${process.arch}.tar.gz`
 

@@ -33,6 +33,7 @@ describe('the main package', () => {
     )
     assert.deepEqual(published.files, ['CHANGELOG.md', 'LICENSE', 'README.md', 'index.d.ts', 'lib'])
     assert.deepEqual(published.exports, manifest.exports)
+    assert.deepEqual(published.bin, manifest.bin)
   })
 })
 

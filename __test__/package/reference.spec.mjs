@@ -8,6 +8,8 @@ import { membersIn, optionsIn, tablesIn, withTables } from '../../scripts/option
 
 const PAGES = new URL('../../docs/reference/', import.meta.url)
 const read = (name, base = PAGES) => readFileSync(new URL(name, base), 'utf8')
+/** The pages that say what functions and members are. */
+const described = [...readdirSync(PAGES), '../observability.md']
 const types = read('../../index.d.ts', import.meta.url)
 const require = createRequire(import.meta.url)
 
@@ -90,9 +92,7 @@ test('each interface of options is in a table', () => {
 })
 
 test('each function and class is on a page', () => {
-  const pages = readdirSync(PAGES)
-    .map((name) => read(name))
-    .join('\n')
+  const pages = described.map((name) => read(name)).join('\n')
   const missing = Object.keys(require('../../lib/index.js')).filter(
     (name) => !new RegExp(`(?:\`|function |^#+ )${name}\\b`, 'm').test(pages),
   )
@@ -100,7 +100,7 @@ test('each function and class is on a page', () => {
 })
 
 test('each member of a result and of a class is in a table', () => {
-  const rows = readdirSync(PAGES).flatMap((name) => read(name).match(/^\|.*$/gm) ?? [])
+  const rows = described.flatMap((name) => read(name).match(/^\|.*$/gm) ?? [])
   const words = new Set(
     rows
       .flatMap((row) => row.match(/`[^`]*`/g) ?? [])

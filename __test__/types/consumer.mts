@@ -9,7 +9,12 @@ import {
   type HttpRequestOptions,
   type HttpResponse,
 } from '@socketsecurity/registry'
-import { downloadWithLock } from '@socketsecurity/registry/lib/download-lock'
+import {
+  downloadWithLock,
+  type WarmCacheEntry,
+  type WarmCacheResult,
+  warmCache,
+} from '@socketsecurity/registry/lib/download-lock'
 import {
   HttpResponseError,
   httpDownload,
@@ -137,3 +142,19 @@ export {
   unknownJson,
   wait,
 }
+
+const warmed: WarmCacheEntry[] = [
+  { url: new URL('http://localhost/tool'), destPath: 'tool', mode: 0o755, sha256: undefined },
+]
+const results: WarmCacheResult[] = await warmCache(new Set(warmed), {
+  concurrency: maybe,
+  retries: 3,
+  maxBytesPerSecond: maybe,
+  signal: AbortSignal.timeout(1000),
+  onEntry: ({ status }, index) => console.log(index, status),
+  onProgress: (downloaded, total) => console.log(downloaded / total),
+})
+const failures: (string | undefined)[] = results
+  .filter(({ status }) => status === 'failed')
+  .map(({ error }) => error?.code)
+failures.sort()

@@ -14,7 +14,9 @@ use crate::base::body::Body;
 use crate::base::host_client::HostClient;
 use crate::base::integrity::Expected;
 use crate::base::listeners::{Hooks, OnRetry};
+use crate::base::observer::Observer;
 use crate::base::proxy::Proxy;
+use crate::base::shared_rate::SharedRate;
 
 /// How often a failed attempt is retried, and after which delay. See
 /// [`crate::policy::http::retry`].
@@ -139,6 +141,8 @@ pub struct TransferOptions {
     pub redirects: Redirects,
     pub retry: Retry,
     pub on_retry: Option<OnRetry>,
+    /// The observer of the call: who subscribed to the caller's diagnostics channels.
+    pub observer: Observer,
     /// Limit of one attempt, redirects and body included; 30 s by default, 120 s for downloads.
     pub timeout: Option<Duration>,
     /// Limit of the time without a byte in either direction, once the connection is open.
@@ -154,6 +158,7 @@ impl Default for TransferOptions {
             redirects: Redirects::default(),
             retry: Retry::default(),
             on_retry: None,
+            observer: Observer::default(),
             timeout: Some(Duration::from_secs(30)),
             idle_timeout: None,
             network: Arc::default(),
@@ -252,10 +257,12 @@ impl Default for DownloadOptions {
 }
 
 /// Limits of the bytes of downloads per second. See [`crate::policy::http::rate`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct RateLimits {
     /// All connections and sources of the call together.
     pub call: Option<u64>,
+    /// Several calls together.
+    pub shared: Option<SharedRate>,
     /// All downloads of the process together.
     pub process: Option<u64>,
 }

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 use std::future::Future;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use http::{HeaderMap, HeaderName, Method, header};
 use tokio::time::{sleep, timeout};
@@ -11,11 +11,14 @@ use url::Url;
 
 use crate::base::body::Body;
 use crate::base::error::{Error, Kind, Result};
-use crate::base::listeners::{OnRetry, RetryAdvice};
+use crate::base::listeners::{Hooks, OnRetry, RetryAdvice};
+use crate::base::observer::Observer;
 use crate::base::options::{Redirects, Retry};
 use crate::base::redact::remove_user;
+use crate::base::timings::Timings;
 use crate::io::http::tls;
 use crate::io::http::transport::{IncomingResponse, Transport};
+use crate::metrics::{self, Counter, tally};
 use crate::operation::hooks::HookDispatcher;
 use crate::policy::http::credentials::basic_of_url;
 use crate::policy::http::headers::text;
@@ -48,7 +51,11 @@ pub struct Exchange<'a> {
     pub transport: &'a Transport,
     pub redirects: &'a Redirects,
     pub idle_timeout: Option<Duration>,
+    pub observer: &'a Observer,
 }
+
+/// The hooks of a call without any.
+static NO_HOOKS: Hooks = Hooks { on_request: None, on_response: None };
 
 /// Sends a request and follows its redirects. Returns the response and its URL.
 pub async fn follow(
@@ -92,22 +99,31 @@ async fn follow_hops<'a>(
     body: Option<&Body>,
     hooks: Option<&HookDispatcher<'_>>,
 ) -> Result<(IncomingResponse, Cow<'a, RequestHead>, u32)> {
-    let Exchange { transport, redirects, idle_timeout } = exchange;
+    let Exchange { transport, redirects, idle_timeout, observer } = exchange;
+    let own = HookDispatcher::new(&NO_HOOKS, observer, None);
+    let hooks = hooks.unwrap_or(&own);
     let mut head = Cow::Borrowed(first);
     let mut followed = 0;
     loop {
         tls::check_host(&head.url)?;
-        if let Some(hooks) = hooks {
-            hooks.sends(&head).await;
+        if !transport.is_of_host() {
+            hooks.begins(&mut head).await;
         }
-        let mut response = transport.send(&head, body, idle_timeout).await?;
-        if let Some(hooks) = hooks {
-            hooks.receives(&response).await;
-        }
+        hooks.sends(&head).await;
+        let mut response = match transport.send(&head, body, idle_timeout).await {
+            Ok(response) => response,
+            Err(error) => {
+                own.fails(&error).await;
+                return Err(error);
+            }
+        };
+        tally::responded(response.status.as_u16());
+        hooks.receives(&mut response).await;
         match redirect::decide(redirects, followed, &head, response.status, &response.headers) {
             RedirectDecision::Respond => return Ok((response, head, followed)),
             RedirectDecision::Refuse(error) => return Err(error.with_status(response.status.as_u16(), None)),
             RedirectDecision::Follow(next) => {
+                metrics::count(Counter::RequestsRedirects);
                 if response.content_length().is_some_and(|length| length <= DRAIN_MAX) {
                     // Keeps the connection for the next request. A truncated body does not matter.
                     while let Ok(Some(_)) = response.chunk().await {}
@@ -119,6 +135,12 @@ async fn follow_hops<'a>(
             }
         }
     }
+}
+
+/// The timings of an attempt whose response has just begun.
+pub fn timings_of(started: Instant, response: &mut IncomingResponse) -> Timings {
+    let first_byte = started.elapsed();
+    Timings { opening: response.take_opening(), first_byte, total: first_byte }
 }
 
 /// The delay that a response asks for.

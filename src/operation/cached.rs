@@ -14,8 +14,10 @@ use url::Url;
 use crate::base::error::Result;
 use crate::base::options::{RequestOptions, TransferOptions};
 use crate::base::status::is_outage;
+use crate::base::timings::Timings;
 use crate::io::cache::store::{Found, Store};
 use crate::io::http::transport::Transport;
+use crate::metrics::{self, Counter};
 use crate::operation::request::{Response, request};
 use crate::policy::cache::freshness::{CacheDecision, CachedResponse, is_cacheable, storable, stored_fields};
 
@@ -64,6 +66,7 @@ struct Fetched {
     response: CachedResponse,
     url: Url,
     attempts: u32,
+    timings: Option<Timings>,
     source: Source,
     age: Option<Duration>,
 }
@@ -86,7 +89,10 @@ impl Cache {
         let key = self.store.key(url, &options.transfer.headers, &options.transfer.network)?;
         let stored = self.store.get_fresh(&key, &options.transfer.headers).filter(|stored| fits(stored, options))?;
         match stored.decide(&options.transfer.headers, terms.ttl, SystemTime::now()) {
-            CacheDecision::Use { age } => Some(response_of(&stored, Some(age), url.clone())),
+            CacheDecision::Use { age } => {
+                count_lookup(Source::Memory);
+                Some(response_of(&stored, Some(age), url.clone()))
+            }
             CacheDecision::Fetch { .. } => None,
         }
     }
@@ -100,6 +106,7 @@ impl Cache {
     ) -> Result<(Response, Source)> {
         self.store.open().await;
         let Some(key) = self.store.key(&url, &options.transfer.headers, &options.transfer.network) else {
+            count_lookup(Source::Network);
             return request(transport, url, options).await.map(|response| (response, Source::Network));
         };
         let cached =
@@ -108,6 +115,7 @@ impl Cache {
             Some((stored, found)) => match stored.decide(&options.transfer.headers, terms.ttl, SystemTime::now()) {
                 CacheDecision::Use { age } => {
                     let source = if found == Found::Memory { Source::Memory } else { Source::Disk };
+                    count_lookup(source);
                     return Ok((response_of(&stored, Some(age), url), source));
                 }
                 CacheDecision::Fetch { conditions } => (Some(stored), conditions),
@@ -122,10 +130,11 @@ impl Cache {
             Some(_) => (fetch.run().boxed().shared(), true),
             None => self.under_way.join(identity, fetch),
         };
-        let fetched = shared_request.await?;
+        let fetched = shared_request.await.inspect_err(|_| metrics::count(Counter::CacheMisses))?;
+        count_lookup(fetched.source);
         let source = if is_ours { fetched.source } else { Source::Shared };
         let response = response_of(&fetched.response, fetched.age, fetched.url.clone());
-        Ok((Response { attempts: fetched.attempts, ..response }, source))
+        Ok((Response { attempts: fetched.attempts, timings: fetched.timings.clone(), ..response }, source))
     }
 
     /// Invalidates a URL after the response to a request that may have changed its resource
@@ -171,7 +180,7 @@ impl Fetch {
             return Ok(Arc::new(fetched));
         }
         let time = SystemTime::now();
-        let Response { status, status_text, headers, body, url, redirected, attempts, .. } = result?;
+        let Response { status, status_text, headers, body, url, redirected, attempts, timings, .. } = result?;
         let varies = storable(&self.options.transfer.headers, status, &headers, time);
         let response = CachedResponse::new(status, status_text, headers, body, time);
         // The target of a redirect is not the resource of the URL. On the way to another origin and
@@ -179,7 +188,7 @@ impl Fetch {
         if let Some(varies) = varies.filter(|_| !redirected) {
             self.store(generation, varies, response.clone()).await;
         }
-        Ok(Arc::new(Fetched { response, url, attempts, source: Source::Network, age: None }))
+        Ok(Arc::new(Fetched { response, url, attempts, timings, source: Source::Network, age: None }))
     }
 
     async fn send(&self, conditions: &HeaderMap) -> Result<Response> {
@@ -196,8 +205,9 @@ impl Fetch {
         if let Some(varies) = storable(sent, response.status, &response.headers, time) {
             self.store(generation, varies, response.clone()).await;
         }
-        let (url, attempts) = (self.url.clone(), not_modified.attempts);
-        Some(Fetched { response, url, attempts, source: Source::Revalidated, age: Some(Duration::ZERO) })
+        let (url, attempts, timings) = (self.url.clone(), not_modified.attempts, not_modified.timings.clone());
+        let age = Some(Duration::ZERO);
+        Some(Fetched { response, url, attempts, timings, source: Source::Revalidated, age })
     }
 
     /// The expired response, in an outage, if the caller accepts it.
@@ -211,7 +221,8 @@ impl Fetch {
         let now = SystemTime::now();
         let is_usable = is_missing && cached.is_usable_if_error(ttl, stale_if_error, now);
         let (response, age) = (CachedResponse::clone(cached), now.duration_since(cached.time).ok());
-        is_usable.then(|| Fetched { response, url: self.url.clone(), attempts, source: Source::Stale, age })
+        let url = self.url.clone();
+        is_usable.then_some(Fetched { response, url, attempts, timings: None, source: Source::Stale, age })
     }
 
     async fn store(&self, generation: u64, varies: Vec<HeaderName>, mut response: CachedResponse) {
@@ -268,6 +279,7 @@ fn identity_of(key: &str, generation: u64, options: &RequestOptions, terms: Term
                 redirects,
                 retry,
                 on_retry: _,
+                observer: _,
                 timeout,
                 idle_timeout,
                 network,
@@ -299,5 +311,17 @@ fn response_of(stored: &CachedResponse, age: Option<Duration>, url: Url) -> Resp
         url,
         redirected: false,
         attempts: 0,
+        timings: None,
     }
+}
+
+/// Counts the use of a cache.
+fn count_lookup(source: Source) {
+    metrics::count(match source {
+        Source::Memory => Counter::CacheMemoryHits,
+        Source::Disk => Counter::CacheDiskHits,
+        Source::Revalidated => Counter::CacheRevalidated,
+        Source::Stale => Counter::CacheStale,
+        Source::Network | Source::Shared => Counter::CacheMisses,
+    });
 }

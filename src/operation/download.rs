@@ -1,6 +1,6 @@
 //! The download from one source: attempts at a request whose body becomes a part file.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::{HeaderMap, header};
 use sha2::{Digest as _, Sha256};
@@ -11,6 +11,7 @@ use crate::base::error::Result;
 use crate::base::integrity::{Algorithm, Digest};
 use crate::io::file::staging::Progress;
 use crate::io::file::writer::Writer;
+use crate::metrics::tally::RequestTally;
 use crate::operation::attempt::{Attempts, failure_of, with_timeout};
 use crate::operation::request::with_context;
 use crate::operation::transfer::{Attempt, Transfer};
@@ -43,16 +44,23 @@ pub(super) async fn transfer(
     progress: &watch::Sender<Option<Progress>>,
 ) -> Result<Transfer> {
     let mut head = attempt.head.clone();
+    // Without an observer: the error is that of the download.
+    let mut tally = RequestTally::begin(&attempt.head.url, None, Instant::now());
     loop {
         attempts.announce(&mut head.headers);
+        tally.attempt();
         let attempt = Attempt { head: &head, ..attempt };
         let error = match with_timeout(timeout, "Download", &head.url, attempt.receive(writer, progress)).await {
-            Ok(transfer) => return Ok(Transfer { attempts: attempts.made + 1, ..transfer }),
+            Ok(transfer) => {
+                tally.end(None);
+                return Ok(Transfer { attempts: attempts.made + 1, ..transfer });
+            }
             Err(error) => error,
         };
         let is_permanent = attempt.is_another_left && mirror::decide(&error) == SourceDecision::Next;
         let failure = if is_permanent { Failure::Permanent } else { failure_of(&error) };
         if !attempts.again(failure, || with_context("HTTP download failed", error.clone())).await? {
+            tally.end(Some(&error));
             return Err(error.with_attempts(attempts.made));
         }
     }

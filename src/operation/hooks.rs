@@ -1,6 +1,7 @@
 //! The caller's hooks: called for every request and every response, once for each attempt and for
 //! each redirect within it.
 
+use std::borrow::Cow;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -8,20 +9,41 @@ use http::{HeaderMap, Method, StatusCode};
 
 use crate::base::error::{Error, redacted};
 use crate::base::listeners::{Hooks, Received, Sent};
+use crate::base::observer::{ExchangeHead, Observer, ResponseStart, Trace};
 use crate::io::http::transport::IncomingResponse;
 use crate::policy::http::redirect::RequestHead;
 
-/// The hooks of one attempt, and the request whose outcome has not been reported yet.
+/// The hooks and the observer of one attempt, and the request whose outcome has not been reported
+/// yet.
 #[derive(Debug)]
 pub struct HookDispatcher<'a> {
     hooks: &'a Hooks,
+    observer: &'a Observer,
+    /// The last exchange: its error may be known only after its response has been dropped.
+    trace: Mutex<Option<Trace>>,
     timeout: Option<Duration>,
     pending: Mutex<Option<(Method, String, Instant)>>,
 }
 
 impl<'a> HookDispatcher<'a> {
-    pub fn new(hooks: &'a Hooks, timeout: Option<Duration>) -> Self {
-        Self { hooks, timeout, pending: Mutex::default() }
+    pub fn new(hooks: &'a Hooks, observer: &'a Observer, timeout: Option<Duration>) -> Self {
+        Self { hooks, observer, trace: Mutex::default(), timeout, pending: Mutex::default() }
+    }
+
+    /// Announces a request to the observer, who may add header fields.
+    pub async fn begins(&self, head: &mut Cow<'_, RequestHead>) {
+        if let Some(observer) = &self.observer.0 {
+            // Boxed: large and rare.
+            Box::pin(async {
+                let (method, url, headers) = (head.method.clone(), head.url.clone(), head.headers.clone());
+                let (trace, fields) = Trace::begin(observer, ExchangeHead { method, url, headers }).await;
+                if !fields.is_empty() {
+                    head.to_mut().headers.extend(fields);
+                }
+                *self.trace.lock().unwrap_or_else(PoisonError::into_inner) = Some(trace);
+            })
+            .await;
+        }
     }
 
     pub async fn sends(&self, head: &RequestHead) {
@@ -36,7 +58,18 @@ impl<'a> HookDispatcher<'a> {
         }
     }
 
-    pub async fn receives(&self, response: &IncomingResponse) {
+    pub async fn receives(&self, response: &mut IncomingResponse) {
+        let trace = self.observer.0.as_ref().and_then(|_| self.trace());
+        if let Some(trace) = trace {
+            trace.head(ResponseStart {
+                status: response.status,
+                status_text: response.status_text.clone(),
+                headers: response.headers.clone(),
+                peer: response.peer(),
+                is_http2: response.is_http2(),
+            });
+            response.set_trace(trace);
+        }
         if self.hooks.on_response.is_some() {
             Box::pin(self.emit(Ok((response.status, response.status_text.clone(), response.headers.clone())))).await;
         }
@@ -44,9 +77,16 @@ impl<'a> HookDispatcher<'a> {
 
     /// Reports a failure before any response, a timeout included.
     pub async fn fails(&self, error: &Error) {
+        if let Some(trace) = self.trace() {
+            trace.fail(error);
+        }
         if self.hooks.on_response.is_some() {
             Box::pin(self.emit(Err(error.clone()))).await;
         }
+    }
+
+    fn trace(&self) -> Option<Trace> {
+        self.trace.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     async fn emit(&self, outcome: Result<(StatusCode, String, HeaderMap), Error>) {

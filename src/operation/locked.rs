@@ -18,6 +18,8 @@ use self::presence::{Presence, already_there, presence};
 use self::task::DownloadTask;
 use crate::base::error::{Error, Kind, Result};
 use crate::io::http::transport::Transport;
+use crate::metrics::tally::{self, DownloadTally, FileOutcome};
+use crate::metrics::{self, Counter};
 use crate::operation::download::Downloaded;
 use crate::operation::shared_download::{Listeners, SharedDownloads, Waiter};
 use crate::policy::http::mirror::{self, SourceDecision};
@@ -29,9 +31,40 @@ pub async fn download_with_lock(
     transport: &Transport,
     shared_downloads: &SharedDownloads,
     job: Job,
-    mut listeners: Listeners,
+    listeners: Listeners,
     cancel: &CancellationToken,
 ) -> Result<Downloaded> {
+    let (tally, url, observer) = (DownloadTally::default(), job.url.clone(), job.download.transfer.observer.clone());
+    match find_or_download(transport, shared_downloads, job, listeners, cancel).await {
+        Ok((downloaded, is_shared)) => {
+            let size = downloaded.size;
+            tally.end(match &downloaded.transfer {
+                _ if is_shared => FileOutcome::Shared { size },
+                Some(transfer) => FileOutcome::Published { size, from: transfer.resumed_from },
+                None => FileOutcome::Cached { size },
+            });
+            Ok(downloaded)
+        }
+        Err(error) => {
+            let is_of_lock = error.kind() == Kind::LockTimeout;
+            if is_of_lock {
+                metrics::count(Counter::LocksTimedOut);
+            }
+            tally.end(FileOutcome::Failed);
+            tally::failed(if is_of_lock { "lock" } else { "download" }, &url, &error, &observer);
+            Err(error)
+        }
+    }
+}
+
+/// The file, and whether another caller of this process had started its download.
+async fn find_or_download(
+    transport: &Transport,
+    shared_downloads: &SharedDownloads,
+    job: Job,
+    mut listeners: Listeners,
+    cancel: &CancellationToken,
+) -> Result<(Downloaded, bool)> {
     let started = Instant::now();
     let path = job.lock_path();
     let there = select! {
@@ -39,7 +72,7 @@ pub async fn download_with_lock(
         () = cancel.cancelled() => return Err(Error::aborted().with_url(&job.url)),
     };
     if let Some(downloaded) = there {
-        return Ok(downloaded);
+        return Ok((downloaded, false));
     }
     loop {
         let waiter = Waiter {
@@ -54,13 +87,16 @@ pub async fn download_with_lock(
         let task = |controls| DownloadTask { transport: transport.clone(), job: job.clone(), controls };
         let outcome = shared_downloads.run(&job.destination, waiter, |controls| task(controls).run()).await;
         let (is_verified, has_same_mirrors) = (outcome.is_verified, outcome.has_same_mirrors);
+        let is_shared = outcome.is_shared;
         let Some(result) = outcome.own_result() else {
             continue;
         };
         // The shared download may have been that of a caller with other expectations, or other
         // mirrors. The next one may be for those of this caller.
         match result {
-            Ok(downloaded) if is_verified || is_as_expected(&job, &downloaded).await? => return Ok(downloaded),
+            Ok(downloaded) if is_verified || is_as_expected(&job, &downloaded).await? => {
+                return Ok((downloaded, is_shared));
+            }
             Err(error) if !is_verified && error.concerns_integrity() => {}
             Err(error) if !has_same_mirrors && mirror::decide(&error) != SourceDecision::Stop => {}
             Err(error) if matches!(error.kind(), Kind::Aborted | Kind::LockTimeout) => {

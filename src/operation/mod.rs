@@ -7,6 +7,7 @@ pub mod checksum_file;
 pub mod download;
 pub mod hooks;
 pub mod locked;
+pub mod metrics_file;
 pub mod progress;
 pub mod request;
 pub mod segments;

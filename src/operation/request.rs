@@ -11,13 +11,19 @@ use url::Url;
 use crate::base::body::Body;
 use crate::base::error::{Error, Kind, Result};
 use crate::base::options::{RequestOptions, TransferOptions};
+use crate::base::timings::Timings;
 use crate::io::http::decode;
 use crate::io::http::transport::{IncomingResponse, Transport};
+use crate::metrics::tally::RequestTally;
 use crate::operation::attempt::{
-    Attempts, Exchange, failure_of, first_head, follow_noting_redirects, retry_after, timed_out, with_timeout,
+    Attempts, Exchange, failure_of, first_head, follow_noting_redirects, retry_after, timed_out, timings_of,
+    with_timeout,
 };
 use crate::operation::hooks::HookDispatcher;
 use crate::policy::http::retry::Failure;
+
+/// The lowest status that counts as a failure.
+const FAILED: u16 = 400;
 
 /// A response, complete or with its body as a stream.
 #[derive(Debug)]
@@ -34,6 +40,8 @@ pub struct Response {
     /// Whether redirects were followed.
     pub redirected: bool,
     pub attempts: u32,
+    /// Of the attempt that received the response. `None` for a response from a cache.
+    pub timings: Option<Timings>,
 }
 
 /// A body on the wire, as it was sent. Closes its connection if dropped before its end.
@@ -63,7 +71,8 @@ impl Incoming {
 /// that is not retried.
 pub async fn request(transport: &Transport, url: Url, options: RequestOptions) -> Result<Response> {
     let RequestOptions { transfer, method, body, hooks, max_size, stream } = options;
-    let TransferOptions { mut headers, mut redirects, retry, on_retry, timeout, idle_timeout, network: _ } = transfer;
+    let TransferOptions { mut headers, mut redirects, retry, on_retry, observer, timeout, idle_timeout, network: _ } =
+        transfer;
     if !stream {
         headers.entry(header::ACCEPT_ENCODING).or_insert(HeaderValue::from_static(decode::ACCEPTED));
     }
@@ -76,30 +85,53 @@ pub async fn request(transport: &Transport, url: Url, options: RequestOptions) -
         redirects.follow = false;
         head.headers.extend(length.map(|length| (header::CONTENT_LENGTH, length)));
     }
-    let exchange = Exchange { transport, redirects: &redirects, idle_timeout };
+    let exchange = Exchange { transport, redirects: &redirects, idle_timeout, observer: &observer };
     let mut attempts = Attempts::new(&retry, on_retry.as_ref(), &method);
+    let mut started = Instant::now();
+    let mut tally = RequestTally::begin(&head.url, Some(&observer), started.into_std());
     loop {
         attempts.announce(&mut head.headers);
-        let hooks = HookDispatcher::new(&hooks, timeout);
+        tally.attempt();
+        let hooks = HookDispatcher::new(&hooks, &observer, timeout);
+        let begun = started.into_std();
         let deadline = timeout.filter(|_| stream).and_then(|limit| Some((Instant::now().checked_add(limit)?, limit)));
         // Pinned here: the future is large, and would be copied on its way into the timer.
         let attempt = pin!(async {
-            let (response, url, redirected) =
+            let (mut response, url, redirected) =
                 follow_noting_redirects(exchange, &head, body.as_ref(), Some(&hooks)).await?;
-            let response =
+            let timings = timings_of(begun, &mut response);
+            let mut response =
                 if stream { streamed(response, url, deadline) } else { collected(response, url, max_size).await? };
-            Ok(Response { redirected, ..response })
+            // In place: each copy of a response is some hundred bytes.
+            response.redirected = redirected;
+            let total = if stream { timings.first_byte } else { begun.elapsed() };
+            response.timings = Some(Timings { total, ..timings });
+            Ok(response)
         });
-        let result = with_timeout(timeout, "Request", &head.url, attempt).await;
+        let mut result = with_timeout(timeout, "Request", &head.url, attempt).await;
         if let Err(error) = &result {
             hooks.fails(error).await;
         }
-        if !attempts.again(outcome_of(&result), || error_of(&result)).await? {
-            return match result {
-                Ok(response) => Ok(Response { attempts: attempts.made, ..response }),
-                Err(error) => Err(failed(error).with_attempts(attempts.made)),
-            };
+        let again = attempts.again(outcome_of(&result), || error_of(&result)).await;
+        if !again.inspect_err(|error| tally.end(Some(error)))? {
+            if let Ok(response) = &mut result {
+                response.attempts = attempts.made;
+            }
+            count(&mut tally, &result, begun);
+            return result.map_err(|error| failed(error).with_attempts(attempts.made));
         }
+        started = Instant::now();
+    }
+}
+
+/// Counts a call that has ended.
+fn count(tally: &mut RequestTally<'_>, result: &Result<Response>, started: std::time::Instant) {
+    // The clock was read when the body ended.
+    let ended = |response: &Response| started + response.timings.as_ref().map_or(Duration::ZERO, |times| times.total);
+    match result {
+        Ok(response) if response.status.as_u16() < FAILED => tally.end_at(ended(response), None),
+        Ok(response) => tally.end_at(ended(response), Some(&status_error(response))),
+        Err(error) => tally.end(Some(&failed(error.clone()))),
     }
 }
 
@@ -135,7 +167,17 @@ async fn collected(mut response: IncomingResponse, url: Url, max_size: Option<u6
         .await
         .map_err(|error| error.with_status(response.status.as_u16(), None).with_url(&url))?;
     let IncomingResponse { status, status_text, headers, .. } = response;
-    Ok(Response { status, status_text, headers, body, stream: None, url, redirected: false, attempts: 0 })
+    Ok(Response {
+        status,
+        status_text,
+        headers,
+        body,
+        stream: None,
+        url,
+        redirected: false,
+        attempts: 0,
+        timings: None,
+    })
 }
 
 fn streamed(response: IncomingResponse, url: Url, deadline: Option<(Instant, Duration)>) -> Response {
@@ -148,6 +190,7 @@ fn streamed(response: IncomingResponse, url: Url, deadline: Option<(Instant, Dur
         url,
         redirected: false,
         attempts: 0,
+        timings: None,
     }
 }
 

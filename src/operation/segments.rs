@@ -88,7 +88,7 @@ type Step<'a> = BoxFuture<'a, (Option<IncomingResponse>, Event)>;
 /// One connection. Dropping the step closes it, unless its response was read to the end.
 #[derive(Default)]
 struct Connection<'a> {
-    /// The transport of this connection alone, created at its first use.
+    /// Created at the first use.
     transport: Option<Transport>,
     /// The range of its request.
     requested: Range<u64>,
@@ -273,7 +273,7 @@ impl SegmentedDownload<'_> {
     fn open(&mut self, index: usize, wait: Duration) {
         let source = self.source;
         let connection = &mut self.connections[index];
-        let transport = connection.transport.get_or_insert_with(|| source.exchange.transport.separate()).clone();
+        let transport = connection.transport.get_or_insert_with(|| source.transport()).clone();
         let of = Some((source.validator.clone(), source.total));
         let request = SegmentRequest { range: connection.requested.clone(), of };
         connection.next = Some(Box::pin(async move {

@@ -44,6 +44,7 @@ pub struct SharedDownload {
     progress: Arc<watch::Sender<Option<Progress>>>,
     outcome: watch::Receiver<Option<Result<Downloaded>>>,
     cancel: CancellationToken,
+    reason: Arc<Mutex<Option<Error>>>,
     /// The digests that the download verifies.
     expected: Expected,
     mirrors: Mirrors,
@@ -59,6 +60,27 @@ pub struct Controls {
     pub progress: Arc<watch::Sender<Option<Progress>>>,
     /// Cancelled when the last caller has left.
     pub cancel: CancellationToken,
+    /// The error with which that caller left.
+    reason: Arc<Mutex<Option<Error>>>,
+}
+
+impl Controls {
+    /// Controls of a download that nobody waits for.
+    #[cfg(test)]
+    pub fn detached(stage: watch::Sender<Stage>) -> Self {
+        Self {
+            stage,
+            advanced: watch::Sender::new(Instant::now()),
+            progress: Arc::default(),
+            cancel: CancellationToken::new(),
+            reason: Arc::default(),
+        }
+    }
+
+    /// The error with which the last caller has left.
+    pub fn reason(&self) -> Option<Error> {
+        self.reason.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 /// One caller that waits for a shared download.
@@ -74,10 +96,13 @@ pub struct Waiter<'a> {
 }
 
 /// The outcome of a shared download for one caller.
+#[expect(clippy::struct_excessive_bools, reason = "facts that do not depend on each other")]
 pub struct SharedOutcome {
     pub result: Result<Downloaded>,
     /// Whether the shared download verified what this caller expects.
     pub is_verified: bool,
+    /// Whether another caller had started it.
+    pub is_shared: bool,
     /// Whether the shared download had the mirrors of this caller.
     pub has_same_mirrors: bool,
     /// Whether a callback of another caller, who started the download, has ended it.
@@ -132,10 +157,10 @@ impl SharedDownloads {
         let is_aborted =
             matches!(&*shared_download.outcome.borrow(), Some(Err(error)) if error.kind() == Kind::Aborted);
         let is_ended_by_another = is_aborted && !is_starter && !cancel.is_cancelled();
-        if result.is_err() {
-            self.leave(shared_download).await;
+        if let Err(error) = &result {
+            self.leave(shared_download, error).await;
         }
-        SharedOutcome { result, is_verified, has_same_mirrors, is_ended_by_another }
+        SharedOutcome { result, is_verified, is_shared: !is_starter, has_same_mirrors, is_ended_by_another }
     }
 
     /// The shared download, and whether this call has started it.
@@ -152,7 +177,7 @@ impl SharedDownloads {
     }
 
     /// Cancels the download if this was its last caller, and waits until it has ended.
-    async fn leave(&self, shared_download: Arc<SharedDownload>) {
+    async fn leave(&self, shared_download: Arc<SharedDownload>, error: &Error) {
         let outcome = {
             // Under the lock, so that nobody joins a download that is being cancelled, and exactly
             // one of several leaving callers is the last.
@@ -162,6 +187,7 @@ impl SharedDownloads {
                 return;
             }
             shared_downloads.retain(|_, other| !std::ptr::eq(other.as_ptr(), Arc::as_ptr(&shared_download)));
+            *shared_download.reason.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.clone());
             shared_download.cancel.cancel();
             shared_download.outcome.clone()
         };
@@ -179,13 +205,19 @@ impl SharedDownload {
         let (clock, advanced) = watch::channel(Instant::now());
         let (ended, outcome) = watch::channel(None);
         let (progress, cancel) = (Arc::new(watch::Sender::new(None)), CancellationToken::new());
-        let download =
-            download(Controls { stage, advanced: clock, progress: progress.clone(), cancel: cancel.clone() });
+        let reason = Arc::<Mutex<_>>::default();
+        let download = download(Controls {
+            stage,
+            advanced: clock,
+            progress: progress.clone(),
+            cancel: cancel.clone(),
+            reason: reason.clone(),
+        });
         tokio::spawn(async move {
             let result = download.await;
             ended.send_replace(Some(result));
         });
-        Self { stage: watched_stage, advanced, progress, outcome, cancel, expected, mirrors }
+        Self { stage: watched_stage, advanced, progress, outcome, cancel, reason, expected, mirrors }
     }
 
     /// Waits for the end, or until `wait` is over while another process holds the lock.

@@ -20,6 +20,8 @@ use crate::base::options::{DownloadOptions, TransferOptions};
 use crate::io::file::staging::{Finish, Progress, Staging};
 use crate::io::file::writer::Writer;
 use crate::io::http::transport::Transport;
+use crate::metrics::tally::{self, DownloadTally, FileOutcome};
+use crate::metrics::{self, Counter};
 use crate::operation::attempt::{Attempts, Exchange, first_head};
 use crate::operation::download::{Downloaded, source_of, transfer};
 use crate::operation::throttle::Throttle;
@@ -61,7 +63,22 @@ pub async fn download(
     options: DownloadOptions,
     watchers: Watchers<'_>,
 ) -> Result<Downloaded> {
-    fetch(transport, url, destination, options, watchers).await?.publish().await
+    let (tally, requested, observer) = (DownloadTally::default(), url.clone(), options.transfer.observer.clone());
+    let published = match fetch(transport, url, destination, options, watchers).await {
+        Ok(fetched) => fetched.publish().await,
+        Err(error) => Err(error),
+    };
+    match &published {
+        Ok(downloaded) => {
+            let from = downloaded.transfer.as_ref().map_or(0, |transfer| transfer.resumed_from);
+            tally.end(FileOutcome::Published { size: downloaded.size, from });
+        }
+        Err(error) => {
+            tally.end(FileOutcome::Failed);
+            tally::failed("download", &requested, error, &observer);
+        }
+    }
+    published
 }
 
 /// Downloads to a part file, and leaves its publication to the caller.
@@ -80,7 +97,7 @@ pub(super) async fn fetch(
     let names = requests.iter().map(|(url, headers)| source_of(url, headers)).collect();
     let head = |(url, headers): (Url, HeaderMap)| first_head(Method::GET, url, headers, false);
     let heads = requests.into_iter().map(head).collect();
-    let throttle = Throttle::new(options.rate);
+    let throttle = Throttle::new(options.rate.clone());
     Sources { transport, url: &url, destination, options: &options, watchers, heads, names, throttle }.fetch().await
 }
 
@@ -169,10 +186,11 @@ impl Sources<'_> {
 
     async fn transfer(&self, index: usize, writer: &mut Writer) -> Result<Transfer> {
         let DownloadOptions { transfer: options, mirror_idle_timeout, resume, connections, .. } = self.options;
-        let TransferOptions { redirects, retry, on_retry, timeout, idle_timeout, .. } = options;
+        let TransferOptions { redirects, retry, on_retry, observer, timeout, idle_timeout, .. } = options;
+        metrics::count(Counter::DownloadsSources);
         let is_another_left = index + 1 < self.heads.len();
         let idle_timeout = if is_another_left { *mirror_idle_timeout } else { *idle_timeout };
-        let exchange = Exchange { transport: self.transport, redirects, idle_timeout };
+        let exchange = Exchange { transport: self.transport, redirects, idle_timeout, observer };
         let (head, source) = (&self.heads[index], self.source(index));
         let (connections, throttle) = (&AtomicUsize::new(*connections), &self.throttle);
         let attempt = Attempt { exchange, head, source, resume: *resume, is_another_left, connections, throttle };

@@ -1,4 +1,4 @@
-//! Limits of the bytes that downloads read per second: one of the call, one of the process.
+//! Limits of the bytes that downloads read per second: of a call, of several calls, of the process.
 
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -7,6 +7,7 @@ use bytes::Bytes;
 use tokio::time::sleep;
 
 use crate::base::options::RateLimits;
+use crate::base::shared_rate::SharedRate;
 use crate::policy::http::rate::{Pace, piece};
 
 /// Shared by all downloads of the process.
@@ -30,6 +31,12 @@ impl Clock {
     }
 }
 
+/// A limit for the calls that get a clone of it, all together.
+pub fn shared(bytes_per_second: u64) -> SharedRate {
+    let clock = Clock::new();
+    SharedRate::new(bytes_per_second, move |bytes| clock.take(bytes, bytes_per_second))
+}
+
 /// The limits of one call, for all of its connections and sources together.
 #[derive(Debug)]
 pub struct Throttle {
@@ -49,15 +56,17 @@ impl Throttle {
         if chunk.is_empty() {
             return None;
         }
-        let RateLimits { call, process } = self.limits;
-        let Some(rate) = call.into_iter().chain(process).min() else {
+        let RateLimits { call, shared, process } = &self.limits;
+        let of_several = shared.as_ref().map(|shared| shared.bytes_per_second);
+        let Some(rate) = [*call, of_several, *process].into_iter().flatten().min() else {
             return Some((std::mem::take(chunk), false));
         };
         let piece = chunk.split_to(chunk.len().min(piece(rate)));
         let bytes = piece.len() as u64;
         let of_call = call.map(|rate| self.call.take(bytes, rate));
+        let of_several = shared.as_ref().map(|shared| shared.take(bytes));
         let of_process = process.map(|rate| PROCESS.take(bytes, rate));
-        let wait = of_call.max(of_process).unwrap_or_default();
+        let wait = of_call.max(of_several).max(of_process).unwrap_or_default();
         if !wait.is_zero() {
             sleep(wait).await;
         }
@@ -78,17 +87,30 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_lower_of_two_limits_counts() {
-        for limits in [
-            RateLimits { call: Some(100_000), process: Some(10_000_000) },
-            RateLimits { call: Some(10_000_000), process: Some(100_000) },
-        ] {
-            let throttle = Throttle::new(limits);
+    async fn the_lowest_of_the_limits_counts() {
+        const HIGH: u64 = 10_000_000;
+        const LOW: u64 = 100_000;
+        for (call, several, process) in [(LOW, HIGH, HIGH), (HIGH, LOW, HIGH), (HIGH, HIGH, LOW)] {
+            let limits = RateLimits { call: Some(call), shared: Some(shared(several)), process: Some(process) };
+            let throttle = Throttle::new(limits.clone());
             let started = Instant::now();
             // Of these the process may have saved up 40,000 bytes.
             let mut chunk = Bytes::from(vec![0; 90_000]);
             while throttle.next(&mut chunk).await.is_some() {}
             assert!(started.elapsed() > Duration::from_millis(400), "{limits:?}: {:?}", started.elapsed());
         }
+    }
+    #[tokio::test]
+    async fn calls_with_a_clone_of_one_limit_share_it() {
+        let limits = RateLimits { shared: Some(shared(200_000)), ..RateLimits::default() };
+        let read = async || {
+            let throttle = Throttle::new(limits.clone());
+            let mut chunk = Bytes::from(vec![0; 100_000]);
+            while throttle.next(&mut chunk).await.is_some() {}
+        };
+        let started = Instant::now();
+        tokio::join!(read(), read());
+        // Each alone would take half a second less what is saved up.
+        assert!(started.elapsed() > Duration::from_millis(550), "{:?}", started.elapsed());
     }
 }

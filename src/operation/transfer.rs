@@ -1,16 +1,18 @@
 //! One attempt of a download: the body of a response, or ranges of it, into a part file.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
 use http::{HeaderMap, StatusCode, header};
 use tokio::sync::watch;
 use url::Url;
 
 use crate::base::error::{Error, Kind, Result, redacted};
+use crate::base::timings::Timings;
 use crate::io::file::staging::{Found, Progress};
 use crate::io::file::writer::Writer;
 use crate::io::http::transport::IncomingResponse;
-use crate::operation::attempt::{Exchange, follow, follow_to};
+use crate::operation::attempt::{Exchange, follow, follow_to, timings_of};
 use crate::operation::segments::{FirstRange, RangeSource, SegmentsOutcome, receive_segments, status_error};
 use crate::operation::throttle::Throttle;
 use crate::policy::http::ranges::Ranges;
@@ -29,6 +31,8 @@ pub struct Transfer {
     pub resumed_from: u64,
     /// The URL of the source, before redirects and without secrets.
     pub source: String,
+    /// Of the last attempt.
+    pub timings: Timings,
 }
 
 /// One attempt: the body, or the rest of it, into the part file.
@@ -52,15 +56,18 @@ impl Attempt<'_> {
         let part = &writer.part;
         let range =
             if is_from_start { None } else { resume::range_request(part.record.as_ref(), part.length, self.source) };
-        let response = match self.first_range(part, range.is_some()) {
+        let started = Instant::now();
+        let mut response = match self.first_range(part, range.is_some()) {
             None => self.begin(range.as_ref(), writer).await?,
-            Some(first) => match self.receive_ranges(&first, writer, progress).await? {
+            Some(first) => match self.receive_ranges(&first, started, writer, progress).await? {
                 Received::All(transfer) => return Ok(*transfer),
                 Received::Body(response) => *response,
                 Received::Nothing => self.begin(None, writer).await?,
             },
         };
-        self.receive_body(response, writer, progress).await
+        let timings = timings_of(started, &mut response);
+        let transfer = self.receive_body(response, writer, progress).await?;
+        Ok(Transfer { timings: Timings { total: started.elapsed(), ..timings }, ..transfer })
     }
 
     /// Whether the caller has set a range, which is theirs to judge.
@@ -98,12 +105,13 @@ impl Attempt<'_> {
     async fn receive_ranges(
         self,
         request: &SegmentRequest,
+        started: Instant,
         writer: &mut Writer,
         progress: &watch::Sender<Option<Progress>>,
     ) -> Result<Received> {
         let mut head = self.head.clone();
         head.headers.extend(request.fields().unwrap_or_default());
-        let (response, mut target) = follow_to(self.exchange, &head).await?;
+        let (mut response, mut target) = follow_to(self.exchange, &head).await?;
         let length = response.content_length();
         let (range, validator, total) = match decide_first(request, response.status, &response.headers, length) {
             FirstDecision::Segments { range, validator, total } if range != (0..total) => (range, validator, total),
@@ -133,12 +141,15 @@ impl Attempt<'_> {
         let (exchange, head, connections) = (self.exchange, self.head, self.connections);
         let source = RangeSource { exchange, head, target, validator, total, connections };
         let (status, status_text, headers) = (response.status, response.status_text.clone(), response.headers.clone());
+        let timings = timings_of(started, &mut response);
         let first = FirstRange { response, range };
         match receive_segments(&source, first, writer, self.throttle, report).await? {
             SegmentsOutcome::StartOver => Ok(Received::Nothing),
             SegmentsOutcome::Complete => {
                 let source = redacted(&self.head.url);
-                let transfer = Transfer { status, status_text, headers, attempts: 0, resumed_from: from, source };
+                let timings = Timings { total: started.elapsed(), ..timings };
+                let transfer =
+                    Transfer { status, status_text, headers, attempts: 0, resumed_from: from, source, timings };
                 Ok(Received::All(Box::new(transfer)))
             }
         }
@@ -173,7 +184,8 @@ impl Attempt<'_> {
         }
         let IncomingResponse { status, status_text, headers, .. } = response;
         let source = redacted(&self.head.url);
-        Ok(Transfer { status, status_text, headers, attempts: 0, resumed_from: from, source })
+        let timings = Timings::default();
+        Ok(Transfer { status, status_text, headers, attempts: 0, resumed_from: from, source, timings })
     }
 
     /// Gets a response that fits the part file, and makes the part file fit the response.

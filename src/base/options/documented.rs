@@ -43,6 +43,13 @@ fn lock_wait(wait: LockWait) -> String {
     }
 }
 
+/// `warmCache` is JavaScript.
+fn warm_concurrency() -> String {
+    let script = include_str!("../../../lib/warm.js");
+    let (_, value) = script.split_once("concurrency = ").expect("lib/warm.js has a default");
+    value.chars().take_while(char::is_ascii_digit).collect()
+}
+
 fn bytes(size: u64) -> String {
     format!("{size} ({} MiB)", size >> 20)
 }
@@ -118,7 +125,7 @@ fn actual() -> BTreeMap<String, String> {
         ("HttpDownloadOptions.resume", download.resume.to_string()),
         ("HttpDownloadOptions.fsync", download.fsync.to_string()),
         ("HttpDownloadOptions.connections", download.connections.to_string()),
-        ("HttpDownloadOptions.maxBytesPerSecond", none(download.rate == RateLimits::default(), "none")),
+        ("HttpDownloadOptions.maxBytesPerSecond", none(download.rate.call.is_none(), "none")),
         ("HttpDownloadOptions.logger", text("none")),
         ("HttpDownloadOptions.progressInterval", DownloadOptions::PROGRESS_INTERVAL.to_string()),
         ("HttpDownloadOptions.createWriteStream", text("none")),
@@ -148,6 +155,11 @@ fn actual() -> BTreeMap<String, String> {
         ("HttpClientRequestOptions.cache", text("that of the client")),
         ("HttpClientRequestOptions.cacheTtl", text("that of the client")),
         ("HttpClientRequestOptions.staleIfError", text("that of the client")),
+        ("WarmCacheOptions.concurrency", warm_concurrency()),
+        ("WarmCacheOptions.onEntry", text("none")),
+        ("WarmCacheOptions.onProgress", text("none")),
+        ("WarmCacheOptions.maxBytesPerSecond", text("none")),
+        ("WarmCacheOptions.signal", text("none")),
         ("DecodeOptions.maxResponseSize", bytes(TEXT_MAX)),
         ("DecodeOptions.signal", text("none")),
         ("CacachePutOptions.metadata", text("none")),

@@ -42,6 +42,7 @@ use crate::base::lock_holder::{Holder, refresh_interval};
 use crate::io::file::destination::changed;
 use crate::io::file::ownership::owner;
 use crate::io::file::trusted::{is_mine, uid};
+use crate::metrics::{self, Counter};
 use crate::policy::lock::staleness::{Decision, HeartbeatMonitor, KernelLock, evaluate};
 use crate::policy::lock::windows_retry;
 
@@ -224,10 +225,15 @@ impl LockAcquirer {
         let removed = remove_if(self.system, path, &current.file, unchanged);
         let may_not = |error: &io::Error| !is_mine && error.kind() == io::ErrorKind::PermissionDenied;
         let is_left = match removed {
-            Ok(removed) => !removed && is_at(&current.file, path),
+            Ok(true) => {
+                metrics::count(Counter::LocksTakenOver);
+                false
+            }
+            Ok(false) => is_at(&current.file, path),
             Err(error) if may_not(&error) && lock == KernelLock::Free => {
                 // Nobody holds it, and it must stay. Its kernel lock is as good as one on a file of
                 // this user.
+                metrics::count(Counter::LocksTakenOver);
                 return Ok(self.current.take().map(|current| Obstacle::Borrowed(current.file)));
             }
             Err(error) if may_not(&error) => true,

@@ -1,5 +1,6 @@
 //! Part files, destinations, locks and digests.
 
+pub mod append;
 pub mod destination;
 pub mod digest;
 pub mod directory;

@@ -2,6 +2,8 @@
 
 pub mod decode;
 pub mod error;
+mod lookups;
+mod outgoing;
 pub mod resolve;
 pub mod tls;
 pub mod transport;

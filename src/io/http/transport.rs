@@ -23,11 +23,15 @@ use crate::base::body::{Activity, Body};
 use crate::base::error::{Error, Kind, Result};
 use crate::base::options::Network;
 use crate::base::proxy::{Proxy, forwards, host_and_port};
+use crate::base::timings::Opening;
 use crate::io::http::error::{
     self, Refusal, is_closed_before_response, is_ended_by_us, is_http1_required, is_unprocessed, no_data, refused,
     through,
 };
+use crate::io::http::lookups::Lookups;
+use crate::io::http::outgoing::HandOver;
 use crate::io::http::tls;
+use crate::metrics::{self, Counter};
 use crate::policy::http::credentials::basic_of_url;
 use crate::policy::http::redirect::RequestHead;
 
@@ -121,6 +125,11 @@ impl Transport {
         })
     }
 
+    /// Whether requests go through the client of the host program, which has observers of its own.
+    pub fn is_of_host(&self) -> bool {
+        matches!(self.0, Way::Host(_))
+    }
+
     /// Sends one request and waits for the head of its response.
     pub async fn send(
         &self,
@@ -139,7 +148,8 @@ impl Transport {
 impl Pools {
     fn new(network: &Network) -> Result<Self> {
         let tls = tls::client_config(&network.tls)?;
-        let connecting = Connecting { tls, timeout: network.connect_timeout, is_single: false };
+        let lookups = Arc::new(Lookups::default());
+        let connecting = Connecting { tls, timeout: network.connect_timeout, is_single: false, lookups };
         Ok(Self::from_parts(network.proxy.clone(), connecting, HashSet::new()))
     }
 
@@ -216,7 +226,11 @@ impl Pools {
         let credentials = proxy.filter(|proxy| forwards(proxy, &head.url)).and_then(basic_of_url);
         loop {
             let client = self.client(route)?;
-            let response = send_once(client, head, body, activity, credentials.as_ref()).await;
+            let (started, hand_over) = (Instant::now(), Arc::default());
+            let mut response = send_once(client, head, body, activity, credentials.as_ref(), &hand_over).await;
+            if let Ok(response) = &mut response {
+                self.record_connection(response, head, proxy, started, &hand_over);
+            }
             let wants_http1 = route.protocols == Protocols::Any && wants_http1(&response);
             if wants_http1 {
                 self.record_http1_only(&head.url);
@@ -246,22 +260,50 @@ impl Pools {
                         _ => Box::pin(self.failed(&error, head, proxy)).await,
                     });
                 }
-                Ok(response) => {
-                    self.record_response(&response);
-                    return Ok(response);
-                }
+                Ok(response) => return Ok(response),
             }
         }
     }
 
-    fn record_response(&self, response: &IncomingResponse) {
-        if let Some(port) = response.port() {
-            let mut ports = self.last_responses.lock().unwrap_or_else(PoisonError::into_inner);
-            if ports.len() >= PORTS_MAX {
-                ports.clear();
-            }
-            ports.insert(port, Instant::now());
+    /// Records a response on its connection. If the connection is new, counts it, and gives the
+    /// response the times that it took to open.
+    fn record_connection(
+        &self,
+        response: &mut IncomingResponse,
+        head: &RequestHead,
+        proxy: Option<&Url>,
+        started: Instant,
+        hand_over: &HandOver,
+    ) {
+        if self.was_used_before(response) {
+            metrics::count(Counter::ConnectionsReused);
+            return;
         }
+        metrics::count(Counter::ConnectionsOpened);
+        if head.url.scheme() == "https" {
+            metrics::count(Counter::TlsHandshakes);
+        }
+        if response.is_http2() {
+            metrics::count(Counter::Http2);
+        }
+        let name = proxy.unwrap_or(&head.url).host_str().unwrap_or_default();
+        let dns = self.connecting.lookups.since(name, started);
+        let ready = hand_over.at().map(|at| at.duration_since(started));
+        let connect = ready.map(|ready| ready.saturating_sub(dns.unwrap_or_default()));
+        response.set_opening(Opening { dns, connect });
+    }
+
+    /// Whether an earlier response came on the same connection. Records this one.
+    fn was_used_before(&self, response: &IncomingResponse) -> bool {
+        let Some(port) = response.port() else {
+            return false;
+        };
+        let mut ports = self.last_responses.lock().unwrap_or_else(PoisonError::into_inner);
+        if ports.len() >= PORTS_MAX {
+            ports.clear();
+        }
+        let now = Instant::now();
+        ports.insert(port, now).is_some_and(|at| now.duration_since(at) < LAST_RESPONSE_MAX_AGE)
     }
 
     /// Whether the failed connection had been used before, and may thus have been closed for being
@@ -358,8 +400,9 @@ async fn send_once(
     body: Option<&Body>,
     activity: Option<&Activity>,
     credentials: Option<&HeaderValue>,
+    hand_over: &Arc<HandOver>,
 ) -> reqwest::Result<IncomingResponse> {
-    let request = request::build(head, body, activity, credentials);
+    let request = request::build(head, body, activity, credentials, hand_over);
     let response = client.execute(request).await?;
     Ok(IncomingResponse::new(response, head.method == Method::HEAD))
 }

@@ -4,13 +4,14 @@ use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use napi::bindgen_prelude::{JsObjectValue, Object, This, Undefined};
+use napi::bindgen_prelude::{Either, JsObjectValue, Object, This, Undefined};
 use napi::{Env, Property, PropertyAttributes};
 use napi_derive::napi;
 
 use crate::base::error::Error;
 use crate::base::integrity::{Algorithm, Digest};
 use crate::io::file::digest::of_file;
+use crate::node::convert::timings::set_timings;
 use crate::node::js::error::to_js;
 use crate::node::js::headers::headers;
 use crate::node::js::number::number;
@@ -42,6 +43,10 @@ pub struct HttpDownloadResult<'env> {
     /// mirrors. `undefined` for a file that was already there.
     #[napi(ts_type = "string | undefined")]
     pub source: Option<Undefined>,
+    /// Times of the last attempt, computed at the first access. `undefined` for a file that was
+    /// already there. Not enumerable.
+    #[napi(ts_type = "ResponseTimings | undefined")]
+    pub timings: Option<Object<'env>>,
     /// SHA-256 of the file, in hexadecimal. Computed at the first access, unless it was computed
     /// during the download: see `digests`.
     #[napi(ts_type = "string")]
@@ -55,6 +60,7 @@ pub struct HttpDownloadResult<'env> {
 /// The object of a download. `path` is the destination as given, `file` its absolute form.
 pub fn result(env: &Env, path: &Path, file: PathBuf, downloaded: Downloaded) -> napi::Result<Handle> {
     let Downloaded { size, digests, transfer } = downloaded;
+    let timings = transfer.as_ref().map(|transfer| transfer.timings.clone());
     let (status, status_text, fields, attempts, resumed_from, source) = match transfer {
         Some(it) => (it.status.as_u16(), it.status_text, it.headers, it.attempts, it.resumed_from, Some(it.source)),
         None => (200, "OK".to_owned(), http::HeaderMap::new(), 0, 0, None),
@@ -68,12 +74,14 @@ pub fn result(env: &Env, path: &Path, file: PathBuf, downloaded: Downloaded) -> 
         headers: headers(env, &fields)?,
         attempts,
         resumed_from: number(resumed_from),
-        // Defined below, as an accessor.
+        // Defined below, as accessors.
         source: None,
+        timings: None,
         sha256: (),
         integrity: (),
     };
     let result = handle(env, result)?;
+    set_timings(env, result, timings)?;
     let digests = Rc::new(Digests { file, known: RefCell::new(digests) });
     let accessor = |name, algorithm, write: fn(&Digest) -> String| {
         let digests = digests.clone();
@@ -85,7 +93,8 @@ pub fn result(env: &Env, path: &Path, file: PathBuf, downloaded: Downloaded) -> 
     };
     let source = Property::new()
         .with_utf8_name("source")?
-        .with_getter_closure(move |_, _: This| Ok(source.clone()))
+        // `undefined` without one: a `None` would be `null`.
+        .with_getter_closure(move |_, _: This| Ok(source.clone().map_or(Either::B(()), Either::A)))
         .with_property_attributes(PropertyAttributes::Configurable);
     let accessors = [
         source,

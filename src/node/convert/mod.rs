@@ -4,6 +4,8 @@ pub mod client_metrics;
 pub mod download_result;
 pub mod host_client;
 pub mod listeners;
+pub mod observer;
 pub mod response;
 pub mod streams;
+pub mod timings;
 pub mod user_agent;

@@ -6,7 +6,9 @@ use napi::bindgen_prelude::{BufferSlice, FnArgs, FromNapiValue, Function, JsObje
 use napi_derive::napi;
 
 use crate::base::error::Error;
+use crate::base::timings::Timings;
 use crate::node::convert::streams::{ResponseStream, receive};
+use crate::node::convert::timings::set_timings;
 use crate::node::environment::instance::{instance, js_function};
 use crate::node::js::buffer::buffer;
 use crate::node::js::error::describe;
@@ -40,6 +42,10 @@ pub struct HttpResponse<'env> {
     pub array_buffer: Function<'env, (), Handle>,
     /// Attempts made.
     pub attempts: u32,
+    /// Times of the attempt that received the response, computed at the first access. `undefined`
+    /// for a response from a cache, and for a response of `node:http`. Not enumerable.
+    #[napi(ts_type = "ResponseTimings | undefined")]
+    pub timings: Option<Object<'env>>,
     /// With `stream`: the body as sent, to be read once. Destroying it closes the connection.
     #[napi(
         ts_type = "import('node:stream').Readable & { statusCode: number; statusMessage: string; headers: import('node:http').IncomingHttpHeaders }"
@@ -59,7 +65,8 @@ pub fn response_with<'env>(
     stream: Option<ResponseStream>,
     signal: Option<Object<'env>>,
 ) -> napi::Result<Handle> {
-    let Response { status, status_text, headers: fields, body, stream: _, url: _, redirected: _, attempts } = response;
+    let Response { status, status_text, headers: fields, body, stream: _, url: _, redirected: _, attempts, timings } =
+        response;
     let raw_response = match stream {
         Some(stream) => {
             let mut head = Object::new(env)?;
@@ -70,7 +77,7 @@ pub fn response_with<'env>(
         }
         None => None,
     };
-    let head = Head { status: status.as_u16(), status_text, headers: headers(env, &fields)?, attempts };
+    let head = Head { status: status.as_u16(), status_text, headers: headers(env, &fields)?, attempts, timings };
     complete(env, head, body, raw_response)
 }
 
@@ -80,6 +87,7 @@ pub struct Head<'env> {
     pub status_text: String,
     pub headers: Object<'env>,
     pub attempts: u32,
+    pub timings: Option<Timings>,
 }
 
 /// The object of a response, from its parts.
@@ -89,7 +97,7 @@ pub fn complete<'env>(
     bytes: Bytes,
     raw_response: Option<Object<'env>>,
 ) -> napi::Result<Handle> {
-    let Head { status, status_text, headers, attempts } = head;
+    let Head { status, status_text, headers, attempts, timings } = head;
     let methods = &instance(env)?.methods;
     let response = HttpResponse {
         ok: (200..300).contains(&status),
@@ -101,9 +109,12 @@ pub fn complete<'env>(
         json: methods.json.borrow_back(env)?,
         array_buffer: methods.array_buffer.borrow_back(env)?,
         attempts,
+        timings: None,
         raw_response,
     };
-    handle(env, response)
+    let response = handle(env, response)?;
+    set_timings(env, response, timings)?;
+    Ok(response)
 }
 
 /// The `HttpResponseError` of a response, with the properties of `error`.

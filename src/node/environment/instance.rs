@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use napi::bindgen_prelude::{
-    FromNapiValue, Function, FunctionRef, JsObjectValue, JsValuesTupleIntoVec, Object, ObjectRef, Unknown,
+    FnArgs, FromNapiValue, Function, FunctionRef, JsObjectValue, JsValuesTupleIntoVec, Object, ObjectRef, Unknown,
 };
 use napi::{Env, Error, JsValue, ValueType};
 use napi_derive::napi;
@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::node::environment::methods::{self, Methods};
 use crate::node::environment::queue::CompletionQueue;
 use crate::node::environment::variables::{Environment, VARIABLES};
-use crate::node::js::value::property;
+use crate::node::js::value::{Handle, property};
 
 /// The state of one environment, which lives as long as the environment.
 pub struct Instance {
@@ -34,15 +34,28 @@ struct Support {
     read_environment: ReadEnvironment,
     /// Called for every object of options.
     without_plain: FunctionRef<Unknown<'static>, Unknown<'static>>,
+    /// Called for every response.
+    set_timings: FunctionRef<SetTimings, Unknown<'static>>,
 }
 
-/// Returns the values of [`VARIABLES`] if they have changed.
-type ReadEnvironment = FunctionRef<(), Option<Vec<Unknown<'static>>>>;
+/// Returns the values of [`VARIABLES`] if they have changed, and behind them whether anybody observes
+/// calls. Otherwise `true` if somebody does, and `undefined` if not.
+type ReadEnvironment = FunctionRef<(), Unknown<'static>>;
+type SetTimings = FnArgs<(Unknown<'static>, f64, f64, f64, f64)>;
 
 impl Instance {
-    /// The values of [`VARIABLES`], if they have changed.
-    pub fn read_environment(&self, env: &Env) -> napi::Result<Option<Vec<Unknown<'_>>>> {
+    fn read_environment(&self, env: &Env) -> napi::Result<Unknown<'_>> {
         self.support()?.read_environment.borrow_back(env)?.call(())
+    }
+
+    /// Gives a response its `timings`: `dns`, `connect`, `firstByte` and `total` in milliseconds,
+    /// where NaN is unknown.
+    pub fn set_timings(&self, env: &Env, response: Handle, parts: [f64; 4]) -> napi::Result<()> {
+        let [dns, connect, first_byte, total] = parts;
+        // SAFETY: the value belongs to this callback, and the function returns before it ends.
+        let response = unsafe { Unknown::from_raw_unchecked(env.raw(), response) };
+        let arguments = FnArgs::from((response, dns, connect, first_byte, total));
+        self.support()?.set_timings.borrow_back(env)?.call(arguments).map(drop)
     }
 
     /// The object without properties of `Object.prototype`.
@@ -88,12 +101,14 @@ pub fn instance(env: &Env) -> napi::Result<&'static mut Instance> {
 /// extends `Error`.
 #[napi(catch_unwind, skip_typescript)]
 pub fn register(env: &Env, support: Object) -> napi::Result<()> {
-    let reader_of: Function<Vec<&str>, Function<(), Option<Vec<Unknown>>>> =
-        support.get_named_property("environmentReader")?;
+    let reader_of: Function<Vec<&str>, Function<(), Unknown>> = support.get_named_property("environmentReader")?;
     let read_environment = reader_of.call(VARIABLES.to_vec())?.create_ref()?;
     let without_plain: Function<Unknown<'static>, Unknown<'static>> = support.get_named_property("withoutPlain")?;
     let without_plain = without_plain.create_ref()?;
-    instance(env)?.support = Some(Support { all: support.create_ref()?, read_environment, without_plain });
+    let set_timings: Function<SetTimings, Unknown<'static>> = support.get_named_property("setTimings")?;
+    let set_timings = set_timings.create_ref()?;
+    let all = support.create_ref()?;
+    instance(env)?.support = Some(Support { all, read_environment, without_plain, set_timings });
     Ok(())
 }
 
@@ -108,8 +123,17 @@ pub fn js_function<'env, Args: JsValuesTupleIntoVec>(
 /// The environment of the calling JavaScript, as it is now.
 pub fn environment(env: &Env) -> napi::Result<Environment> {
     let instance = instance(env)?;
-    if let Some(values) = instance.read_environment(env)? {
-        instance.environment = Environment::new(env, values)?;
-    }
+    let read = instance.read_environment(env)?;
+    let is_observed = match read.get_type()? {
+        ValueType::Undefined => false,
+        ValueType::Boolean => true,
+        _ => {
+            let mut values = Vec::<Unknown>::from_unknown(read)?;
+            let is_observed = values.pop().ok_or_else(|| Error::from_reason("no variables were read"))?;
+            instance.environment = Environment::new(env, values)?;
+            bool::from_unknown(is_observed)?
+        }
+    };
+    instance.environment.is_observed = is_observed;
     Ok(instance.environment.clone())
 }

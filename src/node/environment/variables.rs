@@ -45,6 +45,8 @@ pub struct Environment {
     pub network: Arc<Network>,
     /// Whether `node:http` is intercepted, as by nock and MSW.
     is_intercepted: bool,
+    /// Whether anybody has subscribed to a diagnostics channel that is published to.
+    pub is_observed: bool,
 }
 
 impl Environment {

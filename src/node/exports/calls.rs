@@ -82,7 +82,7 @@ fn warn_if_sources_unverified(env: &Env, url: &Url, options: &DownloadOptions) -
 
 /// The destination as given, and its absolute form at the time of the call: the process may change
 /// its directory at any time.
-fn destination(env: &Env, value: Unknown) -> napi::Result<(PathBuf, PathBuf)> {
+pub fn destination(env: &Env, value: Unknown) -> napi::Result<(PathBuf, PathBuf)> {
     let path = path(env, "destPath", value)?;
     let file = resolve(&path).map_err(|error| to_js(env, error))?;
     Ok((path, file))

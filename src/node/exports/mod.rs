@@ -5,3 +5,6 @@ pub mod calls;
 pub mod client;
 pub mod functions;
 mod helpers;
+pub mod metrics;
+mod metrics_types;
+mod warm;

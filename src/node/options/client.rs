@@ -188,6 +188,7 @@ pub fn settings<'env>(env: &'env Env, options: Option<Unknown<'env>>) -> napi::R
             Ok(limit(env, "options.timeout", Some(value), None)?.unwrap_or(Duration::MAX))
         })?,
         connect,
+        shared_rate: None,
     };
     let directory = optional(cache_dir, |value| path(env, "options.cacheDir", value))?;
     Ok(Settings {

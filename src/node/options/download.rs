@@ -148,6 +148,7 @@ pub fn download_options<'env>(
     let (signal, has_idle_timeout) = (transfer.signal, transfer.idle_timeout.is_some());
     let flag =
         |name, value, default| optional(value, |value| boolean(env, name, value)).map(|flag| flag.unwrap_or(default));
+    let shared = defaults.shared_rate.clone();
     let transfer = transfer_options(env, transfer, default.transfer, defaults, BodyTraits::default(), callback_error)?;
     let download = DownloadOptions {
         mirrors: Mirrors {
@@ -169,6 +170,7 @@ pub fn download_options<'env>(
         .unwrap_or(default.connections),
         rate: RateLimits {
             call: optional(max_bytes_per_second, |value| size(env, "options.maxBytesPerSecond", value))?.flatten(),
+            shared,
             process: download_rate(env)?,
         },
     };

@@ -8,7 +8,9 @@ use napi::bindgen_prelude::Unknown;
 use napi_derive::napi;
 
 use crate::base::options::{Redirects, Retry, TransferOptions};
+use crate::base::shared_rate::SharedRate;
 use crate::node::convert::listeners::on_retry;
+use crate::node::convert::observer::observer;
 use crate::node::convert::user_agent::headers;
 use crate::node::environment::instance::environment;
 use crate::node::js::arguments::{boolean, count, duration, function, limit, optional};
@@ -119,6 +121,8 @@ pub struct TransferDefaults {
     /// [`Duration::MAX`] is no limit. `None`: the default of the function.
     pub timeout: Option<Duration>,
     pub connect: ConnectOverrides,
+    /// The limit of several downloads together.
+    pub shared_rate: Option<SharedRate>,
 }
 
 /// The properties of a request body that concern its transfer.
@@ -168,6 +172,7 @@ pub fn transfer_options<'env>(
         redirects: redirects(env, follow_redirects, max_redirects)?,
         retry: Retry { retries, ..delays(env, retry_delay, retry_delay_max, defaults.retry)? },
         on_retry: optional(listener, |value| on_retry(function(env, "options.onRetry", value)?, callback_error))?,
+        observer: observer(env, &environment)?,
         timeout: limit(env, "options.timeout", timeout, default_timeout)?,
         idle_timeout: limit(env, "options.idleTimeout", idle_timeout, plain.idle_timeout)?,
         network: network(

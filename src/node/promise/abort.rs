@@ -28,25 +28,11 @@ impl Abort {
     /// Subscribes to the signal of the options. An error if it has already fired.
     pub fn listen(env: &Env, signal: Option<Unknown>) -> napi::Result<Self> {
         let life = &instance(env)?.life;
-        // `null` means no signal, as for `fetch`.
-        let given = match signal {
-            Some(value) if value.get_type()? != ValueType::Null => Some(value),
-            _ => None,
-        };
-        let Some(value) = given else {
+        let Some(signal) = signal_of(env, signal)? else {
             return Ok(Self { token: life.clone(), ..Self::default() });
         };
         let token = life.child_token();
-        let not_a_signal = || wrong_type(env, "options.signal", "an AbortSignal", value);
-        if value.get_type()? != ValueType::Object {
-            return Err(not_a_signal());
-        }
-        let signal = Object::from_unknown(value)?;
-        let (aborted, add) = (property(&signal, "aborted")?, property(&signal, "addEventListener")?);
-        if aborted.get_type()? != ValueType::Boolean || add.get_type()? != ValueType::Function {
-            return Err(not_a_signal());
-        }
-        if bool::from_unknown(aborted)? {
+        if bool::from_unknown(property(&signal, "aborted")?)? {
             return Err(abort_error(env, Error::aborted(), &signal));
         }
         let fired = token.clone();
@@ -57,6 +43,11 @@ impl Abort {
         let listening = (signal.create_ref()?, listener.create_ref()?);
         call(env, "subscribe", signal, listener)?;
         Ok(Self { token, listening: Some(listening), source: None })
+    }
+
+    /// An error if the option is not a signal, whether it has fired or not.
+    pub fn check(env: &Env, signal: Option<Unknown>) -> napi::Result<()> {
+        signal_of(env, signal).map(|_| ())
     }
 
     pub fn is_listening(&self) -> bool {
@@ -91,6 +82,27 @@ impl Abort {
         signal.unref(env)?;
         Ok(error)
     }
+}
+
+/// The signal of the options. `null` means no signal, as for `fetch`.
+fn signal_of<'env>(env: &Env, option: Option<Unknown<'env>>) -> napi::Result<Option<Object<'env>>> {
+    let Some(value) = option else {
+        return Ok(None);
+    };
+    let kind = value.get_type()?;
+    if kind == ValueType::Null {
+        return Ok(None);
+    }
+    let not_a_signal = || wrong_type(env, "options.signal", "an AbortSignal", value);
+    if kind != ValueType::Object {
+        return Err(not_a_signal());
+    }
+    let signal = Object::from_unknown(value)?;
+    let (aborted, add) = (property(&signal, "aborted")?, property(&signal, "addEventListener")?);
+    if aborted.get_type()? != ValueType::Boolean || add.get_type()? != ValueType::Function {
+        return Err(not_a_signal());
+    }
+    Ok(Some(signal))
 }
 
 /// Destroys a stream, which has no effect if it has ended. An error if it is not a stream of

@@ -17,6 +17,7 @@ use crate::io::file::destination::{Ready, ready};
 use crate::io::file::lock::{Attempt, Guard, LockAcquirer};
 use crate::io::file::staging::{Observed, observe};
 use crate::io::file::watch::{Watch, watch};
+use crate::metrics::{self, Counter, Timer};
 use crate::operation::blocking;
 use crate::operation::locked::job::Job;
 use crate::operation::shared_download::{Controls, Stage};
@@ -38,6 +39,27 @@ pub struct LockQueue {
     destination: PathBuf,
     poll: Duration,
     holder: HolderWatch,
+}
+
+/// A wait for another process, recorded when it ends.
+#[derive(Default)]
+struct Wait(Option<Instant>);
+
+impl Wait {
+    fn begin(&mut self) {
+        if self.0.is_none() {
+            metrics::count(Counter::LocksWaited);
+            self.0 = Some(Instant::now());
+        }
+    }
+}
+
+impl Drop for Wait {
+    fn drop(&mut self) {
+        if let Some(since) = self.0 {
+            metrics::record(Timer::LockWaits, since.elapsed());
+        }
+    }
 }
 
 /// The end of a wait.
@@ -65,6 +87,7 @@ impl LockQueue {
     /// expected one.
     pub async fn turn(&mut self, controls: &Controls, foreign: Option<Ready>) -> Result<Turn> {
         let (mut hurry, mut is_older) = (0, false);
+        let mut wait = Wait::default();
         for look in 0_u64.. {
             // Not during an attempt: it might still take the lock after the caller's rejection.
             if controls.cancel.is_cancelled() {
@@ -74,8 +97,12 @@ impl LockQueue {
             let (mut wake, attempt) = self.attempt(may_be_ready, foreign).await?;
             match attempt {
                 None => return Ok(Turn::Appeared),
-                Some(Attempt::Acquired(guard)) => return Ok(Turn::Ours(guard)),
+                Some(Attempt::Acquired(guard)) => {
+                    metrics::count(Counter::LocksAcquired);
+                    return Ok(Turn::Ours(guard));
+                }
                 Some(Attempt::Blocked(holder)) => {
+                    wait.begin();
                     // Older holders may write in place: their file is not ready before they
                     // release.
                     is_older = holder.as_ref().is_some_and(|holder| !holder.kernel_lock && holder.refresh.is_none());
@@ -189,23 +216,16 @@ impl HolderWatch {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
 
     use tokio::sync::watch;
     use tokio::time::sleep;
-    use tokio_util::sync::CancellationToken;
 
     use super::*;
     use crate::io::file::staging::Staging;
     use crate::policy::http::resume::Record;
 
     fn controls() -> Controls {
-        Controls {
-            stage: watch::Sender::new(Stage::Working),
-            advanced: watch::Sender::new(Instant::now()),
-            progress: Arc::new(watch::Sender::new(None)),
-            cancel: CancellationToken::new(),
-        }
+        Controls::detached(watch::Sender::new(Stage::Working))
     }
 
     fn holder(pid: u32, owner: Option<u32>) -> Holder {

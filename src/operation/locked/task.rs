@@ -6,8 +6,9 @@ use std::convert::Infallible;
 use tokio::select;
 use tokio::time::sleep;
 
-use crate::base::error::{Error, Result};
-use crate::io::file::destination::ready;
+use crate::base::error::{Error, Result, redacted};
+use crate::base::observer::{LockStep, LockTrace};
+use crate::io::file::destination::{Ready, ready};
 use crate::io::file::lock::Guard;
 use crate::io::file::staging::Progress;
 use crate::io::http::transport::Transport;
@@ -31,7 +32,7 @@ impl DownloadTask {
         let mut queue = LockQueue::new(&self.job);
         let (mut foreign, mut is_restless, mut losses) = (None, false, 0);
         loop {
-            let turn = queue.turn(&self.controls, foreign).await?;
+            let turn = self.turn(&mut queue, foreign).await?;
             self.controls.stage.send_replace(Stage::Working);
             if let Turn::Ours(guard) = turn {
                 let worked = select! {
@@ -68,6 +69,21 @@ impl DownloadTask {
                 }
             }
         }
+    }
+
+    /// The turn of the queue, reported to the observer.
+    async fn turn(&self, queue: &mut LockQueue, foreign: Option<Ready>) -> Result<Turn> {
+        let trace = LockTrace::begin(&self.job.download.transfer.observer, || LockStep::Wanted {
+            lock_path: self.job.lock_path(),
+            destination: self.job.destination.clone(),
+            url: redacted(&self.job.url),
+        });
+        let turn = queue.turn(&self.controls, foreign).await;
+        trace.end(|| match &turn {
+            Ok(turn) => LockStep::Ended { is_acquired: matches!(turn, Turn::Ours(_)) },
+            Err(error) => LockStep::Failed(self.controls.reason().unwrap_or_else(|| error.clone())),
+        });
+        turn
     }
 
     fn aborted(&self) -> Error {

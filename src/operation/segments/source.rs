@@ -49,6 +49,12 @@ pub async fn next_chunk(mut response: IncomingResponse) -> (Option<IncomingRespo
 }
 
 impl RangeSource<'_> {
+    /// A transport for one more connection. HTTP/1.1 has one for each request in any case.
+    pub fn transport(&self) -> Transport {
+        let shared = self.exchange.transport;
+        if self.target.url.scheme() == "http" { shared.clone() } else { shared.separate() }
+    }
+
     /// Requests a range, and begins to read it.
     pub async fn open(&self, transport: &Transport, request: &SegmentRequest) -> (Option<IncomingResponse>, Event) {
         let (response, url) = match self.request(transport, request).await {

@@ -242,3 +242,90 @@ fn progress_is_seen_under_a_unique_name_as_well_but_only_of_the_process_that_is_
     write(&mut usual, b"usual");
     assert_eq!(observe(&destination, Some(own)).unwrap().downloaded, 5);
 }
+
+fn with_holes(total: u64) -> Record {
+    let ranges = Some(Ranges::default());
+    Record { source: "s".into(), validator: None, total: Some(total), is_mixed: false, ranges }
+}
+
+#[test]
+fn a_part_with_holes_is_taken_over_with_what_is_there() {
+    let directory = directory();
+    let destination = directory.path().join("file");
+    let mut staging = open(&destination);
+    staging.restart(&with_holes(15)).unwrap();
+    staging.write_at(10, b"after").unwrap();
+    staging.write_at(0, b"first").unwrap();
+    staging.keep();
+    // The length of the file is that of the whole.
+    assert_eq!(fs::metadata(directory.path().join("file.part")).unwrap().len(), 15);
+    assert_eq!(observe(&destination, None).unwrap().downloaded, 10);
+    let (mut staging, found) = Staging::open(&destination, [Algorithm::Sha256]).unwrap();
+    assert_eq!((found.length, found.downloaded()), (5, 10));
+    assert_eq!(found.present(), [0..5, 10..15].into_iter().collect());
+    staging.write_at(5, b" then").unwrap();
+    let mut expected = Hashers::new([Algorithm::Sha256]);
+    expected.update(b"first thenafter");
+    assert_eq!(staging.digests(), expected.finish());
+    assert_eq!(staging.publish(Finish::default()).unwrap(), 15);
+    assert_eq!(fs::read(&destination).unwrap(), b"first thenafter");
+    assert_eq!(names(directory.path()), ["file"]);
+}
+
+#[test]
+fn a_part_with_holes_is_not_published() {
+    let directory = directory();
+    let destination = directory.path().join("file");
+    let mut staging = open(&destination);
+    staging.restart(&with_holes(15)).unwrap();
+    staging.write_at(10, b"after").unwrap();
+    assert!(staging.publish(Finish::default()).is_err());
+    assert!(!destination.exists());
+}
+
+#[test]
+fn the_record_of_a_part_without_holes_is_replaced_before_there_are_any() {
+    let directory = directory();
+    let destination = directory.path().join("file");
+    let mut staging = open(&destination);
+    let plain = Record { ranges: None, ..with_holes(15) };
+    staging.restart(&plain).unwrap();
+    staging.write(b"first").unwrap();
+    staging.allow_holes(&Record { ranges: Some(Ranges::up_to(5)), ..plain }).unwrap();
+    staging.write_at(10, b"after").unwrap();
+    let record = fs::read_to_string(directory.path().join("file.part.json")).unwrap();
+    assert!(!record.contains("\"source\""), "an older version would go by the length: {record}");
+    assert_eq!(
+        Record::parse(record.as_bytes()).unwrap().ranges,
+        Some(Ranges::up_to(5)),
+        "it lists too few, never too many"
+    );
+}
+
+#[test]
+fn a_record_that_becomes_shorter_can_still_be_read() {
+    let directory = directory();
+    let destination = directory.path().join("file");
+    let mut staging = open(&destination);
+    staging.restart(&with_holes(1000)).unwrap();
+    for offset in (0..1000).step_by(100) {
+        staging.write_at(offset, b"bytes").unwrap();
+    }
+    staging.save_ranges().unwrap();
+    staging.write_at(0, &[0; 1000]).unwrap();
+    staging.save_ranges().unwrap();
+    let record = fs::read(directory.path().join("file.part.json")).unwrap();
+    assert_eq!(Record::parse(&record).unwrap().ranges, Some(Ranges::up_to(1000)));
+}
+
+#[test]
+fn digests_are_of_what_is_in_the_file_where_bytes_are_written_again() {
+    let directory = directory();
+    let mut staging = open(&directory.path().join("file"));
+    staging.restart(&with_holes(10)).unwrap();
+    staging.write_at(0, b"0123456789").unwrap();
+    staging.write_at(9, b"X").unwrap();
+    let mut expected = Hashers::new([Algorithm::Sha256]);
+    expected.update(b"012345678X");
+    assert_eq!(staging.digests(), expected.finish());
+}

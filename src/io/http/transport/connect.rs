@@ -7,7 +7,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Client, ClientBuilder, redirect, retry};
@@ -17,6 +17,7 @@ use url::Url;
 use crate::base::error::{Error, Kind, Result};
 use crate::base::proxy::SOCKS_PORT;
 use crate::io::http::error::{self, HEAD_FIELDS_MAX, HEAD_MAX};
+use crate::io::http::lookups::Lookups;
 use crate::io::http::resolve;
 use crate::policy::http::addresses::side_by_side;
 
@@ -43,6 +44,8 @@ pub struct Connecting {
     pub timeout: Option<Duration>,
     /// Whether requests have the pool for themselves, one at a time.
     pub is_single: bool,
+    /// The times of the last lookups of names.
+    pub lookups: Arc<Lookups>,
 }
 
 impl Connecting {
@@ -57,7 +60,8 @@ impl Connecting {
             Some(proxy) => builder.proxy(reqwest::Proxy::all(with_port(proxy)).map_err(|error| failed(&error))?),
             None => builder.no_proxy(),
         };
-        let resolver = Resolver { socks4: proxy.filter(|proxy| proxy.scheme() == "socks4").map(host) };
+        let socks4 = proxy.filter(|proxy| proxy.scheme() == "socks4").map(host);
+        let resolver = Resolver { socks4, lookups: self.lookups.clone() };
         builder.dns_resolver(resolver).build().map_err(|error| failed(&error))
     }
 
@@ -118,14 +122,18 @@ fn host(url: &Url) -> Arc<str> {
 struct Resolver {
     /// The host of a `socks4` proxy, which can reach IPv4 addresses only.
     socks4: Option<Arc<str>>,
+    lookups: Arc<Lookups>,
 }
 
 impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
         let host = name.as_str().to_owned();
         let is_behind_socks4 = self.socks4.as_deref().is_some_and(|proxy| proxy != host);
+        let lookups = self.lookups.clone();
         Box::pin(async move {
+            let started = Instant::now();
             let mut addresses = resolve::lookup(host.clone()).await?;
+            lookups.ended(host.clone(), started);
             if is_behind_socks4 {
                 addresses.retain(SocketAddr::is_ipv4);
                 if addresses.is_empty() {
@@ -172,7 +180,7 @@ mod tests {
 
     #[tokio::test]
     async fn behind_socks4_names_resolve_to_ipv4_only() {
-        let resolver = Resolver { socks4: Some("proxy.test".into()) };
+        let resolver = Resolver { socks4: Some("proxy.test".into()), lookups: Arc::default() };
         let found = resolver.resolve("localhost".parse().unwrap()).await.unwrap();
         let found: Vec<_> = found.collect();
         assert!(!found.is_empty() && found.iter().all(SocketAddr::is_ipv4), "{found:?}");
@@ -225,7 +233,8 @@ mod tests {
             });
             let tls = crate::io::http::tls::client_config(&crate::base::options::Tls::default()).unwrap();
             // Half of this limit is the share of the first address.
-            let connecting = Connecting { tls, timeout: Some(Duration::from_secs(60)), is_single: false };
+            let connecting =
+                Connecting { tls, timeout: Some(Duration::from_secs(60)), is_single: false, lookups: Arc::default() };
             let addresses = ["127.0.0.1", "127.0.0.2"].map(|ip| SocketAddr::new(ip.parse().unwrap(), 0)).to_vec();
             let client = connecting.builder(Protocols::Any).no_proxy().dns_resolver(Known(addresses)).build().unwrap();
             let sending = client.get(format!("http://several.test:{port}/")).send();

@@ -3,6 +3,7 @@
 //! for both kinds.
 
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderValue, Method, StatusCode, header};
@@ -15,10 +16,12 @@ use crate::base::error::{Error, Kind, Result};
 use crate::base::host_client::{HostClient, HostFailure, HostRequest, HostResponse, Upload};
 use crate::base::options::Network;
 use crate::io::http::error::{HEAD_FIELDS_MAX, connect_timed_out, head_refused, no_data};
+use crate::io::http::outgoing::{Content, Outgoing};
 use crate::io::http::transport::host_wire::HostWire;
 use crate::io::http::transport::idle::with_idle_timeout_of_request;
 use crate::io::http::transport::request::fields;
 use crate::io::http::transport::response::IncomingResponse;
+use crate::metrics::{self, Counter};
 use crate::policy::http::host_failure::{of_request, without_secrets};
 use crate::policy::http::redirect::RequestHead;
 use crate::policy::http::status_text::status_text;
@@ -85,9 +88,12 @@ impl HostTransport {
             headers.insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
         }
         let body = match body {
-            Some(body) if let Some(activity) = activity => Upload::Source(Box::pin(body.watched(activity))),
-            Some(Body::Whole(bytes)) => Upload::Whole(bytes.clone()),
-            Some(Body::Stream(stream)) => Upload::Source(Box::pin(stream.take())),
+            Some(body) if let Some(activity) = activity => counted(Content::Watched(body.watched(activity))),
+            Some(Body::Whole(bytes)) => {
+                metrics::add(Counter::BytesSent, bytes.len() as u64);
+                Upload::Whole(bytes.clone())
+            }
+            Some(Body::Stream(stream)) => counted(Content::Stream(stream.take())),
             None => Upload::None,
         };
         let (connected, connecting) = oneshot::channel();
@@ -127,6 +133,11 @@ fn incoming(response: HostResponse, head: &RequestHead) -> Result<IncomingRespon
     let wire = HostWire::new(body, status, head.url.clone());
     let is_head = head.method == Method::HEAD;
     Ok(IncomingResponse::of_host(status, status_text(status, Some(&reason)), headers, wire, is_head))
+}
+
+/// A body whose bytes are counted as they are read.
+fn counted(content: Content) -> Upload {
+    Upload::Source(Box::pin(Outgoing::new(content, Arc::default())))
 }
 
 #[cfg(test)]

@@ -1,16 +1,13 @@
 //! Creates reqwest requests: header fields and body.
 
-use std::convert::Infallible;
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::sync::Arc;
 
-use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, header};
-use http_body::Frame;
 use reqwest::Request;
 use url::{Position, Url};
 
 use crate::base::body::{Activity, Body};
+use crate::io::http::outgoing::{Content, HandOver, Outgoing};
 use crate::policy::http::redirect::RequestHead;
 
 /// Creates the request that the client sends for this head and body.
@@ -19,6 +16,7 @@ pub fn build(
     body: Option<&Body>,
     activity: Option<&Activity>,
     credentials: Option<&HeaderValue>,
+    hand_over: &Arc<HandOver>,
 ) -> Request {
     let mut request = Request::new(head.method.clone(), head.url.clone());
     let headers = request.headers_mut();
@@ -28,13 +26,14 @@ pub fn build(
     if let Some(credentials) = credentials {
         headers.insert(header::PROXY_AUTHORIZATION, credentials.clone());
     }
-    *request.body_mut() = match body {
-        Some(body) if let Some(activity) = activity => Some(reqwest::Body::wrap(body.watched(activity))),
-        Some(Body::Whole(bytes)) => Some(bytes.clone().into()),
-        Some(Body::Stream(stream)) => Some(reqwest::Body::wrap(stream.take())),
-        None if is_length_added(&head.method) => Some(reqwest::Body::wrap(NoBody)),
-        None => None,
+    let content = match body {
+        Some(body) if let Some(activity) = activity => Content::Watched(body.watched(activity)),
+        Some(Body::Whole(bytes)) => Content::Whole(bytes.clone()),
+        Some(Body::Stream(stream)) => Content::Stream(stream.take()),
+        // Without a length, which hyper would announce over HTTP/2 for methods that expect no body.
+        None => Content::Nothing,
     };
+    *request.body_mut() = Some(reqwest::Body::wrap(Outgoing::new(content, hand_over.clone())));
     request
 }
 
@@ -77,26 +76,4 @@ pub fn is_host_of(value: &HeaderValue, url: &Url) -> bool {
     let is = |expected: &str| value.eq_ignore_ascii_case(expected.as_bytes());
     let port = url.port_or_known_default().unwrap_or_default();
     is(&format!("{host}:{port}")) || (url.port().is_none() && is(host))
-}
-
-/// Whether hyper announces the length 0 over HTTP/2 for a missing body, although the method expects
-/// none.
-fn is_length_added(method: &Method) -> bool {
-    !matches!(*method, Method::GET | Method::HEAD | Method::DELETE | Method::POST | Method::PUT | Method::PATCH)
-}
-
-/// A missing body without a length.
-struct NoBody;
-
-impl http_body::Body for NoBody {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Poll::Ready(None)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        true
-    }
 }

@@ -1,5 +1,6 @@
 //! A response whose body has not been read yet.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -8,9 +9,12 @@ use hyper::ext::ReasonPhrase;
 use reqwest::Response;
 
 use crate::base::error::Result;
+use crate::base::observer::Trace;
+use crate::base::timings::Opening;
 use crate::io::http::error::{self, no_data};
 use crate::io::http::transport::host_wire::HostWire;
 use crate::io::http::transport::idle::with_idle_timeout;
+use crate::metrics::{self, Counter};
 use crate::policy::http::status_text::status_text;
 
 /// The head of a response. The body is read from the connection by [`chunk`](Self::chunk).
@@ -28,6 +32,9 @@ pub struct IncomingResponse {
     is_head: bool,
     /// Whether the body ended with its TLS connection, and neither had announced the end.
     is_end_uncertain: bool,
+    /// Boxed: most responses come on a connection that was open.
+    opening: Option<Box<Opening>>,
+    trace: Option<Trace>,
 }
 
 /// The source of the body.
@@ -63,7 +70,31 @@ impl IncomingResponse {
             idle_timeout: None,
             is_head,
             is_end_uncertain: false,
+            opening: None,
+            trace: None,
         }
+    }
+
+    /// The times of the connection, if it was opened for this response.
+    pub fn take_opening(&mut self) -> Option<Box<Opening>> {
+        self.opening.take()
+    }
+
+    pub fn set_opening(&mut self, opening: Opening) {
+        self.opening = Some(Box::new(opening));
+    }
+
+    /// The remote end of the connection: the server's, or the proxy's.
+    pub fn peer(&self) -> Option<SocketAddr> {
+        match &self.wire {
+            Wire::Native(response) => response.remote_addr(),
+            Wire::Host(_) => None,
+        }
+    }
+
+    /// Sets the trace that ends with the body.
+    pub fn set_trace(&mut self, trace: Trace) {
+        self.trace = Some(trace);
     }
 
     /// The local port of the connection.
@@ -107,6 +138,17 @@ impl IncomingResponse {
 
     /// Returns the next chunk of the body, or `None` at its end.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>> {
+        let chunk = self.next_chunk().await;
+        match (&chunk, &self.trace) {
+            (Ok(Some(bytes)), _) => metrics::add(Counter::BytesReceived, bytes.len() as u64),
+            (Ok(None), Some(trace)) => trace.end(),
+            (Err(error), Some(trace)) => trace.fail(error),
+            (_, None) => {}
+        }
+        chunk
+    }
+
+    async fn next_chunk(&mut self) -> Result<Option<Bytes>> {
         let (length, announced, is_until_close) = (self.body_length(), self.content_length(), self.is_until_close());
         // Over HTTP/2 the end must be awaited: dropping a stream earlier resets it.
         let is_whole = length == Some(self.received) && !self.is_http2();

@@ -72,7 +72,7 @@ pub fn read_incoming_response<'env>(
         Ok((operation, abort))
     };
     promise(env, start, |env, (status, status_text, fields, body)| {
-        let head = Head { status, status_text, headers: header_object(&env, fields)?, attempts: 1 };
+        let head = Head { status, status_text, headers: header_object(&env, fields)?, attempts: 1, timings: None };
         complete(&env, head, body, None)
     })
 }

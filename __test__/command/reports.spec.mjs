@@ -1,0 +1,90 @@
+// socket-registry doctor and socket-registry metrics
+
+import assert from 'node:assert/strict'
+import { existsSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, test } from 'node:test'
+import { runCommand } from '../helpers/command.mjs'
+import { startOrigin } from '../helpers/origins/http-origin.mjs'
+import { temporaryDirectory } from '../helpers/support.mjs'
+
+/** Why the tests of a command cannot run: its part of `lib/` is not in this checkout. */
+const without = (file) =>
+  !existsSync(new URL(`../../lib/${file}`, import.meta.url)) && `lib/${file} is missing`
+
+describe('doctor', { skip: without('doctor.js') }, () => {
+  const env = (t) => ({ SOCKET_CACACHE_DIR: join(temporaryDirectory(t), 'cache') })
+
+  test('prints a report as text', async (t) => {
+    const { code, stdout, stderr } = await runCommand(['doctor'], { env: env(t) })
+    assert.deepEqual({ code, stderr }, { code: 0, stderr: '' })
+    for (const part of ['platform', 'addon', 'node', 'proxy', 'trust', 'lock', 'cache']) {
+      assert.match(stdout, new RegExp(`^ok +${part}\\b`, 'm'))
+    }
+  })
+
+  test('with a URL says what a request to it meets, and --json is the report', async (t) => {
+    const { url } = await startOrigin(t, { body: 'fine' })
+    const { code, stdout } = await runCommand(['doctor', url, '--json'], { env: env(t) })
+    assert.equal(code, 0)
+    const report = JSON.parse(stdout)
+    assert.equal(report.url.status, 200)
+    assert.equal(report.platform.arch, process.arch)
+  })
+
+  test('fails if a part is not in order, and says which', async (t) => {
+    const { code, stdout } = await runCommand(['doctor', 'http://127.0.0.1:9/'], { env: env(t) })
+    assert.equal(code, 1)
+    assert.match(stdout, /^FAIL url\b/m)
+  })
+
+  test('works without the addon: that is what it says', async (t) => {
+    const more = { NAPI_RS_NATIVE_LIBRARY_PATH: '/nowhere/registry.node' }
+    const { code, stdout } = await runCommand(['doctor'], { env: { ...env(t), ...more } })
+    assert.equal(code, 1)
+    assert.match(stdout, /^FAIL addon\b/m)
+  })
+})
+
+describe('metrics', { skip: without('metrics-file.js') }, () => {
+  /** What two commands have written. */
+  async function written(t) {
+    const directory = temporaryDirectory(t)
+    const file = join(directory, 'metrics.jsonl')
+    const origin = await startOrigin(t, [{ body: 'whole' }, { status: 404 }])
+    for (const name of ['a', 'b']) {
+      const args = ['download', `${origin.url}/${name}`, join(directory, name)]
+      await runCommand(args, { env: { SOCKET_METRICS_FILE: file } })
+    }
+    return file
+  }
+
+  test('adds up what processes wrote: as text, as JSON, for Prometheus', async (t) => {
+    const file = await written(t)
+    const text = await runCommand(['metrics', file])
+    assert.deepEqual([text.code, text.stderr], [0, ''])
+    assert.match(text.stdout, /^2 lines of processes\n/)
+    assert.match(text.stdout, /1 published, 0 cached, 0 shared, 1 failed/)
+    const json = JSON.parse((await runCommand(['metrics', file, '--json'])).stdout)
+    assert.equal(json.lines, 2)
+    assert.equal(json.metrics.downloads.published, 1)
+    assert.equal(json.errors[0].code, 'ERR_HTTP_STATUS')
+    const { stdout } = await runCommand(['metrics', file, '--prometheus'])
+    assert.match(stdout, /^# TYPE socket_registry_requests_total counter$/m)
+  })
+
+  test('passes over lines that cannot be read, and says how many', async (t) => {
+    const file = await written(t)
+    writeFileSync(file, 'nonsense\n', { flag: 'a' })
+    const { code, stdout } = await runCommand(['metrics', file])
+    assert.equal(code, 0)
+    assert.match(stdout, /^2 lines of processes, and 1 line that cannot be read\n/)
+  })
+
+  test('of a file that is not there fails', async (t) => {
+    const file = join(temporaryDirectory(t), 'none')
+    const { code, stdout, stderr } = await runCommand(['metrics', file])
+    assert.deepEqual([code, stdout], [1, ''])
+    assert.match(stderr, /^socket-registry: .*\bENOENT|^socket-registry: .*No such file/)
+  })
+})

@@ -1,0 +1,10 @@
+export {
+  type DurationMetrics,
+  type ErrorMetrics,
+  flushMetrics,
+  getErrors,
+  getMetrics,
+  type Metrics,
+  metricsToPrometheus,
+  resetMetrics,
+} from '../index.js'

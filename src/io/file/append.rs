@@ -1,0 +1,72 @@
+//! One line at the end of a file that several processes write to.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::Path;
+
+use crate::io::file::trusted::{self, Access};
+
+/// Appends a line by one `write`, so that lines of other processes are never in the middle of it. A file that is not there is
+/// created for its owner alone; one that may not be trusted is refused: see [`trusted`].
+pub fn append(path: &Path, line: &str) -> io::Result<()> {
+    let file = match open(path) {
+        // Created by somebody else since the first look.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => trusted::open(path, Access::Append)?,
+        opened => opened?,
+    };
+    write(&file, line)
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    match trusted::open(path, Access::Append) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            // Opened again: who creates it does not write at its end.
+            drop(trusted::create(path)?);
+            trusted::open(path, Access::Append)
+        }
+        opened => opened,
+    }
+}
+
+/// Not `write_all`: the rest of a line would come after a line of somebody else.
+fn write(mut file: &File, line: &str) -> io::Result<()> {
+    let written = file.write(line.as_bytes())?;
+    if written == line.len() { Ok(()) } else { Err(io::ErrorKind::WriteZero.into()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn lines_of_many_threads_stay_whole() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("lines");
+        std::thread::scope(|scope| {
+            for thread in 0..8 {
+                let path = &path;
+                scope.spawn(move || {
+                    for _ in 0..50 {
+                        append(path, &format!("{}\n", thread.to_string().repeat(3_000))).unwrap();
+                    }
+                });
+            }
+        });
+        let text = fs::read_to_string(&path).unwrap();
+        assert_eq!(text.lines().count(), 400);
+        assert!(text.lines().all(|line| line.len() == 3_000 && line.bytes().all(|byte| byte == line.as_bytes()[0])));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn nothing_is_written_through_a_link() {
+        let directory = tempfile::tempdir().unwrap();
+        let (link, target) = (directory.path().join("link"), directory.path().join("target"));
+        std::os::unix::fs::symlink(&target, &link).unwrap();
+        assert!(append(&link, "line\n").is_err() && !target.exists());
+        fs::write(&target, "").unwrap();
+        assert!(append(&link, "line\n").is_err() && fs::read(&target).unwrap().is_empty());
+    }
+}
