@@ -181,6 +181,164 @@ export declare class HttpResponseError extends Error {
  */
 export declare function flushMetrics(): boolean
 
+/** Options of `doctor`. */
+export interface DoctorOptions {
+  /**
+   * Time limit of each part in ms. A request to the URL has it twice: for its addresses, and for
+   * the request.
+   *
+   * @default 10000
+   */
+  timeout?: number | undefined
+  /**
+   * The directory of the cache.
+   *
+   * @default `SOCKET_CACACHE_DIR`, or `~/.socket/_cacache`
+   */
+  cacheDir?: string | undefined
+  /**
+   * The directory of lock files.
+   *
+   * @default that of the cache
+   */
+  locksDir?: string | undefined
+}
+
+/** A part of a report. */
+export interface DoctorPart {
+  /** Whether nothing is wrong with it. */
+  ok: boolean
+  /** The code of what is wrong. */
+  code?: string
+  /** What is wrong, or could not be found out. */
+  message?: string
+}
+
+/** The proxy of a URL. */
+export interface DoctorProxy extends DoctorPart {
+  /** The proxy, without user and password. `null`: none. */
+  proxy: string | null
+  /** The setting that decides, in words. */
+  reason: string
+  /** The environment variable that decides. */
+  variable?: string
+  /** The entry of `NO_PROXY` that decides. */
+  entry?: string
+}
+
+/**
+ * The report of `doctor`: plain data, fit for JSON. `String(report)` is a text for people. Parts
+ * that could not be found out have `ok: false`, a `message`, and nothing else.
+ */
+export interface DoctorReport {
+  platform: DoctorPart & {
+    platform?: string
+    arch?: string
+    release?: string
+    libc?: 'glibc' | 'musl'
+    libcVersion?: string
+  }
+  addon: DoctorPart & {
+    /** The file that was loaded. */
+    path?: string
+    /** The version of the addon. */
+    version?: string
+    /** The version of this package. */
+    packageVersion?: string
+    /** Files and packages that were tried before, and why they were not loaded. */
+    tried?: string[]
+  }
+  node: DoctorPart & { version?: string; runtime?: string; napi?: string; path?: string }
+  proxy: DoctorPart & {
+    /** The proxy of URLs of each scheme, unless `NO_PROXY` has their host. */
+    http?: DoctorProxy
+    https?: DoctorProxy
+    /** The proxy of the URL that was asked for. */
+    url?: DoctorProxy
+    /** The variables that are set, without passwords. */
+    variables?: Record<string, string>
+  }
+  trust: DoctorPart & {
+    /** Whether certificates of servers are verified. */
+    verify?: boolean
+    /** The number of trusted certificates. One in several sources counts several times. */
+    certificates?: number
+    sources?: {
+      source: 'bundled' | 'system' | 'file'
+      /** The variable that names the file. */
+      variable?: string
+      path?: string
+      certificates: number
+    }[]
+    /** What cannot be read or used, and why. */
+    unreadable?: string[]
+  }
+  lock: DoctorPart & {
+    directory?: string
+    /** The directory that was tried: the nearest one that exists. */
+    probed?: string
+    fileSystem?: string
+    /** Whether the file system has file locks that can be relied on. */
+    kernelLocks?: boolean
+    hardLinks?: boolean
+  }
+  cache: DoctorPart & {
+    directory?: string
+    exists?: boolean
+    writable?: boolean
+    fileSystem?: string
+  }
+  /** Only with a URL. */
+  url?: DoctorPart & {
+    /** The URL, without secrets. */
+    url?: string
+    proxy?: DoctorProxy
+    /** The name that was looked up: that of the server or of its proxy. */
+    host?: string
+    /** Each address of that name, and whether it accepts a connection; `connect` is in ms. */
+    addresses?: { ok: boolean; address: string; connect?: number; code?: string }[]
+    tls?: {
+      version?: string
+      trusted: boolean
+      subject: string
+      issuer: string
+      /** ISO 8601. */
+      validFrom?: string
+      validUntil?: string
+    }
+    protocol?: string
+    status?: number
+    statusText?: string
+    /** The target of a redirect. It is not followed. */
+    location?: string
+    /** In ms. */
+    timings?: { dns?: number; connect?: number; firstByte: number; total: number }
+    /** `skew`: seconds that the clock of this machine is behind that of the server. */
+    clock?: { ok: boolean; skew: number }
+  }
+}
+
+/**
+ * Finds out what this package works with on this machine: the addon that was loaded, proxies,
+ * trusted certificates, locks and the cache. With a URL, sends one GET to it, and reports names,
+ * addresses, TLS, status, timings and clocks. The body is not read, redirects are not followed.
+ *
+ * Also works where the addon cannot be loaded, and says why. Never rejects. No password, token or
+ * key is in the report.
+ *
+ * @example
+ * ```js
+ * import { doctor } from '@socketsecurity/registry/lib/doctor'
+ *
+ * const report = await doctor('https://api.example.com/items')
+ * if (!report.url?.ok) console.error(String(report))
+ * ```
+ */
+export declare function doctor(
+  url?: string | URL | undefined,
+  options?: DoctorOptions | null | undefined,
+): Promise<DoctorReport>
+
 /**
  * The calls to one API: base URL, credentials, retries and a cache, set once.
  *
@@ -415,11 +573,11 @@ export interface CacachePutOptions {
 export interface CacheMetrics {
   /** Calls of clients with a cache, by what it was good for. Answered from memory. */
   memoryHits: number
-  /** Calls that were answered from disk. */
+  /** Calls with a response from disk. */
   diskHits: number
-  /** Calls that were answered from the cache after the server said that nothing had changed. */
+  /** Calls with a cached response that the server confirmed by a 304. */
   revalidated: number
-  /** Calls that were answered with an old response because the server failed (`staleIfError`). */
+  /** Calls with an expired response, because the server failed (`staleIfError`). */
   stale: number
   /**
    * Calls for which the cache had nothing to use. Those that shared the request of an equal call
@@ -606,8 +764,8 @@ export interface DownloadWithLockOptions {
 }
 
 /**
- * Durations, in milliseconds. The sum is exact; the others have an error of 3.2 % at most, and are 0 where nothing was
- * recorded.
+ * Durations, in milliseconds. The sum is exact; the others have an error of 3.2 % at most, and are
+ * 0 where nothing was recorded.
  */
 export interface DurationMetrics {
   count: number
@@ -652,13 +810,13 @@ export interface ErrorMetrics {
   host: string
   /** The status, where a response came. */
   status?: number
-  /** How many calls failed so. */
+  /** The number of failed calls. */
   count: number
   /** When the first one failed, in milliseconds since 1970. */
   firstTime: number
   /** When the last one failed. */
   lastTime: number
-  /** Of the last one, without secrets. */
+  /** The message of the last one, without secrets. */
   message: string
 }
 
@@ -700,8 +858,8 @@ export declare function fetchChecksumFile(url: string | URL, options?: Omit<Http
 export declare function get(key: string): Promise<CacacheEntry>
 
 /**
- * The failed calls since then, those of one operation, code, host and status together, the most frequent first. 200 kinds
- * are told apart; all others are one, `other`. Messages have no secrets.
+ * The failed calls since then, those of one operation, code, host and status together, the most
+ * frequent first. 200 kinds are told apart; all others are one, `other`. Messages have no secrets.
  *
  * @example
  * ```js
@@ -715,8 +873,8 @@ export declare function get(key: string): Promise<CacacheEntry>
 export declare function getErrors(): ErrorMetrics[]
 
 /**
- * What this process has counted since it first used this package, or since `resetMetrics()`: of all threads and Workers
- * together. A call counts when it ends.
+ * Returns the numbers of this process since it first used this package, or since `resetMetrics()`:
+ * of all threads and Workers together. A call counts when it ends.
  *
  * @returns a plain object, fit for JSON. Durations are milliseconds, sizes bytes.
  *
@@ -748,7 +906,7 @@ export declare function getSocketCallerUserAgent(): string | undefined
 export interface HostMetrics {
   /** Calls that have ended. */
   requests: number
-  /** Those of them that failed. */
+  /** Failed ones among them. */
   failed: number
   /** Time from the start of such a call to its end. */
   duration: DurationMetrics
@@ -1411,21 +1569,28 @@ export interface LockMetrics {
   wait: DurationMetrics
 }
 
-/** What a process has counted. See `getMetrics`. */
+/** The numbers of a process. See `getMetrics`. */
 export interface Metrics {
-  /** When counting began, in milliseconds since 1970: the first use of this package in the process, or the last reset. */
+  /**
+   * When counting began, in milliseconds since 1970: the first use of this package in the
+   * process, or the last reset.
+   */
   since: number
   requests: RequestMetrics
   downloads: DownloadMetrics
   locks: LockMetrics
   cache: CacheMetrics
   connections: ConnectionMetrics
-  /** By host, with its port where that is not the usual one: 100 at most, and `other` for all beyond. */
+  /**
+   * By host, with its port where that is not the usual one: 100 at most, and `other` for all
+   * beyond.
+   */
   hosts: Record<string, HostMetrics>
 }
 
 /**
- * The same numbers in the text format of Prometheus, version 0.0.4: `Content-Type: text/plain; version=0.0.4`.
+ * The same numbers in the text format of Prometheus, version 0.0.4: `Content-Type: text/plain;
+ * version=0.0.4`.
  *
  * @example
  * ```js
@@ -1527,8 +1692,8 @@ export declare function remove(key: string): Promise<void>
 /** Calls that asked servers. */
 export interface RequestMetrics {
   /**
-   * Calls that asked servers and have ended: requests, and the transfers of downloads. A call
-   * that the cache answered is not among them.
+   * Calls that asked servers and have ended: requests, and the transfers of downloads. Calls
+   * that were served from a cache are not among them.
    */
   total: number
   /** Calls that ended with a response whose status is below 400, after however many attempts. */
@@ -1558,8 +1723,8 @@ export interface RequestMetrics {
 }
 
 /**
- * Starts to count again, for the whole process. Nothing is lost for the file of `SOCKET_METRICS_FILE`. Calls that are under
- * way count when they end.
+ * Starts to count again, for the whole process. Nothing is lost for the file of
+ * `SOCKET_METRICS_FILE`. Calls that are under way count when they end.
  *
  * @example
  * ```js

@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use socketsecurity_registry::base::integrity::{Algorithm, parse_integrity};
 use socketsecurity_registry::base::lock_holder::Holder;
 use socketsecurity_registry::base::options::{Redirects, Retry};
-use socketsecurity_registry::base::proxy::{Proxy, Variables};
+use socketsecurity_registry::base::proxy::{Proxy, Variable, Variables};
 use socketsecurity_registry::io::file::digest::Hashers;
 use socketsecurity_registry::policy::http::headers;
 use socketsecurity_registry::policy::http::redirect::{self, RequestHead};
@@ -52,11 +52,11 @@ fn redirect_to_another_origin(bencher: Bencher) {
 
 #[divan::bench]
 fn which_proxy(bencher: Bencher) {
+    let variable = |name, value: &str| Some(Variable { name, value: value.to_owned() });
     let proxy = Proxy::Environment(Variables {
-        http: None,
-        https: Some("http://proxy.example.net:3128".to_owned()),
-        all: None,
-        no: Some("localhost,127.0.0.0/8,.internal.example.net".to_owned()),
+        https: variable("https_proxy", "http://proxy.example.net:3128"),
+        no: variable("no_proxy", "localhost,127.0.0.0/8,.internal.example.net"),
+        ..Variables::default()
     });
     let url = hop().url;
     bencher.bench(|| proxy.of(black_box(&url)).map(|proxy| proxy.is_some()));

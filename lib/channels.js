@@ -1,7 +1,7 @@
 'use strict'
 
-// The diagnostics channels that calls are published to, if anybody has subscribed. What is published is in observer.js, which
-// is loaded when somebody has.
+// The diagnostics channels that calls are published to. If anybody has subscribed, observer.js is
+// loaded, which publishes.
 
 const { channel } = require('node:diagnostics_channel')
 
@@ -14,7 +14,7 @@ const tracing = (name) => ({
   error: channel(`tracing:${name}:error`),
 })
 
-/** Those of undici, for whoever observes `fetch`. */
+/** The channels of undici, which observers of `fetch` subscribe to. */
 const create = channel('undici:request:create')
 const sendHeaders = channel('undici:client:sendHeaders')
 const bodySent = channel('undici:request:bodySent')
@@ -33,7 +33,10 @@ const isTraced = ({ start, end, asyncStart, asyncEnd, error }) =>
   asyncEnd.hasSubscribers ||
   error.hasSubscribers
 
-/** Whether anybody has subscribed to anything that calls publish. Asked by every call: takes some nanoseconds. */
+/**
+ * Whether anybody has subscribed to anything that calls publish. Asked by every call: takes some
+ * nanoseconds.
+ */
 const isObserved = () =>
   create.hasSubscribers ||
   headers.hasSubscribers ||

@@ -3,6 +3,7 @@
 const native = require('./native.js')
 const support = require('./js-support.js')
 const { isDownloadTraced } = require('./channels.js')
+const { doctor } = require('./doctor.js')
 
 native.register(support)
 
@@ -43,11 +44,11 @@ HttpClient.prototype.downloadWithLock = traced(HttpClient.prototype.downloadWith
 
 /** A download that is published to `socket-registry:download` if anybody has subscribed. */
 function traced(download) {
-  function call(url, destPath, options) {
-    if (!isDownloadTraced()) return download.call(this, url, destPath, options)
+  function call(url, destPath, options, ...more) {
+    if (!isDownloadTraced()) return download.call(this, url, destPath, options, ...more)
     const { tracingChannel } = require('node:diagnostics_channel')
     const context = { url: native.shownUrl(String(url)), destPath }
-    const start = () => download.call(this, url, destPath, options)
+    const start = () => download.call(this, url, destPath, options, ...more)
     return tracingChannel('socket-registry:download').tracePromise(start, context)
   }
   const { name, length } = download
@@ -92,7 +93,7 @@ async function withTmp(callback) {
 
 /** Loads its module at the first call. */
 async function warmCache(entries, options) {
-  return require('./warm.js').warmCache(entries, options)
+  return require('./warm.js').warmCache(entries, options, traced(native.downloadWithSharedRate))
 }
 
 // One by one, so that tools that read exports from the source, Node's import among them, see them.
@@ -104,6 +105,7 @@ module.exports = {
   chainUserAgents,
   clear,
   decodeBody,
+  doctor,
   downloadWithLock,
   enrichErrorMessage,
   fetchChecksumFile,

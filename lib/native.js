@@ -5,6 +5,7 @@
 
 const { existsSync, readFileSync } = require('node:fs')
 const { join, resolve } = require('node:path')
+const record = require('./loaded.js')
 const { libcOf, notLoaded, targetsOf } = require('./target.js')
 
 /** Written out, so that bundlers and file tracers see the packages. */
@@ -23,7 +24,10 @@ function load() {
   // For a program that carries the addon in itself and has written it to a file.
   const NAME = 'NAPI_RS_NATIVE_LIBRARY_PATH'
   const given = Object.hasOwn(process.env, NAME) ? process.env[NAME] : undefined
-  if (given) return open(resolve(given))
+  if (given) {
+    record.name = resolve(given)
+    return open(record.name)
+  }
 
   const { platform, arch } = process
   const system = {
@@ -32,6 +36,7 @@ function load() {
     libc: platform === 'linux' ? libcOf(maps()) : undefined,
   }
   const attempts = []
+  record.attempts = attempts
   for (const target of targetsOf(system)) {
     const file = join(__dirname, '..', `registry.${target}.node`)
     const builds = existsSync(file) ? [[file, () => open(file)]] : []
@@ -40,7 +45,9 @@ function load() {
       [`@socketsecurity/registry-${target}`, PACKAGES[target]],
     ]) {
       try {
-        return loadIt()
+        const addon = loadIt()
+        record.name = name
+        return addon
       } catch (error) {
         attempts.push({ name, error })
       }

@@ -1,8 +1,8 @@
 'use strict'
 
-// Publishes calls to diagnostics channels, in the context of their callers: AsyncLocalStorage has there what it had when the
-// call was made. The addon calls these functions by name. What a subscriber throws is an uncaught exception of the process, as
-// of every channel, and changes nothing here.
+// Publishes calls to diagnostics channels, in the AsyncLocalStorage context of their callers. The
+// addon calls these functions by name. What a subscriber throws is an uncaught exception of the
+// process, as on every channel, and changes nothing here.
 
 const { AsyncResource } = require('node:async_hooks')
 const { error: errors, lock, undici } = require('./channels.js')

@@ -8,11 +8,11 @@ const { abortError, subscribe, unsubscribe, withoutPlain } = require('./js-suppo
 /** Shortest time between two calls of `onProgress`, in ms, as of one download. */
 const REPORT_INTERVAL = 50
 
-/** See the types. */
-async function warmCache(entries, options) {
+/** See the types. `download` is `downloadWithLock` with a fourth argument: the limit of its rate. */
+async function warmCache(entries, options, download) {
   const settings = settingsOf(options)
   const jobs = jobsOf(entries, settings.shared)
-  const warming = new Warming(jobs, settings)
+  const warming = new Warming(jobs, { ...settings, download })
   return warming.run()
 }
 
@@ -78,9 +78,10 @@ class Warming {
   #thrown
   #results = []
 
-  constructor(jobs, { concurrency, onEntry, onProgress, limit, signal }) {
+  constructor(jobs, { concurrency, download, onEntry, onProgress, limit, signal }) {
     this.jobs = jobs
     this.concurrency = Math.min(concurrency, jobs.length)
+    this.download = download
     this.onEntry = onEntry
     this.limit = limit
     this.total = onProgress && new Total(onProgress)
@@ -123,8 +124,7 @@ class Warming {
     try {
       const onProgress = this.#progressOf(index, options.onProgress)
       const given = { ...options, signal: own.signal, onProgress }
-      const download = native.downloadWithSharedRate(url, destPath, given, this.limit)
-      const { size, attempts } = await download
+      const { size, attempts } = await this.download(url, destPath, given, this.limit)
       return { status: attempts === 0 ? 'cached' : 'downloaded', size }
     } catch (error) {
       return { status: 'failed', error }

@@ -1,4 +1,5 @@
-// The tables of what is counted, from the one list of names in src/metrics/table.rs. Reads and writes nothing.
+// The tables of what is counted, from the one list of names in src/metrics/table.rs. Reads and
+// writes nothing.
 
 const MARKED = /^<!-- metrics: (\w+) -->\n.*?^<!-- end -->$/gms
 

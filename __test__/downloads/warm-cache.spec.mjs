@@ -1,6 +1,7 @@
 // warmCache: many downloads under locks, a few at a time.
 
 import assert from 'node:assert/strict'
+import { tracingChannel } from 'node:diagnostics_channel'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
@@ -429,6 +430,21 @@ test('a download of another call is waited for', async (t) => {
   ])
   assert.notEqual(results[0].status, 'failed')
   assert.equal(origin.requests.length, 1)
+})
+
+test('each download is published to the channel of downloads', async (t) => {
+  const { entry } = await stage(t)
+  const started = []
+  const listener = ({ destPath }) => started.push(destPath)
+  const channel = tracingChannel('socket-registry:download')
+  channel.start.subscribe(listener)
+  t.after(() => channel.start.unsubscribe(listener))
+  const entries = [entry('a'), entry('b')]
+  await warmCache(entries, { concurrency: 1, maxBytesPerSecond: 1e9 })
+  assert.deepEqual(
+    started,
+    entries.map(({ destPath }) => destPath),
+  )
 })
 
 test('a destination that is a directory fails alone', async (t) => {

@@ -21,13 +21,17 @@ const helpers = {
 }
 const cacache = ['get', 'put', 'safeGet', 'remove', 'clear', 'withTmp']
 const metrics = ['getMetrics', 'resetMetrics', 'metricsToPrometheus', 'getErrors', 'flushMetrics']
+const doctor = ['doctor']
 const http = [...requests, ...requestsToo, ...Object.values(helpers).flat()]
 /** Older names of the modules. */
 const aliases = ['node', 'request', 'download', 'response-types', 'request-types', 'download-types']
 
 const ROOT = '@socketsecurity/registry'
 const entries = [
-  [ROOT, [...http, ...cacache, ...metrics, 'downloadWithLock', 'warmCache', 'HttpClient']],
+  [
+    ROOT,
+    [...http, ...cacache, ...metrics, ...doctor, 'downloadWithLock', 'warmCache', 'HttpClient'],
+  ],
   [`${ROOT}/lib/http-request`, http],
   ...aliases.map((alias) => [`${ROOT}/lib/http-request/${alias}`, http]),
   ...Object.entries(helpers).map(([name, names]) => [`${ROOT}/lib/http-request/${name}`, names]),
@@ -35,6 +39,7 @@ const entries = [
   [`${ROOT}/lib/http-client`, ['HttpClient']],
   [`${ROOT}/lib/cacache`, cacache],
   [`${ROOT}/lib/metrics`, metrics],
+  [`${ROOT}/lib/doctor`, doctor],
 ]
 
 for (const [entry, names] of entries) {

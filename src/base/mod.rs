@@ -7,6 +7,7 @@ pub mod host_client;
 pub mod integrity;
 pub mod listeners;
 pub mod lock_holder;
+pub mod log;
 pub mod observer;
 pub mod options;
 pub mod proxy;

@@ -1,7 +1,8 @@
 //! Observers of calls: whoever subscribed to the diagnostics channels of the caller.
 //!
-//! An observer hears of every exchange with a server (each attempt and each redirect is one of its own), of locks and of
-//! errors. Nothing waits for it, except that it may add fields to a request before it is sent.
+//! An observer hears of every exchange with a server (each attempt and each redirect is one of its
+//! own), of locks and of errors. Nothing waits for it, except that it may add fields to a request
+//! before it is sent.
 
 use std::fmt;
 use std::net::SocketAddr;

@@ -14,6 +14,7 @@ use crate::base::body::Body;
 use crate::base::host_client::HostClient;
 use crate::base::integrity::Expected;
 use crate::base::listeners::{Hooks, OnRetry};
+use crate::base::log::Log;
 use crate::base::observer::Observer;
 use crate::base::proxy::Proxy;
 use crate::base::shared_rate::SharedRate;
@@ -99,6 +100,9 @@ pub struct Network {
     pub proxy: Proxy,
     /// Limit of one connection: lookup of the address, proxy and TLS handshake included.
     pub connect_timeout: Option<Duration>,
+    /// The debug lines of the caller. Here, because everything that has lines to write knows its
+    /// network.
+    pub log: Log,
     /// The client of the host program, which carries out exchanges instead of the connection pool.
     /// If set, there is no proxy, and only `ca` of the TLS options counts: the client decides the
     /// rest.
@@ -116,13 +120,11 @@ pub struct Tls {
     pub files: Vec<PathBuf>,
     /// Directories of such files, under the names that OpenSSL gives them: `SSL_CERT_DIR`.
     pub directories: Vec<PathBuf>,
-    /// Whether certificates that cannot be used are reported on the standard error.
-    pub explain: bool,
 }
 
 impl Default for Tls {
     fn default() -> Self {
-        Self { verify: true, ca: Vec::new(), files: Vec::new(), directories: Vec::new(), explain: false }
+        Self { verify: true, ca: Vec::new(), files: Vec::new(), directories: Vec::new() }
     }
 }
 

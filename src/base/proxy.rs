@@ -15,45 +15,85 @@ pub const SOCKS_PORT: u16 = 1080;
 /// How the proxy of a URL is found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Proxy {
+    /// Neither the caller nor the environment names one.
     #[default]
     None,
+    /// The caller wants none, although the environment names one.
+    Off,
     /// One proxy for every URL.
     Fixed(Url),
     /// By environment variables.
     Environment(Variables),
 }
 
-/// The values of the environment variables. Empty ones count as unset.
+/// The environment variables of proxies. Empty ones count as unset.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Variables {
-    pub http: Option<String>,
-    pub https: Option<String>,
-    pub all: Option<String>,
-    pub no: Option<String>,
+    pub http: Option<Variable>,
+    pub https: Option<Variable>,
+    pub all: Option<Variable>,
+    pub no: Option<Variable>,
+    /// Whether `HTTP_PROXY` is set, but ignored because this is a CGI program.
+    pub is_cgi: bool,
+}
+
+/// An environment variable, under the name by which it is set.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Variable {
+    pub name: &'static str,
+    pub value: String,
+}
+
+/// The proxy of a URL, and the reason for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choice<'a> {
+    pub proxy: Option<Url>,
+    pub reason: Reason<'a>,
+}
+
+/// The setting that decides about the proxy of a URL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason<'a> {
+    /// Nothing is set for this URL.
+    Unset,
+    /// The option `proxy` of the caller, a URL or `false`.
+    Option,
+    /// This variable.
+    Variable(&'static str),
+    /// An entry of `NO_PROXY`, by the name under which it is set.
+    Excluded { name: &'static str, entry: &'a str },
+    /// `HTTP_PROXY` is ignored in a CGI program.
+    Cgi,
 }
 
 impl Proxy {
     /// Returns the proxy of a URL. `Err` is the name of the variable whose value is an invalid
     /// proxy URL.
     pub fn of(&self, url: &Url) -> Result<Option<Url>, &'static str> {
+        self.choose(url).map(|choice| choice.proxy)
+    }
+
+    /// [`Proxy::of`], with the reason.
+    pub fn choose(&self, url: &Url) -> Result<Choice<'_>, &'static str> {
+        let direct = |reason| Ok(Choice { proxy: None, reason });
         let variables = match self {
-            Self::None => return Ok(None),
-            Self::Fixed(proxy) => return Ok(Some(proxy.clone())),
+            Self::None => return direct(Reason::Unset),
+            Self::Off => return direct(Reason::Option),
+            Self::Fixed(proxy) => return Ok(Choice { proxy: Some(proxy.clone()), reason: Reason::Option }),
             Self::Environment(variables) => variables,
         };
-        let (name, own) = match url.scheme() {
-            "https" => ("HTTPS_PROXY", &variables.https),
-            _ => ("HTTP_PROXY", &variables.http),
+        let is_secure = url.scheme() == "https";
+        let own = if is_secure { &variables.https } else { &variables.http };
+        let Some(Variable { name, value }) = own.as_ref().or(variables.all.as_ref()) else {
+            return direct(if variables.is_cgi && !is_secure { Reason::Cgi } else { Reason::Unset });
         };
-        let (name, text) = match (own, &variables.all) {
-            (Some(own), _) => (name, own),
-            (None, Some(all)) => ("ALL_PROXY", all),
-            (None, None) => return Ok(None),
-        };
-        if variables.no.as_ref().is_some_and(|list| is_excluded(list, url)) {
-            return Ok(None);
+        if let Some(no) = &variables.no
+            && let Some(entry) = exclusion(&no.value, url)
+        {
+            return direct(Reason::Excluded { name: no.name, entry });
         }
-        parse(text).map(Some).ok_or(name)
+        let proxy = parse(value).ok_or(*name)?;
+        Ok(Choice { proxy: Some(proxy), reason: Reason::Variable(name) })
     }
 }
 
@@ -86,20 +126,20 @@ pub fn host_and_port(proxy: &Url) -> String {
     format!("{host}:{port}")
 }
 
-/// Whether the list of `NO_PROXY` contains the host of a URL.
+/// The entry of `NO_PROXY` that matches the host of a URL.
 ///
 /// Entries are `*`, a host with all its subdomains (with or without a leading dot), any of these
 /// with a port, an address, or a block of addresses (CIDR), separated by commas and white space.
 /// Names are not resolved. As in curl, Go and fetch, `;` is no separator, and `127.*` is no block.
-fn is_excluded(list: &str, url: &Url) -> bool {
+fn exclusion<'list>(list: &'list str, url: &Url) -> Option<&'list str> {
     let port = url.port_or_known_default();
     let (name, address) = match url.host() {
         Some(Host::Domain(name)) => (name.trim_end_matches('.').to_ascii_lowercase(), name.parse().ok()),
         Some(Host::Ipv4(address)) => (String::new(), Some(IpAddr::from(address))),
         Some(Host::Ipv6(address)) => (String::new(), Some(IpAddr::from(address))),
-        None => return false,
+        None => return None,
     };
-    let matches = |entry: &str| {
+    let matches = |entry: &&str| {
         let (host, wanted) = split_port(entry);
         if wanted.is_some() && wanted != port {
             return false;
@@ -120,7 +160,7 @@ fn is_excluded(list: &str, url: &Url) -> bool {
     };
     list.split(|character: char| character == ',' || character.is_whitespace())
         .filter(|entry| !entry.is_empty())
-        .any(matches)
+        .find(matches)
 }
 
 /// Splits `host:80` and `[::1]:80` into host and port. A bare IPv6 address has no port.
@@ -147,24 +187,42 @@ mod tests {
     }
 
     fn excluded(list: &str, target: &str) -> bool {
-        is_excluded(list, &url(target))
+        exclusion(list, &url(target)).is_some()
+    }
+
+    #[allow(clippy::unnecessary_wraps, reason = "as a field")]
+    fn variable(name: &'static str, value: &str) -> Option<Variable> {
+        Some(Variable { name, value: value.to_owned() })
     }
 
     #[test]
     fn the_scheme_chooses_the_variable_and_all_fills_in() {
         let variables = Variables {
-            http: Some("a:1".into()),
-            https: None,
-            all: Some("socks5://c:3".into()),
-            no: Some("direct".into()),
+            http: variable("http_proxy", "a:1"),
+            all: variable("ALL_PROXY", "socks5://c:3"),
+            no: variable("NO_PROXY", "other, direct"),
+            ..Variables::default()
         };
         let proxy = Proxy::Environment(variables);
-        assert_eq!(proxy.of(&url("http://x/")), Ok(Some(url("http://a:1/"))));
-        assert_eq!(proxy.of(&url("https://x/")), Ok(Some(url("socks5://c:3"))));
-        assert_eq!(proxy.of(&url("https://direct/")), Ok(None));
-        let broken = Variables { https: Some("ftp://x".into()), ..Variables::default() };
-        assert_eq!(Proxy::Environment(broken.clone()).of(&url("https://x/")), Err("HTTPS_PROXY"));
-        assert_eq!(Proxy::Environment(broken).of(&url("http://x/")), Ok(None));
+        let by = |proxy: &str, name| Ok(Choice { proxy: Some(url(proxy)), reason: Reason::Variable(name) });
+        assert_eq!(proxy.choose(&url("http://x/")), by("http://a:1/", "http_proxy"));
+        assert_eq!(proxy.choose(&url("https://x/")), by("socks5://c:3", "ALL_PROXY"));
+        let excluded = Reason::Excluded { name: "NO_PROXY", entry: "direct" };
+        assert_eq!(proxy.choose(&url("https://direct/")), Ok(Choice { proxy: None, reason: excluded }));
+        let broken =
+            Proxy::Environment(Variables { https: variable("HTTPS_PROXY", "ftp://x"), ..Variables::default() });
+        assert_eq!(broken.of(&url("https://x/")), Err("HTTPS_PROXY"));
+        assert_eq!(broken.of(&url("http://x/")), Ok(None));
+    }
+
+    #[test]
+    fn the_absence_of_a_proxy_has_a_reason_too() {
+        let reason = |proxy: &Proxy, target| proxy.choose(&url(target)).map(|choice| format!("{:?}", choice.reason));
+        assert_eq!(reason(&Proxy::None, "http://x/").as_deref(), Ok("Unset"));
+        assert_eq!(reason(&Proxy::Off, "http://x/").as_deref(), Ok("Option"));
+        let cgi = Proxy::Environment(Variables { is_cgi: true, ..Variables::default() });
+        assert_eq!(reason(&cgi, "http://x/").as_deref(), Ok("Cgi"));
+        assert_eq!(reason(&cgi, "https://x/").as_deref(), Ok("Unset"));
     }
 
     #[test]

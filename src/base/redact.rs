@@ -42,8 +42,10 @@ pub fn remove_user(url: &mut Url) {
 /// Redacts a text that may not be a URL, for messages of one line. Text without a secret is
 /// returned unchanged.
 pub fn redacted_text(text: &str) -> String {
-    // Without the check of the host, `user:password@host` would be a URL with the scheme `user`.
-    let Some(url) = Url::parse(text).ok().filter(Url::has_host) else {
+    // Without the check of the host, `user:password@host` would be a URL with the scheme `user`. A
+    // backslash is a slash to the parser, but part of the user in `http://DOMAIN\\user:password@host`.
+    let is_user = text.rsplit_once('@').is_some_and(|(user, _)| user.contains('\\'));
+    let Some(url) = Url::parse(text).ok().filter(|url| url.has_host() && !is_user) else {
         return redacted_unparsed(text);
     };
     let redacted = redacted(&url);
@@ -275,6 +277,7 @@ mod tests {
             ("/users?email=a@b.test", "/users"),
             ("user:s3cret@[host\n/a", "[host /a"),
             ("https://user:s3#cret@host/", "REDACTED"),
+            ("http://DOMAIN\\user:s3cret@host:1/", "host:1/"),
             ("https://user:s3?cret@host/", "REDACTED"),
             ("https://user:s3cret", "https://user:REDACTED"),
             ("https://user:s3cret/a", "https://user:REDACTED"),

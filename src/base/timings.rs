@@ -1,4 +1,4 @@
-//! How long the parts of one attempt took.
+//! The times of one attempt.
 
 use std::time::Duration;
 

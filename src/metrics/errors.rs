@@ -7,12 +7,12 @@ use crate::base::observer::ErrorEvent;
 
 /// Kinds of errors that are told apart.
 pub const KINDS_MAX: usize = 200;
-/// The operation, code and host of all beyond.
+/// The operation, code and host of all other kinds.
 const OTHER: &str = "other";
 /// Characters of a message.
 const MESSAGE_MAX: usize = 300;
 
-/// By what errors are alike.
+/// The properties that errors of one kind share.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ErrorKind {
     pub operation: String,
@@ -28,7 +28,7 @@ pub struct ErrorCount {
     /// Milliseconds since 1970.
     pub first_time: u64,
     pub last_time: u64,
-    /// Of the last one.
+    /// The message of the last one.
     pub message: String,
 }
 
@@ -84,7 +84,7 @@ impl ErrorKind {
     }
 }
 
-/// What is recorded of an error. Its message has no secrets: see [`crate::base::error`].
+/// The record of an error. The message has no secrets: see [`crate::base::error`].
 pub fn event(operation: &'static str, host: &str, error: &Error, time: u64) -> ErrorEvent {
     let details = error.details();
     ErrorEvent {

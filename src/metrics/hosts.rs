@@ -24,7 +24,7 @@ pub struct Host {
     duration: Recorder,
 }
 
-/// What is known of a host at one time.
+/// The recorded numbers of a host.
 #[derive(Clone, Debug)]
 pub struct HostRecorded {
     requests: u64,
@@ -75,7 +75,7 @@ impl Host {
 }
 
 impl HostRecorded {
-    /// What was counted after `earlier`; `None` where nothing was.
+    /// The counts since `earlier`. `None` if nothing was counted.
     pub fn since(&self, earlier: Option<&Self>) -> Option<HostCounts> {
         let (requests, failed) = earlier.map_or((0, 0), |earlier| (earlier.requests, earlier.failed));
         let requests = self.requests.saturating_sub(requests);

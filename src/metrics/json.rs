@@ -1,4 +1,5 @@
-//! The numbers as JSON: the objects of `getMetrics()` and `getErrors()`, and the line of a metrics file.
+//! The numbers as JSON: the objects of `getMetrics()` and `getErrors()`, and the line of a metrics
+//! file.
 
 use std::fmt::Write;
 
@@ -104,8 +105,9 @@ pub struct Writer<'a> {
     pub until: u64,
 }
 
-/// The line of a metrics file, with its end, shorter than [`LINE_MAX`]. Durations are microseconds. Where all has no room,
-/// the rarest errors are left out, and then the hosts with the fewest requests.
+/// The line of a metrics file, with its end, shorter than [`LINE_MAX`]. Durations are microseconds.
+/// Where all has no room, the rarest errors are left out, and then the hosts with the fewest
+/// requests.
 pub fn line(snapshot: &Snapshot, writer: Writer<'_>) -> String {
     const FRAME: &str = ",\"hosts\":{},\"errors\":[]}\n";
     let Writer { pid, version, until } = writer;
@@ -141,8 +143,8 @@ fn fitting(parts: impl Iterator<Item = String>, room: usize) -> String {
     text
 }
 
-/// Reads a line; `None` where it is broken. What it does not have counts as nothing, so that lines of other versions can be
-/// read.
+/// Reads a line; `None` where it is broken. What it does not have counts as nothing, so that lines
+/// of other versions can be read.
 pub fn read_line(line: &str) -> Option<Snapshot> {
     let line: Value = serde_json::from_str(line).ok()?;
     if line.get("v")?.as_u64()? != 1 {

@@ -1,5 +1,6 @@
-//! The text format of Prometheus (version 0.0.4). The crate `prometheus-client` writes `OpenMetrics` instead, in which the
-//! names of counters end differently before and after their type: `promtool` complains of each.
+//! The text format of Prometheus (version 0.0.4). The crate `prometheus-client` writes
+//! `OpenMetrics` instead, in which the names of counters end differently before and after their
+//! type: `promtool` complains of each.
 
 use std::fmt::Write;
 
@@ -71,7 +72,7 @@ fn histogram(text: &mut String, family: &str, distribution: &Distribution) {
         sample(text, &bucket, &label("le", &bound), &below);
     }
     sample(text, &format!("{family}_sum"), "", &seconds_of_micros(distribution.sum));
-    // That of the buckets: a call that ends meanwhile must not make the two differ.
+    // The sum of the buckets: a call that ends meanwhile must not make the two differ.
     sample(text, &format!("{family}_count"), "", &below);
 }
 

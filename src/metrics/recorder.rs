@@ -52,7 +52,7 @@ fn bucket_of(micros: u64) -> usize {
     BOUNDS_MICROS.partition_point(|bound| *bound < micros)
 }
 
-/// How many durations lie in each bucket of Prometheus.
+/// The number of durations in each bucket of Prometheus.
 #[derive(Debug, Default)]
 pub struct Buckets([AtomicU64; BUCKETS]);
 
@@ -66,7 +66,7 @@ impl Buckets {
     }
 }
 
-/// What a [`Recorder`] has at one time.
+/// The contents of a [`Recorder`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Recorded {
     histogram: Histogram,
@@ -79,13 +79,14 @@ impl Recorded {
         let Some(earlier) = earlier else {
             return distribution(&self.histogram, self.sum);
         };
-        // Of one configuration, and of counts that only grow.
+        // Cannot fail: both have one configuration, and counts only grow.
         let recent = self.histogram.checked_sub(&earlier.histogram).unwrap_or_else(|_| self.histogram.clone());
         distribution(&recent, self.sum.saturating_sub(earlier.sum))
     }
 }
 
-/// Durations in microseconds, with an error of 3.2 % at most where they come from a [`Recorder`]. The sum is exact.
+/// Durations in microseconds, with an error of 3.2 % at most where they come from a [`Recorder`].
+/// The sum is exact.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Distribution {
     pub count: u64,

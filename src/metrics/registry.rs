@@ -1,5 +1,6 @@
-//! The counters of the process, and the two points from which they are read: the last reset, and what was last written to
-//! the file of metrics. Nothing is ever set back, so that a reset takes nothing from the file.
+//! The counters of the process, and the two points from which they are read: the last reset, and
+//! what was last written to the file of metrics. Nothing is ever set back, so that a reset takes
+//! nothing from the file.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{LazyLock, Mutex, PoisonError};
@@ -24,12 +25,12 @@ pub struct Registry {
     unwritten: Mutex<View>,
 }
 
-/// What has been counted since a point in time.
+/// The counts since a point in time.
 #[derive(Debug)]
 struct View {
     /// Milliseconds since 1970.
     since: u64,
-    /// What had been counted then. `None`: nothing.
+    /// The totals at that time. `None`: nothing had been counted.
     base: Option<Totals>,
     errors: ErrorCounts,
 }
@@ -57,7 +58,7 @@ impl Default for Registry {
 }
 
 impl Registry {
-    /// That of the process.
+    /// The registry of the process.
     pub fn shared() -> &'static Self {
         &REGISTRY
     }
@@ -82,7 +83,7 @@ impl Registry {
         }
     }
 
-    /// What has been counted since the last reset.
+    /// The counts since the last reset.
     pub fn snapshot(&self) -> Snapshot {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).read(&self.totals())
     }
@@ -93,8 +94,9 @@ impl Registry {
         *seen = View::new(Some(self.totals()));
     }
 
-    /// Hands what has not been written yet to `write`, unless that is nothing. Where it fails, it has not been written.
-    /// One at a time, so that nothing is written twice. Returns whether there was something.
+    /// Hands what has not been written yet to `write`, unless that is nothing. Where it fails, it
+    /// has not been written. One at a time, so that nothing is written twice. Returns whether there
+    /// was something.
     pub fn write<E>(&self, write: impl FnOnce(&Snapshot) -> Result<(), E>) -> Result<bool, E> {
         let mut unwritten = self.unwritten.lock().unwrap_or_else(PoisonError::into_inner);
         let totals = self.totals();

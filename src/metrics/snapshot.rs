@@ -18,7 +18,7 @@ pub struct Totals {
     pub hosts: HashMap<Box<str>, HostRecorded>,
 }
 
-/// What was counted in a time.
+/// The counts of a period.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Snapshot {
     /// Milliseconds since 1970.
@@ -30,7 +30,7 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// What was counted after `earlier`, which was at `since`.
+    /// The counts after `earlier`, which was at `since`.
     pub fn between(earlier: Option<&Totals>, later: &Totals, since: u64, errors: ErrorCounts) -> Self {
         let before = |index: usize| earlier.map_or(0, |earlier| earlier.counters[index]);
         let counters =

@@ -1,6 +1,6 @@
 //! The one list of names.
 
-/// How a number is shown, wherever that is.
+/// The names of one number.
 #[derive(Debug)]
 pub struct Entry {
     /// In the object of `getMetrics()`: `requests.byStatus.2xx`.
@@ -32,10 +32,10 @@ macro_rules! entries {
 }
 
 entries! {
-    /// What is counted.
+    /// A counter.
     Counter, COUNTERS:
     RequestsTotal: "requests.total", "socket_registry_requests_total", "", "calls",
-        "Calls that asked servers and have ended: requests, and the transfers of downloads. A call that the cache answered is not among them.";
+        "Calls that asked servers and have ended: requests, and the transfers of downloads. Calls that were served from a cache are not among them.";
     RequestsSucceeded: "requests.succeeded", "socket_registry_requests_succeeded_total", "", "calls",
         "Calls that ended with a response whose status is below 400, after however many attempts.";
     RequestsFailed: "requests.failed", "socket_registry_requests_failed_total", "", "calls",
@@ -85,13 +85,13 @@ entries! {
     LocksTakenOver: "locks.takenOver", "socket_registry_locks_taken_over_total", "", "locks",
         "Locks whose holder had died or hung, and that were broken or taken over.";
     CacheMemoryHits: "cache.memoryHits", "socket_registry_cache_lookups_total", "result=\"memory\"", "calls",
-        "Calls of clients with a cache, by what it was good for. Answered from memory.";
+        "Calls of clients with a cache, by the source of the response. Here: memory.";
     CacheDiskHits: "cache.diskHits", "socket_registry_cache_lookups_total", "result=\"disk\"", "calls",
-        "Calls that were answered from disk.";
+        "Calls with a response from disk.";
     CacheRevalidated: "cache.revalidated", "socket_registry_cache_lookups_total", "result=\"revalidated\"", "calls",
-        "Calls that were answered from the cache after the server said that nothing had changed.";
+        "Calls with a cached response that the server confirmed by a 304.";
     CacheStale: "cache.stale", "socket_registry_cache_lookups_total", "result=\"stale\"", "calls",
-        "Calls that were answered with an old response because the server failed (`staleIfError`).";
+        "Calls with an expired response, because the server failed (`staleIfError`).";
     CacheMisses: "cache.misses", "socket_registry_cache_lookups_total", "result=\"miss\"", "calls",
         "Calls for which the cache had nothing to use. Those that shared the request of an equal call count as that one does.";
     ConnectionsOpened: "connections.opened", "socket_registry_connections_opened_total", "", "connections",
@@ -105,7 +105,7 @@ entries! {
 }
 
 entries! {
-    /// Of what the duration is recorded.
+    /// A recorded duration.
     Timer, TIMERS:
     Requests: "requests.duration", "socket_registry_request_duration_seconds", "", "ms",
         "Time from the start of a call that asked servers to its end, with its retries and delays.";
@@ -115,7 +115,7 @@ entries! {
         "Time that a lock was waited for, once for each time that another process held it.";
 }
 
-/// Of each host.
+/// The numbers of each host.
 pub const HOSTS: &[Entry] = &[
     Entry {
         path: "hosts.<host>.requests",
@@ -140,7 +140,7 @@ pub const HOSTS: &[Entry] = &[
     },
 ];
 
-/// Since when is counted.
+/// The beginning of counting.
 pub const SINCE: Entry = Entry {
     path: "since",
     family: "socket_registry_counting_since_timestamp_seconds",

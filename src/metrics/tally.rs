@@ -1,4 +1,4 @@
-//! What one call adds when it ends, however it ends.
+//! The counts of one call, added when it ends, however it ends.
 
 use std::time::Instant;
 
@@ -10,11 +10,12 @@ use crate::metrics::errors::event;
 use crate::metrics::registry::{Registry, add, count, now, record};
 use crate::metrics::table::{Counter, Timer};
 
-/// A call that asks servers. Everything is counted at its end, so that the sums are right at any time.
+/// A call that asks servers. Everything is counted at its end, so that the sums are right at any
+/// time.
 #[derive(Debug)]
 pub struct RequestTally<'a> {
     url: &'a Url,
-    /// Who hears of its failure. `None`: somebody else says what failed.
+    /// The observer of its failure. `None`: the failure is reported elsewhere.
     observer: Option<&'a Observer>,
     started: Instant,
     attempts: u64,
@@ -54,7 +55,7 @@ impl<'a> RequestTally<'a> {
     }
 }
 
-/// Nobody waited for its end.
+/// Counts an aborted call.
 impl Drop for RequestTally<'_> {
     fn drop(&mut self) {
         if !self.is_over {
@@ -63,7 +64,7 @@ impl Drop for RequestTally<'_> {
     }
 }
 
-/// How a call for a file ended.
+/// The end of a call for a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FileOutcome {
     /// It was fetched, from this byte on.

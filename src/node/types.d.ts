@@ -180,3 +180,161 @@ export declare class HttpResponseError extends Error {
  * ```
  */
 export declare function flushMetrics(): boolean
+
+/** Options of `doctor`. */
+export interface DoctorOptions {
+  /**
+   * Time limit of each part in ms. A request to the URL has it twice: for its addresses, and for
+   * the request.
+   *
+   * @default 10000
+   */
+  timeout?: number | undefined
+  /**
+   * The directory of the cache.
+   *
+   * @default `SOCKET_CACACHE_DIR`, or `~/.socket/_cacache`
+   */
+  cacheDir?: string | undefined
+  /**
+   * The directory of lock files.
+   *
+   * @default that of the cache
+   */
+  locksDir?: string | undefined
+}
+
+/** A part of a report. */
+export interface DoctorPart {
+  /** Whether nothing is wrong with it. */
+  ok: boolean
+  /** The code of what is wrong. */
+  code?: string
+  /** What is wrong, or could not be found out. */
+  message?: string
+}
+
+/** The proxy of a URL. */
+export interface DoctorProxy extends DoctorPart {
+  /** The proxy, without user and password. `null`: none. */
+  proxy: string | null
+  /** The setting that decides, in words. */
+  reason: string
+  /** The environment variable that decides. */
+  variable?: string
+  /** The entry of `NO_PROXY` that decides. */
+  entry?: string
+}
+
+/**
+ * The report of `doctor`: plain data, fit for JSON. `String(report)` is a text for people. Parts
+ * that could not be found out have `ok: false`, a `message`, and nothing else.
+ */
+export interface DoctorReport {
+  platform: DoctorPart & {
+    platform?: string
+    arch?: string
+    release?: string
+    libc?: 'glibc' | 'musl'
+    libcVersion?: string
+  }
+  addon: DoctorPart & {
+    /** The file that was loaded. */
+    path?: string
+    /** The version of the addon. */
+    version?: string
+    /** The version of this package. */
+    packageVersion?: string
+    /** Files and packages that were tried before, and why they were not loaded. */
+    tried?: string[]
+  }
+  node: DoctorPart & { version?: string; runtime?: string; napi?: string; path?: string }
+  proxy: DoctorPart & {
+    /** The proxy of URLs of each scheme, unless `NO_PROXY` has their host. */
+    http?: DoctorProxy
+    https?: DoctorProxy
+    /** The proxy of the URL that was asked for. */
+    url?: DoctorProxy
+    /** The variables that are set, without passwords. */
+    variables?: Record<string, string>
+  }
+  trust: DoctorPart & {
+    /** Whether certificates of servers are verified. */
+    verify?: boolean
+    /** The number of trusted certificates. One in several sources counts several times. */
+    certificates?: number
+    sources?: {
+      source: 'bundled' | 'system' | 'file'
+      /** The variable that names the file. */
+      variable?: string
+      path?: string
+      certificates: number
+    }[]
+    /** What cannot be read or used, and why. */
+    unreadable?: string[]
+  }
+  lock: DoctorPart & {
+    directory?: string
+    /** The directory that was tried: the nearest one that exists. */
+    probed?: string
+    fileSystem?: string
+    /** Whether the file system has file locks that can be relied on. */
+    kernelLocks?: boolean
+    hardLinks?: boolean
+  }
+  cache: DoctorPart & {
+    directory?: string
+    exists?: boolean
+    writable?: boolean
+    fileSystem?: string
+  }
+  /** Only with a URL. */
+  url?: DoctorPart & {
+    /** The URL, without secrets. */
+    url?: string
+    proxy?: DoctorProxy
+    /** The name that was looked up: that of the server or of its proxy. */
+    host?: string
+    /** Each address of that name, and whether it accepts a connection; `connect` is in ms. */
+    addresses?: { ok: boolean; address: string; connect?: number; code?: string }[]
+    tls?: {
+      version?: string
+      trusted: boolean
+      subject: string
+      issuer: string
+      /** ISO 8601. */
+      validFrom?: string
+      validUntil?: string
+    }
+    protocol?: string
+    status?: number
+    statusText?: string
+    /** The target of a redirect. It is not followed. */
+    location?: string
+    /** In ms. */
+    timings?: { dns?: number; connect?: number; firstByte: number; total: number }
+    /** `skew`: seconds that the clock of this machine is behind that of the server. */
+    clock?: { ok: boolean; skew: number }
+  }
+}
+
+/**
+ * Finds out what this package works with on this machine: the addon that was loaded, proxies,
+ * trusted certificates, locks and the cache. With a URL, sends one GET to it, and reports names,
+ * addresses, TLS, status, timings and clocks. The body is not read, redirects are not followed.
+ *
+ * Also works where the addon cannot be loaded, and says why. Never rejects. No password, token or
+ * key is in the report.
+ *
+ * @example
+ * ```js
+ * import { doctor } from '@socketsecurity/registry/lib/doctor'
+ *
+ * const report = await doctor('https://api.example.com/items')
+ * if (!report.url?.ok) console.error(String(report))
+ * ```
+ */
+export declare function doctor(
+  url?: string | URL | undefined,
+  options?: DoctorOptions | null | undefined,
+): Promise<DoctorReport>

@@ -12,6 +12,7 @@ use url::Url;
 use crate::base::body::Body;
 use crate::base::error::{Error, Kind, Result};
 use crate::base::listeners::{Hooks, OnRetry, RetryAdvice};
+use crate::base::log::Log;
 use crate::base::observer::Observer;
 use crate::base::options::{Redirects, Retry};
 use crate::base::redact::remove_user;
@@ -24,6 +25,7 @@ use crate::policy::http::credentials::basic_of_url;
 use crate::policy::http::headers::text;
 use crate::policy::http::redirect::{self, RedirectDecision, RequestHead};
 use crate::policy::http::retry::{self, Failure};
+use crate::policy::text::debug::network as debug;
 
 /// Size of a redirect's body up to which reading it is cheaper than a new connection.
 const DRAIN_MAX: u64 = 16 << 10;
@@ -124,6 +126,8 @@ async fn follow_hops<'a>(
             RedirectDecision::Refuse(error) => return Err(error.with_status(response.status.as_u16(), None)),
             RedirectDecision::Follow(next) => {
                 metrics::count(Counter::RequestsRedirects);
+                let line = || debug::redirect(&head.method, &head.url, response.status, &next.method, &next.url);
+                transport.log().line(line);
                 if response.content_length().is_some_and(|length| length <= DRAIN_MAX) {
                     // Keeps the connection for the next request. A truncated body does not matter.
                     while let Ok(Some(_)) = response.chunk().await {}
@@ -173,28 +177,46 @@ pub struct Attempts<'a> {
     method: &'a Method,
     pub made: u32,
     waited: Duration,
+    log: Log,
+    /// The call in debug lines. Empty if there are none.
+    call: String,
 }
 
 impl<'a> Attempts<'a> {
     pub fn new(policy: &'a Retry, on_retry: Option<&'a OnRetry>, method: &'a Method) -> Self {
-        Self { policy, on_retry, method, made: 0, waited: Duration::ZERO }
+        Self { policy, on_retry, method, made: 0, waited: Duration::ZERO, log: Log::default(), call: String::new() }
+    }
+
+    /// Sets the log of the attempts.
+    #[must_use]
+    pub fn with_log(mut self, log: Log, url: &Url) -> Self {
+        self.log = log;
+        if log.is_on() {
+            self.call = debug::call(self.method, url);
+        }
+        self
     }
 
     /// Counts a failed attempt, and waits before the next one. `false` if it was the last. `error`
     /// creates the error of the attempt for the listener.
-    pub async fn again(&mut self, failure: Failure, error: impl FnOnce() -> Error) -> Result<bool> {
+    pub async fn again(&mut self, failure: Failure, error: impl Fn() -> Error) -> Result<bool> {
         let next = retry::decide(self.policy, self.method, self.made, failure, fastrand::f64());
         self.made = self.made.saturating_add(1);
+        let error = || error().with_attempts(self.made);
         let retry::RetryDecision::Wait(mut delay) = next else {
+            if failure.is_failure() {
+                self.log.line(|| debug::gives_up(&self.call, self.made, &error()));
+            }
             return Ok(false);
         };
         if let Some(OnRetry(listener)) = self.on_retry {
-            match listener(self.made, error().with_attempts(self.made), delay).await? {
+            match listener(self.made, error(), delay).await? {
                 RetryAdvice::Default => {}
                 RetryAdvice::Stop => return Ok(false),
                 RetryAdvice::Wait(instead) => delay = instead,
             }
         }
+        self.log.line(|| debug::retry(&self.call, self.made, self.policy.retries, &error(), delay));
         sleep(delay).await;
         self.waited = delay;
         Ok(true)

@@ -20,6 +20,7 @@ use crate::io::http::transport::Transport;
 use crate::metrics::{self, Counter};
 use crate::operation::request::{Response, request};
 use crate::policy::cache::freshness::{CacheDecision, CachedResponse, is_cacheable, storable, stored_fields};
+use crate::policy::text::debug::cache as debug;
 
 /// The age of a cached response that a call accepts.
 #[derive(Clone, Copy, Debug)]
@@ -90,7 +91,7 @@ impl Cache {
         let stored = self.store.get_fresh(&key, &options.transfer.headers).filter(|stored| fits(stored, options))?;
         match stored.decide(&options.transfer.headers, terms.ttl, SystemTime::now()) {
             CacheDecision::Use { age } => {
-                count_lookup(Source::Memory);
+                note_lookup(Source::Memory, options, url, Some(age));
                 Some(response_of(&stored, Some(age), url.clone()))
             }
             CacheDecision::Fetch { .. } => None,
@@ -105,8 +106,11 @@ impl Cache {
         terms: Terms,
     ) -> Result<(Response, Source)> {
         self.store.open().await;
+        if let Some((directory, why)) = self.store.unusable() {
+            options.transfer.network.log.once(|| debug::unusable(directory, why));
+        }
         let Some(key) = self.store.key(&url, &options.transfer.headers, &options.transfer.network) else {
-            count_lookup(Source::Network);
+            note_lookup(Source::Network, &options, &url, None);
             return request(transport, url, options).await.map(|response| (response, Source::Network));
         };
         let cached =
@@ -115,13 +119,14 @@ impl Cache {
             Some((stored, found)) => match stored.decide(&options.transfer.headers, terms.ttl, SystemTime::now()) {
                 CacheDecision::Use { age } => {
                     let source = if found == Found::Memory { Source::Memory } else { Source::Disk };
-                    count_lookup(source);
+                    note_lookup(source, &options, &url, Some(age));
                     return Ok((response_of(&stored, Some(age), url), source));
                 }
                 CacheDecision::Fetch { conditions } => (Some(stored), conditions),
             },
             None => (None, HeaderMap::new()),
         };
+        let (log, requested) = (options.transfer.network.log, url.clone());
         let identity = identity_of(&key, self.store.generation(), &options, terms);
         let fetch =
             Fetch { cache: self.clone(), transport: transport.clone(), key, url, options, terms, cached, conditions };
@@ -133,6 +138,7 @@ impl Cache {
         let fetched = shared_request.await.inspect_err(|_| metrics::count(Counter::CacheMisses))?;
         count_lookup(fetched.source);
         let source = if is_ours { fetched.source } else { Source::Shared };
+        log.line(|| debug::lookup(&requested, described(source), fetched.age));
         let response = response_of(&fetched.response, fetched.age, fetched.url.clone());
         Ok((Response { attempts: fetched.attempts, timings: fetched.timings.clone(), ..response }, source))
     }
@@ -312,6 +318,23 @@ fn response_of(stored: &CachedResponse, age: Option<Duration>, url: Url) -> Resp
         redirected: false,
         attempts: 0,
         timings: None,
+    }
+}
+
+/// Counts the use of a cache, and writes its line.
+fn note_lookup(source: Source, options: &RequestOptions, url: &Url, age: Option<Duration>) {
+    count_lookup(source);
+    options.transfer.network.log.line(|| debug::lookup(url, described(source), age));
+}
+
+fn described(source: Source) -> &'static str {
+    match source {
+        Source::Memory => "hit in memory",
+        Source::Disk => "hit on disk",
+        Source::Revalidated => "revalidated, not modified",
+        Source::Stale => "stale response, because the server failed",
+        Source::Network => "miss",
+        Source::Shared => "miss, shares the request of another call",
     }
 }
 

@@ -23,6 +23,7 @@ use crate::metrics::{self, Counter};
 use crate::operation::download::Downloaded;
 use crate::operation::shared_download::{Listeners, SharedDownloads, Waiter};
 use crate::policy::http::mirror::{self, SourceDecision};
+use crate::policy::text::debug::lock as debug;
 
 /// Returns the file that is there, joins a download under way, or starts one.
 ///
@@ -71,7 +72,9 @@ async fn find_or_download(
         there = already_there(&job, &path) => there?,
         () = cancel.cancelled() => return Err(Error::aborted().with_url(&job.url)),
     };
+    let log = job.log();
     if let Some(downloaded) = there {
+        log.line(|| debug::present(&job.destination, !job.download.expected.is_empty()));
         return Ok((downloaded, false));
     }
     loop {
@@ -91,6 +94,9 @@ async fn find_or_download(
         let Some(result) = outcome.own_result() else {
             continue;
         };
+        if is_shared {
+            log.line(|| debug::shared(&job.destination));
+        }
         // The shared download may have been that of a caller with other expectations, or other
         // mirrors. The next one may be for those of this caller.
         match result {

@@ -10,7 +10,8 @@ use crate::metrics::json::{LINE_MAX, Writer, line, read_line};
 use crate::metrics::registry::{Registry, now};
 use crate::metrics::snapshot::Snapshot;
 
-/// Appends what has been counted since the last line of this process. Returns whether that was anything.
+/// Appends what has been counted since the last line of this process. Returns whether that was
+/// anything.
 pub fn flush(path: &Path) -> Result<bool> {
     Registry::shared().write(|unwritten| {
         let writer = Writer { pid: std::process::id(), version: env!("CARGO_PKG_VERSION"), until: now() };

@@ -4,6 +4,7 @@
 pub mod attempt;
 pub mod cached;
 pub mod checksum_file;
+pub mod diagnose;
 pub mod download;
 pub mod hooks;
 pub mod locked;

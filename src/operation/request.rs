@@ -44,6 +44,13 @@ pub struct Response {
     pub timings: Option<Timings>,
 }
 
+impl Response {
+    /// The protocol of a response whose body is streamed.
+    pub fn protocol(&self) -> Option<&'static str> {
+        self.stream.as_ref().map(|stream| stream.response.protocol())
+    }
+}
+
 /// A body on the wire, as it was sent. Closes its connection if dropped before its end.
 #[derive(Debug)]
 pub struct Incoming {
@@ -86,7 +93,7 @@ pub async fn request(transport: &Transport, url: Url, options: RequestOptions) -
         head.headers.extend(length.map(|length| (header::CONTENT_LENGTH, length)));
     }
     let exchange = Exchange { transport, redirects: &redirects, idle_timeout, observer: &observer };
-    let mut attempts = Attempts::new(&retry, on_retry.as_ref(), &method);
+    let mut attempts = Attempts::new(&retry, on_retry.as_ref(), &method).with_log(transport.log(), &head.url);
     let mut started = Instant::now();
     let mut tally = RequestTally::begin(&head.url, Some(&observer), started.into_std());
     loop {

@@ -30,6 +30,7 @@ use crate::operation::{blocking, dispose, request::with_context};
 use crate::policy::http::mirror::{self, SourceDecision};
 use crate::policy::http::redirect::RequestHead;
 use crate::policy::http::resume::{self, NextSource};
+use crate::policy::text::debug::download as debug;
 
 /// A complete and verified part file.
 #[derive(Debug)]
@@ -134,6 +135,8 @@ impl Sources<'_> {
                 self.close(writer, error.kind()).await;
                 return Err(if made.is_some() { error.with_attempts(attempts) } else { error });
             }
+            let next = self.heads.get(index + 1).map(|next| &next.url);
+            self.transport.log().maybe(|| Some(debug::next_source(&head.url, next?, &error)));
             failures.push((head.url.clone(), error));
         }
         self.close(writer, Kind::AllSourcesFailed).await;
@@ -194,7 +197,7 @@ impl Sources<'_> {
         let (head, source) = (&self.heads[index], self.source(index));
         let (connections, throttle) = (&AtomicUsize::new(*connections), &self.throttle);
         let attempt = Attempt { exchange, head, source, resume: *resume, is_another_left, connections, throttle };
-        let attempts = Attempts::new(retry, on_retry.as_ref(), &Method::GET);
+        let attempts = Attempts::new(retry, on_retry.as_ref(), &Method::GET).with_log(self.transport.log(), &head.url);
         transfer(attempt, attempts, *timeout, writer, self.watchers.progress).await
     }
 

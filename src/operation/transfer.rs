@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use url::Url;
 
 use crate::base::error::{Error, Kind, Result, redacted};
+use crate::base::log::Log;
 use crate::base::timings::Timings;
 use crate::io::file::staging::{Found, Progress};
 use crate::io::file::writer::Writer;
@@ -19,6 +20,7 @@ use crate::policy::http::ranges::Ranges;
 use crate::policy::http::redirect::RequestHead;
 use crate::policy::http::resume::{self, NextSource, RangeRequest, Record, ResumeDecision, Validator};
 use crate::policy::http::segments::{FirstDecision, SEGMENT_MIN, SegmentRequest, decide_first};
+use crate::policy::text::debug;
 
 /// The response whose body was published; the first of several.
 #[derive(Clone, Debug)]
@@ -56,6 +58,10 @@ impl Attempt<'_> {
         let part = &writer.part;
         let range =
             if is_from_start { None } else { resume::range_request(part.record.as_ref(), part.length, self.source) };
+        self.log().line(|| {
+            let (record, from) = (part.record.as_ref(), range.as_ref().map(|range| range.from));
+            debug::download::plan(&self.call(), !is_from_start, record, part.length, from)
+        });
         let started = Instant::now();
         let mut response = match self.first_range(part, range.is_some()) {
             None => self.begin(range.as_ref(), writer).await?,
@@ -113,7 +119,9 @@ impl Attempt<'_> {
         head.headers.extend(request.fields().unwrap_or_default());
         let (mut response, mut target) = follow_to(self.exchange, &head).await?;
         let length = response.content_length();
-        let (range, validator, total) = match decide_first(request, response.status, &response.headers, length) {
+        let decision = decide_first(request, response.status, &response.headers, length);
+        self.log().line(|| self.described_ranges(response.status, &decision));
+        let (range, validator, total) = match decision {
             FirstDecision::Segments { range, validator, total } if range != (0..total) => (range, validator, total),
             FirstDecision::Segments { total, .. } => {
                 let whole = ResumeDecision::Whole { total: Some(total) };
@@ -153,6 +161,14 @@ impl Attempt<'_> {
                 Ok(Received::All(Box::new(transfer)))
             }
         }
+    }
+
+    fn described_ranges(self, status: StatusCode, decision: &FirstDecision) -> String {
+        let total = match decision {
+            FirstDecision::Segments { range, total, .. } if *range != (0..*total) => Some(*total),
+            _ => None,
+        };
+        debug::download::ranges(&self.call(), status, total, self.connections.load(Ordering::Relaxed))
     }
 
     /// Receives the body of a response, up to its end.
@@ -197,6 +213,7 @@ impl Attempt<'_> {
             }
             next => next,
         };
+        self.log().maybe(|| debug::download::outcome(&self.call(), range.is_some(), response.status, &next));
         let changes_source = range.is_some_and(RangeRequest::changes_source);
         if self.settle(next, changes_source, &response, &url, writer).await? {
             return Ok(response);
@@ -237,6 +254,15 @@ impl Attempt<'_> {
 
     fn record(self, validator: Option<Validator>, total: Option<u64>, is_mixed: bool) -> Record {
         Record { source: self.source.name.to_owned(), validator, total, is_mixed, ranges: None }
+    }
+
+    fn log(self) -> Log {
+        self.exchange.transport.log()
+    }
+
+    /// The name of the call in debug lines.
+    fn call(self) -> String {
+        debug::network::call(&self.head.method, &self.head.url)
     }
 
     async fn send(self, range: Option<&RangeRequest>) -> Result<(IncomingResponse, Url)> {

@@ -81,6 +81,13 @@ fn transfer(types: &mut BTreeMap<String, String>, interface: &str, retry: &Retry
     }
 }
 
+/// `doctor` is JavaScript: it works where this code cannot be loaded.
+fn doctor_timeout() -> String {
+    let code = include_str!("../../../lib/diagnosis.js");
+    let (_, rest) = code.split_once("const TIMEOUT = ").unwrap();
+    rest.split('\n').next().unwrap().replace('_', "")
+}
+
 /// The defaults of the code, in the words of the types.
 fn actual() -> BTreeMap<String, String> {
     let mut types = BTreeMap::new();
@@ -165,6 +172,9 @@ fn actual() -> BTreeMap<String, String> {
         ("CacachePutOptions.metadata", text("none")),
         ("CacachePutOptions.integrity", text("none")),
         ("CacacheClearOptions.prefix", text("none: everything")),
+        ("DoctorOptions.timeout", doctor_timeout()),
+        ("DoctorOptions.cacheDir", text("`SOCKET_CACACHE_DIR`, or `~/.socket/_cacache`")),
+        ("DoctorOptions.locksDir", text("that of the cache")),
     ];
     types.extend(entries.map(|(option, default)| (option.to_owned(), default)));
     types

@@ -28,7 +28,7 @@ use crate::base::error::{Error, Kind, Result};
 use crate::base::integrity::{Algorithm, Expected};
 use crate::io::file::digest::of_bytes;
 use crate::io::file::directory::{Directory, Temporary};
-use crate::policy::cache::index::Entry;
+use crate::policy::cache::index::{self, Entry};
 
 use self::bucket::{append, find, remove_from};
 pub use self::bucket::{compact, milliseconds};
@@ -36,6 +36,9 @@ pub use self::clear::{clear, clear_all, each, sweep};
 use self::content::{Address, read_content};
 use self::root::{READ_INDEX, failed, root};
 pub use self::temporary::{create_temporary_directory, remove_temporary_directory, temporaries};
+
+/// The directories of a cache, below its root.
+pub const PARTS: [&str; 3] = [index::DIRECTORY, content::CONTENT, temporary::TEMPORARY];
 
 /// An entry with its content.
 #[derive(Debug)]

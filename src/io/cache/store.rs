@@ -6,7 +6,7 @@ mod memory;
 mod pending;
 mod record;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -80,6 +80,11 @@ impl Store {
             // Either nothing is cached on disk, or the disk cannot be used.
             let _ = self.own_secret.set(disk::random());
         }
+    }
+
+    /// The directory that cannot be used, and the reason. `None` before [`Store::open`].
+    pub fn unusable(&self) -> Option<(&Path, &str)> {
+        self.disk.as_ref()?.unusable()
     }
 
     fn secret(&self) -> Option<&Secret> {

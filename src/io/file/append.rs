@@ -6,8 +6,9 @@ use std::path::Path;
 
 use crate::io::file::trusted::{self, Access};
 
-/// Appends a line by one `write`, so that lines of other processes are never in the middle of it. A file that is not there is
-/// created for its owner alone; one that may not be trusted is refused: see [`trusted`].
+/// Appends a line by one `write`, so that lines of other processes are never in the middle of it. A
+/// file that is not there is created for its owner alone; one that may not be trusted is refused:
+/// see [`trusted`].
 pub fn append(path: &Path, line: &str) -> io::Result<()> {
     let file = match open(path) {
         // Created by somebody else since the first look.

@@ -39,18 +39,21 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::base::error::{Error, Kind, Result};
 use crate::base::lock_holder::{Holder, refresh_interval};
+use crate::base::log::Log;
 use crate::io::file::destination::changed;
 use crate::io::file::ownership::owner;
 use crate::io::file::trusted::{is_mine, uid};
 use crate::metrics::{self, Counter};
 use crate::policy::lock::staleness::{Decision, HeartbeatMonitor, KernelLock, evaluate};
 use crate::policy::lock::windows_retry;
+use crate::policy::text::debug::lock as debug;
 
 use self::directory::Place;
 pub use self::guard::Guard;
 use self::guard::Ownership;
 pub use self::path::lock_path;
 use self::path::parent;
+pub use self::probe::{LockSupport, probe};
 use self::removal::remove_if;
 use self::system::{System, unlock};
 pub(super) use self::system::{is_at, take_kernel_lock, try_kernel_lock};
@@ -59,6 +62,7 @@ mod claim;
 mod directory;
 mod guard;
 mod path;
+mod probe;
 mod removal;
 mod system;
 #[cfg(test)]
@@ -86,6 +90,7 @@ pub struct LockAcquirer {
     /// The time since when the path can neither be opened nor is gone.
     refused_since: Option<Instant>,
     system: System,
+    log: Log,
 }
 
 /// The lock file at the path, and what was observed of it.
@@ -118,12 +123,18 @@ struct Evaluated {
     lock: KernelLock,
     holder: Option<Holder>,
     renewed: SystemTime,
+    unchanged: Duration,
     is_mine: bool,
 }
 
 impl LockAcquirer {
     pub fn new(path: PathBuf, url: String, stale: Duration, tick: Duration) -> Self {
-        Self { path, url, stale, tick, current: None, refused_since: None, system: System::REAL }
+        Self { path, url, stale, tick, current: None, refused_since: None, system: System::REAL, log: Log::default() }
+    }
+
+    #[must_use]
+    pub fn with_log(self, log: Log) -> Self {
+        Self { log, ..self }
     }
 
     pub fn path(&self) -> &Path {
@@ -192,7 +203,8 @@ impl LockAcquirer {
             }
             return Ok(Some(Obstacle::Held(holder)));
         }
-        self.break_lock(path, &Evaluated { lock, holder, renewed, is_mine })
+        let unchanged = staleness.unchanged;
+        self.break_lock(path, &Evaluated { lock, holder, renewed, unchanged, is_mine })
     }
 
     /// Opens the lock file at the path as [`Self::current`]. If there is none, that is `None`.
@@ -220,13 +232,14 @@ impl LockAcquirer {
         let Some(current) = &self.current else {
             return Ok(None);
         };
-        let Evaluated { lock, ref holder, renewed: at, is_mine } = *evaluated;
+        let Evaluated { lock, ref holder, renewed: at, unchanged: quiet, is_mine } = *evaluated;
         let unchanged = || current.file.metadata().is_ok_and(|now| renewed(&now) == at);
         let removed = remove_if(self.system, path, &current.file, unchanged);
         let may_not = |error: &io::Error| !is_mine && error.kind() == io::ErrorKind::PermissionDenied;
         let is_left = match removed {
             Ok(true) => {
                 metrics::count(Counter::LocksTakenOver);
+                self.log.line(|| debug::broken(&self.path, lock, holder.as_ref(), quiet));
                 false
             }
             Ok(false) => is_at(&current.file, path),
@@ -234,6 +247,7 @@ impl LockAcquirer {
                 // Nobody holds it, and it must stay. Its kernel lock is as good as one on a file of
                 // this user.
                 metrics::count(Counter::LocksTakenOver);
+                self.log.line(|| debug::broken(&self.path, lock, holder.as_ref(), quiet));
                 return Ok(self.current.take().map(|current| Obstacle::Borrowed(current.file)));
             }
             Err(error) if may_not(&error) => true,

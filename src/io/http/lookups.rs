@@ -1,5 +1,5 @@
-//! How long the last lookups of names took. The client tells of no connection how it came about, so whoever finds that a
-//! connection is new looks here.
+//! The times of the last lookups of names. The client does not report how a connection came about,
+//! so they are read here if a connection is new.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -20,7 +20,7 @@ impl Lookups {
         names.insert(name, (started, started.elapsed()));
     }
 
-    /// How long the lookup of a name took, if it began after `earliest`.
+    /// The time of the last lookup of a name, if it began after `earliest`.
     pub fn since(&self, name: &str, earliest: Instant) -> Option<Duration> {
         let names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         names.get(name).filter(|(started, _)| *started >= earliest).map(|(_, took)| *took)

@@ -4,6 +4,7 @@ pub mod decode;
 pub mod error;
 mod lookups;
 mod outgoing;
+pub mod reach;
 pub mod resolve;
 pub mod tls;
 pub mod transport;

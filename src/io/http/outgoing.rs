@@ -1,4 +1,5 @@
-//! The body of a request as it goes out: counted, and with the moment at which a connection was there for it.
+//! The body of a request as it goes out: counted, and with the moment at which a connection was
+//! there for it.
 
 use std::io;
 use std::pin::Pin;

@@ -18,6 +18,13 @@ pub struct LookupError {
     host: String,
 }
 
+impl LookupError {
+    /// The error of a lookup that has taken too long.
+    pub fn timed_out(host: String) -> Self {
+        Self { code: "EAI_AGAIN", host }
+    }
+}
+
 impl fmt::Display for LookupError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "getaddrinfo {} {}", self.code, self.host)?;

@@ -3,16 +3,14 @@
 //! The cryptography provider is named here and nowhere else. No provider is installed for the
 //! process.
 
+mod handshakes;
 mod path;
 mod pem;
 mod roots;
 mod verifier;
 
-use std::collections::BTreeSet;
 use std::fmt;
-use std::io::{Write, stderr};
-use std::process;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
@@ -21,44 +19,56 @@ use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
 use url::Url;
 
 use crate::base::error::{Error, Kind, Result};
+use crate::base::log::Log;
 use crate::base::options::Tls;
+pub use crate::io::http::tls::handshakes::{Handshake, Handshakes};
 use crate::io::http::tls::roots::Roots;
 use crate::io::http::tls::verifier::Verifier;
-use crate::policy::text::node_debug;
+use crate::policy::text::debug::network as debug;
+use crate::policy::tls::source::Source;
 
 pub use crate::io::http::tls::verifier::UntrustedReason;
 
 /// Creates the TLS configuration of a client. Blocks: reads the files that the options name.
-pub fn client_config(options: &Tls) -> Result<ClientConfig> {
+pub fn client_config(options: &Tls, log: Log) -> Result<ClientConfig> {
     let provider = Arc::new(aws_lc_rs::default_provider());
+    let verifier = verifier(options, log, &provider);
+    config(provider, verifier)
+}
+
+/// [`client_config`], with a record of the handshakes.
+pub fn observed_config(options: &Tls, log: Log) -> Result<(ClientConfig, Arc<Handshakes>)> {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let observer = Arc::new(Handshakes::new(verifier(options, log, &provider)));
+    Ok((config(provider, observer.clone())?, observer))
+}
+
+/// The sources of trusted certificates, those of the system included, and the problems of
+/// certificates that cannot be used. Blocks: reads all of them.
+pub fn sources(options: &Tls) -> (Vec<Source>, Vec<String>) {
+    let roots = Roots::of(options).with_system(true);
+    (roots.sources, roots.complaints)
+}
+
+fn verifier(options: &Tls, log: Log, provider: &Arc<CryptoProvider>) -> Arc<dyn ServerCertVerifier> {
+    if !options.verify {
+        log.once(debug::unverified);
+        return Arc::new(Unverified(provider.clone()));
+    }
+    let roots = Roots::of(options);
+    log.once(|| debug::trust(&roots.sources));
+    roots.complaints.iter().for_each(|complaint| log.once(|| debug::complaint(complaint)));
+    Arc::new(Verifier::new(roots, provider, log))
+}
+
+fn config(provider: Arc<CryptoProvider>, verifier: Arc<dyn ServerCertVerifier>) -> Result<ClientConfig> {
     let failed = |why: &dyn fmt::Display| Error::new(Kind::Internal, format!("TLS cannot be set up: {why}"));
-    let builder = ClientConfig::builder_with_provider(provider.clone())
+    let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| failed(&error))?;
-    let verifier: Arc<dyn ServerCertVerifier> = if options.verify {
-        let roots = Roots::of(options);
-        if options.explain {
-            roots.complaints.iter().for_each(|complaint| say(complaint));
-        }
-        Arc::new(Verifier::new(roots, &provider))
-    } else {
-        Arc::new(Unverified(provider))
-    };
     let mut config = builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth();
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(config)
-}
-
-/// Writes a line to the standard error in the format of Node.js's `util.debuglog`, once for the
-/// process.
-fn say(complaint: &str) {
-    static SAID: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
-    let mut said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
-    if said.insert(complaint.to_owned()) {
-        let section = node_debug::SECTION.to_uppercase();
-        // A closed stderr is no reason to fail.
-        let _ = writeln!(stderr(), "{section} {}: trust: {complaint}", process::id());
-    }
 }
 
 /// Checks that the host of an `https:` URL can be the server name of a handshake: an address or a
@@ -123,7 +133,7 @@ mod tests {
     #[test]
     fn the_key_exchange_holds_against_quantum_computers_and_no_provider_is_installed() {
         for verify in [true, false] {
-            let config = client_config(&Tls { verify, ..Tls::default() }).unwrap();
+            let config = client_config(&Tls { verify, ..Tls::default() }, Log::default()).unwrap();
             let groups: Vec<_> = config.crypto_provider().kx_groups.iter().map(|group| group.name()).collect();
             assert_eq!(groups.first(), Some(&NamedGroup::X25519MLKEM768));
             assert!(groups.contains(&NamedGroup::X25519) && groups.contains(&NamedGroup::secp256r1));

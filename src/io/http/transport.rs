@@ -4,41 +4,46 @@
 //! that their rules and messages are under this crate's control. The features of reqwest are off.
 #![expect(clippy::disallowed_types, reason = "the one place for the client")]
 
-use std::collections::{BTreeMap, HashSet};
 use std::pin::pin;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use http::{HeaderValue, Method, StatusCode, header};
 use reqwest::Client;
+use rustls::ClientConfig;
 use tokio::time::timeout;
-use url::{Host, Origin, Url};
+use url::{Host, Url};
 
-use self::connect::{Connecting, Protocols};
+use self::connect::{Connecting, Protocols, Route};
 use self::host::HostTransport;
+use self::http1_only::{Http1Only, wants_http1};
 use self::idle::with_idle_timeout_of_request;
+use self::ports::Ports;
 use self::request::is_host_of;
 pub use self::response::IncomingResponse;
 use crate::base::body::{Activity, Body};
 use crate::base::error::{Error, Kind, Result};
+use crate::base::log::Log;
 use crate::base::options::Network;
-use crate::base::proxy::{Proxy, forwards, host_and_port};
+use crate::base::proxy::{Proxy, forwards};
 use crate::base::timings::Opening;
 use crate::io::http::error::{
-    self, Refusal, is_closed_before_response, is_ended_by_us, is_http1_required, is_unprocessed, no_data, refused,
-    through,
+    self, Refusal, is_closed_before_response, is_ended_by_us, is_unprocessed, no_data, refused, through,
 };
 use crate::io::http::lookups::Lookups;
 use crate::io::http::outgoing::HandOver;
-use crate::io::http::tls;
+use crate::io::http::tls::{self, Handshakes};
 use crate::metrics::{self, Counter};
 use crate::policy::http::credentials::basic_of_url;
 use crate::policy::http::redirect::RequestHead;
+use crate::policy::text::debug::network as debug;
 
 pub mod connect;
 mod host;
 mod host_wire;
+mod http1_only;
 mod idle;
+mod ports;
 mod request;
 mod response;
 mod tunnel;
@@ -47,16 +52,6 @@ mod tunnel;
 const UNPROCESSED_MAX: u32 = 8;
 /// Limit of stale connections in a row: more than any pool should hold.
 const STALE_MAX: u32 = 64;
-/// After this time without a response, a connection is no longer in the pool, which holds idle ones
-/// for seconds. Its local port may belong to another connection by then. The exception is a
-/// connection that other requests used meanwhile.
-const LAST_RESPONSE_MAX_AGE: Duration = Duration::from_secs(60);
-/// Limit of recorded ports, above the number of connections that are open at once. If it is
-/// reached, all connections count as new.
-const PORTS_MAX: usize = 4096;
-/// Limit of recorded servers: more of this kind than a process should meet.
-const HTTP1_ONLY_MAX: usize = 256;
-
 /// Carries out the exchanges of one [`Network`]. Cheap to clone; clones share the connections.
 #[derive(Clone, Debug)]
 pub struct Transport(Way);
@@ -71,41 +66,24 @@ enum Way {
 #[derive(Debug)]
 struct Pools {
     proxy: Proxy,
+    log: Log,
     connecting: Connecting,
     /// Clients by [`Route::index`], each created at its first use.
     clients: [OnceLock<Client>; 6],
-    /// Servers that offered HTTP/2 and then required HTTP/1.1.
-    http1_only: RwLock<HashSet<Origin>>,
-    /// The time of the last response on each connection, by the local port. reqwest does not report
-    /// whether a connection is new, and a layer around its connector would be cloned six times for
-    /// each request.
-    last_responses: Mutex<BTreeMap<u16, Instant>>,
-}
-
-/// The route of a request: which proxy, and whether only HTTP/1.1 is offered.
-#[derive(Clone, Copy, Debug)]
-struct Route<'a> {
-    proxy: Option<&'a Url>,
-    is_secure: bool,
-    protocols: Protocols,
-}
-
-impl Route<'_> {
-    /// There is at most one proxy for `http:`, and one for `https:`.
-    fn index(self) -> usize {
-        let by = match (self.proxy, self.is_secure) {
-            (None, _) => 0,
-            (Some(_), false) => 1,
-            (Some(_), true) => 2,
-        };
-        by * 2 + usize::from(self.protocols == Protocols::Http1)
-    }
+    http1_only: Http1Only,
+    ports: Ports,
 }
 
 impl Transport {
     /// Blocks: reads the files of certificates that the options name.
     pub fn new(network: &Network) -> Result<Self> {
         Pools::new(network).map(|pools| Self(Way::Native(Arc::new(pools))))
+    }
+
+    /// [`Transport::new`], with a record of the TLS handshakes.
+    pub fn observed(network: &Network) -> Result<(Self, Arc<Handshakes>)> {
+        let (tls, handshakes) = tls::observed_config(&network.tls, network.log)?;
+        Ok((Self(Way::Native(Arc::new(Pools::with_tls(network, tls)))), handshakes))
     }
 
     /// The transport through the client of the host program, if the network has one. Does not
@@ -130,6 +108,13 @@ impl Transport {
         matches!(self.0, Way::Host(_))
     }
 
+    pub fn log(&self) -> Log {
+        match &self.0 {
+            Way::Native(pools) => pools.log,
+            Way::Host(host) => host.log,
+        }
+    }
+
     /// Sends one request and waits for the head of its response.
     pub async fn send(
         &self,
@@ -147,26 +132,22 @@ impl Transport {
 
 impl Pools {
     fn new(network: &Network) -> Result<Self> {
-        let tls = tls::client_config(&network.tls)?;
+        Ok(Self::with_tls(network, tls::client_config(&network.tls, network.log)?))
+    }
+
+    fn with_tls(network: &Network, tls: ClientConfig) -> Self {
         let lookups = Arc::new(Lookups::default());
         let connecting = Connecting { tls, timeout: network.connect_timeout, is_single: false, lookups };
-        Ok(Self::from_parts(network.proxy.clone(), connecting, HashSet::new()))
+        Self::from_parts(network.proxy.clone(), network.log, connecting, Http1Only::default())
     }
 
     fn separate(&self) -> Self {
         let connecting = Connecting { is_single: true, ..self.connecting.clone() };
-        let http1_only = self.http1_only.read().unwrap_or_else(PoisonError::into_inner).clone();
-        Self::from_parts(self.proxy.clone(), connecting, http1_only)
+        Self::from_parts(self.proxy.clone(), self.log, connecting, self.http1_only.clone())
     }
 
-    fn from_parts(proxy: Proxy, connecting: Connecting, http1_only: HashSet<Origin>) -> Self {
-        Self {
-            proxy,
-            connecting,
-            clients: Default::default(),
-            http1_only: RwLock::new(http1_only),
-            last_responses: Mutex::default(),
-        }
+    fn from_parts(proxy: Proxy, log: Log, connecting: Connecting, http1_only: Http1Only) -> Self {
+        Self { proxy, log, connecting, clients: Default::default(), http1_only, ports: Ports::default() }
     }
 
     /// An idempotent request is resent if a kept-alive connection was closed before any byte of a
@@ -182,12 +163,11 @@ impl Pools {
         body: Option<&Body>,
         idle_timeout: Option<Duration>,
     ) -> Result<IncomingResponse> {
-        let proxy = self.proxy.of(&head.url).map_err(|variable| {
-            let message = format!("{variable} is not the URL of a proxy: expected http://host:port");
-            Error::new(Kind::ArgumentValue, message).with_url(&head.url)
-        })?;
+        let choice = self.proxy.choose(&head.url).map_err(|variable| not_a_proxy(variable, &head.url))?;
+        self.log.line(|| debug::proxy(&head.method, &head.url, &choice));
+        let proxy = choice.proxy;
         if let (Some(proxy), "https", Some(Host::Ipv6(_))) = (&proxy, head.url.scheme(), head.url.host()) {
-            return Err(no_ipv6_behind(proxy, &head.url));
+            return Err(tunnel::no_ipv6_behind(proxy, &head.url));
         }
         let body = body.filter(|_| head.with_body);
         let activity = body.and(idle_timeout).map(|_| Activity::default());
@@ -217,9 +197,7 @@ impl Pools {
     ) -> Result<IncomingResponse> {
         let is_whole = body.is_none_or(Body::is_whole);
         let can_resend = is_whole && head.method.is_idempotent();
-        let mut unprocessed = 0;
-        let mut stale = 0;
-        let mut ended = None;
+        let (mut unprocessed, mut stale, mut ended) = (0, 0, None);
         let is_secure = head.url.scheme() == "https";
         let protocols = if is_secure { self.protocols(head) } else { Protocols::Any };
         let mut route = Route { proxy, is_secure, protocols };
@@ -230,17 +208,19 @@ impl Pools {
             let mut response = send_once(client, head, body, activity, credentials.as_ref(), &hand_over).await;
             if let Ok(response) = &mut response {
                 self.record_connection(response, head, proxy, started, &hand_over);
+                self.log.line(|| debug::response(&head.method, &head.url, &response.described()));
             }
             let wants_http1 = route.protocols == Protocols::Any && wants_http1(&response);
             if wants_http1 {
-                self.record_http1_only(&head.url);
+                self.http1_only.record(&head.url);
                 route.protocols = Protocols::Http1;
             }
             match response {
-                _ if wants_http1 && is_whole => {}
+                _ if wants_http1 && is_whole => self.log_resend(head, "the server requires HTTP/1.1"),
                 // Over HTTP/1.1 each request has a connection of its own, so the one that was to
                 // blame no longer ends the others.
                 Err(error) if route.protocols == Protocols::Any && can_resend && is_ended_by_us(&error) => {
+                    self.log_resend(head, "over HTTP/1.1, because the HTTP/2 connection ended for a violation");
                     route.protocols = Protocols::Http1;
                     ended = Some(error::of_ended(&error, &head.url, proxy));
                 }
@@ -248,11 +228,15 @@ impl Pools {
                     if stale < STALE_MAX
                         && can_resend
                         && is_closed_before_response(&error)
-                        && self.was_used(&error) =>
+                        && self.ports.has(error::port_of_failed(&error)) =>
                 {
+                    self.log_resend(head, "the server had closed the kept-alive connection");
                     stale += 1;
                 }
-                Err(error) if is_whole && unprocessed < UNPROCESSED_MAX && is_unprocessed(&error) => unprocessed += 1,
+                Err(error) if is_whole && unprocessed < UNPROCESSED_MAX && is_unprocessed(&error) => {
+                    self.log_resend(head, "the server has not processed it");
+                    unprocessed += 1;
+                }
                 Err(error) => {
                     // If the server speaks only HTTP/2, the first error is the meaningful one.
                     return Err(match ended {
@@ -265,6 +249,10 @@ impl Pools {
         }
     }
 
+    fn log_resend(&self, head: &RequestHead, why: &str) {
+        self.log.line(|| debug::resent(&head.method, &head.url, why));
+    }
+
     /// Records a response on its connection. If the connection is new, counts it, and gives the
     /// response the times that it took to open.
     fn record_connection(
@@ -275,7 +263,7 @@ impl Pools {
         started: Instant,
         hand_over: &HandOver,
     ) {
-        if self.was_used_before(response) {
+        if self.ports.record(response.port()) {
             metrics::count(Counter::ConnectionsReused);
             return;
         }
@@ -293,47 +281,11 @@ impl Pools {
         response.set_opening(Opening { dns, connect });
     }
 
-    /// Whether an earlier response came on the same connection. Records this one.
-    fn was_used_before(&self, response: &IncomingResponse) -> bool {
-        let Some(port) = response.port() else {
-            return false;
-        };
-        let mut ports = self.last_responses.lock().unwrap_or_else(PoisonError::into_inner);
-        if ports.len() >= PORTS_MAX {
-            ports.clear();
-        }
-        let now = Instant::now();
-        ports.insert(port, now).is_some_and(|at| now.duration_since(at) < LAST_RESPONSE_MAX_AGE)
-    }
-
-    /// Whether the failed connection had been used before, and may thus have been closed for being
-    /// idle.
-    fn was_used(&self, error: &reqwest::Error) -> bool {
-        let Some(port) = error::port_of_failed(error) else {
-            return false;
-        };
-        let ports = self.last_responses.lock().unwrap_or_else(PoisonError::into_inner);
-        ports.get(&port).is_some_and(|at| at.elapsed() < LAST_RESPONSE_MAX_AGE)
-    }
-
     /// HTTP/1.1 only, if `Host` differs from the host of the URL: over HTTP/2 the client would send
     /// both.
     fn protocols(&self, head: &RequestHead) -> Protocols {
         let is_foreign = head.headers.get(header::HOST).is_some_and(|host| !is_host_of(host, &head.url));
-        if is_foreign || self.is_http1_only(&head.url) { Protocols::Http1 } else { Protocols::Any }
-    }
-
-    fn is_http1_only(&self, url: &Url) -> bool {
-        let known = self.http1_only.read().unwrap_or_else(PoisonError::into_inner);
-        !known.is_empty() && known.contains(&url.origin())
-    }
-
-    fn record_http1_only(&self, url: &Url) {
-        let mut known = self.http1_only.write().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= HTTP1_ONLY_MAX {
-            known.clear();
-        }
-        known.insert(url.origin());
+        if is_foreign || self.http1_only.has(&head.url) { Protocols::Http1 } else { Protocols::Any }
     }
 
     /// Returns the client of a route, created at its first use.
@@ -375,23 +327,10 @@ impl Pools {
     }
 }
 
-/// The error of an IPv6 address behind a proxy. The client would open the tunnel and then fail,
-/// because it takes the brackets of the address as a part of the name in the certificate.
-fn no_ipv6_behind(proxy: &Url, url: &Url) -> Error {
-    let message = format!(
-        "https to an IPv6 address ({}) is not possible through the proxy {}: use a name, or exclude the address by NO_PROXY",
-        url.host_str().unwrap_or_default(),
-        host_and_port(proxy)
-    );
+/// The error of a variable whose value is not the URL of a proxy.
+pub fn not_a_proxy(variable: &str, url: &Url) -> Error {
+    let message = format!("{variable} is not the URL of a proxy: expected http://host:port");
     Error::new(Kind::ArgumentValue, message).with_url(url)
-}
-
-/// Whether the server requires HTTP/1.1 for a request that was sent over HTTP/2.
-fn wants_http1(outcome: &reqwest::Result<IncomingResponse>) -> bool {
-    match outcome {
-        Ok(response) => response.is_http2() && response.status == StatusCode::UPGRADE_REQUIRED,
-        Err(error) => is_http1_required(error),
-    }
 }
 
 async fn send_once(

@@ -1,7 +1,8 @@
-//! Observers of calls: the channels of `node:diagnostics_channel`, which `lib/observer.js` publishes to.
+//! Observers of calls: the channels of `node:diagnostics_channel`, which `lib/observer.js`
+//! publishes to.
 //!
-//! Everything goes by the queue of completions, so that it is published before the promise of its call is settled, and in
-//! the order in which it happened.
+//! Everything goes by the queue of completions, so that it is published before the promise of its
+//! call is settled, and in the order in which it happened.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};

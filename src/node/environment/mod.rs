@@ -1,5 +1,6 @@
 //! The state of one JavaScript environment.
 
+pub mod debug;
 pub mod instance;
 pub mod methods;
 pub mod mirrors;

@@ -10,8 +10,10 @@ use napi::bindgen_prelude::{FromNapiValue, Unknown};
 use napi::{Env, ValueType};
 
 use crate::base::error::{Error, Kind};
+use crate::base::log::Log;
 use crate::base::options::{Network, Tls, TransportKind};
-use crate::base::proxy::{Proxy, Variables};
+use crate::base::proxy::{Proxy, Variable, Variables};
+use crate::node::environment::debug;
 use crate::node::js::arguments::string;
 use crate::policy::text::node_debug;
 
@@ -63,7 +65,8 @@ impl Environment {
         variables.retain(|_, value| !value.is_empty());
         let mut environment = Self { variables: Rc::new(variables), is_intercepted, ..Self::default() };
         let (tls, proxy) = (environment.tls(Vec::new()), environment.proxy());
-        environment.network = Arc::new(Network { tls, proxy, ..Network::default() });
+        let log = environment.log();
+        environment.network = Arc::new(Network { tls, proxy, log, ..Network::default() });
         Ok(environment)
     }
 
@@ -73,9 +76,19 @@ impl Environment {
         self.variables.get(name).cloned()
     }
 
+    /// The log, if `NODE_DEBUG` asks for one.
+    fn log(&self) -> Log {
+        let is_on = |sections: String| node_debug::is_enabled(&sections, node_debug::SECTION);
+        if self.get("NODE_DEBUG").is_some_and(is_on) { Log::to(&debug::write) } else { Log::default() }
+    }
+
+    fn variable(&self, name: &'static str) -> Option<Variable> {
+        self.get(name).map(|value| Variable { name, value })
+    }
+
     /// The variable in lower case, or else in upper case, as in curl.
-    fn either(&self, lower: &str) -> Option<String> {
-        self.get(lower).or_else(|| self.get(&lower.to_ascii_uppercase()))
+    fn either(&self, lower: &'static str, upper: &'static str) -> Option<Variable> {
+        self.variable(lower).or_else(|| self.variable(upper))
     }
 
     /// The transport of calls that do not choose one.
@@ -96,14 +109,15 @@ impl Environment {
         let http = match is_cgi {
             // On Windows, names of variables are case-insensitive.
             true if cfg!(windows) => None,
-            true => self.get("http_proxy"),
-            false => self.either("http_proxy"),
+            true => self.variable("http_proxy"),
+            false => self.either("http_proxy", "HTTP_PROXY"),
         };
-        let (https, all) = (self.either("https_proxy"), self.either("all_proxy"));
-        if http.is_none() && https.is_none() && all.is_none() {
+        let is_cgi = is_cgi && http.is_none() && self.get("HTTP_PROXY").is_some();
+        let (https, all) = (self.either("https_proxy", "HTTPS_PROXY"), self.either("all_proxy", "ALL_PROXY"));
+        if http.is_none() && https.is_none() && all.is_none() && !is_cgi {
             return Proxy::None;
         }
-        Proxy::Environment(Variables { http, https, all, no: self.either("no_proxy") })
+        Proxy::Environment(Variables { http, https, all, no: self.either("no_proxy", "NO_PROXY"), is_cgi })
     }
 
     pub fn tls(&self, ca: Vec<String>) -> Tls {
@@ -117,9 +131,6 @@ impl Environment {
                 .map(PathBuf::from)
                 .collect(),
             directories: directories.map(|list| std::env::split_paths(&list).collect()).unwrap_or_default(),
-            explain: self
-                .get("NODE_DEBUG")
-                .is_some_and(|sections| node_debug::is_enabled(&sections, node_debug::SECTION)),
         }
     }
 }

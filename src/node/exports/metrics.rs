@@ -12,8 +12,8 @@ use crate::node::js::arguments::path;
 use crate::node::js::error::to_js;
 use crate::operation::metrics_file;
 
-/// What this process has counted since it first used this package, or since `resetMetrics()`: of all threads and Workers
-/// together. A call counts when it ends.
+/// Returns the numbers of this process since it first used this package, or since `resetMetrics()`:
+/// of all threads and Workers together. A call counts when it ends.
 ///
 /// @returns a plain object, fit for JSON. Durations are milliseconds, sizes bytes.
 ///
@@ -30,8 +30,8 @@ pub fn get_metrics(env: &Env) -> napi::Result<Unknown<'_>> {
     parsed(env, &json::metrics(&Registry::shared().snapshot()))
 }
 
-/// The failed calls since then, those of one operation, code, host and status together, the most frequent first. 200 kinds
-/// are told apart; all others are one, `other`. Messages have no secrets.
+/// The failed calls since then, those of one operation, code, host and status together, the most
+/// frequent first. 200 kinds are told apart; all others are one, `other`. Messages have no secrets.
 ///
 /// @example
 /// ```js
@@ -46,8 +46,8 @@ pub fn get_errors(env: &Env) -> napi::Result<Unknown<'_>> {
     parsed(env, &json::errors(&Registry::shared().snapshot().errors))
 }
 
-/// Starts to count again, for the whole process. Nothing is lost for the file of `SOCKET_METRICS_FILE`. Calls that are under
-/// way count when they end.
+/// Starts to count again, for the whole process. Nothing is lost for the file of
+/// `SOCKET_METRICS_FILE`. Calls that are under way count when they end.
 ///
 /// @example
 /// ```js
@@ -61,7 +61,8 @@ pub fn reset_metrics() {
     Registry::shared().reset();
 }
 
-/// The same numbers in the text format of Prometheus, version 0.0.4: `Content-Type: text/plain; version=0.0.4`.
+/// The same numbers in the text format of Prometheus, version 0.0.4: `Content-Type: text/plain;
+/// version=0.0.4`.
 ///
 /// @example
 /// ```js

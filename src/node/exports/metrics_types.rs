@@ -1,20 +1,23 @@
-//! The types of what is counted, for TypeScript alone: the objects are made from the table of names, and a test compares the two.
+//! The types of what is counted, for TypeScript alone: the objects are made from the table of
+//! names, and a test compares the two.
 #![allow(dead_code, reason = "for TypeScript alone")]
 
 use napi::bindgen_prelude::Unknown;
 use napi_derive::napi;
 
-/// What a process has counted. See `getMetrics`.
+/// The numbers of a process. See `getMetrics`.
 #[napi(object)]
 pub struct Metrics<'env> {
-    /// When counting began, in milliseconds since 1970: the first use of this package in the process, or the last reset.
+    /// When counting began, in milliseconds since 1970: the first use of this package in the
+    /// process, or the last reset.
     pub since: f64,
     pub requests: RequestMetrics<'env>,
     pub downloads: DownloadMetrics,
     pub locks: LockMetrics,
     pub cache: CacheMetrics,
     pub connections: ConnectionMetrics,
-    /// By host, with its port where that is not the usual one: 100 at most, and `other` for all beyond.
+    /// By host, with its port where that is not the usual one: 100 at most, and `other` for all
+    /// beyond.
     #[napi(ts_type = "Record<string, HostMetrics>")]
     pub hosts: Unknown<'env>,
 }
@@ -22,8 +25,8 @@ pub struct Metrics<'env> {
 /// Calls that asked servers.
 #[napi(object)]
 pub struct RequestMetrics<'env> {
-    /// Calls that asked servers and have ended: requests, and the transfers of downloads. A call
-    /// that the cache answered is not among them.
+    /// Calls that asked servers and have ended: requests, and the transfers of downloads. Calls
+    /// that were served from a cache are not among them.
     pub total: f64,
     /// Calls that ended with a response whose status is below 400, after however many attempts.
     pub succeeded: f64,
@@ -95,11 +98,11 @@ pub struct LockMetrics {
 pub struct CacheMetrics {
     /// Calls of clients with a cache, by what it was good for. Answered from memory.
     pub memory_hits: f64,
-    /// Calls that were answered from disk.
+    /// Calls with a response from disk.
     pub disk_hits: f64,
-    /// Calls that were answered from the cache after the server said that nothing had changed.
+    /// Calls with a cached response that the server confirmed by a 304.
     pub revalidated: f64,
-    /// Calls that were answered with an old response because the server failed (`staleIfError`).
+    /// Calls with an expired response, because the server failed (`staleIfError`).
     pub stale: f64,
     /// Calls for which the cache had nothing to use. Those that shared the request of an equal call
     /// count as that one does.
@@ -124,14 +127,14 @@ pub struct ConnectionMetrics {
 pub struct HostMetrics {
     /// Calls that have ended.
     pub requests: f64,
-    /// Those of them that failed.
+    /// Failed ones among them.
     pub failed: f64,
     /// Time from the start of such a call to its end.
     pub duration: DurationMetrics,
 }
 
-/// Durations, in milliseconds. The sum is exact; the others have an error of 3.2 % at most, and are 0 where nothing was
-/// recorded.
+/// Durations, in milliseconds. The sum is exact; the others have an error of 3.2 % at most, and are
+/// 0 where nothing was recorded.
 #[napi(object)]
 pub struct DurationMetrics {
     pub count: f64,
@@ -157,12 +160,12 @@ pub struct ErrorMetrics {
     pub host: String,
     /// The status, where a response came.
     pub status: Option<u16>,
-    /// How many calls failed so.
+    /// The number of failed calls.
     pub count: f64,
     /// When the first one failed, in milliseconds since 1970.
     pub first_time: f64,
     /// When the last one failed.
     pub last_time: f64,
-    /// Of the last one, without secrets.
+    /// The message of the last one, without secrets.
     pub message: String,
 }

@@ -3,6 +3,7 @@
 pub mod cacache;
 pub mod calls;
 pub mod client;
+mod doctor;
 pub mod functions;
 mod helpers;
 pub mod metrics;

@@ -58,13 +58,19 @@ impl ConnectOverrides {
             // agents.
             let tls = Tls { ca: ca.unwrap_or_default(), ..Tls::default() };
             let host = Some(host_client(env)?);
-            return Ok(Arc::new(Network { tls, proxy: Proxy::None, connect_timeout, host }));
+            let log = environment.network.log;
+            return Ok(Arc::new(Network { tls, proxy: Proxy::None, connect_timeout, log, host }));
         }
         if ca.is_none() && proxy.is_none() && connect_timeout.is_none() {
             return Ok(environment.network.clone());
         }
-        let proxy = proxy.unwrap_or_else(|| environment.proxy());
-        Ok(Arc::new(Network { tls: environment.tls(ca.unwrap_or_default()), proxy, connect_timeout, host: None }))
+        let proxy = match (proxy, environment.proxy()) {
+            // Without a variable, the pool is that of callers who say nothing.
+            (Some(Proxy::Off), Proxy::None) => Proxy::None,
+            (Some(proxy), _) | (None, proxy) => proxy,
+        };
+        let (tls, log) = (environment.tls(ca.unwrap_or_default()), environment.network.log);
+        Ok(Arc::new(Network { tls, proxy, connect_timeout, log, host: None }))
     }
 }
 
@@ -128,7 +134,7 @@ fn proxy_url(env: &Env, value: Unknown) -> napi::Result<Proxy> {
     const NAME: &str = "options.proxy";
     const RULE: &str = "must be the URL of a proxy (http, https, socks4 or socks5), or false";
     let text = match value.get_type()? {
-        ValueType::Boolean if !bool::from_unknown(value)? => return Ok(Proxy::None),
+        ValueType::Boolean if !bool::from_unknown(value)? => return Ok(Proxy::Off),
         ValueType::String => string(env, NAME, value)?,
         ValueType::Object => {
             let href = property(&caller_object(env, value)?, "href")?;

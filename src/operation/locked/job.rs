@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use url::Url;
 
+use crate::base::log::Log;
 use crate::base::options::{DownloadOptions, LockOptions};
 use crate::io::file::lock;
 
@@ -18,6 +19,10 @@ pub struct Job {
 }
 
 impl Job {
+    pub fn log(&self) -> Log {
+        self.download.transfer.network.log
+    }
+
     /// The lock file, in `.locks` beside the destination unless the caller names a directory.
     pub fn lock_path(&self) -> PathBuf {
         let beside = || self.destination.parent().unwrap_or(Path::new("/")).join(".locks");

@@ -12,6 +12,7 @@ use url::Url;
 
 use crate::base::error::{Error, Kind, Result, redacted};
 use crate::base::lock_holder::Holder;
+use crate::base::log::Log;
 use crate::base::options::{LockOptions, LockWait};
 use crate::io::file::destination::{Ready, ready};
 use crate::io::file::lock::{Attempt, Guard, LockAcquirer};
@@ -21,6 +22,7 @@ use crate::metrics::{self, Counter, Timer};
 use crate::operation::blocking;
 use crate::operation::locked::job::Job;
 use crate::operation::shared_download::{Controls, Stage};
+use crate::policy::text::debug::lock as debug;
 
 /// Interval between two looks where the system cannot wake a waiter.
 const UNWATCHED_POLL: Duration = Duration::from_millis(25);
@@ -39,6 +41,8 @@ pub struct LockQueue {
     destination: PathBuf,
     poll: Duration,
     holder: HolderWatch,
+    path: PathBuf,
+    log: Log,
 }
 
 /// A wait for another process, recorded when it ends.
@@ -51,6 +55,10 @@ impl Wait {
             metrics::count(Counter::LocksWaited);
             self.0 = Some(Instant::now());
         }
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.0.map(|since| since.elapsed()).unwrap_or_default()
     }
 }
 
@@ -74,12 +82,15 @@ impl LockQueue {
     pub fn new(job: &Job) -> Self {
         let LockOptions { wait, stale, poll, .. } = job.lock;
         let poll = poll.max(Duration::from_millis(1));
+        let (path, log) = (job.lock_path(), job.log());
         Self {
-            acquirer: Some(LockAcquirer::new(job.lock_path(), redacted(&job.url), stale, poll)),
+            acquirer: Some(LockAcquirer::new(path.clone(), redacted(&job.url), stale, poll).with_log(log)),
             url: job.url.clone(),
             destination: job.destination.clone(),
             poll,
             holder: HolderWatch::new(wait),
+            path,
+            log,
         }
     }
 
@@ -99,6 +110,7 @@ impl LockQueue {
                 None => return Ok(Turn::Appeared),
                 Some(Attempt::Acquired(guard)) => {
                     metrics::count(Counter::LocksAcquired);
+                    self.log.line(|| debug::taken(&self.path, wait.elapsed()));
                     return Ok(Turn::Ours(guard));
                 }
                 Some(Attempt::Blocked(holder)) => {
@@ -107,6 +119,7 @@ impl LockQueue {
                     // release.
                     is_older = holder.as_ref().is_some_and(|holder| !holder.kernel_lock && holder.refresh.is_none());
                     self.holder.is_held_by(holder.as_ref(), controls);
+                    self.log_wait(holder.as_ref(), controls);
                     controls.stage.send_replace(Stage::Waiting(holder));
                 }
             }
@@ -152,6 +165,15 @@ impl LockQueue {
         .await?;
         self.acquirer = Some(mine);
         Ok((wake, attempt))
+    }
+
+    /// Writes a line when a wait begins, and when the lock has passed to another process.
+    fn log_wait(&self, holder: Option<&Holder>, controls: &Controls) {
+        let is_new = || match &*controls.stage.borrow() {
+            Stage::Waiting(known) => known.as_ref().map(|known| known.pid) != holder.map(|holder| holder.pid),
+            Stage::Working => true,
+        };
+        self.log.maybe(|| is_new().then(|| debug::waits(&self.path, holder)));
     }
 
     fn aborted(&self) -> Error {

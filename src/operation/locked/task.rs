@@ -19,6 +19,7 @@ use crate::operation::locked::presence::{Presence, presence, settled};
 use crate::operation::locked::queue::{LockQueue, Turn};
 use crate::operation::shared_download::{Controls, Stage};
 use crate::operation::sources::{Watchers, fetch};
+use crate::policy::text::debug::lock as debug;
 
 /// One download for all callers of this process, under the lock of all processes.
 pub struct DownloadTask {
@@ -47,7 +48,10 @@ impl DownloadTask {
             }
             match presence(&self.job).await? {
                 Presence::Nothing => {}
-                Presence::Foreign(found) => foreign = Some(found),
+                Presence::Foreign(found) => {
+                    self.job.log().line(|| debug::foreign(&self.job.destination));
+                    foreign = Some(found);
+                }
                 Presence::Intact(found, digests) => {
                     if is_restless {
                         // A file that did not settle before may never do: the time of callers runs.
@@ -58,6 +62,7 @@ impl DownloadTask {
                         () = self.controls.cancel.cancelled() => return Err(self.aborted()),
                     };
                     if settled {
+                        self.job.log().line(|| debug::present(&self.job.destination, !digests.is_empty()));
                         // The last report, for listeners that were notified of the holder's
                         // progress.
                         self.controls

@@ -54,7 +54,7 @@ pub fn key(secret: &Secret, url: &Url, headers: &HeaderMap, network: &Network) -
     // A field too many costs a request; a field too few discloses a response to another caller.
     add_fields(&mut hash, headers, |name| is_sensitive_name(name.as_str()));
     // Destructured, so that a new field does not compile without a decision here.
-    let Network { tls: Tls { verify, ca, files, directories, explain: _ }, proxy, connect_timeout: _, host } = network;
+    let Network { tls: Tls { verify, ca, files, directories }, proxy, connect_timeout: _, log: _, host } = network;
     hash.add(&[u8::from(*verify)]);
     hash.add_list(ca.iter().map(String::as_bytes));
     hash.add_list(files.iter().map(|path| path.as_os_str().as_encoded_bytes()));
@@ -136,7 +136,7 @@ impl Hasher {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::proxy::{Proxy, Variables};
+    use crate::base::proxy::{Proxy, Variable, Variables};
 
     const SECRET: Secret = Secret([7; 32]);
 
@@ -201,7 +201,8 @@ mod tests {
             Network { tls, ..Network::default() }
         };
         let variables = |https: Option<&str>, no: Option<&str>| {
-            let (https, no) = (https.map(str::to_owned), no.map(str::to_owned));
+            let variable = |name, value: Option<&str>| value.map(|value| Variable { name, value: value.to_owned() });
+            let (https, no) = (variable("https_proxy", https), variable("no_proxy", no));
             Proxy::Environment(Variables { https, no, ..Variables::default() })
         };
         let by = |proxy| Network { proxy, ..Network::default() };
@@ -225,6 +226,7 @@ mod tests {
         let slower = Network { connect_timeout: Some(std::time::Duration::from_secs(1)), ..Network::default() };
         for (network, same) in [
             (slower, 0),
+            (by(Proxy::Off), 0),
             (by(variables(None, None)), 0),
             (by(variables(Some("two.test"), Some("a.test"))), 0),
             (by(variables(Some("http://one.test"), None)), 6),

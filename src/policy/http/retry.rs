@@ -40,6 +40,13 @@ pub enum Failure {
     Permanent,
 }
 
+impl Failure {
+    /// Whether it is one: attempts that succeeded have a status, too.
+    pub fn is_failure(self) -> bool {
+        !matches!(self, Self::Status { status, .. } if status < 400)
+    }
+}
+
 /// Decides after a failed attempt. `attempt` counts from 0; `jitter` is a random number in
 /// `0.0..1.0`.
 pub fn decide(policy: &Retry, method: &Method, attempt: u32, failure: Failure, jitter: f64) -> RetryDecision {

@@ -16,9 +16,19 @@ pub fn is_enabled(sections: &str, section: &str) -> bool {
     sections.split(',').any(|name| !name.contains(UNASSIGNED) && is_match(name))
 }
 
+/// A line in the format of Node.js's `util.debuglog`.
+pub fn line(pid: u32, text: &str) -> String {
+    format!("{} {pid}: {text}\n", SECTION.to_uppercase())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_look_like_those_of_node() {
+        assert_eq!(line(12, "GET http://a/: 200 OK"), "SOCKET-REGISTRY 12: GET http://a/: 200 OK\n");
+    }
 
     #[test]
     fn sections_are_listed_in_any_case_and_with_stars() {

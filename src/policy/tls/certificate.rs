@@ -105,6 +105,11 @@ impl Certificate {
         self.key_usage.is_none_or(|usage| usage.contains(KeyUsages::KeyCertSign))
     }
 
+    /// The first and the last second of its validity, since 1970.
+    pub fn validity(&self) -> (u64, u64) {
+        (self.not_before, self.not_after)
+    }
+
     /// Whether the certificate is valid at a time in seconds since 1970.
     pub fn is_valid_at(&self, now: u64) -> bool {
         self.time_problem(now).is_none()

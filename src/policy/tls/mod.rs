@@ -8,3 +8,4 @@ pub mod host_name;
 pub mod name_constraints;
 mod parsing;
 pub mod reason;
+pub mod source;

@@ -6,7 +6,7 @@ mod entry;
 use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::io::{self, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -36,7 +36,8 @@ const BUCKET_MAX: u64 = 32 << 10;
 pub struct Disk {
     directory: PathBuf,
     limits: CacheLimits,
-    secret: OnceLock<Option<Secret>>,
+    /// The secret, or the reason why the directory cannot be used.
+    secret: OnceLock<Result<Secret, String>>,
     /// Opened once for many responses: opening takes a system call for each name and each link of
     /// the path.
     root: Mutex<Option<Arc<Directory>>>,
@@ -74,43 +75,52 @@ impl Disk {
     /// The secret that keys are made with. `None` before [`Disk::open`], and if the directory
     /// cannot be used.
     pub fn secret(&self) -> Option<&Secret> {
-        self.secret.get()?.as_ref()
+        self.secret.get()?.as_ref().ok()
+    }
+
+    /// The directory, and the reason why it cannot be used.
+    pub fn unusable(&self) -> Option<(&Path, &str)> {
+        Some((&self.directory, self.secret.get()?.as_ref().err()?))
     }
 
     pub async fn open(self: Arc<Self>) {
         let disk = self.clone();
         let open = move || {
-            disk.secret.get_or_init(|| disk.read_secret().or_else(|| disk.write_secret()));
+            disk.secret.get_or_init(|| disk.read_or_write_secret().map_err(|error| error.to_string()));
         };
         let _ = self.run(open).await;
     }
 
+    fn read_or_write_secret(&self) -> io::Result<Secret> {
+        self.read_secret().or_else(|_| self.write_secret())
+    }
+
     /// Reads the secret from a file that nobody else can read, in a directory of this user.
-    fn read_secret(&self) -> Option<Secret> {
-        let file = Directory::open(&self.directory).ok()?.open_file(OsStr::new(SECRET), Access::Read).ok()?;
+    fn read_secret(&self) -> io::Result<Secret> {
+        let file = Directory::open(&self.directory)?.open_file(OsStr::new(SECRET), Access::Read)?;
         #[cfg(unix)]
-        if std::os::unix::fs::MetadataExt::mode(&file.metadata().ok()?) & 0o077 != 0 {
-            return None;
+        if std::os::unix::fs::MetadataExt::mode(&file.metadata()?) & 0o077 != 0 {
+            return Err(unusable_secret("others can read it"));
         }
         let mut secret = Vec::new();
-        file.take(64).read_to_end(&mut secret).ok()?;
-        secret.try_into().ok().map(Secret)
+        file.take(64).read_to_end(&mut secret)?;
+        secret.try_into().map(Secret).map_err(|_| unusable_secret("it has the wrong length"))
     }
 
     /// Writes a secret, and returns the one that is in the file afterwards: the first process
     /// decides. A file of this user without a secret is replaced; a file of another user stays, and
     /// there is no secret.
-    fn write_secret(&self) -> Option<Secret> {
-        let directory = Directory::create_all(&self.directory).ok()?;
-        let temporaries = cacache::temporaries(&directory).ok()?;
-        let temporary = Temporary::with(&temporaries, &random().0).ok()?;
+    fn write_secret(&self) -> io::Result<Secret> {
+        let directory = Directory::create_all(&self.directory)?;
+        let temporaries = cacache::temporaries(&directory)?;
+        let temporary = Temporary::with(&temporaries, &random().0)?;
         let name = OsStr::new(SECRET);
         match directory.check(name) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let _ = temporary.persist_new(&directory, name);
             }
             // Another process may have written it meanwhile.
-            Ok(()) if self.read_secret().is_none() => temporary.persist(&directory, name).ok()?,
+            Ok(()) if self.read_secret().is_err() => temporary.persist(&directory, name)?,
             _ => {}
         }
         self.read_secret()
@@ -254,6 +264,10 @@ fn evicted(entries: impl Iterator<Item = (String, u64, u64)>, limits: CacheLimit
     evicted.into_iter().map(|(key, ..)| key).collect()
 }
 
+fn unusable_secret(why: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, format!("{SECRET}: {why}"))
+}
+
 pub fn random() -> Secret {
     Secret(random_bytes())
 }
@@ -298,7 +312,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let open = || {
             let disk = Disk::new(directory.path().to_owned(), CacheLimits::default());
-            disk.read_secret().or_else(|| disk.write_secret()).map(|secret| secret.0)
+            disk.read_or_write_secret().ok().map(|secret| secret.0)
         };
         let secrets: Vec<_> = std::thread::scope(|scope| {
             #[allow(clippy::needless_collect, reason = "all start before one is waited for")]

@@ -18,6 +18,7 @@ use x509_cert::der::asn1::AnyRef;
 use crate::base::options::Tls;
 use crate::io::http::tls::pem::{self, Bundle};
 use crate::policy::tls::certificate::Certificate;
+use crate::policy::tls::source::{Origin, Source};
 
 /// Files with all roots on Debian, Fedora and RHEL, SUSE, Alpine and others. The first that exists
 /// is used.
@@ -44,11 +45,12 @@ pub struct Roots {
     /// Trusted certificates that are not self-signed. They can complete a chain that the server
     /// sends without them.
     pub intermediates: Vec<CertificateDer<'static>>,
+    pub sources: Vec<Source>,
     pub complaints: Vec<String>,
 }
 
 impl Roots {
-    fn new(all: impl Iterator<Item = Arc<Certificate>>, mut complaints: Vec<String>) -> Self {
+    fn new(all: impl Iterator<Item = Arc<Certificate>>, sources: Vec<Source>, mut complaints: Vec<String>) -> Self {
         let mut seen = HashSet::new();
         let (mut certificates, mut others, mut anchors) = (Vec::new(), Vec::new(), Vec::new());
         for certificate in all {
@@ -75,31 +77,48 @@ impl Roots {
             by_subject.entry(certificate.subject.clone()).or_default().push(index);
         }
         anchors.extend_from_slice(TLS_SERVER_ROOTS);
-        Self { certificates, self_signed, by_subject, anchors, intermediates, complaints }
+        Self { certificates, self_signed, by_subject, anchors, intermediates, sources, complaints }
     }
 
     /// The certificates that the options name, and the bundled ones. Never fails: one bad variable
     /// must not disable all of TLS.
     pub fn of(options: &Tls) -> Self {
-        let mut bundle = Bundle::default();
+        let mut all = Bundle::default();
+        let mut sources = Vec::new();
+        let mut add = |origin: Origin, bundle: Bundle| {
+            match sources.last_mut() {
+                // The texts of the caller are one source.
+                Some(Source { origin: last, certificates }) if *last == origin => {
+                    *certificates += bundle.certificates.len();
+                }
+                _ => sources.push(Source { origin, certificates: bundle.certificates.len() }),
+            }
+            all.add(bundle);
+        };
         for (index, pem) in options.ca.iter().enumerate() {
-            let source = if options.ca.len() == 1 { "`ca`".to_owned() } else { format!("`ca[{index}]`") };
-            bundle.add(pem::read(pem.as_bytes(), &source));
+            let name = if options.ca.len() == 1 { "`ca`".to_owned() } else { format!("`ca[{index}]`") };
+            add(Origin::Option, pem::read(pem.as_bytes(), &name));
         }
         // Variables often name the system's own paths, which are read only when they are needed.
         for file in options.files.iter().filter(|file| system_file() != Some(file.as_path())) {
-            bundle.add(read_file(file));
+            add(Origin::Path(file.clone()), read_file(file));
         }
         for directory in options.directories.iter().filter(|path| !system_paths().contains(&path.as_path())) {
-            bundle.add(read_directory(directory));
+            add(Origin::Path(directory.clone()), read_directory(directory));
         }
-        Self::new(bundle.certificates.into_iter().map(Arc::new), bundle.complaints)
+        add(Origin::Bundled, Bundle::default());
+        if let Some(bundled) = sources.last_mut() {
+            bundled.certificates = TLS_SERVER_ROOTS.len();
+        }
+        Self::new(all.certificates.into_iter().map(Arc::new), sources, all.complaints)
     }
 
     /// Adds the system's certificates: those of its bundle, or all of them.
     pub fn with_system(&self, is_whole: bool) -> Self {
         let system = if is_whole { system_directories() } else { system_bundle() };
-        Self::new(self.certificates.iter().chain(system).cloned(), self.complaints.clone())
+        let mut sources = self.sources.clone();
+        sources.push(Source { origin: Origin::System(system_file().map(Path::to_owned)), certificates: system.len() });
+        Self::new(self.certificates.iter().chain(system).cloned(), sources, self.complaints.clone())
     }
 
     /// The certificate of an anchor of [`anchors`](Self::anchors); `None` if it is bundled.

@@ -19,8 +19,10 @@ use rustls::{CertificateError, DigitallySignedStruct, OtherError, SignatureSchem
 use webpki::{EndEntityCert, KeyUsage, RawPublicKeyEntity, VerifiedPath};
 
 use crate::base::error::Result;
+use crate::base::log::Log;
 use crate::io::http::tls::path::Chain;
 use crate::io::http::tls::roots::Roots;
+use crate::policy::text::debug::network as debug;
 use crate::policy::tls::certificate::Certificate;
 use crate::policy::tls::chain::problem_of_chain;
 use crate::policy::tls::host_name::{Host, Match};
@@ -112,6 +114,7 @@ pub struct Verifier {
     with_bundle: OnceLock<Roots>,
     with_all: OnceLock<Roots>,
     algorithms: WebPkiSupportedAlgorithms,
+    log: Log,
 }
 
 /// A server that presents a certificate.
@@ -126,9 +129,16 @@ struct Server<'a> {
 }
 
 impl Verifier {
-    pub fn new(own: Roots, provider: &CryptoProvider) -> Self {
+    pub fn new(own: Roots, provider: &CryptoProvider, log: Log) -> Self {
         let algorithms = provider.signature_verification_algorithms;
-        Self { own, with_bundle: OnceLock::new(), with_all: OnceLock::new(), algorithms }
+        Self { own, with_bundle: OnceLock::new(), with_all: OnceLock::new(), algorithms, log }
+    }
+
+    /// The roots with those of the system. Reads them.
+    fn with_system(&self, is_whole: bool) -> Roots {
+        let roots = self.own.with_system(is_whole);
+        self.log.once(|| debug::system_trust(&roots.sources, is_whole));
+        roots
     }
 
     fn verify(&self, server: &Server<'_>) -> Result<(), UntrustedReason> {
@@ -137,10 +147,10 @@ impl Verifier {
         }
         // Blocks while files are read: once for the process, and only for a server that would be
         // rejected otherwise.
-        if self.evaluate(server, self.with_bundle.get_or_init(|| self.own.with_system(false))).is_ok() {
+        if self.evaluate(server, self.with_bundle.get_or_init(|| self.with_system(false))).is_ok() {
             return Ok(());
         }
-        let all = self.with_all.get_or_init(|| self.own.with_system(true));
+        let all = self.with_all.get_or_init(|| self.with_system(true));
         self.evaluate(server, all).map_err(|untrusted| untrusted.with_complaints(&all.complaints))
     }
 

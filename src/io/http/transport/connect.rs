@@ -37,6 +37,26 @@ pub enum Protocols {
     Http1,
 }
 
+/// The route of a request: which proxy, and whether only HTTP/1.1 is offered.
+#[derive(Clone, Copy, Debug)]
+pub struct Route<'a> {
+    pub proxy: Option<&'a Url>,
+    pub is_secure: bool,
+    pub protocols: Protocols,
+}
+
+impl Route<'_> {
+    /// There is at most one proxy for `http:`, and one for `https:`.
+    pub fn index(self) -> usize {
+        let by = match (self.proxy, self.is_secure) {
+            (None, _) => 0,
+            (Some(_), false) => 1,
+            (Some(_), true) => 2,
+        };
+        by * 2 + usize::from(self.protocols == Protocols::Http1)
+    }
+}
+
 /// Settings of connections that do not depend on the proxy.
 #[derive(Clone, Debug)]
 pub struct Connecting {
@@ -231,7 +251,11 @@ mod tests {
                 assert!(connection.read(&mut [0; 4096]).await.unwrap() > 0);
                 connection.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await.unwrap();
             });
-            let tls = crate::io::http::tls::client_config(&crate::base::options::Tls::default()).unwrap();
+            let tls = crate::io::http::tls::client_config(
+                &crate::base::options::Tls::default(),
+                crate::base::log::Log::default(),
+            )
+            .unwrap();
             // Half of this limit is the share of the first address.
             let connecting =
                 Connecting { tls, timeout: Some(Duration::from_secs(60)), is_single: false, lookups: Arc::default() };

@@ -14,6 +14,7 @@ use tokio::time::timeout;
 use crate::base::body::{Activity, Body};
 use crate::base::error::{Error, Kind, Result};
 use crate::base::host_client::{HostClient, HostFailure, HostRequest, HostResponse, Upload};
+use crate::base::log::Log;
 use crate::base::options::Network;
 use crate::io::http::error::{HEAD_FIELDS_MAX, connect_timed_out, head_refused, no_data};
 use crate::io::http::outgoing::{Content, Outgoing};
@@ -25,6 +26,7 @@ use crate::metrics::{self, Counter};
 use crate::policy::http::host_failure::{of_request, without_secrets};
 use crate::policy::http::redirect::RequestHead;
 use crate::policy::http::status_text::status_text;
+use crate::policy::text::debug::network as debug;
 
 /// More dead connections in a row than any pool should hold.
 const STALE_MAX: u32 = 64;
@@ -34,13 +36,14 @@ pub struct HostTransport {
     client: HostClient,
     ca: Vec<String>,
     connect_timeout: Option<Duration>,
+    pub log: Log,
 }
 
 impl HostTransport {
     /// `None` if the network has no client of the host program.
     pub fn new(network: &Network) -> Option<Self> {
         let client = network.host.clone()?;
-        Some(Self { client, ca: network.tls.ca.clone(), connect_timeout: network.connect_timeout })
+        Some(Self { client, ca: network.tls.ca.clone(), connect_timeout: network.connect_timeout, log: network.log })
     }
 
     /// Sends one request and waits for the head of its response.
@@ -70,6 +73,8 @@ impl HostTransport {
             Ok(response) => {
                 let mut response = response?;
                 response.set_idle_timeout(idle_timeout);
+                let (status, text) = (response.status, &response.status_text);
+                self.log.line(|| debug::host_response(&head.method, &head.url, status, text));
                 Ok(response)
             }
             Err(limit) => Err(no_data(limit, &head.url)),
@@ -197,7 +202,7 @@ mod tests {
         script: impl Fn(usize, HostRequest) -> BoxFuture<'static, Sent> + Send + Sync + 'static,
     ) -> HostTransport {
         let client = HostClient(Arc::new(Scripted(Box::new(script), Mutex::new(0))));
-        HostTransport { client, ca: Vec::new(), connect_timeout }
+        HostTransport { client, ca: Vec::new(), connect_timeout, log: Log::default() }
     }
 
     fn head(method: Method) -> RequestHead {

@@ -16,6 +16,7 @@ use crate::io::http::transport::host_wire::HostWire;
 use crate::io::http::transport::idle::with_idle_timeout;
 use crate::metrics::{self, Counter};
 use crate::policy::http::status_text::status_text;
+use crate::policy::text::debug::network::Described;
 
 /// The head of a response. The body is read from the connection by [`chunk`](Self::chunk).
 #[derive(Debug)]
@@ -84,6 +85,20 @@ impl IncomingResponse {
         self.opening = Some(Box::new(opening));
     }
 
+    /// The response and its connection, for a debug line.
+    pub fn described(&self) -> Described<'_> {
+        let opening = self.opening.as_deref();
+        Described {
+            status: self.status,
+            status_text: &self.status_text,
+            protocol: self.protocol(),
+            is_new: opening.is_some(),
+            peer: self.peer(),
+            dns: opening.and_then(|opening| opening.dns),
+            connect: opening.and_then(|opening| opening.connect),
+        }
+    }
+
     /// The remote end of the connection: the server's, or the proxy's.
     pub fn peer(&self) -> Option<SocketAddr> {
         match &self.wire {
@@ -111,6 +126,10 @@ impl IncomingResponse {
 
     pub fn is_http2(&self) -> bool {
         matches!(&self.wire, Wire::Native(response) if response.version() == Version::HTTP_2)
+    }
+
+    pub fn protocol(&self) -> &'static str {
+        if self.is_http2() { "HTTP/2" } else { "HTTP/1.1" }
     }
 
     /// The announced length of the encoded body.

@@ -1,10 +1,13 @@
-//! Finds out by which status a proxy refuses a tunnel (RFC 9110, 9.3.6). The client reports only
-//! that there is no tunnel, so `CONNECT` is sent once more.
+//! Finds out by which status a proxy refuses a tunnel (RFC 9110, 9.3.6), and refuses impossible ones.
+//! The client reports only that there is no tunnel, so `CONNECT` is sent once more.
 #![expect(clippy::disallowed_types, reason = "the one place for CONNECT")]
 
 use http::{HeaderValue, Method, StatusCode, header};
 use reqwest::{Client, Request};
 use url::Url;
+
+use crate::base::error::{Error, Kind};
+use crate::base::proxy::host_and_port;
 
 /// Sends a second `CONNECT` and returns its status. `None` if it cannot be sent.
 ///
@@ -17,6 +20,17 @@ pub async fn status(client: &Client, server: &Url) -> reqwest::Result<Option<Sta
     let mut request = Request::new(Method::CONNECT, target);
     request.headers_mut().insert(header::HOST, host);
     client.execute(request).await.map(|response| Some(response.status()))
+}
+
+/// The error of an IPv6 address behind a proxy. The client would open the tunnel and then fail,
+/// because it takes the brackets of the address as a part of the name in the certificate.
+pub fn no_ipv6_behind(proxy: &Url, url: &Url) -> Error {
+    let message = format!(
+        "https to an IPv6 address ({}) is not possible through the proxy {}: use a name, or exclude the address by NO_PROXY",
+        url.host_str().unwrap_or_default(),
+        host_and_port(proxy)
+    );
+    Error::new(Kind::ArgumentValue, message).with_url(url)
 }
 
 /// The target of `CONNECT`: host and port of the server. The URL has the scheme `http:`, for which
