@@ -67,13 +67,13 @@ pub async fn follow(
     hooks: Option<&HookDispatcher<'_>>,
 ) -> Result<(IncomingResponse, Url)> {
     let (response, head, _) = follow_hops(exchange, first, body, hooks).await?;
-    Ok((response, url_of(head)))
+    Ok((response, url_of(first, head)))
 }
 
 /// [`follow`], but with the request to which redirects led.
 pub async fn follow_to(exchange: Exchange<'_>, first: &RequestHead) -> Result<(IncomingResponse, RequestHead)> {
     let (response, head, _) = follow_hops(exchange, first, None, None).await?;
-    Ok((response, head.into_owned()))
+    Ok((response, head.map_or_else(|| first.clone(), |head| *head)))
 }
 
 /// [`follow`], and whether redirects were followed. The URL alone does not show that: redirects may
@@ -85,22 +85,21 @@ pub async fn follow_noting_redirects(
     hooks: Option<&HookDispatcher<'_>>,
 ) -> Result<(IncomingResponse, Url, bool)> {
     let (response, head, followed) = follow_hops(exchange, first, body, hooks).await?;
-    Ok((response, url_of(head), followed > 0))
+    Ok((response, url_of(first, head), followed > 0))
 }
 
-fn url_of(head: Cow<'_, RequestHead>) -> Url {
-    match head {
-        Cow::Borrowed(head) => head.url.clone(),
-        Cow::Owned(head) => head.url,
-    }
+fn url_of(first: &RequestHead, last: Option<Box<RequestHead>>) -> Url {
+    last.map_or_else(|| first.url.clone(), |last| last.url)
 }
 
-async fn follow_hops<'a>(
+/// Returns the response, the head of its request if that is not the first one, and the number of
+/// redirects. The head is boxed because results are copied several times.
+async fn follow_hops(
     exchange: Exchange<'_>,
-    first: &'a RequestHead,
+    first: &RequestHead,
     body: Option<&Body>,
     hooks: Option<&HookDispatcher<'_>>,
-) -> Result<(IncomingResponse, Cow<'a, RequestHead>, u32)> {
+) -> Result<(IncomingResponse, Option<Box<RequestHead>>, u32)> {
     let Exchange { transport, redirects, idle_timeout, observer } = exchange;
     let own = HookDispatcher::new(&NO_HOOKS, observer, None);
     let hooks = hooks.unwrap_or(&own);
@@ -122,7 +121,13 @@ async fn follow_hops<'a>(
         tally::responded(response.status.as_u16());
         hooks.receives(&mut response).await;
         match redirect::decide(redirects, followed, &head, response.status, &response.headers) {
-            RedirectDecision::Respond => return Ok((response, head, followed)),
+            RedirectDecision::Respond => {
+                let last = match head {
+                    Cow::Borrowed(_) => None,
+                    Cow::Owned(last) => Some(Box::new(last)),
+                };
+                return Ok((response, last, followed));
+            }
             RedirectDecision::Refuse(error) => return Err(error.with_status(response.status.as_u16(), None)),
             RedirectDecision::Follow(next) => {
                 metrics::count(Counter::RequestsRedirects);

@@ -149,12 +149,6 @@ impl IncomingResponse {
         self.is_end_uncertain
     }
 
-    /// Whether the body lasts until the connection ends (RFC 9112, 6.3).
-    fn is_until_close(&self) -> bool {
-        let is_announced = |name| self.headers.contains_key(name);
-        !self.is_http2() && !is_announced(header::TRANSFER_ENCODING) && !is_announced(header::CONTENT_LENGTH)
-    }
-
     /// Returns the next chunk of the body, or `None` at its end.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>> {
         let chunk = self.next_chunk().await;
@@ -168,7 +162,7 @@ impl IncomingResponse {
     }
 
     async fn next_chunk(&mut self) -> Result<Option<Bytes>> {
-        let (length, announced, is_until_close) = (self.body_length(), self.content_length(), self.is_until_close());
+        let (length, announced) = (self.body_length(), self.content_length());
         // Over HTTP/2 the end must be awaited: dropping a stream earlier resets it.
         let is_whole = length == Some(self.received) && !self.is_http2();
         let response = match &mut self.wire {
@@ -181,7 +175,7 @@ impl IncomingResponse {
                 self.received += chunk.as_ref().map_or(0, |bytes| bytes.len() as u64);
                 Ok(chunk)
             }
-            Ok(Err(error)) if is_until_close && error::is_unannounced_end(&error) => {
+            Ok(Err(error)) if error::is_unannounced_end(&error) && is_until_close(response, &self.headers) => {
                 self.is_end_uncertain = true;
                 Ok(None)
             }
@@ -189,6 +183,14 @@ impl IncomingResponse {
             Err(limit) => Err(no_data(limit, response.url())),
         }
     }
+}
+
+/// Whether the body lasts until the connection ends (RFC 9112, 6.3).
+fn is_until_close(response: &Response, headers: &HeaderMap) -> bool {
+    let is_announced = |name| headers.contains_key(name);
+    response.version() != Version::HTTP_2
+        && !is_announced(header::TRANSFER_ENCODING)
+        && !is_announced(header::CONTENT_LENGTH)
 }
 
 fn content_length(headers: &HeaderMap) -> Option<u64> {
