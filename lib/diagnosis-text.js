@@ -2,6 +2,8 @@
 
 // A report of `doctor` as text, for a terminal or an issue.
 
+const { printable } = require('./printable.js')
+
 /** One line for each part, and indented lines for what it consists of. */
 function describe(report, version) {
   const lines = [`@socketsecurity/registry ${version}: doctor`]
@@ -14,7 +16,7 @@ function describe(report, version) {
       lines.push(...part.message.split('\n').map((line) => `${' '.repeat(12)}> ${line}`))
     }
   }
-  return lines.join('\n')
+  return printable(lines.join('\n'))
 }
 
 const RUNTIMES = { node: 'Node.js', bun: 'Bun', deno: 'Deno' }

@@ -81,6 +81,23 @@ describe('metrics', { skip: without('metrics-file.js') }, () => {
     assert.match(stdout, /^2 lines of processes, and 1 line that cannot be read\n/)
   })
 
+  test('prints nothing that a terminal obeys, and no line that is not its own', async (t) => {
+    const file = join(temporaryDirectory(t), 'metrics.jsonl')
+    const error = {
+      ...{ operation: 'request', code: 'E\u001b]0;title\u0007', host: 'a\nDownloads    7 calls' },
+      ...{ count: 1, firstTime: 1, lastTime: 1, message: '\u009b2J' },
+    }
+    writeFileSync(file, `${JSON.stringify({ v: 1, since: 1, errors: [error] })}\n`)
+    const { code, stdout } = await runCommand(['metrics', file])
+    assert.equal(code, 0)
+    const shown =
+      'request E\\u001b]0;title\\u0007 a\\nDownloads    7 calls: 1 time, last: \\u009b2J'
+    assert.ok(stdout.endsWith(`\n  ${shown}\n`), stdout)
+    const asJson = await runCommand(['metrics', file, '--json'])
+    assert.ok(!asJson.stdout.includes('\u009b'))
+    assert.equal(JSON.parse(asJson.stdout).errors[0].message, error.message)
+  })
+
   test('of a file that is not there fails', async (t) => {
     const file = join(temporaryDirectory(t), 'none')
     const { code, stdout, stderr } = await runCommand(['metrics', file])

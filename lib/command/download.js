@@ -5,6 +5,7 @@
 const { resolve } = require('node:path')
 const { downloadWithLock, httpDownload } = require('../index.js')
 const { checkDownload } = require('../native.js')
+const { inOneLine } = require('../printable.js')
 const { permissions, transferOptions, UsageError } = require('./arguments.js')
 const { bytes } = require('./progress.js')
 const { asJson, readable } = require('./results.js')
@@ -43,7 +44,7 @@ async function run({ values, positionals: [url, dest], signal, proc, progress })
 function describeOutcome({ path, status, size, sha256, source }) {
   const from = source === undefined ? '' : ` from ${source}`
   const what = status === 'cached' ? 'is there already' : `downloaded${from}`
-  return `${path}: ${what}, ${bytes(size)}\nsha256 ${sha256}\n`
+  return `${inOneLine(`${path}: ${what}, ${bytes(size)}`)}\nsha256 ${sha256}\n`
 }
 
 function optionsOf(values) {

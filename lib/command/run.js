@@ -7,6 +7,7 @@
 const { parse, UsageError } = require('./arguments.js')
 const { help } = require('./help.js')
 const { Progress } = require('./progress.js')
+const { printable } = require('../printable.js')
 
 const EXIT = { ok: 0, failed: 1, usage: 2 }
 
@@ -66,7 +67,7 @@ function explain(error, command = error.command) {
   } else if (typeof error.code === 'string' && !error.message.includes(error.code)) {
     lines[0] += ` (${error.code})`
   }
-  return lines.join('\n')
+  return printable(lines.join('\n'))
 }
 
 /**

@@ -4,6 +4,7 @@
 
 const { resolve } = require('node:path')
 const { warmCache } = require('../index.js')
+const { inOneLine } = require('../printable.js')
 const { count, transferOptions } = require('./arguments.js')
 const { readManifest } = require('./manifest.js')
 const { bytes } = require('./progress.js')
@@ -88,7 +89,7 @@ function summary(outcomes) {
 function describe(outcomes) {
   const lines = outcomes.map(({ dest, status, size, error }) => {
     const detail = error ? `: ${error.message}` : ` (${bytes(size)})`
-    return `${status.padEnd(10)}  ${dest}${detail}`
+    return inOneLine(`${status.padEnd(10)}  ${dest}${detail}`)
   })
   const counts = STATUSES.map((status) => `${countOf(outcomes, status)} ${status}`)
   return `${[...lines, counts.join(', ')].join('\n')}\n`
