@@ -4,9 +4,11 @@ import assert from 'node:assert/strict'
 import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
-import { runCommand } from '../helpers/command.mjs'
-import { startOrigin } from '../helpers/origins/http-origin.mjs'
-import { temporaryDirectory } from '../helpers/support.mjs'
+import { runCommand, startCommand } from '../helpers/command.mjs'
+import { silence, startOrigin } from '../helpers/origins/http-origin.mjs'
+import { temporaryDirectory, until } from '../helpers/support.mjs'
+
+const IS_WINDOWS = process.platform === 'win32'
 
 /** Why the tests of a command cannot run: its part of `lib/` is not in this checkout. */
 const without = (file) =>
@@ -36,6 +38,17 @@ describe('doctor', { skip: without('doctor.js') }, () => {
     const { code, stdout } = await runCommand(['doctor', 'http://127.0.0.1:9/'], { env: env(t) })
     assert.equal(code, 1)
     assert.match(stdout, /^FAIL url\b/m)
+  })
+
+  test('is ended by a signal at once', {
+    skip: IS_WINDOWS && 'Windows has no signals',
+  }, async (t) => {
+    const origin = await startOrigin(t, silence)
+    const { child, ended } = startCommand(['doctor', origin.url], { env: env(t) })
+    await until(() => origin.requests.length > 0, 'the request')
+    child.kill('SIGINT')
+    const { signal, stdout, stderr } = await ended
+    assert.deepEqual({ signal, stdout, stderr }, { signal: 'SIGINT', stdout: '', stderr: '' })
   })
 
   test('works without the addon: that is what it says', async (t) => {

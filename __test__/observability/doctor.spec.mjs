@@ -108,13 +108,32 @@ describe('a machine without a fault', () => {
     const cacheDir = temporaryDirectory(t)
     Object.prototype.cacheDir = '/planted'
     t.after(() => delete Object.prototype.cacheDir)
-    for (const options of [null, 7, { timeout: -1, locksDir: 7 }, { timeout: Number.NaN }]) {
+    const throwing = {
+      get timeout() {
+        throw new Error('never read')
+      },
+    }
+    const timeouts = [Number.NaN, Symbol('long'), 10n].map((timeout) => ({ timeout }))
+    for (const options of [null, 7, { timeout: -1, locksDir: 7 }, ...timeouts, throwing]) {
       const report = await doctor(undefined, options)
       assert.notEqual(report.cache.directory, '/planted')
       assert.equal(report.trust.ok, true, report.trust.message)
     }
     const own = await doctor(undefined, { cacheDir: relative(process.cwd(), cacheDir) })
     assert.equal(own.cache.directory, cacheDir)
+  })
+
+  test('nothing that a server says commands a terminal or fills the text', async (t) => {
+    const head = `HTTP/1.1 404 \u009b2J${'O'.repeat(20_000)}\r\nContent-Length: 0\r\n\r\n`
+    const server = createTcpServer((socket) => {
+      socket.on('error', () => {}).once('data', () => socket.end(head, 'latin1'))
+    })
+    const port = await listen(t, server)
+    const report = await doctor(`http://127.0.0.1:${port}/`)
+    assert.equal(report.url.status, 404)
+    const text = String(report)
+    assert.match(text, /404 \\u009b2JOOO/)
+    assert.ok(text.split('\n').every((line) => line.length <= 1001))
   })
 
   test('what is not a URL is a part that says so', async () => {
@@ -180,6 +199,13 @@ describe('proxies', () => {
     assert.deepEqual([proxy, variable, entry], [null, 'NO_PROXY', 'localhost'])
     assert.equal(report.url.status, 200)
     assert.match(report.text, /this URL: no proxy \(NO_PROXY: localhost\)/)
+  })
+
+  test('NO_PROXY is shown without what does not belong there', async (t) => {
+    const entries = `::1,10.0.0.0/8 .a.test:80,http://u:${SECRET}@b.test,u:${SECRET}@c.test`
+    const report = await asked(t, {}, { NO_PROXY: entries })
+    const shown = '::1,10.0.0.0/8 .a.test:80,http://b.test/,c.test'
+    assert.equal(report.proxy.variables.NO_PROXY, shown)
   })
 
   test('a variable that is not the URL of a proxy is named', async (t) => {

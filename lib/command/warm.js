@@ -44,35 +44,39 @@ async function run({ values, positionals: [file], signal, proc, progress }) {
 
 /** The share of all entries that is there. Each counts the same: few totals are known early. */
 class Share {
-  #fractions
-  #bytes
+  /** The fraction and the bytes of each entry that has begun and not ended. */
+  #running = new Map()
   #ended = 0
+  #endedBytes = 0
 
   constructor(length, progress) {
-    this.#fractions = new Array(length).fill(0)
-    this.#bytes = new Array(length).fill(0)
+    this.length = length
     this.progress = progress
   }
 
   advance(index, downloaded, total) {
-    this.#fractions[index] = total === 0 ? 0 : downloaded / total
-    this.#bytes[index] = downloaded
+    const fraction = total === 0 ? 0 : downloaded / total
+    this.#running.set(index, { fraction, downloaded })
     this.#show()
   }
 
   end(index, size) {
-    this.#fractions[index] = 1
-    this.#bytes[index] = size ?? this.#bytes[index]
+    this.#endedBytes += size ?? this.#running.get(index)?.downloaded ?? 0
+    this.#running.delete(index)
     this.#ended += 1
     this.#show()
   }
 
   #show() {
-    const { length } = this.#fractions
-    const sum = (numbers) => numbers.reduce((total, each) => total + each, 0)
+    const { length } = this
+    let [files, size] = [this.#ended, this.#endedBytes]
+    for (const { fraction, downloaded } of this.#running.values()) {
+      files += fraction
+      size += downloaded
+    }
     // A file with all of its bytes is not there yet: 100 % are for the end.
-    const fraction = this.#ended === length ? 1 : Math.min(sum(this.#fractions) / length, 0.99)
-    const describe = () => `${this.#ended} of ${length} files, ${bytes(sum(this.#bytes))}`
+    const fraction = this.#ended === length ? 1 : Math.min(files / length, 0.99)
+    const describe = () => `${this.#ended} of ${length} files, ${bytes(size)}`
     this.progress.update(fraction, describe)
   }
 }
