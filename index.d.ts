@@ -2,6 +2,29 @@
 
 export interface HttpRequestOptions extends HttpTransferOptions {}
 
+/** One value of a header field. `undefined` is not sent. */
+export type HttpHeaderValue = string | number | boolean | undefined
+
+/** Header fields of a request. A `Headers` is an iterable of names and values. */
+export type HttpRequestHeaders =
+  | Record<string, HttpHeaderValue | readonly HttpHeaderValue[]>
+  | Iterable<readonly [string, HttpHeaderValue | readonly HttpHeaderValue[]]>
+
+/**
+ * A request body. All but the last three are whole: they can be sent again by `retries`, and their
+ * `Content-Length` is known. The last three are streams.
+ */
+export type HttpRequestBody =
+  | string
+  | ArrayBufferView
+  | ArrayBufferLike
+  | URLSearchParams
+  | Blob
+  | FormData
+  | import('node:stream').Readable
+  | import('node:stream/web').ReadableStream
+  | AsyncIterable<string | ArrayBufferView | ArrayBufferLike>
+
 export interface HttpDownloadOptions extends HttpTransferOptions {}
 
 export interface DownloadWithLockOptions extends HttpDownloadOptions {}
@@ -111,38 +134,53 @@ export declare function warmCache(
  */
 export declare function withTmp<T>(callback: (directory: string) => T | Promise<T>): Promise<T>
 
+/** A request that is about to be sent. `url` has no password; `headers` may hold credentials. */
+export interface HttpHookRequestInfo {
+  method: string
+  url: string
+  headers: import('node:http').IncomingHttpHeaders
+  /** The time limit of the attempt, in ms; 0 is none. */
+  timeout: number
+}
+
+/** A request whose response head has been received, or that has failed before. */
+export interface HttpHookResponseInfo {
+  method: string
+  url: string
+  /** The time since `onRequest`, in ms. */
+  duration: number
+  status?: number
+  statusText?: string
+  headers?: import('node:http').IncomingHttpHeaders
+  /** The error of a request without a response, that of its body's stream and an abort included. */
+  error?: Error
+}
+
 /**
- * Listeners of `httpRequest`, called once for each attempt and each redirect. Errors that they throw
- * are ignored.
+ * Listeners of `httpRequest`, called once for each attempt and each redirect, and never after the
+ * promise has settled. Errors that they throw are ignored.
  */
 export interface HttpHooks {
-  /**
-   * Called before a request is sent. `timeout` is the time limit of the attempt, in ms; 0 is none.
-   */
-  onRequest?:
-    | ((request: {
-        method: string
-        url: string
-        headers: import('node:http').IncomingHttpHeaders
-        timeout: number
-      }) => unknown)
-    | undefined
-  /**
-   * Called when the head of a response has been received, or the attempt has failed before.
-   * `duration` is in ms.
-   */
-  onResponse?:
-    | ((response: {
-        method: string
-        url: string
-        duration: number
-        status?: number
-        statusText?: string
-        headers?: import('node:http').IncomingHttpHeaders
-        error?: Error
-      }) => unknown)
-    | undefined
+  /** Called before a request is sent. */
+  onRequest?: ((request: HttpHookRequestInfo) => unknown) | undefined
+  /** Called when the head of a response has been received, or the attempt has failed before. */
+  onResponse?: ((response: HttpHookResponseInfo) => unknown) | undefined
 }
+
+/** A request that a server of `node:http` receives. */
+export type IncomingRequest = import('node:http').IncomingMessage
+
+/** A response that a client of `node:http` receives: see `readIncomingResponse`. */
+export type IncomingResponse = import('node:http').IncomingMessage
+
+/** The digests of a checksum file: file names, and `sha256-<base64>`. */
+export type ChecksumFile = Record<string, string>
+
+/** Options of `fetchChecksumFile`. */
+export type FetchChecksumFileOptions = Omit<
+  HttpRequestOptions,
+  'body' | 'method' | 'stream' | 'throwOnError'
+>
 
 /**
  * The error of a response whose status is outside 200 to 299: see `throwOnError`, `httpJson` and
@@ -431,7 +469,7 @@ export declare class HttpClient {
    * await client.download('/tool.tgz', 'tool.tgz', { digests: true })
    * ```
    */
-  download(pathOrUrl: string | URL, destPath: string, options?: HttpDownloadOptions | null | undefined): Promise<HttpDownloadResult>
+  download(pathOrUrl: string | URL, destPath: string | URL, options?: HttpDownloadOptions | null | undefined): Promise<HttpDownloadResult>
   /**
    * Downloads to a file once, however many processes call this at the same time, as
    * `downloadWithLock`.
@@ -445,7 +483,7 @@ export declare class HttpClient {
    * const { path } = await client.downloadWithLock('/tool', 'bin/tool', { mode: 0o755 })
    * ```
    */
-  downloadWithLock(pathOrUrl: string | URL, destPath: string, options?: DownloadWithLockOptions | null | undefined): Promise<HttpDownloadResult>
+  downloadWithLock(pathOrUrl: string | URL, destPath: string | URL, options?: DownloadWithLockOptions | null | undefined): Promise<HttpDownloadResult>
   /**
    * Removes responses from the cache: all, or those whose URL begins with `prefix`, a path below
    * `baseUrl` or a URL. `*` in it matches anything, and a query in it matches all queries. The
@@ -598,7 +636,7 @@ export interface CacheMetrics {
  * const agent = chainUserAgents('tool/1.0.0', process.env.SOCKET_CALLER_USER_AGENT)
  * ```
  */
-export declare function chainUserAgents(...agents: (string | readonly string[] | null | undefined)[]): string
+export declare function chainUserAgents(...agents: (string | readonly (string | null | undefined)[] | null | undefined)[]): string
 
 /**
  * Removes all entries, or those whose keys begin with a prefix.
@@ -713,7 +751,7 @@ export interface DownloadMetrics {
  * })
  * ```
  */
-export declare function downloadWithLock(url: string | URL, destPath: string, options?: DownloadWithLockOptions | null | undefined): Promise<HttpDownloadResult>
+export declare function downloadWithLock(url: string | URL, destPath: string | URL, options?: DownloadWithLockOptions | null | undefined): Promise<HttpDownloadResult>
 
 /**
  * Options of `downloadWithLock`, in addition to those of `httpDownload`. Durations are
@@ -781,8 +819,9 @@ export interface DurationMetrics {
 }
 
 /**
- * Describes a failed request to a person: `GET request failed: <url>`, and a second line by
- * `error.code`, or by the code of its `cause`. Passwords and tokens in the URL are removed.
+ * Describes a failed request to a person: `GET request failed: <url>`, a line that explains
+ * `error.code`, or the code of its `cause`, and a line that says what helps. Passwords and tokens
+ * in the URL are removed.
  *
  * @throws `TypeError` for a wrong `url` or `method`. `error` may be any value.
  * @example
@@ -836,7 +875,7 @@ export interface ErrorMetrics {
  * await httpDownload(`${release}/tool.tgz`, 'tool.tgz', { integrity: digests['tool.tgz'] })
  * ```
  */
-export declare function fetchChecksumFile(url: string | URL, options?: Omit<HttpRequestOptions, 'body' | 'method' | 'stream' | 'throwOnError'> | null | undefined): Promise<Record<string, string>>
+export declare function fetchChecksumFile(url: string | URL, options?: FetchChecksumFileOptions | null | undefined): Promise<ChecksumFile>
 
 /**
  * Reads an entry and verifies it.
@@ -890,17 +929,18 @@ export declare function getErrors(): ErrorMetrics[]
 export declare function getMetrics(): Metrics
 
 /**
- * Returns the program that started this one, by `SOCKET_CALLER_USER_AGENT` of `process.env` at the
- * time of the call, sanitized. `undefined` if the variable is unset or empty.
+ * Returns the `User-Agent` that requests have by default: this package, Node.js and the platform,
+ * followed by the program that started this one, by `SOCKET_CALLER_USER_AGENT` of `process.env` at
+ * the time of the call.
  *
  * @example
  * ```js
  * import { getSocketCallerUserAgent } from '@socketsecurity/registry/lib/http-request/user-agent'
  *
- * console.log(`started by ${getSocketCallerUserAgent() ?? 'an unknown program'}`)
+ * const headers = { 'user-agent': getSocketCallerUserAgent() }
  * ```
  */
-export declare function getSocketCallerUserAgent(): string | undefined
+export declare function getSocketCallerUserAgent(): string
 
 /** Calls that asked one host first. */
 export interface HostMetrics {
@@ -951,7 +991,7 @@ export interface HttpClientOptions {
    *
    * @default {}
    */
-  headers?: Record<string, string> | undefined
+  headers?: HttpRequestHeaders | undefined
   /**
    * Time limit of one attempt, in ms, redirects and body included. `0` or `Infinity`: no limit.
    *
@@ -1115,19 +1155,19 @@ export interface HttpClientRequestOptions {
  * })
  * ```
  */
-export declare function httpDownload(url: string | URL, destPath: string, options?: HttpDownloadOptions | null | undefined): Promise<HttpDownloadResult>
+export declare function httpDownload(url: string | URL, destPath: string | URL, options?: HttpDownloadOptions | null | undefined): Promise<HttpDownloadResult>
 
 /** Options of `httpDownload`, in addition to those of every transfer. */
 export interface HttpDownloadOptions {
   /**
    * Called with the bytes received so far and the total, if the server announces the total: at
    * most once per 50 ms, never with fewer bytes than before, and with `downloaded === total`
-   * before the promise resolves. If it throws, the download stops and rejects with the same
-   * error.
+   * before the promise resolves. If it throws, or returns a promise that rejects during the
+   * download, the download stops and rejects with the same error.
    *
    * @default none
    */
-  onProgress?: ((downloaded: number, total: number) => void) | undefined
+  onProgress?: ((downloaded: number, total: number) => unknown) | undefined
   /**
    * Expected SHA-256: 64 hexadecimal digits, in any case. A file that differs rejects with
    * `ERR_INTEGRITY` and is not published.
@@ -1337,16 +1377,17 @@ export interface HttpRequestOptions {
    */
   method?: string | undefined
   /**
-   * Request body. A string is sent as UTF-8. `Content-Length` is computed; no `Content-Type` is
-   * added. A `Readable` is streamed: it cannot be combined with `retries`, and redirects are not
-   * followed.
+   * Request body. A string is sent as UTF-8, without a `Content-Type`. `URLSearchParams`, `Blob`
+   * and `FormData` are sent with the `Content-Type` that `fetch` sends, unless the caller sets
+   * one. `Content-Length` is computed.
    *
-   * Header fields of its `getHeaders()`, as of `form-data`, are sent unless the caller sets
-   * them.
+   * A `Readable`, a web `ReadableStream` or an async iterable is streamed: it cannot be combined
+   * with `retries`, and redirects are not followed. Header fields of its `getHeaders()`, as of
+   * the package `form-data`, are sent unless the caller sets them.
    *
    * @default none
    */
-  body?: string | Uint8Array | import('node:stream').Readable | null | undefined
+  body?: HttpRequestBody | null | undefined
   /**
    * Size limit of the decoded body, in bytes. A larger body rejects with `ERR_BODY_TOO_LARGE`,
    * and its connection is closed at once. `0`: no limit. Without effect on `stream`.
@@ -1406,7 +1447,11 @@ export interface HttpResponse {
    * for a response from a cache, and for a response of `node:http`. Not enumerable.
    */
   timings?: ResponseTimings | undefined
-  /** With `stream`: the body as sent, to be read once. Destroying it closes the connection. */
+  /**
+   * With `stream`: the body as sent, to be read once. Destroying it closes the connection.
+   * Otherwise a stream that has ended, created at the first access and not enumerable; the
+   * message, by `readIncomingResponse`.
+   */
   rawResponse?: import('node:stream').Readable & { statusCode: number; statusMessage: string; headers: import('node:http').IncomingHttpHeaders }
 }
 
@@ -1432,13 +1477,16 @@ export declare function httpText(url: string | URL, options?: HttpRequestOptions
 /** Options that requests and downloads share. Durations are milliseconds. */
 export interface HttpTransferOptions {
   /**
-   * Header fields. An invalid name, or a value with a control character or one outside Latin-1,
-   * rejects before anything is sent. `Accept-Encoding` of a download is always `identity`: the
-   * bytes received are those of the file.
+   * Header fields: a record, `Headers`, a `Map`, or any iterable of names and values. Numbers and
+   * booleans are sent as text, each element of an array as a field, `undefined` not at all. If a
+   * record spells a name twice, the last one counts. Anything else, an invalid name, or a value
+   * with a control character or one outside Latin-1, rejects before anything is sent.
+   * `Accept-Encoding` of a download is always `identity`: the bytes received are those of the
+   * file.
    *
    * @default {}
    */
-  headers?: Record<string, string> | undefined
+  headers?: HttpRequestHeaders | undefined
   /**
    * Whether redirects are followed. If not, a redirect is a response like any other, and a
    * download rejects with `Download failed: HTTP 302 Found`.
@@ -1519,11 +1567,12 @@ export interface HttpTransferOptions {
   /**
    * Called before each retry, with the number of the attempt that failed (from 1), its error,
    * and the delay in ms. Returns `false` to give up, another delay, or nothing. If it throws,
-   * the call rejects with the same error.
+   * the call rejects with the same error. May be an async function, which is awaited. With
+   * `throwOnError`, the error of a status is an `HttpResponseError`.
    *
    * @default none
    */
-  onRetry?: ((attempt: number, error: Error, delay: number) => boolean | number | void | undefined) | undefined
+  onRetry?: ((attempt: number, error: Error, delay: number) => boolean | number | void | undefined | Promise<boolean | number | void | undefined>) | undefined
   /**
    * Aborts the call: while connecting, waiting, reading, or between attempts. The call rejects
    * with an `AbortError`.
@@ -1624,7 +1673,7 @@ export declare function metricsToPrometheus(): string
  * const integrity = parseChecksumFile(text)['tool.tgz']
  * ```
  */
-export declare function parseChecksumFile(text: string): Record<string, string>
+export declare function parseChecksumFile(text: string): ChecksumFile
 
 /**
  * Converts a `Retry-After` field to milliseconds. The field is a number of whole seconds, or a
@@ -1674,7 +1723,7 @@ export declare function put(key: string, data: string | Uint8Array, options?: Ca
  * console.log(response.status, response.json())
  * ```
  */
-export declare function readIncomingResponse(message: import('node:http').IncomingMessage, options?: DecodeOptions | null | undefined): Promise<HttpResponse>
+export declare function readIncomingResponse(message: IncomingResponse, options?: DecodeOptions | null | undefined): Promise<HttpResponse>
 
 /**
  * Removes an entry. A missing entry is not an error.
@@ -1793,9 +1842,9 @@ export declare function sanitizeHeaders(headers?: object | Iterable<readonly [st
 
 /**
  * Converts text to a valid `User-Agent`: characters outside visible ASCII become spaces, several
- * spaces become one, and at most 256 characters are left.
+ * spaces become one, and at most 256 characters are left. `null` and `undefined` become `''`.
  *
- * @throws `TypeError` if `text` is not a string.
+ * @throws `TypeError` if `text` is anything else than a string.
  * @example
  * ```js
  * import { sanitizeUserAgent } from '@socketsecurity/registry/lib/http-request/user-agent'
@@ -1803,4 +1852,4 @@ export declare function sanitizeHeaders(headers?: object | Iterable<readonly [st
  * sanitizeUserAgent('tool/1.0.0 ✨ (beta)') // 'tool/1.0.0 (beta)'
  * ```
  */
-export declare function sanitizeUserAgent(text: string): string
+export declare function sanitizeUserAgent(text: string | null | undefined): string

@@ -83,7 +83,10 @@ function chainUserAgents(...agents) {
 
 /** Reads the stream, which the addon cannot do. */
 async function readIncomingResponse(message, options) {
-  return native.readIncomingResponse(message, options, await collect(message, options))
+  const chunks = await collect(message, options)
+  const response = await native.readIncomingResponse(message, options, chunks)
+  response.rawResponse = message
+  return response
 }
 
 /** Awaits the callback, which the addon cannot do. */

@@ -5,6 +5,7 @@
 
 const { isObserved } = require('./channels.js')
 const { isIntercepted } = require('./interception.js')
+const { setTimings } = require('./timings.js')
 
 /** Loaded lazily: `node:stream` alone is a third of this package's load time. */
 const streams = () => require('node:stream')
@@ -20,22 +21,33 @@ class HttpResponseError extends Error {
   }
 }
 
+/** Loaded lazily: most bodies are strings and Buffers, which the addon reads by itself. */
+const bodies = () => require('./request-body.js')
+
 /**
  * Reads a stream into a request. `write` resolves with `false` if no more is wanted. `end` takes
  * the error of the stream.
  */
 async function send(source, write, end) {
-  const { PassThrough, pipeline } = streams()
   try {
-    // Streams of the old kind, as form-data's, are not iterable.
-    const chunks =
-      Symbol.asyncIterator in source ? source : pipeline(source, new PassThrough(), () => {})
+    const { chunkOf, modernStream } = bodies()
+    const chunks = Symbol.asyncIterator in source ? source : modernStream(source)
     for await (const chunk of chunks) {
-      if (!(await write(chunk))) return
+      if (!(await write(chunkOf(chunk)))) return
     }
     end()
   } catch (error) {
     end(error)
+  }
+}
+
+/** Reads a whole body. `read` is that of `requestBody` in request-body.js. */
+async function readBody(read, done, failed) {
+  try {
+    const { bytes, type } = await read()
+    done(bytes, type)
+  } catch (error) {
+    failed(error)
   }
 }
 
@@ -113,6 +125,30 @@ function receive(head, read, close, signal) {
     }
   }
   return stream
+}
+
+/**
+ * `rawResponse` of a response that has its body: a stream that has ended. Created when it is looked
+ * at, and not enumerable: logging or comparing a response must not load streams.
+ */
+const rawResponse = {
+  configurable: true,
+  get() {
+    const { Readable } = streams()
+    const { status: statusCode, statusText: statusMessage, headers } = this
+    const value = Object.assign(new Readable(), { statusCode, statusMessage, headers })
+    value.push(null)
+    value.read()
+    Object.defineProperty(this, 'rawResponse', { configurable: true, writable: true, value })
+    return value
+  },
+  set(value) {
+    Object.defineProperty(this, 'rawResponse', { configurable: true, writable: true, value })
+  },
+}
+
+function addRawResponse(response) {
+  Object.defineProperty(response, 'rawResponse', rawResponse)
 }
 
 /** The error with which streams of Node.js end when their signal fires. */
@@ -242,6 +278,33 @@ function ownView(object, root) {
 }
 
 /**
+ * Header fields as a list: whether they are a record, and then names and values in turn.
+ * `undefined` if they cannot be read, which must not send nothing.
+ */
+function headerEntries(headers) {
+  if (typeof headers[Symbol.iterator] === 'function') {
+    const list = [false]
+    for (const pair of headers) {
+      if (typeof pair?.[Symbol.iterator] !== 'function' || typeof pair === 'string')
+        return undefined
+      const entry = [...pair]
+      if (entry.length !== 2) return undefined
+      list.push(...entry)
+    }
+    return list
+  }
+  const list = [true]
+  for (const name of Object.keys(headers)) list.push(name, headers[name])
+  return list.length > 1 || isRecord(headers) ? list : undefined
+}
+
+/** Whether an object without properties is an empty record: `{}`, but no `Promise`. */
+function isRecord(object) {
+  const parent = getPrototypeOf(object)
+  return parent === null || getPrototypeOf(parent) === null
+}
+
+/**
  * The subscribers of each signal. They share one listener: Node.js warns of more than ten, and
  * searches its list for each.
  */
@@ -272,49 +335,6 @@ function unsubscribe(signal, fire) {
   if (group.all.size > 0) return
   groups.delete(signal)
   signal.removeEventListener('abort', group.listener)
-}
-
-/** Returns the object that it is given, so that a class that extends it adds its fields to that. */
-class Given {
-  constructor(object) {
-    // biome-ignore lint/correctness/noConstructorReturn: see above
-    return object
-  }
-}
-
-/** A response with the parts of its timings, in a field that neither a spread nor a comparison sees. */
-class Timed extends Given {
-  #parts
-
-  constructor(response, parts) {
-    super(response)
-    this.#parts = parts
-  }
-
-  static timings(response) {
-    if (!(#parts in response)) return undefined
-    const [dns, connect, firstByte, total] = response.#parts
-    return {
-      ...(Number.isNaN(dns) ? {} : { dns }),
-      ...(Number.isNaN(connect) ? {} : { connect }),
-      firstByte,
-      total,
-    }
-  }
-}
-
-/** One for all responses: an accessor for each would cost more than the times that it shows. */
-const timings = {
-  configurable: true,
-  get() {
-    return Timed.timings(this)
-  },
-}
-
-/** Gives a response its `timings`, computed at the access. Not enumerable: no two responses have the same. */
-function setTimings(response, dns, connect, firstByte, total) {
-  new Timed(response, [dns, connect, firstByte, total])
-  Object.defineProperty(response, 'timings', timings)
 }
 
 /** Calls a function of observer.js, which few programs need. */
@@ -363,6 +383,7 @@ module.exports = {
   HttpResponseError,
   abortError,
   abortExchange: (number) => nodeTransport().abortExchange(number),
+  addRawResponse,
   cacheDirectory,
   captureContext: () => nodeTransport().captureContext(),
   collect,
@@ -371,10 +392,13 @@ module.exports = {
   downloadRate,
   environmentReader,
   exchange: (...all) => nodeTransport().exchange(...all),
+  headerEntries,
   metricsFile,
   observer,
+  readBody,
   receive,
   releaseContext: (context) => nodeTransport().releaseContext(context),
+  requestBody: (value) => bodies().requestBody(value),
   resumeExchange: (number) => nodeTransport().resumeExchange(number),
   send,
   setTimings,

@@ -6,7 +6,7 @@
 const { existsSync, readFileSync } = require('node:fs')
 const { join, resolve } = require('node:path')
 const record = require('./loaded.js')
-const { libcOf, notLoaded, targetsOf } = require('./target.js')
+const { libcOf, targetsOf } = require('./target.js')
 
 /** Written out, so that bundlers and file tracers see the packages. */
 const PACKAGES = {
@@ -53,10 +53,34 @@ function load() {
       }
     }
   }
-  const reasons = attempts.map(({ name, error }) => [name, reasonOf(name, error)])
-  const message = notLoaded(system, require('../package.json').version, reasons)
+  throw failure(system, attempts)
+}
+
+function failure(system, attempts) {
+  const { fileOf, notLoaded } = require('./load-failure.js')
+  const described = attempts.map(({ name, error }) => ({
+    name,
+    reason: reasonOf(name, error),
+    isMissing: isMissing(name, error),
+    code: error.code,
+    message: error.message,
+    header: headerOf(fileOf(error.message)),
+  }))
+  // Only with the permission model.
+  const isRestricted = process.permission !== undefined
+  const { version } = require('../package.json')
+  const message = notLoaded({ ...system, isRestricted }, version, described)
   const cause = attempts.find(({ name, error }) => !isMissing(name, error))?.error
-  throw Object.assign(new Error(message, cause && { cause }), { code: 'ERR_ADDON_NOT_LOADED' })
+  return Object.assign(new Error(message, cause && { cause }), { code: 'ERR_ADDON_NOT_LOADED' })
+}
+
+/** The first bytes of a file; `undefined` if it cannot be read. */
+function headerOf(file) {
+  try {
+    return file && readFileSync(file).subarray(0, 64)
+  } catch {
+    return undefined
+  }
 }
 
 /** Opens a file without `require`, which bundlers would follow. */

@@ -1,6 +1,6 @@
 'use strict'
 
-// The addon that fits this process. Decides and describes; native.js looks and loads.
+// The addon that fits this process. Decides; native.js looks and loads.
 
 /** The targets, with one package each in npm/. */
 const TARGETS = [
@@ -35,18 +35,4 @@ function targetsOf({ platform, arch, libc }) {
   return fitting.sort((one, other) => other.endsWith(`-${libc}`) - one.endsWith(`-${libc}`))
 }
 
-/** The message for a process that found no addon. `attempts` are `[name, reason of failure]`. */
-function notLoaded({ platform, arch, libc }, version, attempts) {
-  const system = `${platform} ${arch}${libc ? ` (${libc === 'musl' ? 'musl' : 'glibc'})` : ''}`
-  const [best] = targetsOf({ platform, arch, libc })
-  const looked = attempts.map(([what, why]) => `  ${what}: ${why}`).join('\n')
-  const help = best
-    ? `Install it: npm install @socketsecurity/registry-${best}@${version}
-npm leaves it out with --omit=optional, and with a package-lock.json or node_modules that come from another platform: there, delete both and install again.`
-    : `There is no prebuilt addon for this platform; there are some for ${TARGETS.join(', ')}.
-Build it with Rust: see docs/building.md in the repository.`
-  return `The native addon of @socketsecurity/registry cannot be loaded on ${system}.
-${looked ? `Looked for\n${looked}\n` : ''}${help}`
-}
-
-module.exports = { TARGETS, libcOf, notLoaded, targetsOf }
+module.exports = { TARGETS, libcOf, targetsOf }

@@ -31,7 +31,9 @@ function program() {
     CARGO_PROFILE_BENCH_STRIP: 'none',
     CARGO_PROFILE_BENCH_DEBUG: 'line-tables-only',
   }
-  const args = ['bench', '--locked', '--no-default-features', '--bench', 'request_path', '--no-run']
+  // The core alone, with the allocator of the addon.
+  const features = ['--no-default-features', '--features', 'allocator']
+  const args = ['bench', '--locked', ...features, '--bench', 'request_path', '--no-run']
   const messages = run('cargo', [...args, '--message-format=json'], {
     env,
     stdio: ['ignore', 'pipe', 'inherit'],

@@ -4,12 +4,10 @@
 use std::io;
 use std::panic::catch_unwind;
 use std::path::Path;
-use std::pin::pin;
 use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
-use tokio::select;
 use tokio::sync::{OnceCell, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -55,15 +53,7 @@ impl Client {
 
     pub async fn request(&self, url: Url, options: RequestOptions, cancel: &CancellationToken) -> Result<Response> {
         let transport = self.transport(&options.transfer.network).await?;
-        let requested = url.clone();
-        // Pinned here: the future is large, and would be copied.
-        let response = pin!(request(&transport, url, options));
-        // In order: a random choice costs time, and an aborted call must not resolve.
-        select! {
-            biased;
-            () = cancel.cancelled() => Err(Error::aborted().with_url(&requested)),
-            response = response => response,
-        }
+        request(&transport, url, options, cancel).await
     }
 
     /// The digests that a checksum file lists, as Subresource Integrity by file name.

@@ -113,10 +113,7 @@ impl HttpClient {
         call: CallCaching,
         cancel: &CancellationToken,
     ) -> Result<Response> {
-        let result = select! {
-            result = self.send(url.clone(), options, call, cancel) => result,
-            () = cancel.cancelled() => Err(Error::aborted().with_url(&url)),
-        };
+        let result = self.send(url, options, call, cancel).await;
         self.count(&result);
         result.map(|(response, _)| response)
     }
@@ -130,8 +127,15 @@ impl HttpClient {
     ) -> Result<(Response, Source)> {
         let client = Client::shared();
         if let Some(cache) = self.cache.as_ref().filter(|_| call.is_on && Cache::concerns(&options)) {
-            let transport = client.transport(&options.transfer.network).await?;
-            return cache.get(&transport, without_fragment(&url), options, self.terms(&url, call)).await;
+            let cached = async {
+                let transport = client.transport(&options.transfer.network).await?;
+                cache.get(&transport, without_fragment(&url), options, self.terms(&url, call)).await
+            };
+            return select! {
+                biased;
+                () = cancel.cancelled() => Err(Error::aborted().with_url(&url)),
+                result = cached => result,
+            };
         }
         let invalidated = self.cache.as_ref().filter(|_| !options.method.is_safe());
         let key = invalidated.map(|_| RequestOptions { body: None, ..options.clone() });

@@ -35,8 +35,8 @@ pub mod operation;
 pub mod policy;
 
 /// Requests are allocated on the JavaScript thread and freed on the worker, responses the other way
-/// round: with the allocator of glibc, half of the processor time went into its locks. See
+/// round: with the allocator of glibc, a third of the processor time went into its locks. See
 /// `docs/decisions/0019-mimalloc.md`.
-#[cfg(feature = "node")]
+#[cfg(feature = "allocator")]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

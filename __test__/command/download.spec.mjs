@@ -145,7 +145,7 @@ describe('a failure', () => {
 })
 
 describe('progress', () => {
-  const slow = slowly(BODY, 20, 20)
+  const slow = slowly(BODY, 20, 50)
 
   test('is a line for each 10 % where there is no terminal', async (t) => {
     const { url, dest } = await stage(t, slow)

@@ -1,7 +1,7 @@
 // socket-registry doctor and socket-registry metrics
 
 import assert from 'node:assert/strict'
-import { existsSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { runCommand, startCommand } from '../helpers/command.mjs'
@@ -10,11 +10,7 @@ import { temporaryDirectory, until } from '../helpers/support.mjs'
 
 const IS_WINDOWS = process.platform === 'win32'
 
-/** Why the tests of a command cannot run: its part of `lib/` is not in this checkout. */
-const without = (file) =>
-  !existsSync(new URL(`../../lib/${file}`, import.meta.url)) && `lib/${file} is missing`
-
-describe('doctor', { skip: without('doctor.js') }, () => {
+describe('doctor', () => {
   const env = (t) => ({ SOCKET_CACACHE_DIR: join(temporaryDirectory(t), 'cache') })
 
   test('prints a report as text', async (t) => {
@@ -59,7 +55,7 @@ describe('doctor', { skip: without('doctor.js') }, () => {
   })
 })
 
-describe('metrics', { skip: without('metrics-file.js') }, () => {
+describe('metrics', () => {
   /** What two commands have written. */
   async function written(t) {
     const directory = temporaryDirectory(t)

@@ -145,7 +145,7 @@ describe('a manifest', () => {
   })
 
   test('has one progress, by tenths of its files', async (t) => {
-    const { entry, warm } = await stage(t, slowly(Buffer.alloc(100_000), 10, 20))
+    const { entry, warm } = await stage(t, slowly(Buffer.alloc(100_000), 10, 80))
     const { stderr } = await warm(['a', 'b', 'c'].map((name) => entry(name)))
     const lines = stderr.trimEnd().split('\n')
     const steps = lines.map((line) => Number(/^(\d+) % \(\d of 3 files, .*\)$/.exec(line)?.[1]))

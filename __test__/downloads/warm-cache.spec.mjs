@@ -97,7 +97,7 @@ describe('options', () => {
     let most = 0
     const { entry } = await stage(t, async ({ path }) => {
       most = Math.max(most, ++active)
-      await sleep(30)
+      await sleep(60)
       active -= 1
       return { body: path }
     })
@@ -153,13 +153,9 @@ describe('options', () => {
   test('maxBytesPerSecond of an entry is that of its download', async (t) => {
     const { entry } = await stage(t, { body: Buffer.alloc(200_000) })
     const ends = []
-    const entries = [entry('slow', { maxBytesPerSecond: 200_000 }), entry('quick')]
-    await warmCache(entries, { onEntry: (_, index) => ends.push([index, performance.now()]) })
-    assert.deepEqual(
-      ends.map(([index]) => index),
-      [1, 0],
-    )
-    assert.ok(ends[1][1] - ends[0][1] > 200, `${ends}`)
+    const entries = [entry('slow', { maxBytesPerSecond: 100_000 }), entry('quick')]
+    await warmCache(entries, { onEntry: (_, index) => ends.push(index) })
+    assert.deepEqual(ends, [1, 0])
   })
 
   test('maxBytesPerSecond of 0 and Infinity is no limit', async (t) => {

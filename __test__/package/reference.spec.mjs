@@ -131,7 +131,8 @@ test('each environment variable that is read is in the table of variables', () =
   const ours = [...list.matchAll(/"(\w+)"/g)].map(([, name]) => name)
   const scripts = new URL('../../lib/', import.meta.url)
   const theirs = readdirSync(scripts)
-    .filter((name) => name.endsWith('.js'))
+    // Messages of load-failure.js name variables that are not read.
+    .filter((name) => name.endsWith('.js') && name !== 'load-failure.js')
     .flatMap((name) => read(name, scripts).match(/\b(?:NAPI_RS|NODE|SOCKET)_[A-Z_]+\b/g) ?? [])
   assert.ok(ours.length > 10 && theirs.length > 1, 'variables are found')
   const missing = [...ours, ...theirs].filter(

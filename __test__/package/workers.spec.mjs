@@ -1,4 +1,4 @@
-// Workers that end while their calls are under way.
+// Workers that end: while their calls are under way, and before others begin.
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -17,4 +17,12 @@ test('200 Workers terminated in the midst of everything leave nothing behind', a
   assert.equal(connections, 0)
   assert.deepEqual(left, [])
   assert.ok(grown < 200 << 20, `${grown >> 20} MB`)
+})
+
+test('Workers may load the addon, end, and leave it to others', async (t) => {
+  const ended = await runProgram('workers-alone.mjs', [temporaryDirectory(t)], { limit: 120_000 })
+  assert.deepEqual(
+    { code: ended.code, signal: ended.signal, stderr: ended.stderr },
+    { code: 0, signal: null, stderr: '' },
+  )
 })

@@ -16,28 +16,29 @@ test('a message begins with the method and the URL', () => {
   assert.equal(message, `POST request failed: ${URL_TEXT}`)
 })
 
-for (const [code, line] of [
-  ['ECONNREFUSED', 'Connection refused'],
-  ['ENOTFOUND', 'DNS lookup failed'],
-  ['EAI_AGAIN', 'DNS lookup failed'],
-  ['ETIMEDOUT', 'Connection timed out'],
-  ['ERR_TIMEOUT', 'Connection timed out'],
-  ['ECONNRESET', 'Connection reset'],
-  ['EPIPE', 'Broken pipe'],
-  ['CERT_HAS_EXPIRED', 'SSL/TLS certificate error'],
-  ['DEPTH_ZERO_SELF_SIGNED_CERT', 'SSL/TLS certificate error'],
-  ['SELF_SIGNED_CERT_IN_CHAIN', 'SSL/TLS certificate error'],
-  ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'SSL/TLS certificate error'],
-  ['UNABLE_TO_GET_ISSUER_CERT_LOCALLY', 'SSL/TLS certificate error'],
-  ['ERR_TLS_CERT_ALTNAME_INVALID', 'SSL/TLS certificate error'],
+for (const [code, line, hint] of [
+  ['ECONNREFUSED', 'Connection refused', /server is down, or a firewall/],
+  ['ENOTFOUND', 'DNS lookup failed', /internet connection and the DNS/],
+  ['EAI_AGAIN', 'DNS lookup failed', /internet connection and the DNS/],
+  ['ETIMEDOUT', 'Connection timed out', /internet connection, or allow more time/],
+  ['ERR_TIMEOUT', 'Connection timed out', /internet connection, or allow more time/],
+  ['ECONNRESET', 'Connection reset', /server reset it.*Try again/],
+  ['EPIPE', 'Broken pipe', /Try again/],
+  ['CERT_HAS_EXPIRED', 'SSL/TLS certificate error', /system time and the certificates/],
+  ['DEPTH_ZERO_SELF_SIGNED_CERT', 'SSL/TLS certificate error', /system time/],
+  ['SELF_SIGNED_CERT_IN_CHAIN', 'SSL/TLS certificate error', /system time/],
+  ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'SSL/TLS certificate error', /system time/],
+  ['UNABLE_TO_GET_ISSUER_CERT_LOCALLY', 'SSL/TLS certificate error', /system time/],
+  ['ERR_TLS_CERT_ALTNAME_INVALID', 'SSL/TLS certificate error', /system time/],
   ['EPROTO', 'Error code: EPROTO'],
   ['ERR_SOMETHING_ELSE', 'Error code: ERR_SOMETHING_ELSE'],
 ]) {
-  test(`${code} is told as "${line}"`, () => {
+  test(`${code} is told as "${line}"${hint ? ', with what helps' : ''}`, () => {
     const [first, second, ...more] = enrichErrorMessage(URL_TEXT, 'GET', withCode(code)).split('\n')
     assert.equal(first, `GET request failed: ${URL_TEXT}`)
     assert.ok(second.includes(line), second)
-    assert.deepEqual(more, [])
+    assert.equal(more.length, hint ? 1 : 0)
+    if (hint) assert.match(more[0], hint)
   })
 }
 

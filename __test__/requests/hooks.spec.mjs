@@ -1,9 +1,12 @@
 // `hooks.onRequest` and `hooks.onResponse` look on: at each attempt and each hop, changing nothing.
 
 import assert from 'node:assert/strict'
+import { Readable } from 'node:stream'
 import { describe, test } from 'node:test'
 import { inspect } from 'node:util'
+import { HttpClient } from '@socketsecurity/registry/lib/http-client'
 import { httpGetText, httpRequest } from '@socketsecurity/registry/lib/http-request'
+import { startFlowOrigin } from '../helpers/origins/flow-origin.mjs'
 import { later, redirectTo, silence, startOrigin } from '../helpers/origins/http-origin.mjs'
 import { sayAndReset, startRawOrigin, unusedUrl } from '../helpers/origins/raw-origin.mjs'
 import { codes, rejection, sleep } from '../helpers/support.mjs'
@@ -327,5 +330,110 @@ describe('a hook is not told', () => {
     await httpRequest(origin.url, { headers, hooks })
     assert.equal(end.requests[0].headers.authorization, undefined)
     assert.equal(header(told('request')[1].headers, 'authorization'), undefined)
+  })
+})
+
+describe('the hooks are called before the promise settles, and never after', () => {
+  /** Everything that happens, in order. */
+  async function events(call) {
+    const seen = []
+    const hooks = {
+      onRequest: () => seen.push('request'),
+      onResponse: ({ status, error }) => seen.push(error ?? status),
+    }
+    const outcome = await call(hooks).then(
+      (response) => response.status,
+      (error) => error,
+    )
+    seen.push('settled')
+    await sleep(50)
+    return { seen, outcome }
+  }
+  const method = 'POST'
+
+  /** A stream that fails with `reason`, at once or when its first bytes have been taken. */
+  function failing(reason, when) {
+    if (when === 'at once') return new Readable({ read: () => {} }).destroy(reason)
+    return Readable.from(
+      (async function* () {
+        yield 'some'
+        if (when === 'later') await sleep(20)
+        throw reason
+      })(),
+    )
+  }
+
+  for (const when of ['at once', 'soon', 'later']) {
+    test(`if the stream of a body fails ${when}: onResponse once, with its error`, async (t) => {
+      const origin = await startFlowOrigin(t, (incoming) => incoming.resume())
+      const reason = new Error('the disk is gone')
+      const { seen, outcome } = await events((hooks) =>
+        httpRequest(origin.url, { method, body: failing(reason, when), hooks }),
+      )
+      assert.equal(outcome, reason)
+      assert.deepEqual(seen, ['request', reason, 'settled'])
+      assert.equal(seen[1], reason)
+    })
+  }
+
+  for (const milliseconds of [0, 1, 20]) {
+    test(`if the call is aborted after ${milliseconds} ms`, async (t) => {
+      const origin = await startOrigin(t, silence)
+      const controller = new AbortController()
+      const { seen, outcome } = await events((hooks) => {
+        const promise = httpRequest(origin.url, { hooks, signal: controller.signal })
+        if (milliseconds === 0) controller.abort()
+        else setTimeout(() => controller.abort(), milliseconds)
+        return promise
+      })
+      assert.equal(outcome.name, 'AbortError')
+      assert.equal(seen.at(-1), 'settled')
+      const told = seen.slice(0, -1)
+      // A pair, or nothing if the request had not begun.
+      assert.ok(told.length === 0 || (told.length === 2 && told[0] === 'request'), `${told}`)
+      if (told.length > 0) {
+        assert.equal(told[1].name, 'AbortError')
+        assert.equal(told[1].code, 'ABORT_ERR')
+      }
+    })
+  }
+
+  test('if the time is up while the JavaScript thread is busy', async (t) => {
+    const origin = await startOrigin(t, silence)
+    const { seen, outcome } = await events((hooks) => {
+      const promise = httpRequest(origin.url, { hooks, timeout: 20 })
+      const end = performance.now() + 100
+      while (performance.now() < end);
+      return promise
+    })
+    assert.equal(outcome.code, 'ERR_TIMEOUT')
+    assert.deepEqual(
+      seen.map((each) => each.code ?? each),
+      ['request', 'ERR_TIMEOUT', 'settled'],
+    )
+  })
+
+  test('if the body is larger than maxResponseSize: onResponse was told of the head', async (t) => {
+    const origin = await startOrigin(t, { body: 'x'.repeat(1000) })
+    const { seen, outcome } = await events((hooks) =>
+      httpRequest(origin.url, { hooks, maxResponseSize: 10 }),
+    )
+    assert.equal(outcome.code, 'ERR_BODY_TOO_LARGE')
+    assert.deepEqual(seen, ['request', 200, 'settled'])
+  })
+
+  test('of a client with a cache, if the call is aborted', async (t) => {
+    const origin = await startOrigin(t, silence)
+    const client = new HttpClient({ baseUrl: origin.url, cache: 'memory', retries: 0 })
+    for (const milliseconds of [0, 1, 20]) {
+      const controller = new AbortController()
+      const { seen } = await events((hooks) => {
+        const promise = client.request('/', { hooks, signal: controller.signal })
+        if (milliseconds === 0) controller.abort()
+        else setTimeout(() => controller.abort(), milliseconds)
+        return promise
+      })
+      assert.equal(seen.at(-1), 'settled')
+    }
   })
 })

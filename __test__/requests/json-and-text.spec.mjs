@@ -37,6 +37,20 @@ test('httpGetText gives the body as text', async (t) => {
   assert.equal(origin.requests[0].method, 'GET')
 })
 
+for (const [name, call] of Object.entries({ httpJson, httpText })) {
+  test(`${name} sends a Content-Type only with a body that is not empty`, async (t) => {
+    const origin = await startOrigin(t, { body: '{}' })
+    for (const body of ['', Buffer.alloc(0), null, undefined, '{}']) {
+      await call(origin.url, { method: 'POST', body })
+    }
+    assert.deepEqual(
+      origin.requests.map(({ headers }) => headers['content-type'] !== undefined),
+      [false, false, false, false, true],
+    )
+    assert.equal(origin.requests[0].headers['content-length'], '0')
+  })
+}
+
 test('an empty body is an empty text', async (t) => {
   const origin = await startOrigin(t, { status: 204 })
   assert.equal(await httpGetText(origin.url), '')

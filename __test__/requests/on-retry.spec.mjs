@@ -319,3 +319,52 @@ describe('the headers of a retry', () => {
     assert.equal(Number(origin.requests[1].headers['retry-after']), 0)
   })
 })
+
+describe('the error of a status', () => {
+  const answers = [{ status: 503, headers: { 'X-A': 'b' }, body: '{"why":"busy"}' }, {}]
+  const options = { retries: 1, retryDelay: 1 }
+
+  test('is an HttpResponseError with the response, with throwOnError', async (t) => {
+    const origin = await startOrigin(t, answers)
+    const errors = []
+    const onRetry = (_attempt, error) => void errors.push(error)
+    const response = await httpRequest(origin.url, { ...options, throwOnError: true, onRetry })
+    assert.equal(response.status, 200)
+    const [error] = errors
+    assert.ok(error instanceof HttpResponseError, `${error}`)
+    assert.equal(error.message, 'HTTP 503: Service Unavailable')
+    assert.deepEqual([error.code, error.status, error.attempts], ['ERR_HTTP_STATUS', 503, 1])
+    assert.deepEqual(error.response.json(), { why: 'busy' })
+    assert.equal(error.response.headers['x-a'], 'b')
+    assert.deepEqual([error.response.ok, error.response.attempts], [false, 1])
+  })
+
+  test('is one with an empty body, if it is streamed', async (t) => {
+    const origin = await startOrigin(t, answers)
+    const errors = []
+    const onRetry = (_attempt, error) => void errors.push(error)
+    const given = { ...options, throwOnError: true, stream: true, onRetry }
+    const { rawResponse } = await httpRequest(origin.url, given)
+    rawResponse.destroy()
+    assert.equal(errors[0].response.status, 503)
+    assert.equal(errors[0].response.text(), '')
+  })
+
+  test('has no response without throwOnError', async (t) => {
+    const origin = await startOrigin(t, answers)
+    const errors = []
+    const onRetry = (_attempt, error) => void errors.push(error)
+    await httpRequest(origin.url, { ...options, onRetry })
+    assert.equal(errors[0] instanceof HttpResponseError, false)
+    assert.deepEqual([errors[0].status, errors[0].response], [503, undefined])
+  })
+
+  test('of the network is no HttpResponseError', async () => {
+    const errors = []
+    const onRetry = (_attempt, error) => void errors.push(error)
+    const given = { ...options, throwOnError: true, onRetry }
+    await rejection(httpRequest(await unusedUrl(), given))
+    assert.equal(errors[0] instanceof HttpResponseError, false)
+    assert.ok(codes(errors[0]).includes('ECONNREFUSED'))
+  })
+})

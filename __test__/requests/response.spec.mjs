@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
 import { get } from 'node:http'
-import { test } from 'node:test'
+import { PassThrough, Readable } from 'node:stream'
+import { finished, pipeline } from 'node:stream/promises'
+import { describe, test } from 'node:test'
+import { inspect } from 'node:util'
 import { httpRequest } from '@socketsecurity/registry/lib/http-request'
 import { startOrigin } from '../helpers/origins/http-origin.mjs'
 import { raw, sayAndClose, sayAndStall, startRawOrigin } from '../helpers/origins/raw-origin.mjs'
@@ -218,4 +221,41 @@ test('a response that comes in single bytes is read whole', async (t) => {
   })
   assert.equal(response.headers['x-slow'], 'yes')
   assert.equal(response.text(), 'slow')
+})
+
+describe('rawResponse of a response with its body', () => {
+  test('is a stream that has ended, with the head', async (t) => {
+    const response = await answerTo(t, {
+      status: 201,
+      statusMessage: 'Made',
+      headers: { 'X-A': 'b' },
+      body: '{}',
+    })
+    const { rawResponse } = response
+    assert.ok(rawResponse instanceof Readable)
+    assert.equal(rawResponse.statusCode, 201)
+    assert.equal(rawResponse.statusMessage, 'Made')
+    assert.equal(rawResponse.headers['x-a'], 'b')
+    assert.equal(response.rawResponse, rawResponse)
+    assert.deepEqual(await rawResponse.toArray(), [])
+    assert.equal(rawResponse.readableEnded, true)
+    await finished(rawResponse)
+    await pipeline(rawResponse, new PassThrough().resume())
+    assert.deepEqual(response.json(), {})
+  })
+
+  test('is made only when it is looked at', async (t) => {
+    const response = await answerTo(t, { body: '{}' })
+    assert.equal(Object.keys(response).includes('rawResponse'), false)
+    assert.equal(typeof Object.getOwnPropertyDescriptor(response, 'rawResponse').get, 'function')
+    assert.doesNotMatch(inspect(response), /rawResponse/)
+    assert.equal(response.body.toString(), '{}')
+  })
+
+  test('can be replaced by the caller', async (t) => {
+    const response = await answerTo(t, { body: '{}' })
+    response.rawResponse = undefined
+    assert.equal(response.rawResponse, undefined)
+    assert.deepEqual(response.json(), {})
+  })
 })

@@ -137,6 +137,10 @@ describe('a chain of user agents', () => {
 
   test('passes over what is not there', () => {
     assert.equal(chainUserAgents(undefined, 'a/1', null, '', ' '), 'a/1')
+    assert.equal(
+      chainUserAgents([undefined, 'a/1', null], undefined, ['b/2', undefined]),
+      'a/1 b/2',
+    )
     assert.equal(chainUserAgents(), '')
   })
 
@@ -164,34 +168,36 @@ describe('a sanitized user agent', () => {
     assert.equal(sanitizeUserAgent(`${'x'.repeat(255)} y`), 'x'.repeat(255))
   })
 
-  test('must be a string', () => {
-    for (const text of [undefined, null, 5, {}]) {
+  test('must be a string, or nothing', () => {
+    assert.equal(sanitizeUserAgent(undefined), '')
+    assert.equal(sanitizeUserAgent(null), '')
+    for (const text of [5, {}]) {
       assert.throws(() => sanitizeUserAgent(text), { name: 'TypeError', message: /"text"/ })
     }
   })
 })
 
-describe('the caller', () => {
-  test('is read from the environment at each call', () => {
-    assert.equal(getSocketCallerUserAgent(), undefined)
+describe('the user agent of this process', () => {
+  test('is that of this package, and of the caller by the environment at each call', () => {
+    assert.equal(getSocketCallerUserAgent(), ours)
     process.env[VARIABLE] = 'cli/1'
-    assert.equal(getSocketCallerUserAgent(), 'cli/1')
+    assert.equal(getSocketCallerUserAgent(), `${ours} cli/1`)
     process.env[VARIABLE] = 'cli/2\r\nX-Evil: 1'
-    assert.equal(getSocketCallerUserAgent(), 'cli/2 X-Evil: 1')
+    assert.equal(getSocketCallerUserAgent(), `${ours} cli/2 X-Evil: 1`)
   })
 
-  test('is nobody when the variable says nothing', () => {
+  test('has no caller when the variable says nothing', () => {
     for (const nothing of ['', ' ', '\r\n']) {
       process.env[VARIABLE] = nothing
-      assert.equal(getSocketCallerUserAgent(), undefined)
+      assert.equal(getSocketCallerUserAgent(), ours)
     }
   })
 
-  test("of a Worker is that of the Worker's own environment", async () => {
+  test("has, in a Worker, the caller of the Worker's own environment", async () => {
     process.env[VARIABLE] = 'main/1'
     const script = '(registry) => registry.getSocketCallerUserAgent()'
-    assert.equal(await inWorker(script, { [VARIABLE]: 'worker/1' }), 'worker/1')
-    assert.equal(await inWorker(script, {}), undefined)
+    assert.equal(await inWorker(script, { [VARIABLE]: 'worker/1' }), `${ours} worker/1`)
+    assert.equal(await inWorker(script, {}), ours)
   })
 })
 

@@ -6,6 +6,7 @@ import { existsSync, lstatSync, mkdirSync, readdirSync, symlinkSync, writeFileSy
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
+import { pathToFileURL } from 'node:url'
 import { downloadWithLock, httpDownload } from '@socketsecurity/registry'
 import { startOrigin } from '../helpers/origins/http-origin.mjs'
 import { plantDevice } from '../helpers/plants.mjs'
@@ -87,6 +88,52 @@ for (const [how, download] of Object.entries(functions)) {
     }
   })
 }
+
+for (const [how, download] of Object.entries(functions)) {
+  describe(`${how} to a file: URL`, () => {
+    test('is to its path', async (t) => {
+      const origin = await startOrigin(t, { body: 'x' })
+      const path = join(temporaryDirectory(t), 'new', 'ü ☃#%.txt')
+      const result = await download(origin.url, pathToFileURL(path))
+      assert.equal(result.path, path)
+      assert.ok(lstatSync(path).isFile())
+    })
+
+    test('of a directory is EISDIR before any request', async (t) => {
+      const origin = await startOrigin(t, { body: 'x' })
+      const url = pathToFileURL(`${temporaryDirectory(t)}/`)
+      assert.equal((await rejection(download(origin.url, url))).code, 'EISDIR')
+      assert.equal(origin.requests.length, 0)
+    })
+
+    for (const url of [
+      'https://user:secret@localhost/x',
+      'data:text/plain,x',
+      'file:///a%2Fb',
+      'file:///a%00b',
+      ...(windows ? [] : ['file://server/x']),
+    ]) {
+      test(`refuses ${url}`, async (t) => {
+        const origin = await startOrigin(t, { body: 'x' })
+        const error = await rejection(download(origin.url, new URL(url)))
+        assert.ok(error instanceof TypeError)
+        assert.equal(error.code, 'ERR_INVALID_ARG_VALUE')
+        assert.match(error.message, /destPath/)
+        assert.doesNotMatch(error.message, /secret/)
+        assert.equal(origin.connections, 0)
+      })
+    }
+  })
+}
+
+test('a string that looks like a file: URL is a path, as in node:fs', {
+  skip: windows,
+}, async (t) => {
+  const origin = await startOrigin(t, { body: 'x' })
+  const directory = temporaryDirectory(t)
+  await httpDownload(origin.url, `${directory}/file:/x`)
+  assert.ok(lstatSync(join(directory, 'file:', 'x')).isFile())
+})
 
 function listen(path, t) {
   return new Promise((resolve) => {

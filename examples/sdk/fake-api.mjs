@@ -3,6 +3,9 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 
+/** The size of the file at `/runtime`. */
+const RUNTIME_SIZE = 4 << 20
+
 export async function startFakeApi() {
   const api = { url: '', requests: /** @type {string[]} */ ([]), failures: 0, close }
   const server = createServer((request, response) => {
@@ -11,6 +14,10 @@ export async function startFakeApi() {
     if (api.failures > 0) {
       api.failures -= 1
       response.writeHead(503, { 'Retry-After': '0' }).end()
+    } else if (request.url?.startsWith('/v0/packages/unknown/')) {
+      response.writeHead(404, { 'Content-Type': 'application/json' }).end('{"error":"unknown"}')
+    } else if (request.url === '/v0/runtime') {
+      response.writeHead(200, { 'Content-Length': RUNTIME_SIZE }).end(Buffer.alloc(RUNTIME_SIZE))
     } else if (request.headers['if-none-match'] === '"1"') {
       response.writeHead(304, { ETag: '"1"' }).end()
     } else if (request.method === 'DELETE') {

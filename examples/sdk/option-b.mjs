@@ -1,10 +1,12 @@
 // Option B: the SDK is a class. Its options set the retries, and how long responses are cached.
 
 import { HttpClient } from '@socketsecurity/registry/lib/http-client'
+import { basicAuthHeader } from '@socketsecurity/registry/lib/http-request/headers'
 
 /**
  * @typedef {object} SdkOptions
  * @property {string} [baseUrl]
+ * @property {number} [timeout] ms of one attempt
  * @property {number} [retries] attempts after the first
  * @property {number} [retryDelay] ms before the first of them; doubles
  * @property {boolean} [cache] whether responses are cached, in memory and on disk
@@ -13,46 +15,62 @@ import { HttpClient } from '@socketsecurity/registry/lib/http-client'
  * @property {string} [cacheDir]
  */
 
-export class Sdk {
+export class SocketSdk {
   #client
 
   /**
    * @param {string} token
    * @param {SdkOptions} [options]
    */
-  constructor(token, options = {}) {
-    this.#client = new HttpClient({
-      baseUrl: 'https://api.example.com/v0',
-      ...options,
-      headers: { authorization: `Bearer ${token}` },
-    })
+  constructor(
+    token,
+    {
+      baseUrl = 'https://api.socket.dev/v0',
+      timeout = 30_000,
+      retries = 3,
+      retryDelay = 1000,
+      cache = false,
+      cacheTtl = 300_000,
+      ...more
+    } = {},
+  ) {
+    const headers = { authorization: basicAuthHeader(token) }
+    const settings = { baseUrl, timeout, retries, retryDelay, cache, cacheTtl, headers }
+    this.#client = new HttpClient({ ...more, ...settings })
+  }
+
+  /** @param {string} pkg */
+  getPackageInfo(pkg) {
+    return this.#client.getJson(`${pathOf(pkg)}info`)
+  }
+
+  /** @param {string} pkg */
+  getPackageScorecard(pkg) {
+    return this.#client.getJson(`${pathOf(pkg)}scorecard`)
   }
 
   getQuota() {
     return this.#client.getJson('/quota')
   }
 
-  /** @param {string} name */
-  getPackage(name) {
-    return this.#client.getJson(`/packages/${encodeURIComponent(name)}`)
-  }
-
-  /** @param {{ name: string }} scan */
-  createScan(scan) {
-    return this.#client.sendJson('POST', '/scans', scan)
-  }
-
-  /** @param {string} id */
-  deleteScan(id) {
-    return this.#client.sendJson('DELETE', `/scans/${encodeURIComponent(id)}`)
-  }
-
-  /** @param {string} [prefix] a path; `*` is anything */
-  clearCache(prefix) {
-    return this.#client.clearCache(prefix)
+  /**
+   * Removes cached responses: those of one package, or all. Returns their number.
+   * @param {string} [pkg]
+   */
+  clearCache(pkg) {
+    return this.#client.clearCache(pkg && pathOf(pkg))
   }
 
   metrics() {
     return this.#client.metrics()
   }
+}
+
+/**
+ * The path of all that concerns a package. It ends in a slash, so that `lodash` is no beginning of
+ * `lodash.merge`, and has no `*`, which `clearCache` takes for a wildcard.
+ * @param {string} pkg
+ */
+function pathOf(pkg) {
+  return `/packages/${encodeURIComponent(pkg).replaceAll('*', '%2A')}/`
 }

@@ -1,1 +1,6 @@
-export { fetchChecksumFile, parseChecksumFile } from '../../index.js'
+export {
+  type ChecksumFile,
+  type FetchChecksumFileOptions,
+  fetchChecksumFile,
+  parseChecksumFile,
+} from '../../index.js'

@@ -1,1 +1,1 @@
-export { decodeBody, readIncomingResponse } from '../../index.js'
+export { decodeBody, type IncomingResponse, readIncomingResponse } from '../../index.js'

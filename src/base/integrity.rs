@@ -2,11 +2,19 @@
 //!
 //! `integrity` is Subresource Integrity, as npm and browsers write it: digests separated by white
 //! space. Those of the strongest algorithm count, and one of them must match. Unknown algorithms
-//! are ignored. An invalid digest of a known algorithm is an error: to ignore it would verify less
-//! than the caller believes.
+//! are ignored. A digest of a known algorithm that is not base64 is an error: to ignore it would
+//! verify less than the caller believes. One of a wrong length matches no file.
 
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::alphabet;
+use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
+
+/// Reads base64 with and without padding.
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 
 /// The algorithm of a digest. The order is by strength, the weakest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,6 +56,11 @@ pub struct Digest {
 }
 
 impl Digest {
+    /// Whether it has the length of its algorithm's digests. Others match nothing.
+    pub fn is_complete(&self) -> bool {
+        self.bytes.len() == self.algorithm.length()
+    }
+
     /// The digest in lower-case hexadecimal digits.
     pub fn hex(&self) -> String {
         hex::encode(&self.bytes)
@@ -126,7 +139,7 @@ pub fn parse_integrity(text: &str) -> Option<Vec<Digest>> {
         };
         // Options after `?` are reserved, and ignored.
         let encoded = rest.split('?').next().unwrap_or_default();
-        let bytes = STANDARD.decode(encoded).ok().filter(|bytes| bytes.len() == algorithm.length())?;
+        let bytes = LENIENT.decode(encoded).ok().filter(|bytes| !bytes.is_empty())?;
         digests.push(Digest { algorithm, bytes });
     }
     let strongest = digests.iter().map(|digest| digest.algorithm).max()?;
@@ -157,11 +170,22 @@ mod tests {
         for text in ["", "abc", &EMPTY[1..], &format!("{EMPTY}0"), &EMPTY.replace('e', "g"), &"ä".repeat(32)] {
             assert_eq!(parse_sha256(text), None, "{text}");
         }
-        for text in
-            ["", "sha256", "sha256-", "sha256-####", "md5-abc", "sha512-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="]
-        {
+        for text in ["", "sha256", "sha256-", "sha256-####", "md5-abc"] {
             assert_eq!(parse_integrity(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn a_digest_of_a_wrong_length_matches_nothing() {
+        let short = format!("sha512-{}", &EMPTY_SRI["sha256-".len()..]);
+        for text in [short.as_str(), "sha256-AAAA", &format!("{EMPTY_SRI} {short}")] {
+            let expected = Expected { sha256: None, integrity: parse_integrity(text).unwrap() };
+            let right = [parse_sha256(EMPTY).unwrap(), digest(Algorithm::Sha512, 1)];
+            assert!(!expected.integrity[0].is_complete(), "{text}");
+            assert_eq!(expected.verify(&right).unwrap_err().check, "Integrity", "{text}");
+        }
+        let unpadded = EMPTY_SRI.trim_end_matches('=');
+        assert_eq!(parse_integrity(unpadded), parse_integrity(EMPTY_SRI));
     }
 
     #[test]

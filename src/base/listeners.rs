@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::{HeaderMap, Method, StatusCode};
 
@@ -67,10 +68,29 @@ impl RetryAdvice {
     }
 }
 
-/// A listener that is called before each retry, with the number of the failed attempt (from 1), its
-/// error, and the delay. An error of the listener ends the operation.
+/// A failed attempt.
+#[derive(Debug)]
+pub struct FailedAttempt {
+    /// Its number, from 1.
+    pub number: u32,
+    pub error: Error,
+    /// The response whose status is the failure.
+    pub response: Option<Box<RefusedResponse>>,
+}
+
+/// A response whose status is a failure. Its body is empty if it is streamed.
+#[derive(Debug)]
+pub struct RefusedResponse {
+    pub status: StatusCode,
+    pub status_text: String,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+/// A listener that is called before each retry, with the failed attempt and the delay. An error of
+/// the listener ends the operation.
 #[derive(Clone)]
-pub struct OnRetry(pub Arc<dyn Fn(u32, Error, Duration) -> BoxFuture<'static, Result<RetryAdvice>> + Send + Sync>);
+pub struct OnRetry(pub Arc<dyn Fn(FailedAttempt, Duration) -> BoxFuture<'static, Result<RetryAdvice>> + Send + Sync>);
 
 impl fmt::Debug for OnRetry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

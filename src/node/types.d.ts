@@ -2,6 +2,29 @@
 
 export interface HttpRequestOptions extends HttpTransferOptions {}
 
+/** One value of a header field. `undefined` is not sent. */
+export type HttpHeaderValue = string | number | boolean | undefined
+
+/** Header fields of a request. A `Headers` is an iterable of names and values. */
+export type HttpRequestHeaders =
+  | Record<string, HttpHeaderValue | readonly HttpHeaderValue[]>
+  | Iterable<readonly [string, HttpHeaderValue | readonly HttpHeaderValue[]]>
+
+/**
+ * A request body. All but the last three are whole: they can be sent again by `retries`, and their
+ * `Content-Length` is known. The last three are streams.
+ */
+export type HttpRequestBody =
+  | string
+  | ArrayBufferView
+  | ArrayBufferLike
+  | URLSearchParams
+  | Blob
+  | FormData
+  | import('node:stream').Readable
+  | import('node:stream/web').ReadableStream
+  | AsyncIterable<string | ArrayBufferView | ArrayBufferLike>
+
 export interface HttpDownloadOptions extends HttpTransferOptions {}
 
 export interface DownloadWithLockOptions extends HttpDownloadOptions {}
@@ -111,38 +134,53 @@ export declare function warmCache(
  */
 export declare function withTmp<T>(callback: (directory: string) => T | Promise<T>): Promise<T>
 
+/** A request that is about to be sent. `url` has no password; `headers` may hold credentials. */
+export interface HttpHookRequestInfo {
+  method: string
+  url: string
+  headers: import('node:http').IncomingHttpHeaders
+  /** The time limit of the attempt, in ms; 0 is none. */
+  timeout: number
+}
+
+/** A request whose response head has been received, or that has failed before. */
+export interface HttpHookResponseInfo {
+  method: string
+  url: string
+  /** The time since `onRequest`, in ms. */
+  duration: number
+  status?: number
+  statusText?: string
+  headers?: import('node:http').IncomingHttpHeaders
+  /** The error of a request without a response, that of its body's stream and an abort included. */
+  error?: Error
+}
+
 /**
- * Listeners of `httpRequest`, called once for each attempt and each redirect. Errors that they throw
- * are ignored.
+ * Listeners of `httpRequest`, called once for each attempt and each redirect, and never after the
+ * promise has settled. Errors that they throw are ignored.
  */
 export interface HttpHooks {
-  /**
-   * Called before a request is sent. `timeout` is the time limit of the attempt, in ms; 0 is none.
-   */
-  onRequest?:
-    | ((request: {
-        method: string
-        url: string
-        headers: import('node:http').IncomingHttpHeaders
-        timeout: number
-      }) => unknown)
-    | undefined
-  /**
-   * Called when the head of a response has been received, or the attempt has failed before.
-   * `duration` is in ms.
-   */
-  onResponse?:
-    | ((response: {
-        method: string
-        url: string
-        duration: number
-        status?: number
-        statusText?: string
-        headers?: import('node:http').IncomingHttpHeaders
-        error?: Error
-      }) => unknown)
-    | undefined
+  /** Called before a request is sent. */
+  onRequest?: ((request: HttpHookRequestInfo) => unknown) | undefined
+  /** Called when the head of a response has been received, or the attempt has failed before. */
+  onResponse?: ((response: HttpHookResponseInfo) => unknown) | undefined
 }
+
+/** A request that a server of `node:http` receives. */
+export type IncomingRequest = import('node:http').IncomingMessage
+
+/** A response that a client of `node:http` receives: see `readIncomingResponse`. */
+export type IncomingResponse = import('node:http').IncomingMessage
+
+/** The digests of a checksum file: file names, and `sha256-<base64>`. */
+export type ChecksumFile = Record<string, string>
+
+/** Options of `fetchChecksumFile`. */
+export type FetchChecksumFileOptions = Omit<
+  HttpRequestOptions,
+  'body' | 'method' | 'stream' | 'throwOnError'
+>
 
 /**
  * The error of a response whose status is outside 200 to 299: see `throwOnError`, `httpJson` and

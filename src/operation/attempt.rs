@@ -11,7 +11,7 @@ use url::Url;
 
 use crate::base::body::Body;
 use crate::base::error::{Error, Kind, Result};
-use crate::base::listeners::{Hooks, OnRetry, RetryAdvice};
+use crate::base::listeners::{FailedAttempt, Hooks, OnRetry, RefusedResponse, RetryAdvice};
 use crate::base::log::Log;
 use crate::base::observer::Observer;
 use crate::base::options::{Redirects, Retry};
@@ -197,12 +197,16 @@ impl<'a> Attempts<'a> {
         self
     }
 
-    /// Counts a failed attempt, and waits before the next one. `false` if it was the last. `error`
-    /// creates the error of the attempt for the listener.
-    pub async fn again(&mut self, failure: Failure, error: impl Fn() -> Error) -> Result<bool> {
+    /// Counts a failed attempt, and waits before the next one. `false` if it was the last. `outcome`
+    /// creates the error of the attempt for the listener, with the response that is the failure.
+    pub async fn again(
+        &mut self,
+        failure: Failure,
+        outcome: impl Fn() -> (Error, Option<Box<RefusedResponse>>),
+    ) -> Result<bool> {
         let next = retry::decide(self.policy, self.method, self.made, failure, fastrand::f64());
         self.made = self.made.saturating_add(1);
-        let error = || error().with_attempts(self.made);
+        let error = || outcome().0.with_attempts(self.made);
         let retry::RetryDecision::Wait(mut delay) = next else {
             if failure.is_failure() {
                 self.log.line(|| debug::gives_up(&self.call, self.made, &error()));
@@ -210,7 +214,9 @@ impl<'a> Attempts<'a> {
             return Ok(false);
         };
         if let Some(OnRetry(listener)) = self.on_retry {
-            match listener(self.made, error(), delay).await? {
+            let (error, response) = outcome();
+            let failed = FailedAttempt { number: self.made, error: error.with_attempts(self.made), response };
+            match listener(failed, delay).await? {
                 RetryAdvice::Default => {}
                 RetryAdvice::Stop => return Ok(false),
                 RetryAdvice::Wait(instead) => delay = instead,

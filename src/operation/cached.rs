@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared, WeakShared};
 use http::{HeaderMap, HeaderName, Method, StatusCode};
+use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::base::error::Result;
@@ -111,7 +112,8 @@ impl Cache {
         }
         let Some(key) = self.store.key(&url, &options.transfer.headers, &options.transfer.network) else {
             note_lookup(Source::Network, &options, &url, None);
-            return request(transport, url, options).await.map(|response| (response, Source::Network));
+            let never = CancellationToken::new();
+            return request(transport, url, options, &never).await.map(|response| (response, Source::Network));
         };
         let cached =
             self.store.find(&key, &options.transfer.headers).await.filter(|(stored, _)| fits(stored, &options));
@@ -200,7 +202,8 @@ impl Fetch {
     async fn send(&self, conditions: &HeaderMap) -> Result<Response> {
         let mut options = self.options.clone();
         options.transfer.headers.extend(conditions.clone());
-        request(&self.transport, self.url.clone(), options).await
+        // Dropped when the last call that waits for it is cancelled.
+        request(&self.transport, self.url.clone(), options, &CancellationToken::new()).await
     }
 
     /// The cached response after a 304 of the server.

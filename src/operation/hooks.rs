@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, Shared};
 use http::{HeaderMap, Method, StatusCode};
 
 use crate::base::error::{Error, redacted};
@@ -23,11 +25,13 @@ pub struct HookDispatcher<'a> {
     trace: Mutex<Option<Trace>>,
     timeout: Option<Duration>,
     pending: Mutex<Option<(Method, String, Instant)>>,
+    /// The call of a hook that was last begun.
+    running: Mutex<Option<Shared<BoxFuture<'static, ()>>>>,
 }
 
 impl<'a> HookDispatcher<'a> {
     pub fn new(hooks: &'a Hooks, observer: &'a Observer, timeout: Option<Duration>) -> Self {
-        Self { hooks, observer, trace: Mutex::default(), timeout, pending: Mutex::default() }
+        Self { hooks, observer, trace: Mutex::default(), timeout, pending: Mutex::default(), running: Mutex::default() }
     }
 
     /// Announces a request to the observer, who may add header fields.
@@ -54,7 +58,7 @@ impl<'a> HookDispatcher<'a> {
         }
         if let Some(hook) = on_request {
             let (method, url) = (head.method.clone(), redacted(&head.url));
-            hook(Sent { method, url, headers: head.headers.clone(), timeout: self.timeout }).await;
+            self.run(hook(Sent { method, url, headers: head.headers.clone(), timeout: self.timeout })).await;
         }
     }
 
@@ -75,14 +79,25 @@ impl<'a> HookDispatcher<'a> {
         }
     }
 
-    /// Reports a failure before any response, a timeout included.
+    /// Reports a failure before any response, a timeout or an abort included. Before that, awaits
+    /// the hook during which the attempt ended, so that none is called later.
     pub async fn fails(&self, error: &Error) {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(running) = running {
+            running.await;
+        }
         if let Some(trace) = self.trace() {
             trace.fail(error);
         }
         if self.hooks.on_response.is_some() {
             Box::pin(self.emit(Err(error.clone()))).await;
         }
+    }
+
+    async fn run(&self, call: BoxFuture<'static, ()>) {
+        let call = call.shared();
+        *self.running.lock().unwrap_or_else(PoisonError::into_inner) = Some(call.clone());
+        call.await;
     }
 
     fn trace(&self) -> Option<Trace> {
@@ -92,7 +107,7 @@ impl<'a> HookDispatcher<'a> {
     async fn emit(&self, outcome: Result<(StatusCode, String, HeaderMap), Error>) {
         let pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let (Some((method, url, started)), Some(hook)) = (pending, &self.hooks.on_response) {
-            hook(Received { method, url, duration: started.elapsed(), outcome }).await;
+            self.run(hook(Received { method, url, duration: started.elapsed(), outcome })).await;
         }
     }
 }

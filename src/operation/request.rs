@@ -5,11 +5,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
+use tokio::select;
 use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::base::body::Body;
 use crate::base::error::{Error, Kind, Result};
+use crate::base::listeners::RefusedResponse;
 use crate::base::options::{RequestOptions, TransferOptions};
 use crate::base::timings::Timings;
 use crate::io::http::decode;
@@ -74,9 +77,14 @@ impl Incoming {
     }
 }
 
-/// Sends a request until a response is received or no attempt is left. Resolves with any status
-/// that is not retried.
-pub async fn request(transport: &Transport, url: Url, options: RequestOptions) -> Result<Response> {
+/// Sends a request until a response is received, no attempt is left, or `cancel` is cancelled.
+/// Resolves with any status that is not retried.
+pub async fn request(
+    transport: &Transport,
+    url: Url,
+    options: RequestOptions,
+    cancel: &CancellationToken,
+) -> Result<Response> {
     let RequestOptions { transfer, method, body, hooks, max_size, stream } = options;
     let TransferOptions { mut headers, mut redirects, retry, on_retry, observer, timeout, idle_timeout, network: _ } =
         transfer;
@@ -115,11 +123,13 @@ pub async fn request(transport: &Transport, url: Url, options: RequestOptions) -
             response.timings = Some(Timings { total, ..timings });
             Ok(response)
         });
-        let mut result = with_timeout(timeout, "Request", &head.url, attempt).await;
+        let attempt = with_timeout(timeout, "Request", &head.url, attempt);
+        let mut result = unless(cancel, &head.url, attempt).await;
         if let Err(error) = &result {
             hooks.fails(error).await;
         }
-        let again = attempts.again(outcome_of(&result), || error_of(&result)).await;
+        let again = attempts.again(outcome_of(&result), || failure_for_listener(&result));
+        let again = unless(cancel, &head.url, again).await;
         if !again.inspect_err(|error| tally.end(Some(error)))? {
             if let Ok(response) = &mut result {
                 response.attempts = attempts.made;
@@ -142,6 +152,16 @@ fn count(tally: &mut RequestTally<'_>, result: &Result<Response>, started: std::
     }
 }
 
+/// Ends a wait when the call is cancelled.
+async fn unless<T>(cancel: &CancellationToken, url: &Url, wait: impl Future<Output = Result<T>>) -> Result<T> {
+    // In order: a random choice costs time, and an aborted call must not resolve.
+    select! {
+        biased;
+        () = cancel.cancelled() => Err(Error::aborted().with_url(url)),
+        ended = wait => ended,
+    }
+}
+
 /// The outcome of an attempt, for the retry policy.
 fn outcome_of(result: &Result<Response>) -> Failure {
     match result {
@@ -152,11 +172,20 @@ fn outcome_of(result: &Result<Response>) -> Failure {
     }
 }
 
-/// The error of an attempt, for the caller's `onRetry`.
-fn error_of(result: &Result<Response>) -> Error {
+/// The failure of an attempt, for the caller's `onRetry`.
+fn failure_for_listener(result: &Result<Response>) -> (Error, Option<Box<RefusedResponse>>) {
     match result {
-        Ok(response) => status_error(response),
-        Err(error) => failed(error.clone()),
+        Ok(response) => {
+            let Response { status, status_text, headers, body, .. } = response;
+            let refused = RefusedResponse {
+                status: *status,
+                status_text: status_text.clone(),
+                headers: headers.clone(),
+                body: body.clone(),
+            };
+            (status_error(response), Some(Box::new(refused)))
+        }
+        Err(error) => (failed(error.clone()), None),
     }
 }
 

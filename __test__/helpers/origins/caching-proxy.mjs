@@ -61,6 +61,7 @@ ${servers(directory, address, port, origin)}
   )
   const args = ['-p', directory, '-e', join(directory, 'error.log'), '-c', file]
   const child = spawn('nginx', args, { env, stdio: ['ignore', 'ignore', 'pipe'] })
+  process.on('exit', () => child.kill('SIGTERM'))
   let said = ''
   child.stderr.on('data', (text) => {
     said += text

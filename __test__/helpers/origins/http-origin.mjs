@@ -52,8 +52,9 @@ export async function startOrigin(t, script = {}, { secure = false } = {}) {
     for await (const chunk of incoming) {
       chunks.push(chunk)
     }
-    const { method, url: path, headers } = incoming
-    const request = { method, path, headers, body: Buffer.concat(chunks), at: performance.now() }
+    const { method, url: path, headers, headersDistinct: distinct } = incoming
+    const body = Buffer.concat(chunks)
+    const request = { method, path, headers, distinct, body, at: performance.now() }
     const index = origin.requests.push(request) - 1
     const step = steps[Math.min(index, steps.length - 1)]
     const answer = typeof step === 'function' ? await step(request, response, index) : step

@@ -23,14 +23,17 @@ const { count, directory, isNetworked, isRedirected, dies } = job
 const HOST = isNetworked ? '10.77.255.1' : '127.0.0.1'
 const BODY = randomBytes(4_000_000)
 const SLICES = 20
-/** Milliseconds for the whole body: long enough for all machines to come meanwhile. */
-const DURATION = 1500
+/** Milliseconds for the whole body: long enough for what is to happen meanwhile. */
+const DURATION = dies ? 3000 : 1500
 const sha256 = createHash('sha256').update(BODY).digest('hex')
 
 const machines = []
 process.on('exit', () => {
   for (const machine of machines) machine.kill('SIGKILL')
 })
+
+/** Before the spec kills this process, which would leave nginx behind. */
+setTimeout(() => process.exit(1), 100_000).unref()
 
 const ip = (...args) => execFileSync('ip', args, { stdio: 'pipe' })
 

@@ -13,6 +13,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use url::Url;
+
 use crate::base::error::{Error, Kind, Result};
 use crate::io::file::ownership::{
     self, has_more_names, is_open, is_trusted_owner, is_writable_by_all, is_writable_by_group, owner, resolved,
@@ -88,6 +90,24 @@ pub fn absolute(path: &Path) -> Result<PathBuf> {
 /// The absolute form of a destination. Fails for a path that can only name a directory.
 pub fn resolve(path: &Path) -> Result<PathBuf> {
     if names_directory(path) { Err(is_directory(path)) } else { absolute(path) }
+}
+
+/// The path of a `file:` URL, as `fileURLToPath` of Node.js reads it.
+pub fn of_url(href: &str) -> Result<PathBuf> {
+    const NAME: &str = "destPath";
+    let parsed = Url::parse(href).ok();
+    let Some(url) = parsed.as_ref().filter(|url| url.scheme() == "file") else {
+        let scheme = parsed.as_ref().map_or("no URL", Url::scheme);
+        return Err(Error::argument(NAME, "must be a path or a file: URL", scheme));
+    };
+    // A separator or a null byte that is written so is not part of any name.
+    let encoded = url.path().to_ascii_lowercase();
+    let is_impossible =
+        ["%2f", "%00"].iter().any(|part| encoded.contains(part)) || cfg!(windows) && encoded.contains("%5c");
+    match url.to_file_path() {
+        Ok(path) if !is_impossible => Ok(path),
+        _ => Err(Error::argument(NAME, "must be a file: URL of a path on this machine", href)),
+    }
 }
 
 /// Whether the spelling is that of a directory: the path ends in a separator, in `.` or in `..`.
@@ -240,6 +260,23 @@ mod tests {
         for path in ["a", "./a", "../a", "a/./b", "...", "a.", ".a", "/a/..b"] {
             assert!(resolve(Path::new(path)).is_ok(), "{path}");
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn file_urls_are_paths() {
+        for (url, path) in [
+            ("file:///tmp/a%20b", "/tmp/a b"),
+            ("file://localhost/tmp/%C3%BC", "/tmp/\u{fc}"),
+            ("file:///tmp/x?query#hash", "/tmp/x"),
+            ("file:///tmp/new/", "/tmp/new/"),
+        ] {
+            assert_eq!(of_url(url).unwrap(), Path::new(path), "{url}");
+        }
+        for url in ["https://a.test/x", "file://server/x", "file:///a%2Fb", "file:///a%00b", "no url"] {
+            assert_eq!(of_url(url).unwrap_err().kind(), Kind::ArgumentValue, "{url}");
+        }
+        assert_eq!(resolve(&of_url("file:///tmp/new/").unwrap()).unwrap_err().details().code, "EISDIR");
     }
 
     #[cfg(unix)]

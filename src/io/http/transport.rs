@@ -15,10 +15,10 @@ use tokio::time::timeout;
 use url::{Host, Url};
 
 use self::connect::{Connecting, Protocols, Route};
+use self::connections::Connections;
 use self::host::HostTransport;
 use self::http1_only::{Http1Only, wants_http1};
 use self::idle::with_idle_timeout_of_request;
-use self::ports::Ports;
 use self::request::is_host_of;
 pub use self::response::IncomingResponse;
 use crate::base::body::{Activity, Body};
@@ -39,11 +39,11 @@ use crate::policy::http::redirect::RequestHead;
 use crate::policy::text::debug::network as debug;
 
 pub mod connect;
+mod connections;
 mod host;
 mod host_wire;
 mod http1_only;
 mod idle;
-mod ports;
 mod request;
 mod response;
 mod tunnel;
@@ -71,7 +71,7 @@ struct Pools {
     /// Clients by [`Route::index`], each created at its first use.
     clients: [OnceLock<Client>; 6],
     http1_only: Http1Only,
-    ports: Ports,
+    connections: Connections,
 }
 
 impl Transport {
@@ -147,7 +147,7 @@ impl Pools {
     }
 
     fn from_parts(proxy: Proxy, log: Log, connecting: Connecting, http1_only: Http1Only) -> Self {
-        Self { proxy, log, connecting, clients: Default::default(), http1_only, ports: Ports::default() }
+        Self { proxy, log, connecting, clients: Default::default(), http1_only, connections: Connections::default() }
     }
 
     /// An idempotent request is resent if a kept-alive connection was closed before any byte of a
@@ -228,7 +228,7 @@ impl Pools {
                     if stale < STALE_MAX
                         && can_resend
                         && is_closed_before_response(&error)
-                        && self.ports.has(error::port_of_failed(&error)) =>
+                        && self.connections.was_used(error::port_of_failed(&error)) =>
                 {
                     self.log_resend(head, "the server had closed the kept-alive connection");
                     stale += 1;
@@ -263,17 +263,11 @@ impl Pools {
         started: Instant,
         hand_over: &HandOver,
     ) {
-        if self.ports.record(response.port()) {
+        if self.connections.record(response.port()) {
             metrics::count(Counter::ConnectionsReused);
             return;
         }
-        metrics::count(Counter::ConnectionsOpened);
-        if head.url.scheme() == "https" {
-            metrics::count(Counter::TlsHandshakes);
-        }
-        if response.is_http2() {
-            metrics::count(Counter::Http2);
-        }
+        connections::count_opened(head.url.scheme() == "https", response.is_http2());
         let name = proxy.unwrap_or(&head.url).host_str().unwrap_or_default();
         let dns = self.connecting.lookups.since(name, started);
         let ready = hand_over.at().map(|at| at.duration_since(started));

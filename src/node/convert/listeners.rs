@@ -1,33 +1,43 @@
 //! Callbacks of callers as listeners of the core: called on the JavaScript thread, in order, and
 //! awaited. They do not keep the event loop alive: the promise of the operation does.
+//!
+//! A callback may be an async function. Its promise is awaited where its value counts, by
+//! `onRetry`. Elsewhere the operation goes on, and a rejection ends it as a throw does.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use napi::bindgen_prelude::{
-    FnArgs, FromNapiValue, Function, JsObjectValue, Object, ToNapiValue, TypeName, Undefined, Unknown,
-    ValidateNapiValue,
+    FnArgs, FromNapiValue, Function, FunctionCallContext, JsObjectValue, Object, ToNapiValue, TypeName, Undefined,
+    Unknown, ValidateNapiValue,
 };
 use napi::threadsafe_function::UnknownReturnValue;
-use napi::{Env, ValueType, sys};
+use napi::{Env, JsValue, ValueType, sys};
+use tokio::time::timeout;
 
-use crate::base::error::Error;
-use crate::base::listeners::{Hook, Hooks, OnRetry, Received, RetryAdvice, Sent};
+use crate::base::error::{Error, Kind};
+use crate::base::listeners::{FailedAttempt, Hook, Hooks, OnRetry, Received, RefusedResponse, RetryAdvice, Sent};
+use crate::node::convert::response::{refused_response, response_error};
 use crate::node::environment::objects::caller_object;
 use crate::node::js::arguments::{function, optional, wrong_type};
 use crate::node::js::error::to_js;
 use crate::node::js::headers::headers;
 use crate::node::js::lock_holder::LockHolder;
 use crate::node::js::number::{milliseconds, number};
+use crate::node::js::returned::Returned;
 use crate::node::js::value::{handle, property};
 use crate::node::promise::failure::CallbackError;
 use crate::operation::progress::{Report, progress_line};
 use crate::operation::shared_download::OnWait;
 
 /// The caller's `onWait`.
-pub type WaitCallback<'env> = Function<'env, LockHolder, UnknownReturnValue>;
+pub type WaitCallback<'env> = Function<'env, LockHolder, Returned<UnknownReturnValue>>;
 
 /// The caller's `onProgress`.
-pub type ProgressCallback<'env> = Function<'env, FnArgs<(f64, f64)>, UnknownReturnValue>;
+pub type ProgressCallback<'env> = Function<'env, FnArgs<(f64, f64)>, Returned<UnknownReturnValue>>;
+
+/// The `log` of the caller's logger.
+pub type LogCallback<'env> = Function<'env, String, Returned<UnknownReturnValue>>;
 
 /// A listener for progress, in bytes.
 pub fn report(callback: ProgressCallback, callback_error: &CallbackError) -> napi::Result<Report> {
@@ -37,17 +47,13 @@ pub fn report(callback: ProgressCallback, callback_error: &CallbackError) -> nap
         let (callback, callback_error) = (callback.clone(), callback_error.clone());
         Box::pin(async move {
             let arguments = FnArgs::from((number(progress.downloaded), number(progress.total)));
-            callback_error.caught(callback.call_async_catch(arguments).await).map(|_: UnknownReturnValue| ())
+            noticed(callback.call_async_catch(arguments).await, callback_error).await
         })
     }))
 }
 
 /// A listener that writes a line for each `interval` per cent to the `log` of a logger.
-pub fn log_progress(
-    log: Function<String, UnknownReturnValue>,
-    interval: u32,
-    callback_error: &CallbackError,
-) -> napi::Result<Report> {
+pub fn log_progress(log: LogCallback, interval: u32, callback_error: &CallbackError) -> napi::Result<Report> {
     let log = Arc::new(log.build_threadsafe_function::<String>().weak::<true>().build()?);
     let (callback_error, mut last) = (callback_error.clone(), 0);
     Ok(Box::new(move |progress| {
@@ -55,7 +61,7 @@ pub fn log_progress(
         let (log, callback_error) = (log.clone(), callback_error.clone());
         Box::pin(async move {
             match line {
-                Some(line) => callback_error.caught(log.call_async_catch(line).await).map(|_| ()),
+                Some(line) => noticed(log.call_async_catch(line).await, callback_error).await,
                 None => Ok(()),
             }
         })
@@ -67,31 +73,63 @@ pub fn on_wait(callback: WaitCallback, callback_error: &CallbackError) -> napi::
     let callback = callback.build_threadsafe_function::<LockHolder>().weak::<true>().build()?;
     let callback_error = callback_error.clone();
     Ok(Box::new(move |holder| {
-        Box::pin(async move {
-            callback_error
-                .caught(callback.call_async_catch(LockHolder::from(holder)).await)
-                .map(|_: UnknownReturnValue| ())
-        })
+        Box::pin(
+            async move { noticed(callback.call_async_catch(LockHolder::from(holder)).await, callback_error).await },
+        )
     }))
 }
 
 /// The caller's `onRetry`.
-pub type RetryCallback<'env> = Function<'env, FnArgs<(u32, Failed, f64)>, Advice>;
+pub type RetryCallback<'env> = Function<'env, RetryArguments, Returned<Advice>>;
+type RetryArguments = FnArgs<(u32, Failed, f64)>;
 
-pub fn on_retry(callback: RetryCallback, callback_error: &CallbackError) -> napi::Result<OnRetry> {
-    let callback = Arc::new(callback.build_threadsafe_function::<FnArgs<(u32, Failed, f64)>>().weak::<true>().build()?);
+/// A listener before each retry. With `throws_on_status`, the error of a status is an
+/// `HttpResponseError`, as that of the call.
+pub fn on_retry(
+    callback: RetryCallback,
+    throws_on_status: bool,
+    callback_error: &CallbackError,
+) -> napi::Result<OnRetry> {
+    let callback = Arc::new(callback.build_threadsafe_function::<RetryArguments>().weak::<true>().build()?);
     let callback_error = callback_error.clone();
-    Ok(OnRetry(Arc::new(move |attempt, error, delay| {
+    Ok(OnRetry(Arc::new(move |failed, delay| {
         let (callback, callback_error) = (callback.clone(), callback_error.clone());
         Box::pin(async move {
-            let arguments = FnArgs::from((attempt, Failed(error), milliseconds(delay)));
-            callback_error.caught(callback.call_async_catch(arguments).await).map(|Advice(decision)| decision)
+            let FailedAttempt { number, error, response } = failed;
+            let failed = Failed { error, response: response.filter(|_| throws_on_status), number };
+            let arguments = FnArgs::from((number, failed, milliseconds(delay)));
+            let advice = match callback_error.caught(callback.call_async_catch(arguments).await)? {
+                Returned::Now(advice) => advice,
+                Returned::Later(promise) => callback_error.caught(promise.await)?,
+            };
+            Ok(advice.0)
         })
     })))
 }
 
+/// Ends the operation if a callback threw, or if its promise rejects while the operation runs.
+async fn noticed(
+    returned: napi::Result<Returned<UnknownReturnValue>>,
+    callback_error: CallbackError,
+) -> Result<(), Error> {
+    /// Time in which an async function that throws before its first `await` has rejected.
+    const AT_ONCE: Duration = Duration::from_millis(20);
+    let Returned::Later(mut promise) = callback_error.caught(returned)? else {
+        return Ok(());
+    };
+    if let Ok(settled) = timeout(AT_ONCE, &mut promise).await {
+        return callback_error.caught(settled).map(|_| ());
+    }
+    tokio::spawn(async move {
+        if let Err(error) = promise.await {
+            callback_error.reject(error);
+        }
+    });
+    Ok(())
+}
+
 /// The hooks of an options object.
-pub fn hooks(env: &Env, value: Option<Unknown>) -> napi::Result<Hooks> {
+pub fn hooks(env: &Env, value: Option<Unknown>, callback_error: &CallbackError) -> napi::Result<Hooks> {
     let Some(value) = value else {
         return Ok(Hooks::default());
     };
@@ -106,30 +144,53 @@ pub fn hooks(env: &Env, value: Option<Unknown>) -> napi::Result<Hooks> {
     };
     let (on_request, on_response) = (one("onRequest")?, one("onResponse")?);
     Ok(Hooks {
-        on_request: optional(on_request.1, |value| hook::<Sent>(function(env, &on_request.0, value)?))?,
-        on_response: optional(on_response.1, |value| hook::<Received>(function(env, &on_response.0, value)?))?,
+        on_request: optional(on_request.1, |value| {
+            hook::<Sent>(env, function(env, &on_request.0, value)?, callback_error)
+        })?,
+        on_response: optional(on_response.1, |value| {
+            hook::<Received>(env, function(env, &on_response.0, value)?, callback_error)
+        })?,
     })
 }
 
-fn hook<T: Send + 'static>(callback: Function<Event<T>, Ignored>) -> napi::Result<Hook<T>>
+fn hook<T: Send + 'static>(
+    env: &Env,
+    callback: Function<Unknown<'static>, Ignored>,
+    callback_error: &CallbackError,
+) -> napi::Result<Hook<T>>
 where
     Event<T>: ToNapiValue,
 {
-    let callback = Arc::new(callback.build_threadsafe_function::<Event<T>>().weak::<true>().build()?);
+    let callback_error = callback_error.clone();
+    let gate: Function<(), ()> = {
+        let (callback, callback_error) = (callback.create_ref()?, callback_error.clone());
+        env.create_function_from_closure("hook", move |call: FunctionCallContext| {
+            // A call that was under way when the operation ended.
+            if !callback_error.is_settled() {
+                let event: Unknown = call.first_arg()?;
+                // SAFETY: the value belongs to this callback, and the function returns before it ends.
+                let event = unsafe { Unknown::from_raw_unchecked(call.env.raw(), event.raw()) };
+                callback.borrow_back(call.env)?.call(event)?;
+            }
+            Ok(())
+        })?
+    };
+    let gate: Function<Event<T>, ()> = Function::from_unknown(gate.to_unknown())?;
+    let gate = Arc::new(gate.build_threadsafe_function::<Event<T>>().weak::<true>().build()?);
     Ok(Arc::new(move |event| {
-        let callback = callback.clone();
+        let (gate, callback_error) = (gate.clone(), callback_error.clone());
         Box::pin(async move {
             // Errors of a hook are ignored.
-            let _ = callback.call_async_catch(Event(event)).await;
+            let _ = gate.call_async_catch(Event(event, callback_error)).await;
         })
     }))
 }
 
 /// The argument of a hook, converted on the JavaScript thread.
-pub struct Event<T>(T);
+pub struct Event<T>(T, CallbackError);
 
 impl ToNapiValue for Event<Sent> {
-    unsafe fn to_napi_value(env: sys::napi_env, Self(event): Self) -> napi::Result<sys::napi_value> {
+    unsafe fn to_napi_value(env: sys::napi_env, Self(event, _): Self) -> napi::Result<sys::napi_value> {
         let env = Env::from_raw(env);
         let mut object = Object::new(&env)?;
         object.set_named_property("method", event.method.as_str())?;
@@ -142,7 +203,7 @@ impl ToNapiValue for Event<Sent> {
 }
 
 impl ToNapiValue for Event<Received> {
-    unsafe fn to_napi_value(env: sys::napi_env, Self(event): Self) -> napi::Result<sys::napi_value> {
+    unsafe fn to_napi_value(env: sys::napi_env, Self(event, callback_error): Self) -> napi::Result<sys::napi_value> {
         let env = Env::from_raw(env);
         let mut object = Object::new(&env)?;
         object.set_named_property("method", event.method.as_str())?;
@@ -154,19 +215,36 @@ impl ToNapiValue for Event<Received> {
                 object.set_named_property("statusText", text)?;
                 object.set_named_property("headers", headers(&env, &fields)?)?;
             }
-            Err(error) => object.set_named_property("error", js_error(&env, error))?,
+            Err(error) => {
+                // The stream of a body that failed: its own error.
+                let thrown = Some(()).filter(|()| error.kind() == Kind::Aborted).and_then(|()| callback_error.peek());
+                let error = match thrown {
+                    Some(thrown) => napi::JsError::from(thrown).into_unknown(env),
+                    None => js_error(&env, error),
+                };
+                object.set_named_property("error", error)?;
+            }
         }
         handle(&env, object)
     }
 }
 
-/// An error, converted on the JavaScript thread.
-pub struct Failed(Error);
+/// The error of an attempt, converted on the JavaScript thread.
+pub struct Failed {
+    error: Error,
+    response: Option<Box<RefusedResponse>>,
+    number: u32,
+}
 
 impl ToNapiValue for Failed {
-    unsafe fn to_napi_value(env: sys::napi_env, Self(error): Self) -> napi::Result<sys::napi_value> {
+    unsafe fn to_napi_value(env: sys::napi_env, failed: Self) -> napi::Result<sys::napi_value> {
         let env = Env::from_raw(env);
-        handle(&env, js_error(&env, error))
+        let Self { error, response, number } = failed;
+        let Some(response) = response else {
+            return handle(&env, js_error(&env, error));
+        };
+        let response = refused_response(&env, *response, number)?;
+        handle(&env, napi::JsError::from(response_error(&env, error, response)).into_unknown(env))
     }
 }
 

@@ -6,6 +6,7 @@ use napi::bindgen_prelude::{BufferSlice, FnArgs, FromNapiValue, Function, JsObje
 use napi_derive::napi;
 
 use crate::base::error::Error;
+use crate::base::listeners::RefusedResponse;
 use crate::base::timings::Timings;
 use crate::node::convert::streams::{ResponseStream, receive};
 use crate::node::convert::timings::set_timings;
@@ -47,6 +48,8 @@ pub struct HttpResponse<'env> {
     #[napi(ts_type = "ResponseTimings | undefined")]
     pub timings: Option<Object<'env>>,
     /// With `stream`: the body as sent, to be read once. Destroying it closes the connection.
+    /// Otherwise a stream that has ended, created at the first access and not enumerable; the
+    /// message, by `readIncomingResponse`.
     #[napi(
         ts_type = "import('node:stream').Readable & { statusCode: number; statusMessage: string; headers: import('node:http').IncomingHttpHeaders }"
     )]
@@ -98,7 +101,9 @@ pub fn complete<'env>(
     raw_response: Option<Object<'env>>,
 ) -> napi::Result<Handle> {
     let Head { status, status_text, headers, attempts, timings } = head;
-    let methods = &instance(env)?.methods;
+    let instance = instance(env)?;
+    let methods = &instance.methods;
+    let is_streamed = raw_response.is_some();
     let response = HttpResponse {
         ok: (200..300).contains(&status),
         status,
@@ -106,7 +111,7 @@ pub fn complete<'env>(
         headers,
         body: buffer(env, bytes)?,
         text: methods.text.borrow_back(env)?,
-        json: methods.json.borrow_back(env)?,
+        json: if is_streamed { &methods.json_of_stream } else { &methods.json }.borrow_back(env)?,
         array_buffer: methods.array_buffer.borrow_back(env)?,
         attempts,
         timings: None,
@@ -114,7 +119,18 @@ pub fn complete<'env>(
     };
     let response = handle(env, response)?;
     set_timings(env, response, timings)?;
+    if !is_streamed {
+        instance.add_raw_response(env, response)?;
+    }
     Ok(response)
+}
+
+/// The object of a response whose status is a failure, for `onRetry`.
+pub fn refused_response(env: &Env, response: RefusedResponse, attempts: u32) -> napi::Result<Handle> {
+    let RefusedResponse { status, status_text, headers: fields, body } = response;
+    let headers = headers(env, &fields)?;
+    let head = Head { status: status.as_u16(), status_text, headers, attempts, timings: None };
+    complete(env, head, body, None)
 }
 
 /// The `HttpResponseError` of a response, with the properties of `error`.

@@ -7,8 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use napi::bindgen_prelude::{
-    BufferSlice, FnArgs, FromNapiValue, Function, FunctionCallContext, JsObjectValue, Null, Object, Uint8ArraySlice,
-    Unknown,
+    BufferSlice, FnArgs, FromNapiValue, Function, FunctionCallContext, Null, Object, Uint8ArraySlice, Unknown,
 };
 use napi::{Env, JsValue, ValueType};
 use tokio::select;
@@ -20,7 +19,7 @@ use crate::client;
 use crate::node::environment::instance::js_function;
 use crate::node::js::arguments::{content, wrong_type};
 use crate::node::js::error::to_js;
-use crate::node::js::value::{Handle, handle, property};
+use crate::node::js::value::{Handle, handle};
 use crate::node::promise::abort::Abort;
 use crate::node::promise::failure::{CallbackError, Failure};
 use crate::node::promise::operation::promise;
@@ -30,17 +29,6 @@ use crate::operation::request::Incoming;
 type Send<'env> = FnArgs<(Unknown<'env>, Function<'env, (), Handle>, Function<'env, (), ()>)>;
 /// The arguments of `receive`.
 type Receive<'env> = FnArgs<(Object<'env>, Function<'env, (), Handle>, Function<'env, (), ()>, Option<Object<'env>>)>;
-
-/// Whether a value is a readable stream.
-pub fn is_readable(value: Unknown) -> napi::Result<bool> {
-    if value.get_type()? != ValueType::Object {
-        return Ok(false);
-    }
-    let object = Object::from_unknown(value)?;
-    // `form-data` is a stream of the old kind, without a common class.
-    let can_be_read = property(&object, "readable")?.get_type()? == ValueType::Boolean;
-    Ok(can_be_read && property(&object, "pipe")?.get_type()? == ValueType::Function)
-}
 
 /// Begins to read a stream of the caller. If the stream fails, the operation ends through `abort`,
 /// and rejects with the same error.
@@ -91,7 +79,7 @@ fn chunk(env: &Env, value: Unknown) -> napi::Result<Bytes> {
         ValueType::Object if value.is_typedarray()? => {
             Uint8ArraySlice::from_unknown(value).map(|bytes| Bytes::copy_from_slice(&bytes))
         }
-        _ => Err(wrong_type(env, NAME, "a stream of strings or Buffers", value)),
+        _ => Err(wrong_type(env, NAME, "a stream of strings or bytes", value)),
     }
 }
 
@@ -164,14 +152,4 @@ pub fn receive<'env>(
     })?;
     let receive: Function<Receive, Unknown> = js_function(env, "receive")?;
     Object::from_unknown(receive.call(FnArgs::from((head, read, close, signal)))?)
-}
-
-/// The header fields of a stream, by its `getHeaders()`: `form-data` knows its boundary.
-pub fn own_headers<'env>(source: &Object<'env>) -> napi::Result<Option<Unknown<'env>>> {
-    let get_headers = property(source, "getHeaders")?;
-    if get_headers.get_type()? != ValueType::Function {
-        return Ok(None);
-    }
-    let get_headers: Function<(), Unknown<'env>> = source.get_named_property_unchecked("getHeaders")?;
-    get_headers.apply(*source, ()).map(Some)
 }

@@ -6,8 +6,8 @@ use http::{HeaderMap, HeaderValue, header};
 use napi::Env;
 use napi::bindgen_prelude::Unknown;
 
+use crate::node::convert::header_fields::fields;
 use crate::node::environment::variables::Environment;
-use crate::node::js::arguments::fields;
 use crate::policy::http::user_agent::{Platform, default_user_agent};
 
 /// The caller's fields over `own`, those of `getHeaders()` of the body, and the default
@@ -25,11 +25,9 @@ pub fn headers(
         headers.extend(fields(env, "options.headers", value)?);
     }
     if let Some(value) = of_body {
-        for (name, value) in fields(env, "options.body.getHeaders()", value)? {
-            if let Some(header::Entry::Vacant(absent)) = name.map(|name| headers.entry(name)) {
-                absent.insert(value);
-            }
-        }
+        let mut of_body = fields(env, "options.body.getHeaders()", value)?;
+        of_body.extend(headers);
+        headers = of_body;
     }
     if let header::Entry::Vacant(absent) = headers.entry(header::USER_AGENT) {
         let caller = environment.get("SOCKET_CALLER_USER_AGENT");

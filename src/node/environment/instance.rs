@@ -35,6 +35,8 @@ struct Support {
     /// Called for every object of options.
     without_plain: FunctionRef<Unknown<'static>, Unknown<'static>>,
     /// Called for every response.
+    add_raw_response: FunctionRef<Unknown<'static>, Unknown<'static>>,
+    /// Called for every response.
     set_timings: FunctionRef<SetTimings, Unknown<'static>>,
 }
 
@@ -64,6 +66,13 @@ impl Instance {
         // SAFETY: the value belongs to this callback, and the function returns before it ends.
         let view = without_plain.call(unsafe { Unknown::from_raw_unchecked(env.raw(), object.raw()) })?;
         Ok(if view.get_type()? == ValueType::Undefined { object } else { view })
+    }
+
+    /// Gives a response a `rawResponse` that is created when it is looked at.
+    pub fn add_raw_response(&self, env: &Env, response: Handle) -> napi::Result<()> {
+        // SAFETY: the value belongs to this callback, and the function returns before it ends.
+        let response = unsafe { Unknown::from_raw_unchecked(env.raw(), response) };
+        self.support()?.add_raw_response.borrow_back(env)?.call(response).map(drop)
     }
 
     fn support(&self) -> napi::Result<&Support> {
@@ -105,10 +114,13 @@ pub fn register(env: &Env, support: Object) -> napi::Result<()> {
     let read_environment = reader_of.call(VARIABLES.to_vec())?.create_ref()?;
     let without_plain: Function<Unknown<'static>, Unknown<'static>> = support.get_named_property("withoutPlain")?;
     let without_plain = without_plain.create_ref()?;
+    let add_raw_response: Function<Unknown<'static>, Unknown<'static>> =
+        support.get_named_property("addRawResponse")?;
+    let add_raw_response = add_raw_response.create_ref()?;
     let set_timings: Function<SetTimings, Unknown<'static>> = support.get_named_property("setTimings")?;
     let set_timings = set_timings.create_ref()?;
     let all = support.create_ref()?;
-    instance(env)?.support = Some(Support { all, read_environment, without_plain, set_timings });
+    instance(env)?.support = Some(Support { all, read_environment, without_plain, add_raw_response, set_timings });
     Ok(())
 }
 

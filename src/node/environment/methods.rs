@@ -6,7 +6,7 @@ use napi::bindgen_prelude::{
     ArrayBuffer, FromNapiValue, Function, FunctionCallContext, FunctionRef, JsObjectValue, Object, Uint8ArraySlice,
     Unknown,
 };
-use napi::{Env, JsString, JsValue, ValueType};
+use napi::{Env, JsString, JsValue};
 
 use crate::node::js::json::text;
 use crate::node::js::value::{Handle, handle, property};
@@ -34,6 +34,8 @@ pub struct Methods {
     pub parser: Parser,
     pub text: FunctionRef<(), Handle>,
     pub json: FunctionRef<(), Handle>,
+    /// `json` of a response whose body is streamed.
+    pub json_of_stream: FunctionRef<(), Handle>,
     pub array_buffer: FunctionRef<(), Handle>,
 }
 
@@ -50,11 +52,13 @@ pub fn methods(env: &Env) -> napi::Result<Methods> {
             .create_ref()?,
         json: env
             .create_function_from_closure("json", move |call| {
-                if is_streamed(&call)? {
-                    return Err(napi::Error::from_reason("Cannot parse JSON from a streaming response"));
-                }
                 let body = body_of(&call)?;
                 handle(call.env, parser_of_json.parse(call.env, text(call.env, &body)?)?)
+            })?
+            .create_ref()?,
+        json_of_stream: env
+            .create_function_from_closure("json", |_| {
+                Err(napi::Error::from_reason("Cannot parse JSON from a streaming response"))
             })?
             .create_ref()?,
         array_buffer: env
@@ -64,13 +68,6 @@ pub fn methods(env: &Env) -> napi::Result<Methods> {
             })?
             .create_ref()?,
     })
-}
-
-fn is_streamed(call: &FunctionCallContext) -> napi::Result<bool> {
-    let Ok(this) = call.this::<Object>() else {
-        return Ok(false);
-    };
-    Ok(property(&this, "rawResponse")?.get_type()? == ValueType::Object)
 }
 
 fn body_of<'scope>(call: &FunctionCallContext<'scope>) -> napi::Result<Uint8ArraySlice<'scope>> {

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use napi::Env;
 use napi::bindgen_prelude::{BufferSlice, Object, Unknown};
+use napi::{Env, ValueType};
 use napi_derive::napi;
 use serde_json::value::RawValue;
 
@@ -12,8 +12,8 @@ use crate::base::integrity::Expected;
 use crate::io::cache::cacache::{self, Item};
 use crate::node::environment::instance::instance;
 use crate::node::environment::objects::read;
-use crate::node::js::arguments::{body, integrity, optional, string, wrong_type};
-use crate::node::js::buffer::buffer;
+use crate::node::js::arguments::{content, integrity, optional, string, wrong_type};
+use crate::node::js::buffer::{buffer, bytes_of};
 use crate::node::js::error::to_js;
 use crate::node::js::json::{stringified, text};
 use crate::node::js::number::number;
@@ -137,7 +137,10 @@ pub fn put<'env>(
     let start = || {
         let (cache, key) = place(env, key)?;
         let wrong = || wrong_type(env, "data", "a string, a Buffer or a Uint8Array", data);
-        let data = body(env, data).ok().flatten().ok_or_else(wrong)?;
+        let data = match data.get_type()? {
+            ValueType::String => content(env, "data", data)?.into(),
+            _ => bytes_of(data)?.ok_or_else(wrong)?,
+        };
         let options: CacachePutOptions = read(env, options)?;
         let json = options.metadata.map(|value| stringified(env, value)).transpose()?.flatten();
         let metadata = json.and_then(|json| RawValue::from_string(json).ok());

@@ -3,25 +3,28 @@
 use std::iter;
 use std::path::PathBuf;
 
+use http::header::CONTENT_TYPE;
 use napi::bindgen_prelude::{FromNapiValue, JsObjectValue, Object, ObjectRef, Unknown};
-use napi::{Env, JsError};
+use napi::{Env, JsError, ValueType};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
+use crate::base::body::Body;
 use crate::base::error::{Error, Kind, Result};
 use crate::base::options::{DownloadOptions, RequestOptions, TEXT_MAX};
 use crate::client::Client;
-use crate::io::file::destination::resolve;
+use crate::io::file::destination::{of_url, resolve};
 use crate::node::convert::download_result::result;
+use crate::node::convert::request_body::{Source, read_later};
 use crate::node::convert::response::{plain_response, response_error, response_with};
 use crate::node::convert::streams::{ResponseStream, send};
 use crate::node::environment::instance::instance;
-use crate::node::environment::objects::url;
+use crate::node::environment::objects::{caller_object, url};
 use crate::node::environment::warning::warn_if_unverified;
-use crate::node::js::arguments::path;
+use crate::node::js::arguments::{path, string, wrong_type};
 use crate::node::js::error::{set_cause, to_js, to_js_with};
 use crate::node::js::json::text;
-use crate::node::js::value::{Handle, handle};
+use crate::node::js::value::{Handle, handle, property};
 use crate::node::options::{
     Call, Defaults, DownloadHandlers, TransferDefaults, download_options, lock_options, request_options,
 };
@@ -57,7 +60,8 @@ pub fn downloaded<'env>(
         };
         let (options, DownloadHandlers { report, signal }) = download_options(env, options, defaults, &callback_error)?;
         warn_if_sources_unverified(env, &url, &options)?;
-        let abort = Abort::listen(env, signal)?;
+        let mut abort = Abort::listen(env, signal, callback_error.clone())?;
+        abort.obeys_callbacks();
         let cancel = abort.token.clone();
         let operation = async move {
             let client = Client::shared();
@@ -83,7 +87,17 @@ fn warn_if_sources_unverified(env: &Env, url: &Url, options: &DownloadOptions) -
 /// The destination as given, and its absolute form at the time of the call: the process may change
 /// its directory at any time.
 pub fn destination(env: &Env, value: Unknown) -> napi::Result<(PathBuf, PathBuf)> {
-    let path = path(env, "destPath", value)?;
+    let path = match value.get_type()? {
+        ValueType::Object => {
+            let href = property(&caller_object(env, value)?, "href")?;
+            if href.get_type()? != ValueType::String {
+                return Err(wrong_type(env, "destPath", "a string or a file: URL", value));
+            }
+            of_url(&string(env, "destPath", href)?).map_err(|error| to_js(env, error))?
+        }
+        ValueType::String => path(env, "destPath", value)?,
+        _ => return Err(wrong_type(env, "destPath", "a string or a file: URL", value)),
+    };
     let file = resolve(&path).map_err(|error| to_js(env, error))?;
     Ok((path, file))
 }
@@ -123,7 +137,8 @@ impl Dispatch for &'static Client {
     }
 }
 
-/// The promise of a request. `prepare` changes its options, given whether there is a body;
+/// The promise of a request. `prepare` changes its options, given whether there is a body
+/// that needs a media type;
 /// `convert` converts the response.
 pub fn requested<'env>(
     env: &'env Env,
@@ -160,27 +175,50 @@ pub fn requested_by<'env, D: Dispatch>(
         let PreparedRequest { dispatch, url, mut options, call: Call { signal, source, throw_on_error } } =
             begin(&callback_error)?;
         let has_body = options.body.is_some() || source.is_some();
-        prepare(&mut options, has_body);
+        let needs_type = match (&options.body, source) {
+            (Some(Body::Whole(bytes)), _) => !bytes.is_empty(),
+            // It brings its own.
+            (_, Some(Source::Form(_))) => false,
+            _ => has_body,
+        };
+        prepare(&mut options, needs_type);
         warn_if_unverified(env, &url, &options.transfer.network.tls)?;
-        let mut abort = Abort::listen(env, signal).inspect_err(|_| {
-            let _ = source.map(|source| destroy(&Object::from_unknown(source)?));
+        let mut abort = Abort::listen(env, signal, callback_error.clone()).inspect_err(|_| {
+            if let Some(Source::Stream(stream)) = source {
+                let _ = Object::from_unknown(stream).and_then(|stream| destroy(&stream));
+            }
         })?;
         // Only a stream outlives the promise and needs the signal afterwards.
         let signal = signal.filter(|_| options.stream && abort.is_listening());
         let signal = signal.map(|signal| Object::from_unknown(signal)?.create_ref()).transpose()?;
-        if let Some(source) = source {
-            abort.owns(Object::from_unknown(source)?)?;
-            options.body = Some(send(env, source, &abort, &callback_error)?);
+        let mut pending = None;
+        match source {
+            Some(Source::Stream(stream)) => {
+                abort.owns(Object::from_unknown(stream)?)?;
+                options.body = Some(send(env, stream, &abort, &callback_error)?);
+            }
+            Some(Source::Blob(read) | Source::Form(read)) => pending = Some(read_later(env, read, &callback_error)?),
+            None => {}
         }
-        if let Some(response) = dispatch.get_fresh(&url, &options).filter(|_| !has_body) {
+        if let Some(response) = (!has_body).then(|| dispatch.get_fresh(&url, &options)).flatten() {
             return Ok((Start::Done((response, PendingCall { throw_on_error, signal, stream: None })), abort));
         }
         let cancel = abort.token.clone();
         let life = instance(env)?.life.clone();
         let operation = async move {
+            let response = async {
+                if let Some(pending) = pending {
+                    let (bytes, media_type) = pending.read(&cancel).await?;
+                    options.body = Some(Body::Whole(bytes));
+                    if let Some(media_type) = media_type {
+                        options.transfer.headers.entry(CONTENT_TYPE).or_insert(media_type);
+                    }
+                }
+                dispatch.request(url, options, &cancel).await
+            };
             // Boxed on the thread that runs it: the future is large, and would be copied on its way
             // there.
-            match Box::pin(dispatch.request(url, options, &cancel)).await {
+            match Box::pin(response).await {
                 Ok(mut response) => {
                     let stream = response.stream.take().map(|incoming| ResponseStream::new(*incoming, &life));
                     Ok((response, PendingCall { throw_on_error, signal, stream }))

@@ -209,7 +209,7 @@ impl HttpClient {
     /// ```
     #[napi(
         catch_unwind,
-        ts_args_type = "pathOrUrl: string | URL, destPath: string, options?: HttpDownloadOptions | null | undefined",
+        ts_args_type = "pathOrUrl: string | URL, destPath: string | URL, options?: HttpDownloadOptions | null | undefined",
         ts_return_type = "Promise<HttpDownloadResult>"
     )]
     pub fn download<'env>(
@@ -235,7 +235,7 @@ impl HttpClient {
     /// ```
     #[napi(
         catch_unwind,
-        ts_args_type = "pathOrUrl: string | URL, destPath: string, options?: DownloadWithLockOptions | null | undefined",
+        ts_args_type = "pathOrUrl: string | URL, destPath: string | URL, options?: DownloadWithLockOptions | null | undefined",
         ts_return_type = "Promise<HttpDownloadResult>"
     )]
     pub fn download_with_lock<'env>(

@@ -172,7 +172,7 @@ pub fn http_get_text<'env>(
 /// ```
 #[napi(
     catch_unwind,
-    ts_args_type = "url: string | URL, destPath: string, options?: HttpDownloadOptions | null | undefined",
+    ts_args_type = "url: string | URL, destPath: string | URL, options?: HttpDownloadOptions | null | undefined",
     ts_return_type = "Promise<HttpDownloadResult>"
 )]
 pub fn http_download<'env>(
@@ -204,7 +204,7 @@ pub fn http_download<'env>(
 /// ```
 #[napi(
     catch_unwind,
-    ts_args_type = "url: string | URL, destPath: string, options?: DownloadWithLockOptions | null | undefined",
+    ts_args_type = "url: string | URL, destPath: string | URL, options?: DownloadWithLockOptions | null | undefined",
     ts_return_type = "Promise<HttpDownloadResult>"
 )]
 pub fn download_with_lock<'env>(

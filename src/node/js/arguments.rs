@@ -4,14 +4,13 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, Method};
-use napi::bindgen_prelude::{FromNapiValue, JsObjectValue, Object, Uint8ArraySlice, Unknown};
-use napi::{Env, JsString, JsStringUtf8, JsValue, ValueType};
+use http::Method;
+use napi::bindgen_prelude::{FromNapiValue, JsObjectValue, Object, Unknown};
+use napi::{Env, JsString, JsStringUtf8, ValueType};
 
 use crate::base::error::{Error, Kind};
 use crate::base::integrity::{Digest, parse_integrity};
 use crate::node::js::error::to_js;
-use crate::policy::http::headers::latin_1;
 
 pub fn path(env: &Env, name: &str, value: Unknown) -> napi::Result<PathBuf> {
     let path = string(env, name, value)?;
@@ -36,50 +35,6 @@ pub fn method(env: &Env, name: &str, value: Unknown) -> napi::Result<Method> {
         Ok(method) if method != Method::CONNECT => Ok(method),
         _ => Err(wrong_value(env, name, "must be an HTTP method", format!("{text:?}"))),
     }
-}
-
-pub fn body(env: &Env, value: Unknown) -> napi::Result<Option<bytes::Bytes>> {
-    const NAME: &str = "options.body";
-    match value.get_type()? {
-        ValueType::Null => Ok(None),
-        ValueType::String => Ok(Some(content(env, NAME, value)?.into())),
-        ValueType::Object if value.is_typedarray()? => {
-            // Copied: the caller may change the bytes while they are sent.
-            let bytes = Uint8ArraySlice::from_unknown(value)
-                .map_err(|_| wrong_type(env, NAME, "a string, a Buffer, a Uint8Array or a Readable", value))?;
-            Ok(Some(bytes::Bytes::copy_from_slice(&bytes)))
-        }
-        _ => Err(wrong_type(env, NAME, "a string, a Buffer, a Uint8Array or a Readable", value)),
-    }
-}
-
-pub fn fields(env: &Env, list: &str, value: Unknown) -> napi::Result<HeaderMap> {
-    let mut headers = HeaderMap::new();
-    if value.get_type()? != ValueType::Object {
-        return Err(wrong_type(env, list, "an object of strings", value));
-    }
-    let fields = Object::from_unknown(value)?;
-    for name in own_names(env, list, &fields)? {
-        let value = fields.get_property_unchecked(env.create_string(&name)?)?;
-        let shown = format!("{list}[{:?}]", token(&name));
-        let text = string(env, &shown, value)?;
-        let field = HeaderName::from_bytes(name.as_bytes())
-            .map_err(|_| wrong_value(env, list, "must have valid field names", format!("{:?}", token(&name))))?;
-        // Not repeated in the message: the value may be a secret.
-        let value = latin_1(&text)
-            .ok_or_else(|| to_js(env, Error::argument(&shown, "must be a valid field value", "another string")))?;
-        headers.append(field, value);
-    }
-    Ok(headers)
-}
-
-/// The beginning of a name that has valid characters. A caller who passes a whole field as its name
-/// may have passed a secret.
-fn token(name: &str) -> String {
-    const MAX: usize = 64;
-    let is_of_names = |each: &char| each.is_ascii_alphanumeric() || "-_.".contains(*each);
-    let end: usize = name.chars().take_while(is_of_names).take(MAX).map(char::len_utf8).sum();
-    if end == name.len() { name.to_owned() } else { format!("{}…", &name[..end]) }
 }
 
 /// The names of an object's own properties. Properties of `Object.prototype` are not meant to be

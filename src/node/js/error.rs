@@ -48,6 +48,9 @@ pub fn describe(env: &Env, object: &mut Object, details: Details, retryable: boo
         cause,
         errors,
     } = details;
+    if kind == Kind::Aborted {
+        object.set_named_property("name", "AbortError")?;
+    }
     set(object, "url", url)?;
     set(object, "status", status)?;
     set(object, "attempts", attempts)?;

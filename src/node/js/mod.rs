@@ -8,4 +8,5 @@ pub mod headers;
 pub mod json;
 pub mod lock_holder;
 pub mod number;
+pub mod returned;
 pub mod value;

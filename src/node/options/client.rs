@@ -10,10 +10,11 @@ use napi_derive::napi;
 use crate::base::options::{CacheLimits, Caching, Retry, Ttl, UNLIMITED};
 use crate::io::cache::store::{Place, Store};
 use crate::io::file::destination::absolute;
+use crate::node::convert::header_fields::fields;
 use crate::node::environment::instance::js_function;
 use crate::node::environment::objects::{address, read};
 use crate::node::js::arguments::{
-    count, duration, fields, limit, optional, own_names, path, size, string, wrong_type, wrong_value,
+    count, duration, limit, optional, own_names, path, size, string, wrong_type, wrong_value,
 };
 use crate::node::js::error::to_js;
 use crate::node::options::network::ConnectOverrides;
@@ -34,7 +35,7 @@ pub struct HttpClientOptions<'env> {
     /// only.
     ///
     /// @default {}
-    #[napi(ts_type = "Record<string, string> | undefined")]
+    #[napi(ts_type = "HttpRequestHeaders | undefined")]
     pub headers: Option<Unknown<'env>>,
     /// Time limit of one attempt, in ms, redirects and body included. `0` or `Infinity`: no limit.
     ///

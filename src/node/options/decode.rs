@@ -8,6 +8,7 @@ use crate::base::options::TEXT_MAX;
 use crate::node::environment::objects::read;
 use crate::node::js::arguments::{optional, size};
 use crate::node::promise::abort::Abort;
+use crate::node::promise::failure::CallbackError;
 
 /// Options of `decodeBody` and `readIncomingResponse`.
 #[napi(object, object_to_js = false)]
@@ -30,5 +31,5 @@ pub struct DecodeOptions<'env> {
 pub fn decode_options(env: &Env, options: Option<Unknown>) -> napi::Result<(Option<u64>, Abort)> {
     let DecodeOptions { max_response_size, signal } = read(env, options)?;
     let limit = optional(max_response_size, |value| size(env, "options.maxResponseSize", value))?;
-    Ok((limit.unwrap_or(Some(TEXT_MAX)), Abort::listen(env, signal)?))
+    Ok((limit.unwrap_or(Some(TEXT_MAX)), Abort::listen(env, signal, CallbackError::default())?))
 }

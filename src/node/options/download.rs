@@ -1,21 +1,20 @@
 //! Options of downloads.
 
-use napi::bindgen_prelude::{Function, JsObjectValue, Unknown};
-use napi::threadsafe_function::UnknownReturnValue;
+use napi::bindgen_prelude::{JsObjectValue, Unknown};
 use napi::{Env, ValueType};
 use napi_derive::napi;
 
 use crate::base::error::{Error, Kind};
 use crate::base::integrity::{Expected, parse_sha256};
 use crate::base::options::{DownloadOptions, Mirrors, RateLimits};
-use crate::node::convert::listeners::{log_progress, report};
+use crate::node::convert::listeners::{LogCallback, log_progress, report};
 use crate::node::environment::mirrors::mirrors;
 use crate::node::environment::objects::{caller_object, options_object, part, urls};
 use crate::node::environment::rate::download_rate;
 use crate::node::js::arguments::{self, boolean, count, function, optional, size, string, wrong_type, wrong_value};
 use crate::node::js::error::to_js;
 use crate::node::js::value::property;
-use crate::node::options::transfer::{BodyTraits, HttpTransferOptions, TransferDefaults, transfer_options};
+use crate::node::options::transfer::{HttpTransferOptions, RequestTraits, TransferDefaults, transfer_options};
 use crate::node::promise::failure::CallbackError;
 use crate::operation::progress::Report;
 
@@ -25,11 +24,11 @@ use crate::operation::progress::Report;
 pub struct HttpDownloadOptions<'env> {
     /// Called with the bytes received so far and the total, if the server announces the total: at
     /// most once per 50 ms, never with fewer bytes than before, and with `downloaded === total`
-    /// before the promise resolves. If it throws, the download stops and rejects with the same
-    /// error.
+    /// before the promise resolves. If it throws, or returns a promise that rejects during the
+    /// download, the download stops and rejects with the same error.
     ///
     /// @default none
-    #[napi(ts_type = "((downloaded: number, total: number) => void) | undefined")]
+    #[napi(ts_type = "((downloaded: number, total: number) => unknown) | undefined")]
     pub on_progress: Option<Unknown<'env>>,
     /// Expected SHA-256: 64 hexadecimal digits, in any case. A file that differs rejects with
     /// `ERR_INTEGRITY` and is not published.
@@ -149,7 +148,8 @@ pub fn download_options<'env>(
     let flag =
         |name, value, default| optional(value, |value| boolean(env, name, value)).map(|flag| flag.unwrap_or(default));
     let shared = defaults.shared_rate.clone();
-    let transfer = transfer_options(env, transfer, default.transfer, defaults, BodyTraits::default(), callback_error)?;
+    let transfer =
+        transfer_options(env, transfer, default.transfer, defaults, RequestTraits::default(), callback_error)?;
     let download = DownloadOptions {
         mirrors: Mirrors {
             urls: optional(mirror_urls, |value| urls(env, "options.mirrors", value))?.unwrap_or_default(),
@@ -217,7 +217,7 @@ fn logged(
         if property(&logger, "log")?.get_type()? != ValueType::Function {
             return Err(wrong());
         }
-        let log: Function<String, UnknownReturnValue> = logger.get_named_property_unchecked("log")?;
+        let log: LogCallback = logger.get_named_property_unchecked("log")?;
         log_progress(log.bind(logger)?, interval.unwrap_or(DownloadOptions::PROGRESS_INTERVAL), callback_error)
     })
 }

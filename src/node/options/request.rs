@@ -1,16 +1,16 @@
 //! Options of requests.
 
 use napi::Env;
-use napi::bindgen_prelude::{FromNapiValue, Object, Unknown};
+use napi::bindgen_prelude::Unknown;
 use napi_derive::napi;
 
 use crate::base::body::Body;
 use crate::base::options::{RequestOptions, UNLIMITED};
 use crate::node::convert::listeners::hooks;
-use crate::node::convert::streams::{is_readable, own_headers};
+use crate::node::convert::request_body::{Content, Source, given_body};
 use crate::node::environment::objects::{options_object, part};
-use crate::node::js::arguments::{self, body, boolean, optional, size};
-use crate::node::options::transfer::{BodyTraits, HttpTransferOptions, TransferDefaults, transfer_options};
+use crate::node::js::arguments::{self, boolean, optional, size};
+use crate::node::options::transfer::{HttpTransferOptions, RequestTraits, TransferDefaults, transfer_options};
 use crate::node::promise::failure::CallbackError;
 
 /// Options of `httpRequest`, `httpJson`, `httpText`, `httpGetJson` and `httpGetText`, in addition
@@ -23,15 +23,16 @@ pub struct HttpRequestOptions<'env> {
     /// @default 'GET'
     #[napi(ts_type = "string | undefined")]
     pub method: Option<Unknown<'env>>,
-    /// Request body. A string is sent as UTF-8. `Content-Length` is computed; no `Content-Type` is
-    /// added. A `Readable` is streamed: it cannot be combined with `retries`, and redirects are not
-    /// followed.
+    /// Request body. A string is sent as UTF-8, without a `Content-Type`. `URLSearchParams`, `Blob`
+    /// and `FormData` are sent with the `Content-Type` that `fetch` sends, unless the caller sets
+    /// one. `Content-Length` is computed.
     ///
-    /// Header fields of its `getHeaders()`, as of `form-data`, are sent unless the caller sets
-    /// them.
+    /// A `Readable`, a web `ReadableStream` or an async iterable is streamed: it cannot be combined
+    /// with `retries`, and redirects are not followed. Header fields of its `getHeaders()`, as of
+    /// the package `form-data`, are sent unless the caller sets them.
     ///
     /// @default none
-    #[napi(ts_type = "string | Uint8Array | import('node:stream').Readable | null | undefined")]
+    #[napi(ts_type = "HttpRequestBody | null | undefined")]
     pub body: Option<Unknown<'env>>,
     /// Size limit of the decoded body, in bytes. A larger body rejects with `ERR_BODY_TOO_LARGE`,
     /// and its connection is closed at once. `0`: no limit. Without effect on `stream`.
@@ -70,8 +71,8 @@ pub struct Defaults<'env> {
 #[derive(Default)]
 pub struct Call<'env> {
     pub signal: Option<Unknown<'env>>,
-    /// A body that is a stream.
-    pub source: Option<Unknown<'env>>,
+    /// A body that JavaScript reads.
+    pub source: Option<Source<'env>>,
     pub throw_on_error: bool,
 }
 
@@ -88,24 +89,28 @@ pub fn request_options<'env>(
         part(env, object)?;
     let default = RequestOptions { max_size: defaults.max_size, ..RequestOptions::default() };
     let signal = transfer.signal;
-    let source = match content {
-        Some(value) if is_readable(value)? => Some(value),
-        _ => None,
+    let given = optional(content, |value| given_body(env, value))?.flatten();
+    let (content, headers) = given.map_or((None, None), |given| (Some(given.content), given.headers));
+    let (body, source) = match content {
+        Some(Content::Whole(bytes)) => (Some(Body::Whole(bytes)), None),
+        Some(Content::Source(source)) => (None, Some(source)),
+        None => (None, None),
     };
-    let headers = match source {
-        Some(source) => own_headers(&Object::from_unknown(source)?)?,
-        None => None,
-    };
-    let traits = BodyTraits { is_streamed: source.is_some(), headers };
     let flag = |name, value| optional(value, |value| boolean(env, name, value)).map(Option::unwrap_or_default);
+    let throw_on_error = flag("options.throwOnError", throw_on_error)?;
+    let traits = RequestTraits {
+        throws_on_status: throw_on_error,
+        is_streamed: source.is_some_and(|source| source.is_stream()),
+        headers,
+    };
     let request = RequestOptions {
         transfer: transfer_options(env, transfer, default.transfer, defaults.transfer, traits, callback_error)?,
         method: optional(method, |value| arguments::method(env, "options.method", value))?.unwrap_or(default.method),
-        body: optional(content.filter(|_| source.is_none()), |value| body(env, value))?.flatten().map(Body::Whole),
-        hooks: hooks(env, own_hooks.or(defaults.hooks))?,
+        body,
+        hooks: hooks(env, own_hooks.or(defaults.hooks), callback_error)?,
         max_size: optional(max_response_size, |value| size(env, "options.maxResponseSize", value))?
             .map_or(default.max_size, |limit| limit.or(Some(UNLIMITED))),
         stream: flag("options.stream", stream)?,
     };
-    Ok((request, Call { signal, source, throw_on_error: flag("options.throwOnError", throw_on_error)? }))
+    Ok((request, Call { signal, source, throw_on_error }))
 }

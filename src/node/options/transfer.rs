@@ -23,12 +23,15 @@ use crate::policy::http::streamed_body;
 #[napi(object, object_to_js = false)]
 #[derive(Default)]
 pub struct HttpTransferOptions<'env> {
-    /// Header fields. An invalid name, or a value with a control character or one outside Latin-1,
-    /// rejects before anything is sent. `Accept-Encoding` of a download is always `identity`: the
-    /// bytes received are those of the file.
+    /// Header fields: a record, `Headers`, a `Map`, or any iterable of names and values. Numbers and
+    /// booleans are sent as text, each element of an array as a field, `undefined` not at all. If a
+    /// record spells a name twice, the last one counts. Anything else, an invalid name, or a value
+    /// with a control character or one outside Latin-1, rejects before anything is sent.
+    /// `Accept-Encoding` of a download is always `identity`: the bytes received are those of the
+    /// file.
     ///
     /// @default {}
-    #[napi(ts_type = "Record<string, string> | undefined")]
+    #[napi(ts_type = "HttpRequestHeaders | undefined")]
     pub headers: Option<Unknown<'env>>,
     /// Whether redirects are followed. If not, a redirect is a response like any other, and a
     /// download rejects with `Download failed: HTTP 302 Found`.
@@ -98,11 +101,12 @@ pub struct HttpTransferOptions<'env> {
     pub transport: Option<Unknown<'env>>,
     /// Called before each retry, with the number of the attempt that failed (from 1), its error,
     /// and the delay in ms. Returns `false` to give up, another delay, or nothing. If it throws,
-    /// the call rejects with the same error.
+    /// the call rejects with the same error. May be an async function, which is awaited. With
+    /// `throwOnError`, the error of a status is an `HttpResponseError`.
     ///
     /// @default none
     #[napi(
-        ts_type = "((attempt: number, error: Error, delay: number) => boolean | number | void | undefined) | undefined"
+        ts_type = "((attempt: number, error: Error, delay: number) => boolean | number | void | undefined | Promise<boolean | number | void | undefined>) | undefined"
     )]
     pub on_retry: Option<Unknown<'env>>,
     /// Aborts the call: while connecting, waiting, reading, or between attempts. The call rejects
@@ -125,11 +129,13 @@ pub struct TransferDefaults {
     pub shared_rate: Option<SharedRate>,
 }
 
-/// The properties of a request body that concern its transfer.
+/// The properties of a request that concern its transfer.
 #[derive(Default)]
-pub struct BodyTraits<'env> {
+pub struct RequestTraits<'env> {
+    pub throws_on_status: bool,
+    /// Whether the body is a stream.
     pub is_streamed: bool,
-    /// The header fields of its `getHeaders()`.
+    /// The body's own header fields, such as those of `getHeaders()`.
     pub headers: Option<Unknown<'env>>,
 }
 
@@ -139,7 +145,7 @@ pub fn transfer_options<'env>(
     options: HttpTransferOptions<'env>,
     plain: TransferOptions,
     defaults: TransferDefaults,
-    body: BodyTraits<'env>,
+    request: RequestTraits<'env>,
     callback_error: &CallbackError,
 ) -> napi::Result<TransferOptions> {
     let HttpTransferOptions {
@@ -165,13 +171,15 @@ pub fn transfer_options<'env>(
         None => plain.timeout,
     };
     let given = optional(retries, |value| count(env, "options.retries", value))?;
-    let retries = streamed_body::retries(defaults.retry.retries, given, body.is_streamed);
+    let retries = streamed_body::retries(defaults.retry.retries, given, request.is_streamed);
     let retries = retries.map_err(|error| to_js(env, error))?;
     Ok(TransferOptions {
-        headers: headers(env, &environment, defaults.headers, fields, body.headers)?,
+        headers: headers(env, &environment, defaults.headers, fields, request.headers)?,
         redirects: redirects(env, follow_redirects, max_redirects)?,
         retry: Retry { retries, ..delays(env, retry_delay, retry_delay_max, defaults.retry)? },
-        on_retry: optional(listener, |value| on_retry(function(env, "options.onRetry", value)?, callback_error))?,
+        on_retry: optional(listener, |value| {
+            on_retry(function(env, "options.onRetry", value)?, request.throws_on_status, callback_error)
+        })?,
         observer: observer(env, &environment)?,
         timeout: limit(env, "options.timeout", timeout, default_timeout)?,
         idle_timeout: limit(env, "options.idleTimeout", idle_timeout, plain.idle_timeout)?,

@@ -9,6 +9,7 @@ use crate::node::environment::instance::{instance, js_function};
 use crate::node::js::arguments::wrong_type;
 use crate::node::js::error::{set_cause, to_js, to_js_with};
 use crate::node::js::value::{pending_exception, property};
+use crate::node::promise::failure::CallbackError;
 
 /// Called when the signal fires.
 type Listener<'env> = Function<'env, (), ()>;
@@ -22,14 +23,15 @@ pub struct Abort {
     listening: Option<(ObjectRef<false>, FunctionRef<(), ()>)>,
     /// A stream of the caller, destroyed if the operation fails.
     source: Option<ObjectRef<false>>,
+    callback_error: CallbackError,
 }
 
 impl Abort {
     /// Subscribes to the signal of the options. An error if it has already fired.
-    pub fn listen(env: &Env, signal: Option<Unknown>) -> napi::Result<Self> {
+    pub fn listen(env: &Env, signal: Option<Unknown>, callback_error: CallbackError) -> napi::Result<Self> {
         let life = &instance(env)?.life;
         let Some(signal) = signal_of(env, signal)? else {
-            return Ok(Self { token: life.clone(), ..Self::default() });
+            return Ok(Self { token: life.clone(), callback_error, ..Self::default() });
         };
         let token = life.child_token();
         if bool::from_unknown(property(&signal, "aborted")?)? {
@@ -42,7 +44,7 @@ impl Abort {
         })?;
         let listening = (signal.create_ref()?, listener.create_ref()?);
         call(env, "subscribe", signal, listener)?;
-        Ok(Self { token, listening: Some(listening), source: None })
+        Ok(Self { token, listening: Some(listening), source: None, callback_error })
     }
 
     /// An error if the option is not a signal, whether it has fired or not.
@@ -61,8 +63,16 @@ impl Abort {
         Ok(())
     }
 
-    /// Destroys the stream after the end of the operation: nobody reads it any more.
+    /// Lets a callback that fails after it has returned end the operation.
+    pub fn obeys_callbacks(&mut self) {
+        self.token = self.token.child_token();
+        self.callback_error.stops(self.token.clone());
+    }
+
+    /// Ends what belongs to the operation when it has ended: no callback is called any more, and
+    /// nobody reads its stream.
     pub fn abandon(&mut self, env: &Env) {
+        self.callback_error.settle();
         if let Some(source) = self.source.take() {
             // The reference is released in any case.
             let _ = source.get_value(env).and_then(|object| destroy(&object));
@@ -119,8 +129,5 @@ fn call(env: &Env, name: &str, signal: Object, listener: Listener) -> napi::Resu
 }
 
 fn abort_error(env: &Env, error: Error, signal: &Object) -> napi::Error {
-    to_js_with(env, error, |object| {
-        object.set_named_property("name", "AbortError")?;
-        set_cause(object, property(signal, "reason")?)
-    })
+    to_js_with(env, error, |object| set_cause(object, property(signal, "reason")?))
 }

@@ -1,8 +1,10 @@
 //! The reasons of rejections: an error of the core, or a value that a callback threw.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use napi::Status;
+use tokio_util::sync::CancellationToken;
 
 use crate::base::error::{Error, Kind, Result};
 
@@ -21,17 +23,51 @@ impl From<Error> for Failure {
 
 /// A value that a callback threw, stored until the operation that it stopped has ended.
 #[derive(Clone, Default)]
-pub struct CallbackError(Arc<Mutex<Option<napi::Error>>>);
+pub struct CallbackError {
+    thrown: Arc<Mutex<Option<napi::Error>>>,
+    is_settled: Arc<AtomicBool>,
+    /// Cancelled by a callback that fails after it has returned.
+    stop: Arc<OnceLock<CancellationToken>>,
+}
 
 impl CallbackError {
     /// The failure of the operation: the value that a callback threw, or else `error`.
     pub fn or(&self, error: Error) -> Failure {
-        let callback_error = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        callback_error.map_or_else(|| error.into(), Failure::CallbackError)
+        let thrown = self.thrown.lock().unwrap_or_else(PoisonError::into_inner).take();
+        thrown.map_or_else(|| error.into(), Failure::CallbackError)
     }
 
     pub fn set(&self, error: napi::Error) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+        *self.thrown.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+    }
+
+    /// A copy of the stored value.
+    pub fn peek(&self) -> Option<napi::Error> {
+        self.thrown.lock().unwrap_or_else(PoisonError::into_inner).as_ref()?.try_clone().ok()
+    }
+
+    /// The token by which [`CallbackError::reject`] ends the operation.
+    pub fn stops(&self, token: CancellationToken) {
+        let _ = self.stop.set(token);
+    }
+
+    /// Stores the value with which the promise of a callback rejected, and ends the operation.
+    pub fn reject(&self, error: napi::Error) {
+        if error.status != Status::Closing {
+            self.set(error);
+        }
+        if let Some(stop) = self.stop.get() {
+            stop.cancel();
+        }
+    }
+
+    /// Notes that the promise is settled, after which no callback may be called.
+    pub fn settle(&self) {
+        self.is_settled.store(true, Ordering::Relaxed);
+    }
+
+    pub fn is_settled(&self) -> bool {
+        self.is_settled.load(Ordering::Relaxed)
     }
 
     /// Stores the value that a callback threw, and returns an error that ends the operation.

@@ -8,6 +8,7 @@ use futures_util::future::join_all;
 use http::{HeaderMap, header};
 use serde::Serialize;
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 use url::{Host, Url};
 
 use crate::base::error::{Result, io_code, redacted, redacted_text};
@@ -184,7 +185,7 @@ impl ServerReport {
             ..TransferOptions::default()
         };
         let options = RequestOptions { transfer, stream: true, ..RequestOptions::default() };
-        let result = request(transport, url.clone(), options).await;
+        let result = request(transport, url.clone(), options, &CancellationToken::new()).await;
         let handshake = handshakes.with(&host).filter(|_| is_secure);
         self.tls = handshake.as_ref().map(TlsReport::of);
         match result {

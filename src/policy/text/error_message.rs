@@ -5,7 +5,8 @@
 
 use crate::base::error::redacted_text;
 
-/// Returns `<METHOD> request failed: <url>`, with a line that explains the code, if there is one.
+/// Returns `<METHOD> request failed: <url>`, with a line that explains the code, if there is one,
+/// and a line that says what helps, if that is known.
 pub fn enriched(url: &str, method: &str, code: Option<&str>) -> String {
     let first = format!("{} request failed: {}", method.to_uppercase(), redacted_text(url));
     match code {
@@ -16,15 +17,29 @@ pub fn enriched(url: &str, method: &str, code: Option<&str>) -> String {
 
 fn explained(code: &str) -> String {
     let explanation = match code {
-        "ECONNREFUSED" => "Connection refused. Nothing listens there: check host, port and firewall.",
-        "ENOTFOUND" | "EAI_AGAIN" => "DNS lookup failed. Check the host name and the network.",
-        "ETIMEDOUT" | "ESOCKETTIMEDOUT" | "ERR_TIMEOUT" => {
-            "Connection timed out. Check the network, or allow more time."
+        "ECONNREFUSED" => {
+            "Connection refused: nothing accepts connections there.\n\
+             Check whether the server is down, or a firewall blocks the connection."
         }
-        "ECONNRESET" => "Connection reset. The server closed the connection; try again.",
-        "EPIPE" => "Broken pipe. The server closed the connection while the request was sent; try again.",
+        "ENOTFOUND" | "EAI_AGAIN" => {
+            "DNS lookup failed: the host name has no known address.\n\
+             Check the host name, the internet connection and the DNS settings."
+        }
+        "ETIMEDOUT" | "ESOCKETTIMEDOUT" | "ERR_TIMEOUT" => {
+            "Connection timed out: the server did not respond in time.\n\
+             Check the internet connection, or allow more time."
+        }
+        "ECONNRESET" => {
+            "Connection reset: the connection was closed before the response was complete.\n\
+             The server reset it, or a proxy did. Try again."
+        }
+        "EPIPE" => {
+            "Broken pipe: the connection was closed while the request was sent.\n\
+             The server ended it, or a proxy did. Try again."
+        }
         _ if is_of_certificate(code) => {
-            "SSL/TLS certificate error. Check the clock of this machine, and whether a proxy inspects the traffic."
+            "SSL/TLS certificate error: the certificate of the server was not accepted.\n\
+             Check the system time and the certificates, also of a proxy that inspects the traffic."
         }
         _ => return format!("Error code: {code}"),
     };
@@ -82,7 +97,8 @@ mod tests {
         ] {
             let message = enriched("http://a.test/", "GET", Some(code));
             let (_, second) = message.split_once('\n').unwrap();
-            assert!(second.starts_with(line) && !second.contains('\n'), "{code}: {second}");
+            assert!(second.starts_with(line), "{code}: {second}");
+            assert_eq!(second.lines().count(), if second.contains("Error code") { 1 } else { 2 }, "{code}");
         }
     }
 }

@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sha1::{Digest as _, Sha1};
 
-use crate::base::integrity::{Algorithm, parse_integrity};
+use crate::base::integrity::{Algorithm, Digest, parse_integrity};
 use crate::io::file::digest::of_bytes;
 use crate::io::file::directory::Directory;
 use crate::io::file::trusted::Access;
@@ -50,7 +50,9 @@ impl Address {
     /// The strongest digest of an entry. SHA-1, which old versions of npm wrote, if there is no
     /// other.
     pub fn parse(integrity: &str) -> Option<Self> {
-        if let Some(digest) = parse_integrity(integrity).and_then(|digests| digests.into_iter().next()) {
+        let digest = parse_integrity(integrity).and_then(|digests| digests.into_iter().next());
+        // One of a wrong length names no content.
+        if let Some(digest) = digest.filter(Digest::is_complete) {
             return Some(Self::new(digest.algorithm.name(), digest.bytes));
         }
         let digest = integrity.split_ascii_whitespace().find_map(|each| each.strip_prefix("sha1-"))?;

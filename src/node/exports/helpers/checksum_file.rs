@@ -32,7 +32,7 @@ use crate::policy::text::checksum_file::parse;
 /// const text = '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08  tool.tgz'
 /// const integrity = parseChecksumFile(text)['tool.tgz']
 /// ```
-#[napi(catch_unwind, ts_args_type = "text: string", ts_return_type = "Record<string, string>")]
+#[napi(catch_unwind, ts_args_type = "text: string", ts_return_type = "ChecksumFile")]
 pub fn parse_checksum_file<'env>(env: &'env Env, text: Unknown<'env>) -> napi::Result<Object<'env>> {
     let text = content(env, "text", text)?;
     record(env, parse(&text).map(|(name, digest)| (name, digest.sri())))
@@ -54,8 +54,8 @@ pub fn parse_checksum_file<'env>(env: &'env Env, text: Unknown<'env>) -> napi::R
 /// ```
 #[napi(
     catch_unwind,
-    ts_args_type = "url: string | URL, options?: Omit<HttpRequestOptions, 'body' | 'method' | 'stream' | 'throwOnError'> | null | undefined",
-    ts_return_type = "Promise<Record<string, string>>"
+    ts_args_type = "url: string | URL, options?: FetchChecksumFileOptions | null | undefined",
+    ts_return_type = "Promise<ChecksumFile>"
 )]
 pub fn fetch_checksum_file<'env>(
     env: &'env Env,
@@ -67,7 +67,7 @@ pub fn fetch_checksum_file<'env>(
         let url = url(env, address)?;
         let (options, Call { signal, .. }) = request_options(env, options, Defaults::default(), &callback_error)?;
         warn_if_unverified(env, &url, &options.transfer.network.tls)?;
-        let abort = Abort::listen(env, signal)?;
+        let abort = Abort::listen(env, signal, callback_error.clone())?;
         let cancel = abort.token.clone();
         let operation = async move {
             let digests = Client::shared().fetch_checksum_file(url, options, &cancel).await;

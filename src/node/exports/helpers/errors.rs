@@ -9,8 +9,9 @@ use crate::node::js::arguments::{string, wrong_type};
 use crate::node::js::value::property;
 use crate::policy::text::error_message::enriched;
 
-/// Describes a failed request to a person: `GET request failed: <url>`, and a second line by
-/// `error.code`, or by the code of its `cause`. Passwords and tokens in the URL are removed.
+/// Describes a failed request to a person: `GET request failed: <url>`, a line that explains
+/// `error.code`, or the code of its `cause`, and a line that says what helps. Passwords and tokens
+/// in the URL are removed.
 ///
 /// @throws `TypeError` for a wrong `url` or `method`. `error` may be any value.
 /// @example

@@ -41,7 +41,7 @@ use crate::policy::http::status_text::status_text;
 // lib/index.js reads the chunks and passes them as a third argument.
 #[napi(
     catch_unwind,
-    ts_args_type = "message: import('node:http').IncomingMessage, options?: DecodeOptions | null | undefined",
+    ts_args_type = "message: IncomingResponse, options?: DecodeOptions | null | undefined",
     ts_return_type = "Promise<HttpResponse>"
 )]
 pub fn read_incoming_response<'env>(

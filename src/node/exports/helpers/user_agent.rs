@@ -1,6 +1,6 @@
 //! The functions of `lib/http-request/user-agent`.
 
-use napi::bindgen_prelude::{Either, Undefined, Unknown};
+use napi::bindgen_prelude::Unknown;
 use napi::{Env, ValueType};
 use napi_derive::napi;
 
@@ -59,7 +59,10 @@ pub fn build_user_agent<'env>(
 /// const agent = chainUserAgents('tool/1.0.0', process.env.SOCKET_CALLER_USER_AGENT)
 /// ```
 // lib/index.js passes the arguments as one array.
-#[napi(catch_unwind, ts_args_type = "...agents: (string | readonly string[] | null | undefined)[]")]
+#[napi(
+    catch_unwind,
+    ts_args_type = "...agents: (string | readonly (string | null | undefined)[] | null | undefined)[]"
+)]
 pub fn chain_user_agents<'env>(env: &'env Env, agents: Unknown<'env>) -> napi::Result<String> {
     let mut chain = Vec::new();
     for (index, agent) in elements(env, "agents", agents)?.into_iter().enumerate() {
@@ -71,32 +74,33 @@ pub fn chain_user_agents<'env>(env: &'env Env, agents: Unknown<'env>) -> napi::R
 }
 
 /// Converts text to a valid `User-Agent`: characters outside visible ASCII become spaces, several
-/// spaces become one, and at most 256 characters are left.
+/// spaces become one, and at most 256 characters are left. `null` and `undefined` become `''`.
 ///
-/// @throws `TypeError` if `text` is not a string.
+/// @throws `TypeError` if `text` is anything else than a string.
 /// @example
 /// ```js
 /// import { sanitizeUserAgent } from '@socketsecurity/registry/lib/http-request/user-agent'
 ///
 /// sanitizeUserAgent('tool/1.0.0 ✨ (beta)') // 'tool/1.0.0 (beta)'
 /// ```
-#[napi(catch_unwind, ts_args_type = "text: string")]
+#[napi(catch_unwind, ts_args_type = "text: string | null | undefined")]
 pub fn sanitize_user_agent<'env>(env: &'env Env, text: Unknown<'env>) -> napi::Result<String> {
-    Ok(user_agent::sanitized(&content(env, "text", text)?))
+    let text = present(text)?.map(|text| content(env, "text", text)).transpose()?;
+    Ok(user_agent::sanitized(&text.unwrap_or_default()))
 }
 
-/// Returns the program that started this one, by `SOCKET_CALLER_USER_AGENT` of `process.env` at the
-/// time of the call, sanitized. `undefined` if the variable is unset or empty.
+/// Returns the `User-Agent` that requests have by default: this package, Node.js and the platform,
+/// followed by the program that started this one, by `SOCKET_CALLER_USER_AGENT` of `process.env` at
+/// the time of the call.
 ///
 /// @example
 /// ```js
 /// import { getSocketCallerUserAgent } from '@socketsecurity/registry/lib/http-request/user-agent'
 ///
-/// console.log(`started by ${getSocketCallerUserAgent() ?? 'an unknown program'}`)
+/// const headers = { 'user-agent': getSocketCallerUserAgent() }
 /// ```
-#[napi(catch_unwind, ts_return_type = "string | undefined")]
-pub fn get_socket_caller_user_agent(env: &Env) -> napi::Result<Either<String, Undefined>> {
+#[napi(catch_unwind)]
+pub fn get_socket_caller_user_agent(env: &Env) -> napi::Result<String> {
     let caller = environment(env)?.get("SOCKET_CALLER_USER_AGENT");
-    let caller = caller.map(|caller| user_agent::sanitized(&caller)).filter(|caller| !caller.is_empty());
-    Ok(caller.map_or(Either::B(()), Either::A))
+    Ok(user_agent::default_user_agent(platform(env), caller.as_deref()))
 }
