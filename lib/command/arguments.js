@@ -60,7 +60,7 @@ function parse(args) {
   }
   if (!Object.hasOwn(COMMANDS, command)) {
     const known = Object.keys(COMMANDS).join(', ')
-    throw new UsageError(`There is no command '${command}'. The commands are ${known}.`)
+    throw new UsageError(`There is no command${quoted(command)}. The commands are ${known}.`)
   }
   const { options, positionals: names } = COMMANDS[command]
   const others = args.toSpliced ? args.toSpliced(at, 1) : args.filter((_, index) => index !== at)
@@ -72,10 +72,21 @@ function parse(args) {
       throw new UsageError(`${required[positionals.length]} is missing.`, command)
     }
     if (positionals.length > names.length) {
-      throw new UsageError(`Unexpected argument '${positionals[names.length]}'.`, command)
+      throw new UsageError(`Unexpected argument${quoted(positionals[names.length])}.`, command)
     }
   }
   return { command, values, positionals }
+}
+
+/** A word in quotes. A URL, which may have a password in it, is not repeated. */
+function quoted(argument) {
+  return /^[\w.-]+$/.test(argument) ? ` '${argument}'` : ''
+}
+
+/** The path of a file that is to be read. */
+function fileOf(path) {
+  if (/^[a-z][a-z\d+.-]+:\/\//i.test(path)) throw new UsageError('The file is a path, not a URL.')
+  return path
 }
 
 function parsed(config, command) {
@@ -128,4 +139,4 @@ function transferOptions(values) {
   }
 }
 
-module.exports = { UsageError, count, parse, permissions, transferOptions }
+module.exports = { UsageError, count, fileOf, parse, permissions, transferOptions }

@@ -5,7 +5,7 @@
 const { resolve } = require('node:path')
 const { warmCache } = require('../index.js')
 const { inOneLine } = require('../printable.js')
-const { count, transferOptions } = require('./arguments.js')
+const { count, fileOf, transferOptions } = require('./arguments.js')
 const { readManifest } = require('./manifest.js')
 const { bytes } = require('./progress.js')
 const { asJson, readable } = require('./results.js')
@@ -16,7 +16,7 @@ async function run({ values, positionals: [file], signal, proc, progress }) {
     concurrency: count(values, 'concurrency', 1),
     signal,
   }
-  const entries = readManifest(file, resolve(values.dir ?? '.'))
+  const entries = readManifest(fileOf(file), resolve(values.dir ?? '.'))
   const share = new Share(entries.length, progress)
   const downloads = entries.map(({ url, path, ...own }, index) => ({
     ...{ url, destPath: path },
