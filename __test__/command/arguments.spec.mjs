@@ -122,6 +122,9 @@ test('nor are those of a URL in the wrong place', async () => {
     ['doctor', url, url],
     ['warm', url],
     ['metrics', url],
+    ['download', '--retries', url, 'http://127.0.0.1:9/', 'file'],
+    ['download', '--max-rate', url, 'http://127.0.0.1:9/', 'file'],
+    ['download', '--mode', url, 'http://127.0.0.1:9/', 'file'],
   ]) {
     const { code, stdout, stderr } = await runCommand(args)
     assert.equal(code, 2, `${args}`)

@@ -6,7 +6,7 @@ const { resolve } = require('node:path')
 const { downloadWithLock, httpDownload } = require('../index.js')
 const { checkDownload } = require('../native.js')
 const { inOneLine } = require('../printable.js')
-const { permissions, transferOptions, UsageError } = require('./arguments.js')
+const { permissions, received, transferOptions, UsageError } = require('./arguments.js')
 const { bytes } = require('./progress.js')
 const { asJson, readable } = require('./results.js')
 
@@ -51,7 +51,7 @@ function optionsOf(values) {
   const { sha256, integrity, mode, mirror } = values
   const bits = mode === undefined ? undefined : permissions(mode)
   if (mode !== undefined && bits === undefined) {
-    throw new UsageError(`--mode must be octal digits, such as 755. Received '${mode}'.`)
+    throw new UsageError(`--mode must be octal digits, such as 755.${received(mode)}`)
   }
   return { ...transferOptions(values), sha256, integrity, mode: bits, mirrors: mirror }
 }
