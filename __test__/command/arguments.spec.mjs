@@ -124,6 +124,8 @@ test('nor are those of a URL in the wrong place', async () => {
     ['metrics', url],
     ['download', '--retries', url, 'http://127.0.0.1:9/', 'file'],
     ['download', '--max-rate', url, 'http://127.0.0.1:9/', 'file'],
+    ['download', '--sha256', url, 'http://127.0.0.1:9/', 'file'],
+    ['download', '--integrity', url, 'http://127.0.0.1:9/', 'file'],
     ['download', '--mode', url, 'http://127.0.0.1:9/', 'file'],
   ]) {
     const { code, stdout, stderr } = await runCommand(args)
