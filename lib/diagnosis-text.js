@@ -2,6 +2,8 @@
 
 // A report of `doctor` as text, for a terminal or an issue.
 
+const { printable } = require('./printable.js')
+
 /** One line for each part, and indented lines for what it consists of. */
 function describe(report, version) {
   const lines = [`@socketsecurity/registry ${version}: doctor`]
@@ -14,8 +16,13 @@ function describe(report, version) {
       lines.push(...part.message.split('\n').map((line) => `${' '.repeat(12)}> ${line}`))
     }
   }
-  return lines.join('\n')
+  return printable(lines.map(shortened).join('\n'))
 }
+
+/** Servers may say much. */
+const LINE_MAX = 1000
+
+const shortened = (line) => (line.length > LINE_MAX ? `${line.slice(0, LINE_MAX)}…` : line)
 
 const RUNTIMES = { node: 'Node.js', bun: 'Bun', deno: 'Deno' }
 

@@ -66,15 +66,25 @@ async function diagnose(url, options) {
 
 /** The options of the caller. Those that cannot be used are left out: a report is always wanted. */
 function read(options) {
-  const isObject = typeof options === 'object' && options !== null
-  const given = isObject ? (withoutPlain(options) ?? options) : Object.create(null)
+  const given = copied(options)
   const directory = (value) =>
     typeof value === 'string' && value !== '' ? resolve(value) : undefined
   const { timeout, cacheDir, locksDir } = given
   return {
-    timeout: timeout > 0 && timeout < 2 ** 30 ? timeout : TIMEOUT,
+    timeout: typeof timeout === 'number' && timeout > 0 && timeout < 2 ** 30 ? timeout : TIMEOUT,
     cacheDir: directory(cacheDir),
     locksDir: directory(locksDir),
+  }
+}
+
+/** The options that can be read: a getter may throw. */
+function copied(options) {
+  if (typeof options !== 'object' || options === null) return Object.create(null)
+  try {
+    const { timeout, cacheDir, locksDir } = withoutPlain(options) ?? options
+    return { timeout, cacheDir, locksDir }
+  } catch {
+    return Object.create(null)
   }
 }
 
@@ -217,10 +227,16 @@ function proxyVariables({ shownUrl }) {
   for (const lower of [...PROXIES, 'no_proxy']) {
     for (const name of [lower, lower.toUpperCase()]) {
       const value = Object.hasOwn(process.env, name) ? process.env[name] : undefined
-      if (value) found[name] = lower === 'no_proxy' ? value : shownUrl(value)
+      if (value)
+        found[name] = lower === 'no_proxy' ? shownEntries(value, shownUrl) : shownUrl(value)
     }
   }
   return found
+}
+
+/** Hosts and networks, `::1` among them, are no URLs, but somebody may have written one there. */
+function shownEntries(value, shownUrl) {
+  return value.replace(/[^\s,]*[@?#=][^\s,]*/g, (entry) => shownUrl(entry))
 }
 
 async function trustOf(addon) {

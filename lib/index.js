@@ -47,12 +47,21 @@ function traced(download) {
   function call(url, destPath, options, ...more) {
     if (!isDownloadTraced()) return download.call(this, url, destPath, options, ...more)
     const { tracingChannel } = require('node:diagnostics_channel')
-    const context = { url: native.shownUrl(String(url)), destPath }
+    const context = { url: shown(url), destPath }
     const start = () => download.call(this, url, destPath, options, ...more)
     return tracingChannel('socket-registry:download').tracePromise(start, context)
   }
   const { name, length } = download
   return Object.defineProperties(call, { name: { value: name }, length: { value: length } })
+}
+
+/** What is no URL is for the download to refuse. */
+function shown(url) {
+  try {
+    return native.shownUrl(String(url))
+  } catch {
+    return undefined
+  }
 }
 
 /** Reads the variable itself, so that no other call has to. Never throws: metrics must not break a program. */

@@ -3,6 +3,7 @@
 // Sums of what processes wrote to SOCKET_METRICS_FILE, for the command `socket-registry metrics`.
 
 const { sumMetrics } = require('./native.js')
+const { inOneLine } = require('./printable.js')
 
 /**
  * Adds up the lines of a file of metrics. Lines that cannot be read are counted and passed over. The quantiles of durations are
@@ -42,7 +43,7 @@ function describeMetrics({ lines, broken, metrics, errors }) {
   if (errors.length > 0) text.push('', 'Errors, the most frequent first')
   for (const { operation, code, host, status, count, message } of errors) {
     const kind = [operation, code, status, host].filter((part) => part !== undefined).join(' ')
-    text.push(`  ${kind}: ${times(count, 'time')}, last: ${message}`)
+    text.push(inOneLine(`  ${kind}: ${times(count, 'time')}, last: ${message}`))
   }
   return `${text.join('\n')}\n`
 }

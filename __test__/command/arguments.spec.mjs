@@ -114,6 +114,26 @@ test('secrets of a URL are not repeated', async (t) => {
   assert.doesNotMatch(stdout + stderr, /hunter/)
 })
 
+test('nor are those of a URL in the wrong place', async () => {
+  const url = 'http://user:hunter2@127.0.0.1:9/file?token=hunter3'
+  for (const args of [
+    [url, 'file'],
+    ['download', url, 'file', url],
+    ['doctor', url, url],
+    ['warm', url],
+    ['metrics', url],
+    ['download', '--retries', url, 'http://127.0.0.1:9/', 'file'],
+    ['download', '--max-rate', url, 'http://127.0.0.1:9/', 'file'],
+    ['download', '--sha256', url, 'http://127.0.0.1:9/', 'file'],
+    ['download', '--integrity', url, 'http://127.0.0.1:9/', 'file'],
+    ['download', '--mode', url, 'http://127.0.0.1:9/', 'file'],
+  ]) {
+    const { code, stdout, stderr } = await runCommand(args)
+    assert.equal(code, 2, `${args}`)
+    assert.doesNotMatch(stdout + stderr, /hunter/)
+  }
+})
+
 test('without an addon, a command that needs it says which one and fails', async (t) => {
   const manifest = join(temporaryDirectory(t), 'manifest.json')
   writeFileSync(manifest, '{"entries":[]}')

@@ -4,9 +4,11 @@ import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
-import { runCommand } from '../helpers/command.mjs'
-import { startOrigin } from '../helpers/origins/http-origin.mjs'
-import { temporaryDirectory } from '../helpers/support.mjs'
+import { runCommand, startCommand } from '../helpers/command.mjs'
+import { silence, startOrigin } from '../helpers/origins/http-origin.mjs'
+import { temporaryDirectory, until } from '../helpers/support.mjs'
+
+const IS_WINDOWS = process.platform === 'win32'
 
 describe('doctor', () => {
   const env = (t) => ({ SOCKET_CACACHE_DIR: join(temporaryDirectory(t), 'cache') })
@@ -32,6 +34,17 @@ describe('doctor', () => {
     const { code, stdout } = await runCommand(['doctor', 'http://127.0.0.1:9/'], { env: env(t) })
     assert.equal(code, 1)
     assert.match(stdout, /^FAIL url\b/m)
+  })
+
+  test('is ended by a signal at once', {
+    skip: IS_WINDOWS && 'Windows has no signals',
+  }, async (t) => {
+    const origin = await startOrigin(t, silence)
+    const { child, ended } = startCommand(['doctor', origin.url], { env: env(t) })
+    await until(() => origin.requests.length > 0, 'the request')
+    child.kill('SIGINT')
+    const { signal, stdout, stderr } = await ended
+    assert.deepEqual({ signal, stdout, stderr }, { signal: 'SIGINT', stdout: '', stderr: '' })
   })
 
   test('works without the addon: that is what it says', async (t) => {
@@ -75,6 +88,23 @@ describe('metrics', () => {
     const { code, stdout } = await runCommand(['metrics', file])
     assert.equal(code, 0)
     assert.match(stdout, /^2 lines of processes, and 1 line that cannot be read\n/)
+  })
+
+  test('prints nothing that a terminal obeys, and no line that is not its own', async (t) => {
+    const file = join(temporaryDirectory(t), 'metrics.jsonl')
+    const error = {
+      ...{ operation: 'request', code: 'E\u001b]0;title\u0007', host: 'a\nDownloads    7 calls' },
+      ...{ count: 1, firstTime: 1, lastTime: 1, message: '\u009b2J' },
+    }
+    writeFileSync(file, `${JSON.stringify({ v: 1, since: 1, errors: [error] })}\n`)
+    const { code, stdout } = await runCommand(['metrics', file])
+    assert.equal(code, 0)
+    const shown =
+      'request E\\u001b]0;title\\u0007 a\\nDownloads    7 calls: 1 time, last: \\u009b2J'
+    assert.ok(stdout.endsWith(`\n  ${shown}\n`), stdout)
+    const asJson = await runCommand(['metrics', file, '--json'])
+    assert.ok(!asJson.stdout.includes('\u009b'))
+    assert.equal(JSON.parse(asJson.stdout).errors[0].message, error.message)
   })
 
   test('of a file that is not there fails', async (t) => {

@@ -98,6 +98,14 @@ describe('a manifest', () => {
     assert.ok(existsSync(join(directory, 'a')) && existsSync(join(directory, 'b')))
   })
 
+  test('with names that a terminal would obey is printed without them', async (t) => {
+    const { entry, warm } = await stage(t)
+    const entries = [{ ...entry('fine'), dest: 'a\u009b2J\u202eb' }]
+    const { code, stdout } = await warm(entries, '--no-progress')
+    assert.equal(code, 0)
+    assert.match(stdout, /^downloaded {2}a\\u009b2J\\u202eb \(4 bytes\)$/m)
+  })
+
   test('of no entries is done', async (t) => {
     const { warm } = await stage(t)
     const { code, stdout, stderr } = await warm([])
@@ -151,12 +159,21 @@ describe('a manifest', () => {
 })
 
 describe('a manifest with an error exits with 2, says which entry and why, and starts nothing', () => {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  const PRINTABLE = /^[^\u0000-\u0009\u000b-\u001f\u007f-\u009f]*$/
   const texts = [
     ['text', 'nonsense', /manifest\.json is not JSON/],
     ['an array', '[]', /must be an object with "entries"/],
     ['null', 'null', /must be an object with "entries"/],
     ['no array of entries', '{"entries":{}}', /must be an object with "entries"/],
     ['another key', '{"entries":[],"dir":"x"}', /has a key that means nothing: "dir"/],
+    [
+      'a key with commands for a terminal',
+      '{"\\u001b[31m\\u009b":1,"entries":[]}',
+      /"\\u001b\[31m\\u009b"/,
+    ],
+    ['commands for a terminal', '\x1b]0;title\x07', /is not JSON: Unexpected/],
+    ['a password beside the fault', '{"a": hunter2-s3cret@host"}', /is not JSON: (?!.*hunter2)/],
   ]
   const faults = [
     ['no object', 'x', /entries\[1\] must be an object/],
@@ -184,9 +201,21 @@ describe('a manifest with an error exits with 2, says which entry and why, and s
     ['the destination of another', { dest: 'good' }, /entries\[1\]\.dest is that of entries\[0\]/],
     ['the same in other words', { dest: './good' }, /entries\[1\]\.dest is that of entries\[0\]/],
     ['a file below a file', { dest: 'good/x' }, /entries\[1\]\.dest is below that of entries\[0\]/],
+    [
+      'the same where case does not count',
+      { dest: 'GOOD' },
+      /entries\[1\]\.dest is that of entries\[0\] where case does not count/,
+    ],
+    [
+      'a name that is too long',
+      { dest: 'x'.repeat(5000) },
+      /entries\[1\]\.dest cannot be looked at \(ENAMETOOLONG\)/,
+      IS_WINDOWS && 'Windows takes it for missing',
+    ],
     ['half a digest', { sha256: 'abc' }, /entries\[1\]\.sha256 must be 64 hexadecimal digits/],
     ['a misspelled key', { sha265: 'abc' }, /entries\[1\] has a key that means nothing: "sha265"/],
     ['a mode in decimal', { mode: 755 }, /entries\[1\]\.mode must be octal digits in quotes/],
+    ['a mode with a user id', { mode: '4755' }, /entries\[1\]\.mode must be of three digits/],
     ['a mode in words', { mode: 'rwx' }, /entries\[1\]\.mode must be octal digits in quotes/],
     ['a mirror that is none', { mirrors: ['file'] }, /entries\[1\]\.mirrors\[0\] is not a URL/],
     ['one mirror', { mirrors: 'http://a/' }, /entries\[1\]\.mirrors must be an array of URLs/],
@@ -203,17 +232,19 @@ describe('a manifest with an error exits with 2, says which entry and why, and s
       const { code, stdout, stderr } = await warm(text)
       assert.deepEqual({ code, stdout }, { code: 2, stdout: '' })
       assert.match(stderr, message)
+      assert.match(stderr, PRINTABLE)
       nothingStarted(origin, root)
     })
   }
 
-  for (const [what, fault, message] of faults) {
-    test(what, async (t) => {
+  for (const [what, fault, message, skip = false] of faults) {
+    test(what, { skip }, async (t) => {
       const { origin, root, entry, warm } = await stage(t)
       const wrong = typeof fault === 'string' ? fault : { ...entry('other'), ...fault }
       const { code, stdout, stderr } = await warm([entry('good'), wrong])
       assert.deepEqual({ code, stdout }, { code: 2, stdout: '' })
       assert.match(stderr, message)
+      assert.match(stderr, PRINTABLE)
       nothingStarted(origin, root)
     })
   }
@@ -275,6 +306,16 @@ describe('a link in the directory', { skip: IS_WINDOWS && 'links need a privileg
       assert.deepEqual(readdirSync(join(root, 'cache-2')), [])
     })
   }
+
+  test('does not hide that two entries are one file', async (t) => {
+    const { origin, directory, entry, warm } = await stage(t)
+    mkdirSync(join(directory, 'real'))
+    symlinkSync('real', join(directory, 'link'))
+    const { code, stderr } = await warm([entry('real/file'), entry('link/file')])
+    assert.equal(code, 2)
+    assert.match(stderr, /entries\[1\]\.dest is that of entries\[0\]/)
+    assert.equal(origin.requests.length, 0)
+  })
 
   test('that stays inside is followed, and the directory may be one itself', async (t) => {
     const { root, directory, entry, write } = await stage(t)

@@ -271,6 +271,18 @@ describe('socket-registry:download', () => {
     assert.ok(!heard[0][1].url.includes('hunter2'))
   })
 
+  test('one of what is no URL rejects as it does untraced', async (t) => {
+    const wrong = {
+      toString() {
+        throw new Error('never called')
+      },
+    }
+    const heard = listen(t, channels)
+    const error = await httpDownload(wrong, 'file').catch((error) => error)
+    assert.equal(error.code, 'ERR_INVALID_ARG_TYPE')
+    assert.equal(heard[0][1].url, undefined)
+  })
+
   test('stores that are bound to its start are those of its exchanges', async (t) => {
     const { url } = await startServer(t)
     const storage = new AsyncLocalStorage()

@@ -108,13 +108,37 @@ describe('a machine without a fault', () => {
     const cacheDir = temporaryDirectory(t)
     Object.prototype.cacheDir = '/planted'
     t.after(() => delete Object.prototype.cacheDir)
-    for (const options of [null, 7, { timeout: -1, locksDir: 7 }, { timeout: Number.NaN }]) {
+    const throwing = {
+      get timeout() {
+        throw new Error('never read')
+      },
+    }
+    const timeouts = [Number.NaN, Symbol('long'), 10n].map((timeout) => ({ timeout }))
+    for (const options of [null, 7, { timeout: -1, locksDir: 7 }, ...timeouts, throwing]) {
       const report = await doctor(undefined, options)
       assert.notEqual(report.cache.directory, '/planted')
       assert.equal(report.trust.ok, true, report.trust.message)
     }
     const own = await doctor(undefined, { cacheDir: relative(process.cwd(), cacheDir) })
     assert.equal(own.cache.directory, cacheDir)
+  })
+
+  test('a server that says much does not fill the text', async (t) => {
+    const { url } = await serve(t, 'HTTP/1.1', (_, response) => {
+      response.writeHead(404, 'O'.repeat(10_000)).end()
+    })
+    const report = await doctor(url)
+    assert.equal(report.url.statusText.length, 10_000)
+    assert.ok(
+      String(report)
+        .split('\n')
+        .every((line) => line.length <= 1001),
+    )
+  })
+
+  test('nothing in the text commands a terminal', async (t) => {
+    const { text } = await asked(t, {}, { SSL_CERT_FILE: '/nowhere\u001b[2J\u009b2J\u202e' })
+    assert.ok(text.includes('/nowhere\\u001b[2J\\u009b2J\\u202e'), text)
   })
 
   test('what is not a URL is a part that says so', async () => {
@@ -180,6 +204,13 @@ describe('proxies', () => {
     assert.deepEqual([proxy, variable, entry], [null, 'NO_PROXY', 'localhost'])
     assert.equal(report.url.status, 200)
     assert.match(report.text, /this URL: no proxy \(NO_PROXY: localhost\)/)
+  })
+
+  test('NO_PROXY is shown without what does not belong there', async (t) => {
+    const entries = `::1,10.0.0.0/8 .a.test:80,http://u:${SECRET}@b.test,u:${SECRET}@c.test`
+    const report = await asked(t, {}, { NO_PROXY: entries })
+    const shown = '::1,10.0.0.0/8 .a.test:80,http://b.test/,c.test'
+    assert.equal(report.proxy.variables.NO_PROXY, shown)
   })
 
   test('a variable that is not the URL of a proxy is named', async (t) => {

@@ -60,7 +60,7 @@ function parse(args) {
   }
   if (!Object.hasOwn(COMMANDS, command)) {
     const known = Object.keys(COMMANDS).join(', ')
-    throw new UsageError(`There is no command '${command}'. The commands are ${known}.`)
+    throw new UsageError(`There is no command${quoted(command)}. The commands are ${known}.`)
   }
   const { options, positionals: names } = COMMANDS[command]
   const others = args.toSpliced ? args.toSpliced(at, 1) : args.filter((_, index) => index !== at)
@@ -72,10 +72,26 @@ function parse(args) {
       throw new UsageError(`${required[positionals.length]} is missing.`, command)
     }
     if (positionals.length > names.length) {
-      throw new UsageError(`Unexpected argument '${positionals[names.length]}'.`, command)
+      throw new UsageError(`Unexpected argument${quoted(positionals[names.length])}.`, command)
     }
   }
   return { command, values, positionals }
+}
+
+/** A word in quotes. A URL, which may have a password in it, is not repeated. */
+function quoted(argument) {
+  return /^[\w.-]+$/.test(argument) ? ` '${argument}'` : ''
+}
+
+/** What stands in place of a value that can be used. */
+function received(text) {
+  return text.includes('://') ? ' Received a URL.' : ` Received '${text}'.`
+}
+
+/** The path of a file that is to be read. */
+function fileOf(path) {
+  if (/^[a-z][a-z\d+.-]+:\/\//i.test(path)) throw new UsageError('The file is a path, not a URL.')
+  return path
 }
 
 function parsed(config, command) {
@@ -95,7 +111,7 @@ function count(values, name, least, most = Number.MAX_SAFE_INTEGER) {
   const number = /^\d+$/.test(text) ? Number(text) : Number.NaN
   if (number >= least && number <= most) return number
   const limits = most < Number.MAX_SAFE_INTEGER ? `${least} to ${most}` : `${least} or more`
-  throw new UsageError(`--${name} must be a whole number, ${limits}. Received '${text}'.`)
+  throw new UsageError(`--${name} must be a whole number, ${limits}.${received(text)}`)
 }
 
 const UNITS = { '': 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30 }
@@ -107,7 +123,7 @@ function rate(values, name) {
   const [, number, unit] = /^(\d+)([kmg]?)$/i.exec(text) ?? []
   if (number !== undefined) return Number(number) * UNITS[unit.toLowerCase()]
   const rule = 'must be bytes per second, or a number with k, M or G, such as 500k or 2M'
-  throw new UsageError(`--${name} ${rule}. Received '${text}'.`)
+  throw new UsageError(`--${name} ${rule}.${received(text)}`)
 }
 
 /** Permission bits in octal digits; `undefined` for anything else. */
@@ -128,4 +144,4 @@ function transferOptions(values) {
   }
 }
 
-module.exports = { UsageError, count, parse, permissions, transferOptions }
+module.exports = { UsageError, count, fileOf, parse, permissions, received, transferOptions }

@@ -5,7 +5,8 @@
 const { resolve } = require('node:path')
 const { downloadWithLock, httpDownload } = require('../index.js')
 const { checkDownload } = require('../native.js')
-const { permissions, transferOptions, UsageError } = require('./arguments.js')
+const { inOneLine } = require('../printable.js')
+const { permissions, received, transferOptions, UsageError } = require('./arguments.js')
 const { bytes } = require('./progress.js')
 const { asJson, readable } = require('./results.js')
 
@@ -43,14 +44,14 @@ async function run({ values, positionals: [url, dest], signal, proc, progress })
 function describeOutcome({ path, status, size, sha256, source }) {
   const from = source === undefined ? '' : ` from ${source}`
   const what = status === 'cached' ? 'is there already' : `downloaded${from}`
-  return `${path}: ${what}, ${bytes(size)}\nsha256 ${sha256}\n`
+  return `${inOneLine(`${path}: ${what}, ${bytes(size)}`)}\nsha256 ${sha256}\n`
 }
 
 function optionsOf(values) {
   const { sha256, integrity, mode, mirror } = values
   const bits = mode === undefined ? undefined : permissions(mode)
   if (mode !== undefined && bits === undefined) {
-    throw new UsageError(`--mode must be octal digits, such as 755. Received '${mode}'.`)
+    throw new UsageError(`--mode must be octal digits, such as 755.${received(mode)}`)
   }
   return { ...transferOptions(values), sha256, integrity, mode: bits, mirrors: mirror }
 }

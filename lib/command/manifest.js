@@ -4,7 +4,7 @@
 // somebody else than the person who runs the command, so no destination leads out of the directory.
 
 const { lstatSync, readFileSync, realpathSync } = require('node:fs')
-const { join } = require('node:path')
+const { join, relative } = require('node:path')
 // Connects the addon with its parts in JavaScript.
 require('../index.js')
 const { checkDownload } = require('../native.js')
@@ -50,7 +50,7 @@ function parsed(file) {
   try {
     manifest = JSON.parse(text.replace(/^\uFEFF/, ''))
   } catch (error) {
-    throw refused(`is not JSON: ${error.message}`)
+    throw refused(`is not JSON: ${withoutExcerpt(error.message)}`)
   }
   if (!isObject(manifest) || !Array.isArray(manifest.entries)) {
     throw refused('must be an object with "entries", an array.')
@@ -58,6 +58,11 @@ function parsed(file) {
   const others = Object.keys(manifest).filter((key) => key !== 'entries')
   if (others.length > 0) throw refused(`has a key that means nothing: "${others[0]}".`)
   return manifest.entries
+}
+
+/** Some messages quote the text around the fault, which may have a password in it. */
+function withoutExcerpt(message) {
+  return message.replace(/,? ?(?:\.{3})?".*"(?:\.{3})?(?: is not valid JSON)?/s, '')
 }
 
 function checked(entry, { index, directory, seen, fault }) {
@@ -69,9 +74,13 @@ function checked(entry, { index, directory, seen, fault }) {
     fault(` has a key that means nothing: "${key}".`)
   }
   const { url, dest, sha256, mirrors } = entry
-  const wrong = dest === undefined ? 'is missing' : wrongPath(dest) || wrongPlace(directory, dest)
+  let wrong = dest === undefined ? 'is missing' : wrongPath(dest)
+  if (!wrong) {
+    const found = placeOf(directory, dest)
+    wrong = found.wrong
+    if (!wrong) taken(found.place, index, seen, fault)
+  }
   if (wrong) fault(`.dest ${wrong}.`)
-  else taken(dest, index, seen, fault)
   const mode = modeOf(entry.mode, fault)
   // Right already, or reported.
   const path = wrong ? 'file' : join(directory, dest)
@@ -103,25 +112,41 @@ function wrongPath(dest) {
   return undefined
 }
 
-/** Follows the path as far as it is there: a link on it may lead out of the directory. */
-function wrongPlace(directory, dest) {
+/**
+ * Follows the path as far as it is there: a link on it may lead out of the directory. Gives the
+ * place of the file, relative to the directory, or what is wrong with it.
+ */
+function placeOf(directory, dest) {
   const root = real(directory)
   // What is not there has no links in it.
-  if (root === undefined) return undefined
+  if (root === undefined) return { place: dest }
+  const names = dest.split('/').filter((name) => name !== '' && name !== '.')
   let at = root
-  for (const name of dest.split('/')) {
+  for (const [index, name] of names.entries()) {
     at = join(at, name)
-    const stats = lstatSync(at, { throwIfNoEntry: false })
-    if (stats === undefined) return undefined
-    if (!stats.isSymbolicLink()) continue
+    const found = lookAt(at)
+    if (found.code) return { wrong: `cannot be looked at (${found.code}): ${JSON.stringify(dest)}` }
+    if (!found.stats) return { place: relative(root, join(at, ...names.slice(index + 1))) }
+    // One at the end is replaced, not followed.
+    if (!found.stats.isSymbolicLink()) continue
     const target = real(at)
-    if (target === undefined) return `is behind a link that leads nowhere: ${JSON.stringify(dest)}`
-    if (target !== root && !target.startsWith(join(root, '/'))) {
-      return `leads out of the directory, by a link: ${JSON.stringify(dest)}`
+    if (target === undefined) {
+      return { wrong: `is behind a link that leads nowhere: ${JSON.stringify(dest)}` }
     }
-    at = target
+    if (target !== root && !target.startsWith(join(root, '/'))) {
+      return { wrong: `leads out of the directory, by a link: ${JSON.stringify(dest)}` }
+    }
+    if (index < names.length - 1) at = target
   }
-  return undefined
+  return { place: relative(root, at) }
+}
+
+function lookAt(path) {
+  try {
+    return { stats: lstatSync(path, { throwIfNoEntry: false }) }
+  } catch ({ code }) {
+    return { code }
+  }
 }
 
 function real(path) {
@@ -133,19 +158,24 @@ function real(path) {
   }
 }
 
-/** Two entries for one file, or one for a file and one for something below it. */
-function taken(dest, index, seen, fault) {
-  const names = dest.split('/').filter((name) => name !== '' && name !== '.')
+/**
+ * Two entries for one file, or one for a file and one for something below it. A manifest is used on
+ * several systems: names that differ in case alone are those of one file on some.
+ */
+function taken(place, index, seen, fault) {
+  const names = place.split(/[/\\]/).filter((name) => name !== '' && name !== '.')
   for (let length = 1; length <= names.length; length += 1) {
-    const key = names.slice(0, length).join('/')
+    const path = names.slice(0, length).join('/')
+    const key = path.normalize('NFC').toLowerCase()
     const other = seen.get(key)
+    const where = other && other.path !== path ? ' where case does not count' : ''
     if (other?.isFile && length < names.length) {
-      fault(`.dest is below that of entries[${other.index}], which is a file.`)
+      fault(`.dest is below that of entries[${other.index}], which is a file${where}.`)
     } else if (other && length === names.length) {
       const is = other.isFile ? 'is that of' : 'is a directory for'
-      fault(`.dest ${is} entries[${other.index}].`)
+      fault(`.dest ${is} entries[${other.index}]${where}.`)
     }
-    if (!other) seen.set(key, { index, isFile: length === names.length })
+    if (!other) seen.set(key, { index, path, isFile: length === names.length })
   }
 }
 
@@ -154,6 +184,8 @@ function modeOf(mode, fault) {
   if (mode === undefined) return undefined
   const bits = typeof mode === 'string' ? permissions(mode) : undefined
   if (bits === undefined) fault('.mode must be octal digits in quotes, such as "755".')
+  // Whoever runs the file would be the one who ran the command.
+  if (bits > 0o777) fault('.mode must be of three digits: no manifest sets user or group ids.')
   return bits
 }
 

@@ -2,7 +2,7 @@
 
 // socket-registry metrics
 
-const { UsageError } = require('./arguments.js')
+const { fileOf, UsageError } = require('./arguments.js')
 const { asJson } = require('./results.js')
 
 async function run({ values, positionals: [file], proc }) {
@@ -10,7 +10,7 @@ async function run({ values, positionals: [file], proc }) {
     throw new UsageError('--prometheus and --json exclude each other.')
   }
   const { describeMetrics, sumMetricsFile } = require('../metrics-file.js')
-  const sum = sumMetricsFile(file)
+  const sum = sumMetricsFile(fileOf(file))
   const { prometheus, ...rest } = sum
   if (values.prometheus) proc.stdout.write(prometheus)
   else proc.stdout.write(values.json ? asJson(rest) : describeMetrics(sum))

@@ -2,6 +2,8 @@
 
 // Progress on standard error: one line that changes on a terminal, a line for each 10 % elsewhere.
 
+const { printable } = require('../printable.js')
+
 const STEP = 10
 
 class Progress {
@@ -39,7 +41,7 @@ class Progress {
   say(text) {
     if (!this.#isWanted) return
     this.#clear()
-    this.#stream.write(`${text}\n`)
+    this.#stream.write(`${printable(text)}\n`)
   }
 
   /** Ends the line on a terminal, so that others can write. */

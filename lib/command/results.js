@@ -2,8 +2,10 @@
 
 // Results as JSON.
 
+const { printable } = require('../printable.js')
+
 /** One line. */
-const asJson = (value) => `${JSON.stringify(value)}\n`
+const asJson = (value) => `${printable(JSON.stringify(value))}\n`
 
 /** What machines need of an error. Messages have no secrets. */
 const readable = ({ message, code, status }) => ({ message, code, status })

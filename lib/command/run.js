@@ -7,6 +7,7 @@
 const { parse, UsageError } = require('./arguments.js')
 const { help } = require('./help.js')
 const { Progress } = require('./progress.js')
+const { printable } = require('../printable.js')
 
 const EXIT = { ok: 0, failed: 1, usage: 2 }
 
@@ -18,13 +19,15 @@ const COMMANDS = {
   metrics: () => require('./metrics.js'),
 }
 
+const RESUMABLE = new Set(['download', 'warm'])
+
 /** Exit codes of programs that a signal ends: 128 and its number. */
 const SIGNALS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 }
 
 /** Runs a command line. Sets `exitCode` of the process when everything has ended. */
 async function run(args, proc) {
   const output = watchOutput(proc)
-  const interruption = listenForSignals(proc)
+  const interruption = { signal: undefined, code: undefined, stop() {} }
   let progress
   let command
   let code
@@ -42,6 +45,8 @@ async function run(args, proc) {
       code = EXIT.usage
     } else {
       progress = new Progress(proc.stderr, !values['no-progress'])
+      // The others leave nothing that can be resumed: a signal ends them as it ends any process.
+      if (RESUMABLE.has(command)) listenForSignals(proc, interruption)
       const { signal } = interruption
       const isFine = await COMMANDS[command]().run({ values, positionals, signal, proc, progress })
       code = isFine ? EXIT.ok : EXIT.failed
@@ -66,16 +71,15 @@ function explain(error, command = error.command) {
   } else if (typeof error.code === 'string' && !error.message.includes(error.code)) {
     lines[0] += ` (${error.code})`
   }
-  return lines.join('\n')
+  return printable(lines.join('\n'))
 }
 
 /**
  * Aborts a signal at the first SIGINT, SIGTERM or SIGHUP, so that downloads leave what can be
  * resumed. The second one ends the process at once.
  */
-function listenForSignals(proc) {
+function listenForSignals(proc, interruption) {
   const controller = new AbortController()
-  const interruption = { signal: controller.signal, code: undefined, stop }
   const listeners = Object.entries(SIGNALS).map(([name, code]) => {
     const listener = () => {
       if (interruption.code !== undefined) proc.exit(interruption.code)
@@ -85,10 +89,10 @@ function listenForSignals(proc) {
     proc.on(name, listener)
     return [name, listener]
   })
-  function stop() {
+  interruption.signal = controller.signal
+  interruption.stop = () => {
     for (const [name, listener] of listeners) proc.off(name, listener)
   }
-  return interruption
 }
 
 /**

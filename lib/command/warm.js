@@ -4,7 +4,8 @@
 
 const { resolve } = require('node:path')
 const { warmCache } = require('../index.js')
-const { count, transferOptions } = require('./arguments.js')
+const { inOneLine } = require('../printable.js')
+const { count, fileOf, transferOptions } = require('./arguments.js')
 const { readManifest } = require('./manifest.js')
 const { bytes } = require('./progress.js')
 const { asJson, readable } = require('./results.js')
@@ -15,7 +16,7 @@ async function run({ values, positionals: [file], signal, proc, progress }) {
     concurrency: count(values, 'concurrency', 1),
     signal,
   }
-  const entries = readManifest(file, resolve(values.dir ?? '.'))
+  const entries = readManifest(fileOf(file), resolve(values.dir ?? '.'))
   const share = new Share(entries.length, progress)
   const downloads = entries.map(({ url, path, ...own }, index) => ({
     ...{ url, destPath: path },
@@ -43,35 +44,39 @@ async function run({ values, positionals: [file], signal, proc, progress }) {
 
 /** The share of all entries that is there. Each counts the same: few totals are known early. */
 class Share {
-  #fractions
-  #bytes
+  /** The fraction and the bytes of each entry that has begun and not ended. */
+  #running = new Map()
   #ended = 0
+  #endedBytes = 0
 
   constructor(length, progress) {
-    this.#fractions = new Array(length).fill(0)
-    this.#bytes = new Array(length).fill(0)
+    this.length = length
     this.progress = progress
   }
 
   advance(index, downloaded, total) {
-    this.#fractions[index] = total === 0 ? 0 : downloaded / total
-    this.#bytes[index] = downloaded
+    const fraction = total === 0 ? 0 : downloaded / total
+    this.#running.set(index, { fraction, downloaded })
     this.#show()
   }
 
   end(index, size) {
-    this.#fractions[index] = 1
-    this.#bytes[index] = size ?? this.#bytes[index]
+    this.#endedBytes += size ?? this.#running.get(index)?.downloaded ?? 0
+    this.#running.delete(index)
     this.#ended += 1
     this.#show()
   }
 
   #show() {
-    const { length } = this.#fractions
-    const sum = (numbers) => numbers.reduce((total, each) => total + each, 0)
+    const { length } = this
+    let [files, size] = [this.#ended, this.#endedBytes]
+    for (const { fraction, downloaded } of this.#running.values()) {
+      files += fraction
+      size += downloaded
+    }
     // A file with all of its bytes is not there yet: 100 % are for the end.
-    const fraction = this.#ended === length ? 1 : Math.min(sum(this.#fractions) / length, 0.99)
-    const describe = () => `${this.#ended} of ${length} files, ${bytes(sum(this.#bytes))}`
+    const fraction = this.#ended === length ? 1 : Math.min(files / length, 0.99)
+    const describe = () => `${this.#ended} of ${length} files, ${bytes(size)}`
     this.progress.update(fraction, describe)
   }
 }
@@ -88,7 +93,7 @@ function summary(outcomes) {
 function describe(outcomes) {
   const lines = outcomes.map(({ dest, status, size, error }) => {
     const detail = error ? `: ${error.message}` : ` (${bytes(size)})`
-    return `${status.padEnd(10)}  ${dest}${detail}`
+    return inOneLine(`${status.padEnd(10)}  ${dest}${detail}`)
   })
   const counts = STATUSES.map((status) => `${countOf(outcomes, status)} ${status}`)
   return `${[...lines, counts.join(', ')].join('\n')}\n`

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::metrics::errors::ErrorCounts;
-use crate::metrics::hosts::{HostCounts, HostRecorded};
+use crate::metrics::hosts::{HOSTS_MAX, HostCounts, HostRecorded, OTHER};
 use crate::metrics::recorder::{BUCKETS, Distribution, Recorded};
 use crate::metrics::table::{COUNTERS, Counter, TIMERS, Timer};
 
@@ -91,7 +91,10 @@ impl Snapshot {
         }
         self.timers = timers.into();
         for (name, more) in &other.hosts {
-            let host = self.hosts.entry(name.clone()).or_default();
+            // Many processes may know more hosts than one may name.
+            let is_named = self.hosts.len() < HOSTS_MAX || self.hosts.contains_key(name);
+            let name = if is_named { name.as_str() } else { OTHER };
+            let host = self.hosts.entry(name.to_owned()).or_default();
             host.requests = host.requests.saturating_add(more.requests);
             host.failed = host.failed.saturating_add(more.failed);
             host.duration.merge(&more.duration);
@@ -99,5 +102,22 @@ impl Snapshot {
         for (kind, count) in other.errors.sorted() {
             self.errors.add(kind.clone(), count.clone());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sum_of_many_names_no_more_hosts_than_one_and_loses_none() {
+        let mut sum = Snapshot::default();
+        for number in 0..1_000 {
+            let mut one = Snapshot::default();
+            one.hosts.insert(format!("host-{number}.test"), HostCounts { requests: 2, ..HostCounts::default() });
+            sum.merge(&one);
+        }
+        assert_eq!(sum.hosts.len(), HOSTS_MAX + 1);
+        assert_eq!(sum.hosts[OTHER].requests, 2 * (1_000 - HOSTS_MAX as u64));
     }
 }

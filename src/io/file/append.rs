@@ -1,7 +1,8 @@
 //! One line at the end of a file that several processes write to.
 
+use std::borrow::Cow;
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use crate::io::file::trusted::{self, Access};
@@ -31,8 +32,20 @@ fn open(path: &Path) -> io::Result<File> {
 
 /// Not `write_all`: the rest of a line would come after a line of somebody else.
 fn write(mut file: &File, line: &str) -> io::Result<()> {
+    // A full disk takes the beginning of a line. The next one must not continue it.
+    let line = if ends_within_line(file)? { Cow::Owned(format!("\n{line}")) } else { Cow::Borrowed(line) };
     let written = file.write(line.as_bytes())?;
-    if written == line.len() { Ok(()) } else { Err(io::ErrorKind::WriteZero.into()) }
+    if written == line.len() { Ok(()) } else { Err(io::ErrorKind::StorageFull.into()) }
+}
+
+fn ends_within_line(mut file: &File) -> io::Result<bool> {
+    if file.metadata()?.len() == 0 {
+        return Ok(false);
+    }
+    let mut last = [0];
+    file.seek(SeekFrom::End(-1))?;
+    file.read_exact(&mut last)?;
+    Ok(last != *b"\n")
 }
 
 #[cfg(test)]
@@ -58,6 +71,16 @@ mod tests {
         let text = fs::read_to_string(&path).unwrap();
         assert_eq!(text.lines().count(), 400);
         assert!(text.lines().all(|line| line.len() == 3_000 && line.bytes().all(|byte| byte == line.as_bytes()[0])));
+    }
+
+    #[test]
+    fn a_line_does_not_continue_one_that_was_cut() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("lines");
+        append(&path, "{\"cut\":").unwrap();
+        append(&path, "whole\n").unwrap();
+        append(&path, "next\n").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "{\"cut\":\nwhole\nnext\n");
     }
 
     #[cfg(unix)]

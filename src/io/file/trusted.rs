@@ -18,7 +18,7 @@ use std::path::Path;
 pub enum Access {
     Read,
     ReadWrite,
-    /// Writes after the existing content.
+    /// Writes after the existing content. Files of this module can be read, too.
     Append,
 }
 
@@ -135,7 +135,7 @@ fn options(access: Access) -> OpenOptions {
     match access {
         Access::Read => options.read(true),
         Access::ReadWrite => options.read(true).write(true),
-        Access::Append => options.append(true),
+        Access::Append => options.read(true).append(true),
     };
     options
 }

@@ -8,7 +8,7 @@ use http::Method;
 use napi::bindgen_prelude::{FromNapiValue, JsObjectValue, Object, Unknown};
 use napi::{Env, JsString, JsStringUtf8, ValueType};
 
-use crate::base::error::{Error, Kind};
+use crate::base::error::{Error, Kind, redacted_text};
 use crate::base::integrity::{Digest, parse_integrity};
 use crate::node::js::error::to_js;
 
@@ -56,7 +56,7 @@ pub fn integrity(env: &Env, value: Unknown) -> napi::Result<Vec<Digest>> {
     const NAME: &str = "options.integrity";
     const RULE: &str = "must be Subresource Integrity with sha256, sha384 or sha512";
     let text = string(env, NAME, value)?;
-    parse_integrity(&text).ok_or_else(|| wrong_value(env, NAME, RULE, format!("{text:?}")))
+    parse_integrity(&text).ok_or_else(|| wrong_value(env, NAME, RULE, format!("{:?}", redacted_text(&text))))
 }
 
 pub fn function<F: FromNapiValue>(env: &Env, name: &str, value: Unknown<'_>) -> napi::Result<F> {

@@ -4,7 +4,7 @@ use napi::bindgen_prelude::{JsObjectValue, Unknown};
 use napi::{Env, ValueType};
 use napi_derive::napi;
 
-use crate::base::error::{Error, Kind};
+use crate::base::error::{Error, Kind, redacted_text};
 use crate::base::integrity::{Expected, parse_sha256};
 use crate::base::options::{DownloadOptions, Mirrors, RateLimits};
 use crate::node::convert::listeners::{LogCallback, log_progress, report};
@@ -183,7 +183,9 @@ pub fn download_options<'env>(
 fn expected(env: &Env, sha256: Option<Unknown>, integrity: Option<Unknown>) -> napi::Result<Expected> {
     let sha256 = optional(sha256, |value| {
         let text = string(env, "options.sha256", value)?;
-        let wrong = || wrong_value(env, "options.sha256", "must be 64 hexadecimal digits", format!("{text:?}"));
+        // A URL may stand here by mistake.
+        let shown = || format!("{:?}", redacted_text(&text));
+        let wrong = || wrong_value(env, "options.sha256", "must be 64 hexadecimal digits", shown());
         parse_sha256(&text).ok_or_else(wrong)
     })?;
     let integrity = optional(integrity, |value| arguments::integrity(env, value))?.unwrap_or_default();
