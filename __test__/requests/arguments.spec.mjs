@@ -57,6 +57,16 @@ function shown(value) {
 
 for (const [name, call] of Object.entries(functions)) {
   describe(name, () => {
+    // WHATWG's URL takes them, RFC 3986 does not.
+    for (const host of ['a"b', 'a{b', 'a`b']) {
+      test(`does not try again for the host ${host}`, async (t) => {
+        const destination = join(temporaryDirectory(t), 'file')
+        const error = await rejection(call(`http://${host}/`, { retries: 2 }, destination))
+        assertRefusal(error, host.slice(0, 1), URL_CODE)
+        assert.equal(error.attempts, 1)
+      })
+    }
+
     for (const url of [undefined, null, 5, true, {}, Symbol('url'), () => {}]) {
       test(`refuses ${shown(url)} as a URL`, async (t) => {
         const error = await refused(t, (_, destination) => call(url, {}, destination))

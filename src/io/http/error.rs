@@ -67,7 +67,10 @@ pub fn refusal(error: &reqwest::Error) -> Option<Refusal> {
 pub fn of_request(error: &reqwest::Error, url: &Url, proxy: Option<&Url>, connect_timeout: Option<Duration>) -> Error {
     let host = url.host_str().unwrap_or_default();
     let port = url.port_or_known_default().unwrap_or_default();
-    let failed = if let (true, Some(limit)) = (is_connect_timeout(error), connect_timeout) {
+    let failed = if error.is_builder() {
+        // RFC 3986 allows less than browsers do, for instance no `{` in a host.
+        Error::new(Kind::InvalidUrl, format!("Invalid URL: {host:?} cannot be the host of a request"))
+    } else if let (true, Some(limit)) = (is_connect_timeout(error), connect_timeout) {
         connect_timed_out(limit)
     } else if let Some(failure) = find::<LookupError>(error) {
         Error::new(Kind::Network, failure.to_string()).with_code(failure.code).with_syscall("getaddrinfo")
