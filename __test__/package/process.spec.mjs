@@ -5,6 +5,7 @@ import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { startFlowOrigin } from '../helpers/origins/flow-origin.mjs'
 import { later, redirectTo, silence, startOrigin } from '../helpers/origins/http-origin.mjs'
 import { unusedUrl } from '../helpers/origins/raw-origin.mjs'
 import { runProgram, temporaryDirectory } from '../helpers/support.mjs'
@@ -36,6 +37,15 @@ describe('a process with nothing left to do ends by itself', () => {
     assert.match(result.stdout, /^settled: HTTP request failed: /)
     assertEndedSoon(result)
   })
+
+  for (const transport of ['native', 'node']) {
+    test(`after a response to an upload that is not read (${transport})`, async (t) => {
+      const origin = await startFlowOrigin(t, (_incoming, response) => response.end('enough'))
+      const result = await runProgram('settle.mjs', [`upload by ${transport}`, origin.url])
+      assert.match(result.stdout, /^settled: /)
+      assertEndedSoon(result)
+    })
+  }
 
   test('after a timeout', async (t) => {
     const origin = await startOrigin(t, silence)
