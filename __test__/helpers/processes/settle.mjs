@@ -2,24 +2,30 @@
 // There is no await at the top: it would hide a process that ends too early.
 
 import { Readable } from 'node:stream'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { httpDownload, httpGetText, httpRequest } from '@socketsecurity/registry'
 
 const [, , what, url, destination] = process.argv
 
-function* endless() {
-  for (;;) yield Buffer.alloc(1 << 20)
+async function* endless() {
+  for (;;) {
+    yield Buffer.alloc(1 << 14)
+    await sleep(1)
+  }
 }
 
-/** An upload to a server that responds before it has read everything. */
-function upload(transport) {
-  return httpRequest(url, { transport, method: 'POST', body: Readable.from(endless()) })
+/** Uploads to a server that responds before it has read everything, and closes the connections. */
+function uploads(transport) {
+  const upload = () =>
+    httpRequest(url, { transport, method: 'POST', body: Readable.from(endless()) })
+  return Promise.allSettled(Array.from({ length: 30 }, upload))
 }
 
 const calls = {
   request: () => httpRequest(url),
   failure: () => httpGetText(url),
-  'upload by node': () => upload('node'),
-  'upload by native': () => upload('native'),
+  'uploads by node': () => uploads('node'),
+  'uploads by native': () => uploads('native'),
   timeout: () => httpRequest(url, { timeout: 300 }),
   retry: () => httpRequest(url, { retries: 2, retryDelay: 300 }),
   download: () => httpDownload(url, destination, { onProgress: () => {} }),
