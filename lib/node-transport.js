@@ -47,9 +47,19 @@ function exchange(number, context, request, sink) {
 }
 
 function fail(sink, error, isReused) {
-  const { message, code, syscall, name } = Object(error)
+  const [message, code, syscall, name] = describe(error)
+  sink.fail(message, code, syscall, name, isReused)
+}
+
+/** The texts of an error. Agents and mocks may fail with any value, even one that cannot be read. */
+function describe(error) {
   const text = (value) => (typeof value === 'string' ? value : undefined)
-  sink.fail(text(message) ?? String(error), text(code), text(syscall), text(name), isReused)
+  try {
+    const { message, code, syscall, name } = Object(error)
+    return [text(message) ?? String(error), text(code), text(syscall), text(name)]
+  } catch {
+    return ['an error that cannot be read']
+  }
 }
 
 class Exchange {
@@ -68,7 +78,7 @@ class Exchange {
     // Node would drop fields beyond its limit. The core refuses the response instead.
     request.maxHeadersCount = 0
     request.strictContentLength = true
-    request.on('socket', (socket) => this.connect(socket))
+    request.on('socket', (socket) => this.attempt(() => this.connect(socket)))
     request.on('response', (response) => this.attempt(() => this.receive(response)))
     request.on('upgrade', (response, socket) => this.attempt(() => this.upgrade(response, socket)))
     request.on('error', (error) => this.fail(error))
@@ -120,14 +130,23 @@ class Exchange {
     this.close()
     this.sink.end()
     // The server did not read the rest of the request body.
-    if (!this.request.writableFinished) this.request.destroy()
+    if (!this.request.writableFinished) this.destroy()
   }
 
   fail(error) {
     if (this.isOver) return
     this.close()
     fail(this.sink, error, this.request.reusedSocket === true)
-    this.request.destroy()
+    this.destroy()
+  }
+
+  /** Closes the connection. A mock may refuse, which must not end the process. */
+  destroy() {
+    try {
+      this.request.destroy()
+    } catch {
+      // The exchange is over in any case.
+    }
   }
 
   close() {
@@ -179,11 +198,12 @@ function abortExchange(number) {
   const exchange = exchanges.get(number)
   if (!exchange) return
   exchange.close()
-  exchange.request.destroy()
+  exchange.destroy()
 }
 
 function resumeExchange(number) {
-  exchanges.get(number)?.response?.resume()
+  const exchange = exchanges.get(number)
+  exchange?.attempt(() => exchange.response?.resume())
 }
 
 /** Limit of cached lists of certificates: more than a program has. */

@@ -5,6 +5,7 @@ import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { startFlowOrigin } from '../helpers/origins/flow-origin.mjs'
 import { later, redirectTo, silence, startOrigin } from '../helpers/origins/http-origin.mjs'
 import { unusedUrl } from '../helpers/origins/raw-origin.mjs'
 import { runProgram, temporaryDirectory } from '../helpers/support.mjs'
@@ -12,9 +13,12 @@ import { runProgram, temporaryDirectory } from '../helpers/support.mjs'
 /** Far less than any time for which a kept connection or a forgotten timer would hold a process. */
 const SOON = 10_000
 
-function assertEndedSoon({ code, signal, stderr, marked, ended }) {
+/** Less than the time after which V8 collects the garbage of an idle process. */
+const BEFORE_COLLECTION = 4000
+
+function assertEndedSoon({ code, signal, stderr, marked, ended }, limit = SOON) {
   assert.deepEqual({ code, signal, stderr }, { code: 0, signal: null, stderr: '' })
-  assert.ok(ended - marked < SOON, `lived ${ended - marked} ms longer than it had to`)
+  assert.ok(ended - marked < limit, `lived ${ended - marked} ms longer than it had to`)
 }
 
 describe('a process with nothing left to do ends by itself', () => {
@@ -36,6 +40,18 @@ describe('a process with nothing left to do ends by itself', () => {
     assert.match(result.stdout, /^settled: HTTP request failed: /)
     assertEndedSoon(result)
   })
+
+  for (const transport of ['native', 'node']) {
+    test(`after uploads whose connections were closed midway (${transport})`, async (t) => {
+      const origin = await startFlowOrigin(t, (_incoming, response) => {
+        response.writeHead(200, { 'Content-Length': 20 }).write('ok')
+        setTimeout(() => response.destroy(), 10)
+      })
+      const result = await runProgram('settle.mjs', [`uploads by ${transport}`, origin.url])
+      assert.match(result.stdout, /^settled: /)
+      assertEndedSoon(result, BEFORE_COLLECTION)
+    })
+  }
 
   test('after a timeout', async (t) => {
     const origin = await startOrigin(t, silence)

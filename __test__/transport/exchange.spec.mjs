@@ -321,6 +321,44 @@ describe('what ends an exchange', () => {
     assert.equal(error.message, 'HTTP request failed: patched badly')
   })
 
+  test('an error that cannot be read, emitted or thrown, fails the request', async (t) => {
+    const { request } = http
+    const url = await unusedUrl()
+    class Unreadable extends Error {
+      get code() {
+        throw new Error('not this either')
+      }
+    }
+    for (const failure of [Object.create(null), new Unreadable('x'), Symbol('x'), undefined]) {
+      for (const isThrown of [true, false]) {
+        const mock = t.mock.method(http, 'request', (...all) => {
+          if (isThrown) throw failure
+          const made = request(...all)
+          process.nextTick(() => made.emit('error', failure))
+          return made
+        })
+        const error = await rejection(httpRequest(url, { transport }))
+        assert.match(error.message, /^HTTP request failed: /)
+        mock.mock.restore()
+      }
+    }
+  })
+
+  test('a connection or a request that throws when it is used fails the request', async (t) => {
+    const { request } = http
+    const url = await unusedUrl()
+    const refuse = () => {
+      throw new Error('not a socket')
+    }
+    t.mock.method(http, 'request', (...all) => {
+      const made = Object.assign(request(...all), { destroy: refuse })
+      process.nextTick(() => made.emit('socket', { unref: refuse }))
+      return made
+    })
+    const error = await rejection(httpRequest(url, { transport }))
+    assert.match(error.message, /not a socket/)
+  })
+
   test('a patched node:http that gives nonsense fails the request', async (t) => {
     const { request } = http
     t.mock.method(http, 'request', (...all) => {

@@ -13,9 +13,8 @@ use futures_util::future::BoxFuture;
 use napi::Env;
 use napi::bindgen_prelude::FromNapiValue;
 use tokio::sync::{mpsc, oneshot};
-use tokio_util::sync::CancellationToken;
 
-use self::request::Request;
+use self::request::{Request, RequestBody, UploadChunks};
 use self::sink::{Flow, Head, Sink};
 use crate::base::host_client::{Exchange, HostBody, HostClient, HostFailure, HostRequest, HostResponse};
 use crate::node::environment::instance::{instance, js_function};
@@ -59,13 +58,14 @@ impl Exchange for NodeClient {
         let (chunks, received) = mpsc::unbounded_channel();
         let HostRequest { method, url, headers, body, ca, connected } = request;
         let flow = Arc::new(Flow::default());
-        let guard = Guard { number, slot: self.slot.clone(), closed: CancellationToken::new(), is_over: false };
+        let body = RequestBody::from(body);
+        let upload = if let RequestBody::Chunks(chunks) = &body { Some(chunks.clone()) } else { None };
+        let guard = Guard { number, slot: self.slot.clone(), upload, is_over: false };
         let sink = Arc::new(Sink::new(connected, sender, chunks, flow.clone()));
         let context = self.context;
-        let closed = guard.closed.clone();
         self.slot.enqueue(Box::new(move |env| {
             let request = Request { method: method.as_str(), url: url.as_str(), headers: &headers, body, ca };
-            if let Err(error) = request::begin(&env, (number, context), request, &sink, closed) {
+            if let Err(error) = request::begin(&env, (number, context), request, &sink) {
                 let error = pending_exception(&env).unwrap_or(error);
                 sink.fail(HostFailure { message: error.reason.clone(), ..HostFailure::default() });
             }
@@ -105,14 +105,16 @@ fn tell(slot: &Slot, name: &'static str, number: u32) {
 struct Guard {
     number: u32,
     slot: Slot,
-    /// Ends reading the request's body.
-    closed: CancellationToken,
+    /// The request's body, which is closed with the exchange.
+    upload: Option<UploadChunks>,
     is_over: bool,
 }
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        self.closed.cancel();
+        if let Some(upload) = &self.upload {
+            upload.close();
+        }
         if !self.is_over {
             tell(&self.slot, "abortExchange", self.number);
         }

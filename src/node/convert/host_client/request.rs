@@ -1,12 +1,12 @@
 //! Conversion of a request to the object that `lib/node-transport.js` takes.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
 use napi::Env;
 use napi::bindgen_prelude::{FnArgs, Function, FunctionCallContext, JsObjectValue, Null, Object, Unknown};
-use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use crate::base::error::{Error, Kind};
@@ -19,12 +19,65 @@ use crate::node::promise::abort::Abort;
 use crate::node::promise::failure::Failure;
 use crate::node::promise::operation::promise;
 
+/// A request body that is read in chunks, until its exchange is over.
+///
+/// The exchange closes it, because JavaScript holds the function that reads it until a garbage
+/// collection. Until then, whoever writes the body would wait, and keep the event loop alive.
+#[derive(Clone, Default)]
+pub struct UploadChunks {
+    source: Arc<Mutex<Option<UploadSource>>>,
+    closed: CancellationToken,
+}
+
+impl UploadChunks {
+    pub fn new(source: UploadSource) -> Self {
+        Self { source: Arc::new(Mutex::new(Some(source))), closed: CancellationToken::new() }
+    }
+
+    pub fn close(&self) {
+        let source = self.source.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.closed.cancel();
+        drop(source);
+    }
+
+    async fn next(&self) -> Result<Option<Bytes>, Error> {
+        let frame = std::future::poll_fn(|context| {
+            let mut source = self.source.lock().unwrap_or_else(PoisonError::into_inner);
+            source.as_mut().map_or(Poll::Pending, |source| source.as_mut().poll_frame(context))
+        });
+        match self.closed.run_until_cancelled(frame).await {
+            Some(Some(Ok(frame))) => Ok(Some(frame.into_data().unwrap_or_default())),
+            Some(Some(Err(error))) => Err(Error::new(Kind::Network, error.to_string())),
+            Some(None) => Ok(None),
+            // An error, because the request must not look complete.
+            None => Err(Error::aborted()),
+        }
+    }
+}
+
+/// The body of a request that JavaScript sends.
+pub enum RequestBody {
+    None,
+    Whole(Bytes),
+    Chunks(UploadChunks),
+}
+
+impl From<Upload> for RequestBody {
+    fn from(upload: Upload) -> Self {
+        match upload {
+            Upload::None => Self::None,
+            Upload::Whole(bytes) => Self::Whole(bytes),
+            Upload::Source(source) => Self::Chunks(UploadChunks::new(source)),
+        }
+    }
+}
+
 /// The request that JavaScript sends.
 pub struct Request<'a> {
     pub method: &'a str,
     pub url: &'a str,
     pub headers: &'a HeaderMap,
-    pub body: Upload,
+    pub body: RequestBody,
     pub ca: Vec<String>,
 }
 
@@ -32,13 +85,7 @@ pub struct Request<'a> {
 type Begin<'env> = FnArgs<(u32, u32, Object<'env>, Object<'env>)>;
 
 /// Hands an exchange to JavaScript, by its number and that of its asynchronous context.
-pub fn begin(
-    env: &Env,
-    (number, context): (u32, u32),
-    request: Request,
-    sink: &Arc<Sink>,
-    closed: CancellationToken,
-) -> napi::Result<()> {
+pub fn begin(env: &Env, (number, context): (u32, u32), request: Request, sink: &Arc<Sink>) -> napi::Result<()> {
     let Request { method, url, headers, body, ca } = request;
     let mut object = Object::new(env)?;
     object.set_named_property("method", method)?;
@@ -49,9 +96,9 @@ pub fn begin(
     }
     let mut functions = sink_object(env, sink)?;
     match body {
-        Upload::None => {}
-        Upload::Whole(bytes) => object.set_named_property("body", buffer(env, bytes)?)?,
-        Upload::Source(source) => functions.set_named_property("pull", pull(env, source, closed)?)?,
+        RequestBody::None => {}
+        RequestBody::Whole(bytes) => object.set_named_property("body", buffer(env, bytes)?)?,
+        RequestBody::Chunks(chunks) => functions.set_named_property("pull", pull(env, chunks)?)?,
     }
     let exchange: Function<Begin, Unknown> = js_function(env, "exchange")?;
     exchange.call(FnArgs::from((number, context, object, functions))).map(drop)
@@ -90,21 +137,10 @@ fn title_case(name: &str) -> String {
 
 /// Creates the function that resolves with the next chunk of the request body, or with null at its
 /// end.
-fn pull(env: &Env, source: UploadSource, closed: CancellationToken) -> napi::Result<Function<'_, (), Handle>> {
-    let source = Arc::new(Mutex::new(source));
+fn pull(env: &Env, chunks: UploadChunks) -> napi::Result<Function<'_, (), Handle>> {
     env.create_function_from_closure("pull", move |call: FunctionCallContext| {
-        let (source, closed) = (source.clone(), closed.clone());
-        let operation = async move {
-            let mut source = source.lock().await;
-            let frame = std::future::poll_fn(|context| source.as_mut().poll_frame(context));
-            match closed.run_until_cancelled(frame).await {
-                Some(Some(Ok(frame))) => Ok(Some(frame.into_data().unwrap_or_default())),
-                Some(Some(Err(error))) => Err(Failure::from(Error::new(Kind::Network, error.to_string()))),
-                Some(None) => Ok(None),
-                // An error, because the request must not look complete.
-                None => Err(Error::aborted().into()),
-            }
-        };
+        let chunks = chunks.clone();
+        let operation = async move { chunks.next().await.map_err(Failure::from) };
         let chunk = |env: Env, chunk: Option<Bytes>| match chunk {
             Some(bytes) => handle(&env, buffer(&env, bytes)?),
             None => handle(&env, Null),
