@@ -3,13 +3,14 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use libfuzzer_sys::fuzz_target;
-use socketsecurity_registry::policy::http::resume::{ResumeDecision, Record, range_request, decide, validator};
+use socketsecurity_registry::policy::http::resume::{NextSource, Record, ResumeDecision, decide, range_request, validator};
 
-fuzz_target!(|input: (Vec<u8>, u64, u16, Vec<u8>, Vec<u8>, Option<u64>)| {
-    let (record, length, status, range, etag, announced) = input;
+fuzz_target!(|input: (Vec<u8>, u64, u16, Vec<u8>, Vec<u8>, Option<u64>, bool, bool)| {
+    let (record, length, status, range, etag, announced, is_other, has_digest) = input;
     let record = Record::parse(&record).or_else(|| Record::parse(br#"{"source":"s","etag":"\"v\"","total":100}"#));
-    let source = record.as_ref().map(|record| record.source.clone()).unwrap_or_default();
-    let requested = range_request(record.as_ref(), length, &source);
+    let known = [record.as_ref().map(|record| record.source.clone()).unwrap_or_default()];
+    let name = if is_other { "another source" } else { &known[0] };
+    let requested = range_request(record.as_ref(), length, NextSource { name, equals: &known, has_digest });
     let mut headers = HeaderMap::new();
     for (name, value) in [("content-range", range), ("etag", etag)] {
         if let Ok(value) = HeaderValue::from_bytes(&value) {
@@ -21,6 +22,7 @@ fuzz_target!(|input: (Vec<u8>, u64, u16, Vec<u8>, Vec<u8>, Option<u64>)| {
         return;
     };
     if let Some(requested) = &requested {
+        assert!(has_digest || !requested.changes_source(), "a mixture without a digest");
         assert!(requested.from > 0 && requested.from <= length);
         let _ = requested.fields();
     }
