@@ -245,7 +245,9 @@ test('processes that fetch, expire, clear and break entries at once never get a 
     assert.deepEqual(failures, [])
     assert.ok(calls > 5, `${calls}`)
   }
-  assert.ok(done.reduce((sum, { metrics }) => sum + metrics.diskHits, 0) > 0)
+  // On a slow machine each entry may be stale by the time it is read.
+  const used = ({ metrics }) => metrics.diskHits + metrics.revalidated
+  assert.ok(done.some((job) => used(job) > 0))
 })
 
 test('what exceeds the limits is swept, and entries of others stay', async (t) => {
