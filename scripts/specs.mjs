@@ -1,6 +1,6 @@
-// node scripts/specs.mjs                  runs all specs of __test__/ node scripts/specs.mjs locks
-// http2      runs those whose path contains one of these words node scripts/specs.mjs
-// --by-node-http   runs the contract of all transports with the transport 'node'
+// node scripts/specs.mjs                  runs all specs of __test__/
+// node scripts/specs.mjs locks http2      runs those whose path contains one of these words
+// node scripts/specs.mjs --by-node-http   runs the contract of all transports with the transport 'node'
 //
 // Several run at once, because most of them wait: for servers, for other processes, for a timeout.
 

@@ -221,6 +221,7 @@ test('processes that fetch, expire, clear and break entries at once never get a 
       options: { ...options, cache: index % 2 === 0 ? true : 'disk' },
       paths,
       milliseconds: 2500,
+      least: 60,
     }),
   )
   let working = true
@@ -243,11 +244,12 @@ test('processes that fetch, expire, clear and break entries at once never get a 
   await vandal
   for (const { failures, calls } of done) {
     assert.deepEqual(failures, [])
-    assert.ok(calls > 5, `${calls}`)
+    assert.ok(calls > 50, `${calls}`)
   }
-  // On a slow machine each entry may be stale by the time it is read.
+  // Those without a memory of their own. On a slow machine an entry may be stale by the time it is read.
+  const onDisk = done.filter((_, index) => index % 2 === 1)
   const used = ({ metrics }) => metrics.diskHits + metrics.revalidated
-  assert.ok(done.some((job) => used(job) > 0))
+  assert.ok(onDisk.some((job) => used(job) > 0))
 })
 
 test('what exceeds the limits is swept, and entries of others stay', async (t) => {

@@ -60,12 +60,28 @@ async function rateOf(t, url, seconds, options) {
   return ((last[1] - first[1]) / (last[0] - first[0])) * 1000
 }
 
+/**
+ * The rates that `measure` gives never exceed their limits, and reach three quarters of them: at the
+ * latest when it is measured for the third time, because the machine may have other work meanwhile.
+ */
+async function assertKept(limits, measure) {
+  for (let attempt = 1; ; attempt += 1) {
+    const ratios = (await measure()).map((rate, index) => rate / limits[index])
+    assert.ok(
+      ratios.every((ratio) => ratio < 1.15),
+      `${ratios}`,
+    )
+    if (ratios.every((ratio) => ratio > 0.75)) return
+    assert.ok(attempt < 3, `${ratios}`)
+  }
+}
+
 describe('maxBytesPerSecond', () => {
   test('is kept from 10 kB/s to 1 GB/s', async (t) => {
     const origin = await startZeros(t, 4096 * MIB)
     for (const rate of [10 * KB, 300 * KB, 5 * MB]) {
-      const ratio = (await rateOf(t, origin.url, 2, { maxBytesPerSecond: rate })) / rate
-      assert.ok(ratio > 0.4 && ratio < 1.15, `${rate}: ${ratio}`)
+      const options = { maxBytesPerSecond: rate }
+      await assertKept([rate], async () => [await rateOf(t, origin.url, 2, options)])
     }
     // How fast this machine is nobody knows.
     for (const rate of [100 * MB, 1000 * MB]) {
@@ -92,8 +108,7 @@ describe('maxBytesPerSecond', () => {
     const origin = await startRangeOrigin(t, version(16 * MIB))
     const rate = 2 * MB
     const options = { maxBytesPerSecond: rate, connections: 8 }
-    const ratio = (await rateOf(t, origin.url, 2, options)) / rate
-    assert.ok(ratio > 0.4 && ratio < 1.15, `${ratio}`)
+    await assertKept([rate], async () => [await rateOf(t, origin.url, 2, options)])
     assert.ok(origin.most > 1)
   })
 
@@ -143,25 +158,26 @@ describe('SOCKET_DOWNLOAD_RATE', () => {
   test('is a limit of all downloads of the process together', async (t) => {
     const origin = await startZeros(t, 64 * MIB)
     const rate = 512 * 1024
-    const rates = await withRate('512k', () =>
-      Promise.all([1, 2, 3].map(() => rateOf(t, origin.url, 2))),
-    )
-    const ratio = rates.reduce((sum, each) => sum + each) / rate
-    assert.ok(ratio > 0.4 && ratio < 1.2, `${ratio}`)
-    assert.ok(
-      rates.every((each) => each > rate / 6),
-      `each has its share: ${rates}`,
+    await withRate('512k', () =>
+      assertKept([rate], async () => {
+        const rates = await Promise.all([1, 2, 3].map(() => rateOf(t, origin.url, 2)))
+        assert.ok(
+          rates.every((each) => each > rate / 6),
+          `each has its share: ${rates}`,
+        )
+        return [rates.reduce((sum, each) => sum + each)]
+      }),
     )
   })
 
   test('and the limit of the call apply both', async (t) => {
     const origin = await startZeros(t, 64 * MIB)
     const options = { maxBytesPerSecond: 200 * KB }
-    const [one, other] = await withRate('1M', () =>
-      Promise.all([rateOf(t, origin.url, 1.5, options), rateOf(t, origin.url, 1.5)]),
+    await withRate('1M', () =>
+      assertKept([200 * KB, 1024 * 1024 - 200 * KB], () =>
+        Promise.all([rateOf(t, origin.url, 1.5, options), rateOf(t, origin.url, 1.5)]),
+      ),
     )
-    assert.ok(one > 50 * KB && one < 230 * KB, `${one}`)
-    assert.ok(other > 150 * KB && other < 1000 * KB, `${other}`)
   })
 
   test('that cannot be read rejects every download, with what it is', async (t) => {

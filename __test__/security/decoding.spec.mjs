@@ -80,7 +80,7 @@ function bomb({ inner, outer }) {
   return made.get(name)
 }
 
-/** Calls `request` again and again until a promise settles; the time of the longest call, and how many there were. */
+/** Calls `request` again and again until a promise settles; the time of the longest call, and how many ended before. */
 async function meanwhile(promise, request) {
   let isOver = false
   const settled = promise.finally(() => {
@@ -92,7 +92,7 @@ async function meanwhile(promise, request) {
     const begun = performance.now()
     await request()
     longest = Math.max(longest, performance.now() - begun)
-    count += 1
+    if (!isOver) count += 1
   }
   return { longest, count, settled }
 }
@@ -103,7 +103,8 @@ async function assertUndisturbed(promise, request) {
   const error = await rejection(settled)
   const took = performance.now() - begun
   assert.ok(longest < DELAY_MAX, `a call took ${longest} ms meanwhile`)
-  assert.ok(count > 0)
+  // A machine under load may get no further than one; without the slices there is none.
+  assert.ok(count > 0, 'no call ended meanwhile')
   return { error, took }
 }
 

@@ -1,9 +1,10 @@
-// Gets paths with an HttpClient, over and over for a while if the job says so, and reports what came of it.
+// Gets paths with an HttpClient, over and over for a while and at least so often if the job says so, and
+// reports what came of it.
 
 import { HttpClient } from '@socketsecurity/registry'
 import { job, report } from './lock-child.mjs'
 
-const { options, paths, milliseconds = 0, at = 4 } = job
+const { options, paths, milliseconds = 0, least = 0, at = 4 } = job
 const client = new HttpClient(options)
 const end = performance.now() + milliseconds
 const values = []
@@ -22,7 +23,7 @@ async function work() {
         failures.push(`${path}: ${error}`)
       }
     }
-  } while (performance.now() < end)
+  } while (performance.now() < end || calls < least)
 }
 
 /** As the server made it: one letter, many times. */
