@@ -2,9 +2,9 @@
 // goes silent, the process that downloads is killed; and the program is whole in the end.
 
 import { once } from 'node:events'
-import { createDisplay, megabytes } from './display.mjs'
-import { readHolder } from './holder.mjs'
+import { megabytes } from './display.mjs'
 import { isPromised, sourceDigest } from './promises.mjs'
+import { race } from './race.mjs'
 import { follow, onStage } from './stage.mjs'
 
 const WORKERS = 4
@@ -53,17 +53,10 @@ export function mirrors() {
 
 /** Lets all processes go at once, shows them, kills the first server and then the holder. */
 async function run(workers, servers, { size, destPath }) {
-  const display = createDisplay(workers.map(({ name, pid }) => `${name} (PID ${pid})`))
   const [first] = servers
   const story = {}
 
-  const timer = setInterval(() => {
-    const pid = readHolder(destPath)?.pid
-    const holder = workers.find((worker) => worker.pid === pid)
-    for (const worker of workers) {
-      if (worker.child.connected) worker.state = worker === holder ? 'downloads' : 'waits'
-    }
-    show()
+  await race(workers, { size, destPath }, (holder, display) => {
     const share = (holder?.downloaded ?? 0) / size
     if (!story.died && share >= DIES_AT) {
       story.died = share
@@ -83,19 +76,7 @@ async function run(workers, servers, { size, destPath }) {
       story.heir = holder
       display.say(`${holder.name} has the lock now and asks all servers again`)
     }
-  }, 20)
-
-  function show() {
-    for (const [index, { state, downloaded }] of workers.entries()) {
-      display.show(index, state, downloaded, size)
-    }
-  }
-
-  for (const { child } of workers) child.send('go')
-  await Promise.all(workers.map(({ ended }) => ended))
-  clearInterval(timer)
-  show()
-  display.stop()
+  })
   return story
 }
 

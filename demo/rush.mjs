@@ -2,8 +2,8 @@
 // wait; halfway the one is killed, and another goes on.
 
 import { once } from 'node:events'
-import { createDisplay, megabytes } from './display.mjs'
-import { readHolder } from './holder.mjs'
+import { megabytes } from './display.mjs'
+import { race } from './race.mjs'
 import { follow, onStage } from './stage.mjs'
 import { summarize } from './summary.mjs'
 
@@ -29,19 +29,9 @@ export function rush() {
 
 /** Lets all of them go at once, shows them, and kills the holder halfway. */
 async function run(workers, { size, destPath }) {
-  const display = createDisplay(workers.map(({ name, pid }) => `${name} (PID ${pid})`))
   let killed
 
-  const timer = setInterval(() => {
-    const pid = readHolder(destPath)?.pid
-    const holder = workers.find((worker) => worker.pid === pid)
-    for (const worker of workers) {
-      if (worker.child.connected) {
-        worker.state =
-          worker === holder ? 'downloads' : worker.downloaded < size ? 'waits' : 'checks'
-      }
-    }
-    show()
+  await race(workers, { size, destPath }, (holder, display) => {
     if (!killed && holder && holder.downloaded >= size / 2) {
       killed = { worker: holder, at: holder.downloaded / size, time: performance.now() }
       holder.child.kill('SIGKILL')
@@ -52,18 +42,6 @@ async function run(workers, { size, destPath }) {
       killed.took = performance.now() - killed.time
       display.say(`${holder.name} has the lock now and goes on`)
     }
-  }, 20)
-
-  function show() {
-    for (const [index, { state, downloaded }] of workers.entries()) {
-      display.show(index, state, downloaded, size)
-    }
-  }
-
-  for (const { child } of workers) child.send('go')
-  await Promise.all(workers.map(({ ended }) => ended))
-  clearInterval(timer)
-  show()
-  display.stop()
+  })
   return killed
 }

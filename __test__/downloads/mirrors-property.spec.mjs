@@ -12,7 +12,7 @@ import { test } from 'node:test'
 import { downloadWithLock, httpDownload } from '@socketsecurity/registry'
 import { drawVersions, startFickleOrigin } from '../helpers/origins/fickle-origin.mjs'
 import { dice as diceFrom } from '../helpers/seeded-random.mjs'
-import { temporaryDirectory } from '../helpers/support.mjs'
+import { eachOf, temporaryDirectory } from '../helpers/support.mjs'
 
 const CASES = Number(process.env.MIRRORS_CASES ?? (process.env.LONG_TESTS ? 20_000 : 600))
 const AT_ONCE = 8
@@ -25,14 +25,7 @@ test(`${CASES} downloads from several fickle servers (MIRRORS_SEED=${seed})`, as
   const origin = await startFickleOrigin(t)
   const root = temporaryDirectory(t)
   const totals = { published: 0, fromMirrors: 0, elsewhere: 0, underDigest: 0, failed: 0 }
-  let next = 0
-  const worker = async () => {
-    while (next < CASES) {
-      const index = next++
-      await runCase(index, origin, join(root, `${index}`), totals)
-    }
-  }
-  await Promise.all(Array.from({ length: AT_ONCE }, worker))
+  await eachOf(CASES, AT_ONCE, (index) => runCase(index, origin, join(root, `${index}`), totals))
   t.diagnostic(JSON.stringify(totals))
   // So that the test cannot pass by never coming to what it is about.
   assert.equal(totals.published, CASES)

@@ -11,7 +11,7 @@ import { test } from 'node:test'
 import { httpDownload } from '@socketsecurity/registry/lib/http-request'
 import { drawVersions, startFickleOrigin } from '../helpers/origins/fickle-origin.mjs'
 import { dice as diceFrom } from '../helpers/seeded-random.mjs'
-import { temporaryDirectory } from '../helpers/support.mjs'
+import { eachOf, temporaryDirectory } from '../helpers/support.mjs'
 
 const CASES = Number(process.env.RESUME_CASES ?? (process.env.LONG_TESTS ? 50_000 : 2000))
 const AT_ONCE = 8
@@ -24,14 +24,7 @@ test(`${CASES} downloads from a fickle server (RESUME_SEED=${seed})`, async (t) 
   const origin = await startFickleOrigin(t)
   const root = temporaryDirectory(t)
   const totals = { calls: 0, requests: 0, resumptions: 0, resumed: 0, fickle: 0 }
-  let next = 0
-  const worker = async () => {
-    while (next < CASES) {
-      const index = next++
-      await runCase(index, origin, join(root, `${index}`), totals)
-    }
-  }
-  await Promise.all(Array.from({ length: AT_ONCE }, worker))
+  await eachOf(CASES, AT_ONCE, (index) => runCase(index, origin, join(root, `${index}`), totals))
   t.diagnostic(JSON.stringify(totals))
   // So that the test cannot pass by never coming to what it is about.
   assert.ok(totals.resumptions > CASES / 4, `only ${totals.resumptions} requests with Range`)

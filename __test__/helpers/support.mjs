@@ -103,3 +103,15 @@ export function runProgram(name, args = [], { mark = 'settled', limit = 120_000 
     })
   })
 }
+
+/** Runs `work(index)` for each index below `count`, so many at once. */
+export async function eachOf(count, atOnce, work) {
+  let next = 0
+  const worker = async () => {
+    while (next < count) {
+      const index = next++
+      await work(index)
+    }
+  }
+  await Promise.all(Array.from({ length: atOnce }, worker))
+}

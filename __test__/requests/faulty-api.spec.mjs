@@ -5,24 +5,19 @@ import { test } from 'node:test'
 import { HttpClient } from '@socketsecurity/registry'
 import { answerTo, startFaultyApi } from '../helpers/origins/faulty-api.mjs'
 import { dice } from '../helpers/seeded-random.mjs'
-import { temporaryDirectory } from '../helpers/support.mjs'
+import { eachOf, temporaryDirectory } from '../helpers/support.mjs'
 
 const AT_ONCE = 64
 
 /** Makes calls, some at a time; gives what each came to. */
 async function all(count, call) {
   const outcomes = []
-  let next = 0
-  const work = async () => {
-    while (next < count) {
-      const index = next++
-      outcomes[index] = await call(index).then(
-        (value) => ({ value }),
-        (error) => ({ error }),
-      )
-    }
-  }
-  await Promise.all(Array.from({ length: AT_ONCE }, work))
+  await eachOf(count, AT_ONCE, async (index) => {
+    outcomes[index] = await call(index).then(
+      (value) => ({ value }),
+      (error) => ({ error }),
+    )
+  })
   return outcomes
 }
 
