@@ -193,7 +193,7 @@ describe('a manifest with an error exits with 2, says which entry and why, and s
     ],
     ['a parent further on', { dest: 'a/../../evil' }, /entries\[1\]\.dest leads out/],
     ['a parent at the end', { dest: 'a/..' }, /entries\[1\]\.dest leads out/],
-    ['an absolute path', { dest: '/tmp/evil' }, /entries\[1\]\.dest must be relative/],
+    ['an absolute path', { dest: '/elsewhere/file' }, /entries\[1\]\.dest must be relative/],
     ['a drive', { dest: 'C:evil' }, /entries\[1\]\.dest must be relative/],
     ['a share', { dest: '\\\\host\\evil' }, /entries\[1\]\.dest must be relative/],
     ['backslashes', { dest: 'a\\..\\..\\evil' }, /entries\[1\]\.dest must have \/ between names/],

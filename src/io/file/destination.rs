@@ -266,17 +266,17 @@ mod tests {
     #[test]
     fn file_urls_are_paths() {
         for (url, path) in [
-            ("file:///tmp/a%20b", "/tmp/a b"),
-            ("file://localhost/tmp/%C3%BC", "/tmp/\u{fc}"),
-            ("file:///tmp/x?query#hash", "/tmp/x"),
-            ("file:///tmp/new/", "/tmp/new/"),
+            ("file:///files/a%20b", "/files/a b"),
+            ("file://localhost/files/%C3%BC", "/files/\u{fc}"),
+            ("file:///files/x?query#hash", "/files/x"),
+            ("file:///files/new/", "/files/new/"),
         ] {
             assert_eq!(of_url(url).unwrap(), Path::new(path), "{url}");
         }
         for url in ["https://a.test/x", "file://server/x", "file:///a%2Fb", "file:///a%00b", "no url"] {
             assert_eq!(of_url(url).unwrap_err().kind(), Kind::ArgumentValue, "{url}");
         }
-        assert_eq!(resolve(&of_url("file:///tmp/new/").unwrap()).unwrap_err().details().code, "EISDIR");
+        assert_eq!(resolve(&of_url("file:///files/new/").unwrap()).unwrap_err().details().code, "EISDIR");
     }
 
     #[cfg(unix)]
