@@ -4,8 +4,17 @@ use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
+use crate::io::file::lock::try_kernel_lock;
 use crate::io::file::trusted::{self, Access};
+use crate::policy::lock::staleness::KernelLock;
+
+/// Longest wait for others that write at this moment. One that is stopped must not keep this process
+/// from ending: without the lock, at worst an empty line is written.
+const TURN_MAX: Duration = Duration::from_secs(2);
+const TURN_POLL: Duration = Duration::from_millis(1);
 
 /// Appends a line by one `write`, so that lines of other processes are never in the middle of it. A
 /// file that is not there is created for its owner alone; one that may not be trusted is refused:
@@ -32,6 +41,11 @@ fn open(path: &Path) -> io::Result<File> {
 
 /// Not `write_all`: the rest of a line would come after a line of somebody else.
 fn write(mut file: &File, line: &str) -> io::Result<()> {
+    // Released when the file is closed. A line that is being written looks like one that was cut.
+    let until = Instant::now() + TURN_MAX;
+    while try_kernel_lock(file) == KernelLock::Busy && Instant::now() < until {
+        sleep(TURN_POLL);
+    }
     // A full disk takes the beginning of a line. The next one must not continue it.
     let line = if ends_within_line(file)? { Cow::Owned(format!("\n{line}")) } else { Cow::Borrowed(line) };
     let written = file.write(line.as_bytes())?;
@@ -81,6 +95,17 @@ mod tests {
         append(&path, "whole\n").unwrap();
         append(&path, "next\n").unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "{\"cut\":\nwhole\nnext\n");
+    }
+
+    #[test]
+    fn a_writer_that_is_stopped_holds_up_no_one_for_long() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("lines");
+        append(&path, "first\n").unwrap();
+        let stopped = trusted::open(&path, Access::Append).unwrap();
+        assert_eq!(try_kernel_lock(&stopped), KernelLock::Free);
+        append(&path, "second\n").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "first\nsecond\n");
     }
 
     #[cfg(unix)]
