@@ -376,6 +376,20 @@ describe('the hooks are called before the promise settles, and never after', () 
     })
   }
 
+  test('if bodies of many calls have failed before their requests begin', async (t) => {
+    const origin = await startFlowOrigin(t, (incoming) => incoming.resume())
+    const reason = new Error('the disk is gone')
+    const calls = Array.from({ length: 300 }, () =>
+      events((hooks) =>
+        httpRequest(origin.url, { method, body: failing(reason, 'at once'), hooks }),
+      ),
+    )
+    for (const { seen, outcome } of await Promise.all(calls)) {
+      assert.equal(outcome, reason)
+      assert.deepEqual(seen, ['request', reason, 'settled'])
+    }
+  })
+
   for (const milliseconds of [0, 1, 20]) {
     test(`if the call is aborted after ${milliseconds} ms`, async (t) => {
       const origin = await startOrigin(t, silence)

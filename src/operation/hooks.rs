@@ -2,6 +2,7 @@
 //! each redirect within it.
 
 use std::borrow::Cow;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -24,6 +25,7 @@ pub struct HookDispatcher<'a> {
     /// The last exchange: its error may be known only after its response has been dropped.
     trace: Mutex<Option<Trace>>,
     timeout: Option<Duration>,
+    has_sent: AtomicBool,
     pending: Mutex<Option<(Method, String, Instant)>>,
     /// The call of a hook that was last begun.
     running: Mutex<Option<Shared<BoxFuture<'static, ()>>>>,
@@ -31,7 +33,15 @@ pub struct HookDispatcher<'a> {
 
 impl<'a> HookDispatcher<'a> {
     pub fn new(hooks: &'a Hooks, observer: &'a Observer, timeout: Option<Duration>) -> Self {
-        Self { hooks, observer, trace: Mutex::default(), timeout, pending: Mutex::default(), running: Mutex::default() }
+        Self {
+            hooks,
+            observer,
+            trace: Mutex::default(),
+            timeout,
+            has_sent: AtomicBool::new(false),
+            pending: Mutex::default(),
+            running: Mutex::default(),
+        }
     }
 
     /// Announces a request to the observer, who may add header fields.
@@ -50,7 +60,13 @@ impl<'a> HookDispatcher<'a> {
         }
     }
 
+    /// Whether a request of the attempt has been announced to the hooks.
+    pub fn has_sent(&self) -> bool {
+        self.has_sent.load(Ordering::Relaxed)
+    }
+
     pub async fn sends(&self, head: &RequestHead) {
+        self.has_sent.store(true, Ordering::Relaxed);
         let Hooks { on_request, on_response } = self.hooks;
         if on_response.is_some() {
             let pending = (head.method.clone(), redacted(&head.url), Instant::now());

@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use tokio::select;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -23,6 +23,7 @@ use crate::operation::attempt::{
     with_timeout,
 };
 use crate::operation::hooks::HookDispatcher;
+use crate::policy::http::redirect::RequestHead;
 use crate::policy::http::retry::Failure;
 
 /// The lowest status that counts as a failure.
@@ -92,14 +93,9 @@ pub async fn request(
         headers.entry(header::ACCEPT_ENCODING).or_insert(HeaderValue::from_static(decode::ACCEPTED));
     }
     let is_replayable = body.as_ref().is_none_or(Body::is_whole);
-    let length = headers.get(header::CONTENT_LENGTH).filter(|_| !is_replayable).cloned();
-    let mut head = first_head(method.clone(), url, headers, body.is_some());
-    if !is_replayable {
-        // Such a body cannot be sent again: a redirect is returned as the response. Only the
-        // caller knows its length.
-        redirects.follow = false;
-        head.headers.extend(length.map(|length| (header::CONTENT_LENGTH, length)));
-    }
+    // Such a body cannot be sent again: a redirect is returned as the response.
+    redirects.follow &= is_replayable;
+    let mut head = head_of(method.clone(), url, headers, body.as_ref());
     let exchange = Exchange { transport, redirects: &redirects, idle_timeout, observer: &observer };
     let mut attempts = Attempts::new(&retry, on_retry.as_ref(), &method).with_log(transport.log(), &head.url);
     let mut started = Instant::now();
@@ -126,6 +122,10 @@ pub async fn request(
         let attempt = with_timeout(timeout, "Request", &head.url, attempt);
         let mut result = unless(cancel, &head.url, attempt).await;
         if let Err(error) = &result {
+            // A stream of the caller may have failed first, which ends the call.
+            if !is_replayable && !hooks.has_sent() {
+                hooks.sends(&head).await;
+            }
             hooks.fails(error).await;
         }
         let again = attempts.again(outcome_of(&result), || failure_for_listener(&result));
@@ -139,6 +139,15 @@ pub async fn request(
         }
         started = Instant::now();
     }
+}
+
+/// The first request of a call. Only the caller knows the length of a stream.
+fn head_of(method: Method, url: Url, headers: HeaderMap, body: Option<&Body>) -> RequestHead {
+    let is_stream = body.is_some_and(|body| !body.is_whole());
+    let length = headers.get(header::CONTENT_LENGTH).filter(|_| is_stream).cloned();
+    let mut head = first_head(method, url, headers, body.is_some());
+    head.headers.extend(length.map(|length| (header::CONTENT_LENGTH, length)));
+    head
 }
 
 /// Counts a call that has ended.
@@ -243,5 +252,45 @@ pub(super) fn with_context(operation: &str, error: Error) -> Error {
             error.with_message(message)
         }
         _ => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use futures_util::FutureExt;
+
+    use super::*;
+    use crate::base::listeners::Hooks;
+    use crate::base::options::Network;
+
+    /// The hooks of a request with a body, whose call was cancelled before it began.
+    async fn hooks_of(body: Body) -> Vec<String> {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let (sent, received) = (seen.clone(), seen.clone());
+        let hooks = Hooks {
+            on_request: Some(Arc::new(move |_| {
+                sent.lock().unwrap().push("request".to_owned());
+                std::future::ready(()).boxed()
+            })),
+            on_response: Some(Arc::new(move |event| {
+                received.lock().unwrap().push(format!("{:?}", event.outcome.unwrap_err().kind()));
+                std::future::ready(()).boxed()
+            })),
+        };
+        let options = RequestOptions { body: Some(body), hooks, ..RequestOptions::default() };
+        let cancel = CancellationToken::new();
+        cancel.cancel();
+        let transport = Transport::new(&Network::default()).unwrap();
+        let url = Url::parse("http://127.0.0.1:9/").unwrap();
+        request(&transport, url, options, &cancel).await.unwrap_err();
+        seen.lock().unwrap().clone()
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_fails_before_its_request_begins_calls_both_hooks() {
+        assert_eq!(hooks_of(Body::stream().0).await, ["request", "Aborted"]);
+        assert!(hooks_of(Body::Whole(Bytes::from_static(b"whole"))).await.is_empty());
     }
 }
