@@ -1,6 +1,7 @@
 // node scripts/specs.mjs                  runs all specs of __test__/
 // node scripts/specs.mjs locks http2      runs those whose path contains one of these words
 // node scripts/specs.mjs --by-node-http   runs the contract of all transports with the transport 'node'
+// node scripts/specs.mjs --at-once 8      runs so many specs at once, by default two for each core, 8 at most
 //
 // Several run at once, because most of them wait: for servers, for other processes, for a timeout.
 
@@ -10,9 +11,16 @@ import { join } from 'node:path'
 import { run } from 'node:test'
 import { spec } from 'node:test/reporters'
 import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
 
 const TESTS = fileURLToPath(new URL('../__test__', import.meta.url))
-const AT_ONCE = Math.min(8, 2 * availableParallelism())
+const { positionals: words, values: options } = parseArgs({
+  allowPositionals: true,
+  options: {
+    'at-once': { type: 'string', default: `${Math.min(8, 2 * availableParallelism())}` },
+    'by-node-http': { type: 'boolean', default: false },
+  },
+})
 
 /** The longest, by duration. They start first, so that none is left to run when all others are done. */
 const LONGEST = [
@@ -55,7 +63,7 @@ const CONTRACT = process.env.LONG_TESTS
 
 const nameOf = (file) => file.slice(TESTS.length + 1, -'.spec.mjs'.length).replaceAll('\\', '/')
 
-function specs(words) {
+function specs() {
   const rank = (file) => {
     const index = LONGEST.indexOf(nameOf(file))
     return index === -1 ? LONGEST.length : index
@@ -84,9 +92,7 @@ function runAll(files, concurrency, durations) {
   })
 }
 
-const BY_NODE_HTTP = '--by-node-http'
-const isByNodeHttp = process.argv.includes(BY_NODE_HTTP)
-const words = process.argv.slice(2).filter((word) => word !== BY_NODE_HTTP)
+const isByNodeHttp = options['by-node-http']
 if (isByNodeHttp) {
   // Sets the transport, and skips the tests of its list, in each spec.
   const register = new URL('../__test__/helpers/over-node-transport/register.mjs', import.meta.url)
@@ -96,7 +102,7 @@ const isWithin = (file) =>
   CONTRACT.some(
     (each) => nameOf(file) === each || (each.endsWith('/') && nameOf(file).startsWith(each)),
   )
-const files = specs(words).filter((file) => !isByNodeHttp || words.length > 0 || isWithin(file))
+const files = specs().filter((file) => !isByNodeHttp || words.length > 0 || isWithin(file))
 if (files.length === 0) {
   console.error('No spec has such a name.')
   process.exit(1)
@@ -104,7 +110,7 @@ if (files.length === 0) {
 const isAlone = (file) => ALONE.includes(nameOf(file))
 const durations = new Map()
 for (const [group, concurrency] of [
-  [files.filter((file) => !isAlone(file)), AT_ONCE],
+  [files.filter((file) => !isAlone(file)), Number(options['at-once'])],
   [files.filter(isAlone), 1],
 ]) {
   if (group.length > 0) await runAll(group, concurrency, durations)
