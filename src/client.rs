@@ -51,7 +51,12 @@ impl Client {
         &SHARED
     }
 
-    pub async fn request(&self, url: Url, options: RequestOptions, cancel: &CancellationToken) -> Result<Response> {
+    pub async fn request(
+        &self,
+        url: Url,
+        options: RequestOptions,
+        cancel: &CancellationToken,
+    ) -> Result<Box<Response>> {
         let transport = self.transport(&options.transfer.network).await?;
         request(&transport, url, options, cancel).await
     }

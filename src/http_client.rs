@@ -98,7 +98,7 @@ impl HttpClient {
     }
 
     /// The response, if it is in memory and fresh.
-    pub fn get_fresh(&self, url: &Url, options: &RequestOptions, call: CallCaching) -> Option<Response> {
+    pub fn get_fresh(&self, url: &Url, options: &RequestOptions, call: CallCaching) -> Option<Box<Response>> {
         let cache = self.cache.as_ref().filter(|_| call.is_on && Cache::concerns(options))?;
         let response = cache.get_fresh(&without_fragment(url), options, self.terms(url, call))?;
         self.counts.requests.fetch_add(1, Ordering::Relaxed);
@@ -112,7 +112,7 @@ impl HttpClient {
         options: RequestOptions,
         call: CallCaching,
         cancel: &CancellationToken,
-    ) -> Result<Response> {
+    ) -> Result<Box<Response>> {
         let result = self.send(url, options, call, cancel).await;
         self.count(&result);
         result.map(|(response, _)| response)
@@ -124,7 +124,7 @@ impl HttpClient {
         options: RequestOptions,
         call: CallCaching,
         cancel: &CancellationToken,
-    ) -> Result<(Response, Source)> {
+    ) -> Result<(Box<Response>, Source)> {
         let client = Client::shared();
         if let Some(cache) = self.cache.as_ref().filter(|_| call.is_on && Cache::concerns(&options)) {
             let cached = async {
@@ -196,7 +196,7 @@ impl HttpClient {
         }
     }
 
-    fn count(&self, result: &Result<(Response, Source)>) {
+    fn count(&self, result: &Result<(Box<Response>, Source)>) {
         let Counts { requests, failures, attempts, memory, disk, revalidated, stale, shared } = &self.counts;
         requests.fetch_add(1, Ordering::Relaxed);
         match result {

@@ -65,13 +65,13 @@ pub async fn follow(
     first: &RequestHead,
     body: Option<&Body>,
     hooks: Option<&HookDispatcher<'_>>,
-) -> Result<(IncomingResponse, Url)> {
+) -> Result<(Box<IncomingResponse>, Url)> {
     let (response, head, _) = follow_hops(exchange, first, body, hooks).await?;
     Ok((response, url_of(first, head)))
 }
 
 /// [`follow`], but with the request to which redirects led.
-pub async fn follow_to(exchange: Exchange<'_>, first: &RequestHead) -> Result<(IncomingResponse, RequestHead)> {
+pub async fn follow_to(exchange: Exchange<'_>, first: &RequestHead) -> Result<(Box<IncomingResponse>, RequestHead)> {
     let (response, head, _) = follow_hops(exchange, first, None, None).await?;
     Ok((response, head.map_or_else(|| first.clone(), |head| *head)))
 }
@@ -83,7 +83,7 @@ pub async fn follow_noting_redirects(
     first: &RequestHead,
     body: Option<&Body>,
     hooks: Option<&HookDispatcher<'_>>,
-) -> Result<(IncomingResponse, Url, bool)> {
+) -> Result<(Box<IncomingResponse>, Url, bool)> {
     let (response, head, followed) = follow_hops(exchange, first, body, hooks).await?;
     Ok((response, url_of(first, head), followed > 0))
 }
@@ -99,7 +99,7 @@ async fn follow_hops(
     first: &RequestHead,
     body: Option<&Body>,
     hooks: Option<&HookDispatcher<'_>>,
-) -> Result<(IncomingResponse, Option<Box<RequestHead>>, u32)> {
+) -> Result<(Box<IncomingResponse>, Option<Box<RequestHead>>, u32)> {
     let Exchange { transport, redirects, idle_timeout, observer } = exchange;
     let own = HookDispatcher::new(&NO_HOOKS, observer, None);
     let hooks = hooks.unwrap_or(&own);

@@ -87,7 +87,7 @@ impl Cache {
     }
 
     /// The response, if it is in memory and fresh. `url` has no fragment, here and below.
-    pub fn get_fresh(&self, url: &Url, options: &RequestOptions, terms: Terms) -> Option<Response> {
+    pub fn get_fresh(&self, url: &Url, options: &RequestOptions, terms: Terms) -> Option<Box<Response>> {
         let key = self.store.key(url, &options.transfer.headers, &options.transfer.network)?;
         let stored = self.store.get_fresh(&key, &options.transfer.headers).filter(|stored| fits(stored, options))?;
         match stored.decide(&options.transfer.headers, terms.ttl, SystemTime::now()) {
@@ -105,7 +105,7 @@ impl Cache {
         url: Url,
         options: RequestOptions,
         terms: Terms,
-    ) -> Result<(Response, Source)> {
+    ) -> Result<(Box<Response>, Source)> {
         self.store.open().await;
         if let Some((directory, why)) = self.store.unusable() {
             options.transfer.network.log.once(|| debug::unusable(directory, why));
@@ -141,8 +141,9 @@ impl Cache {
         count_lookup(fetched.source);
         let source = if is_ours { fetched.source } else { Source::Shared };
         log.line(|| debug::lookup(&requested, described(source), fetched.age));
-        let response = response_of(&fetched.response, fetched.age, fetched.url.clone());
-        Ok((Response { attempts: fetched.attempts, timings: fetched.timings.clone(), ..response }, source))
+        let mut response = response_of(&fetched.response, fetched.age, fetched.url.clone());
+        (response.attempts, response.timings) = (fetched.attempts, fetched.timings.clone());
+        Ok((response, source))
     }
 
     /// Invalidates a URL after the response to a request that may have changed its resource
@@ -188,7 +189,7 @@ impl Fetch {
             return Ok(Arc::new(fetched));
         }
         let time = SystemTime::now();
-        let Response { status, status_text, headers, body, url, redirected, attempts, timings, .. } = result?;
+        let Response { status, status_text, headers, body, url, redirected, attempts, timings, .. } = *result?;
         let varies = storable(&self.options.transfer.headers, status, &headers, time);
         let response = CachedResponse::new(status, status_text, headers, body, time);
         // The target of a redirect is not the resource of the URL. On the way to another origin and
@@ -199,7 +200,7 @@ impl Fetch {
         Ok(Arc::new(Fetched { response, url, attempts, timings, source: Source::Network, age: None }))
     }
 
-    async fn send(&self, conditions: &HeaderMap) -> Result<Response> {
+    async fn send(&self, conditions: &HeaderMap) -> Result<Box<Response>> {
         let mut options = self.options.clone();
         options.transfer.headers.extend(conditions.clone());
         // Dropped when the last call that waits for it is cancelled.
@@ -220,7 +221,7 @@ impl Fetch {
     }
 
     /// The expired response, in an outage, if the caller accepts it.
-    fn stale_if_error_response(&self, result: &Result<Response>) -> Option<Fetched> {
+    fn stale_if_error_response(&self, result: &Result<Box<Response>>) -> Option<Fetched> {
         let cached = self.cached.as_ref()?;
         let (is_missing, attempts) = match result {
             Ok(response) => (is_outage(response.status.as_u16()), response.attempts),
@@ -310,8 +311,8 @@ fn fits(stored: &CachedResponse, options: &RequestOptions) -> bool {
 }
 
 /// The response for a caller. `age` is its age in the cache; `None` for a response from the server.
-fn response_of(stored: &CachedResponse, age: Option<Duration>, url: Url) -> Response {
-    Response {
+fn response_of(stored: &CachedResponse, age: Option<Duration>, url: Url) -> Box<Response> {
+    Box::new(Response {
         status: stored.status,
         status_text: stored.status_text.clone(),
         headers: age.map_or_else(|| stored.headers.clone(), |age| stored.headers_with_age(age)),
@@ -321,7 +322,7 @@ fn response_of(stored: &CachedResponse, age: Option<Duration>, url: Url) -> Resp
         redirected: false,
         attempts: 0,
         timings: None,
-    }
+    })
 }
 
 /// Counts the use of a cache, and writes its line.

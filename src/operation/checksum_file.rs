@@ -17,7 +17,7 @@ pub fn options(options: RequestOptions) -> RequestOptions {
 
 /// The digests that a response lists, as Subresource Integrity by file name. `url` is the requested
 /// one, before redirects.
-pub async fn digests(url: &Url, response: Response) -> Result<Vec<(String, String)>> {
+pub async fn digests(url: &Url, response: Box<Response>) -> Result<Vec<(String, String)>> {
     if !response.status.is_success() {
         let message = failure(url, response.status, &response.status_text);
         return Err(status_error(&response).with_message(message));

@@ -29,7 +29,8 @@ use crate::policy::http::retry::Failure;
 /// The lowest status that counts as a failure.
 const FAILED: u16 = 400;
 
-/// A response, complete or with its body as a stream.
+/// A response, complete or with its body as a stream. Boxed from the start: a response is some
+/// hundred bytes, and is moved through many futures.
 #[derive(Debug)]
 pub struct Response {
     pub status: StatusCode,
@@ -58,7 +59,7 @@ impl Response {
 /// A body on the wire, as it was sent. Closes its connection if dropped before its end.
 #[derive(Debug)]
 pub struct Incoming {
-    response: IncomingResponse,
+    response: Box<IncomingResponse>,
     url: Url,
     /// The end of the attempt, and its time limit.
     deadline: Option<(Instant, Duration)>,
@@ -85,7 +86,7 @@ pub async fn request(
     url: Url,
     options: RequestOptions,
     cancel: &CancellationToken,
-) -> Result<Response> {
+) -> Result<Box<Response>> {
     let RequestOptions { transfer, method, body, hooks, max_size, stream } = options;
     let TransferOptions { mut headers, mut redirects, retry, on_retry, observer, timeout, idle_timeout, network: _ } =
         transfer;
@@ -113,7 +114,6 @@ pub async fn request(
             let timings = timings_of(begun, &mut response);
             let mut response =
                 if stream { streamed(response, url, deadline) } else { collected(response, url, max_size).await? };
-            // In place: each copy of a response is some hundred bytes.
             response.redirected = redirected;
             let total = if stream { timings.first_byte } else { begun.elapsed() };
             response.timings = Some(Timings { total, ..timings });
@@ -151,7 +151,7 @@ fn head_of(method: Method, url: Url, headers: HeaderMap, body: Option<&Body>) ->
 }
 
 /// Counts a call that has ended.
-fn count(tally: &mut RequestTally<'_>, result: &Result<Response>, started: std::time::Instant) {
+fn count(tally: &mut RequestTally<'_>, result: &Result<Box<Response>>, started: std::time::Instant) {
     // The clock was read when the body ended.
     let ended = |response: &Response| started + response.timings.as_ref().map_or(Duration::ZERO, |times| times.total);
     match result {
@@ -172,20 +172,20 @@ async fn unless<T>(cancel: &CancellationToken, url: &Url, wait: impl Future<Outp
 }
 
 /// The outcome of an attempt, for the retry policy.
-fn outcome_of(result: &Result<Response>) -> Failure {
+fn outcome_of(result: &Result<Box<Response>>) -> Failure {
     match result {
-        Ok(Response { status, headers, .. }) => {
-            Failure::Status { status: status.as_u16(), retry_after: retry_after(headers) }
+        Ok(response) => {
+            Failure::Status { status: response.status.as_u16(), retry_after: retry_after(&response.headers) }
         }
         Err(error) => failure_of(error),
     }
 }
 
 /// The failure of an attempt, for the caller's `onRetry`.
-fn failure_for_listener(result: &Result<Response>) -> (Error, Option<Box<RefusedResponse>>) {
+fn failure_for_listener(result: &Result<Box<Response>>) -> (Error, Option<Box<RefusedResponse>>) {
     match result {
         Ok(response) => {
-            let Response { status, status_text, headers, body, .. } = response;
+            let Response { status, status_text, headers, body, .. } = &**response;
             let refused = RefusedResponse {
                 status: *status,
                 status_text: status_text.clone(),
@@ -207,12 +207,12 @@ pub fn status_error(response: &Response) -> Error {
         .with_url(&response.url)
 }
 
-async fn collected(mut response: IncomingResponse, url: Url, max_size: Option<u64>) -> Result<Response> {
+async fn collected(mut response: Box<IncomingResponse>, url: Url, max_size: Option<u64>) -> Result<Box<Response>> {
     let body = decode::collect(&mut response, max_size)
         .await
         .map_err(|error| error.with_status(response.status.as_u16(), None).with_url(&url))?;
-    let IncomingResponse { status, status_text, headers, .. } = response;
-    Ok(Response {
+    let IncomingResponse { status, status_text, headers, .. } = *response;
+    Ok(Box::new(Response {
         status,
         status_text,
         headers,
@@ -222,11 +222,11 @@ async fn collected(mut response: IncomingResponse, url: Url, max_size: Option<u6
         redirected: false,
         attempts: 0,
         timings: None,
-    })
+    }))
 }
 
-fn streamed(response: IncomingResponse, url: Url, deadline: Option<(Instant, Duration)>) -> Response {
-    Response {
+fn streamed(response: Box<IncomingResponse>, url: Url, deadline: Option<(Instant, Duration)>) -> Box<Response> {
+    Box::new(Response {
         status: response.status,
         status_text: response.status_text.clone(),
         headers: response.headers.clone(),
@@ -236,7 +236,7 @@ fn streamed(response: IncomingResponse, url: Url, deadline: Option<(Instant, Dur
         redirected: false,
         attempts: 0,
         timings: None,
-    }
+    })
 }
 
 fn failed(error: Error) -> Error {

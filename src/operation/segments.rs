@@ -47,7 +47,7 @@ pub enum SegmentsOutcome {
 /// The response to the first request, and the range that it has.
 #[derive(Debug)]
 pub struct FirstRange {
-    pub response: IncomingResponse,
+    pub response: Box<IncomingResponse>,
     pub range: Range<u64>,
 }
 
@@ -83,7 +83,7 @@ pub async fn receive_segments(
     download.run(writer, throttle, report).await
 }
 
-type Step<'a> = BoxFuture<'a, (Option<IncomingResponse>, Event)>;
+type Step<'a> = BoxFuture<'a, (Option<Box<IncomingResponse>>, Event)>;
 
 /// One connection. Dropping the step closes it, unless its response was read to the end.
 #[derive(Default)]
@@ -143,7 +143,7 @@ impl SegmentedDownload<'_> {
         self.started.elapsed()
     }
 
-    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<(usize, Option<IncomingResponse>, Event)> {
+    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<(usize, Option<Box<IncomingResponse>>, Event)> {
         let count = self.connections.len();
         for index in (0..count).map(|offset| (self.turn + offset) % count) {
             let connection = &mut self.connections[index];
@@ -193,7 +193,7 @@ impl SegmentedDownload<'_> {
     }
 
     /// Goes on reading, unless another connection fetches the rest.
-    fn read_on(&mut self, index: usize, response: IncomingResponse) {
+    fn read_on(&mut self, index: usize, response: Box<IncomingResponse>) {
         let work = self.plan.work(index).unwrap_or_default();
         let is_cut = work.end < self.connections[index].requested.end;
         if work.is_empty() && is_cut {

@@ -67,7 +67,7 @@ impl Attempt<'_> {
             None => self.begin(range.as_ref(), writer).await?,
             Some(first) => match self.receive_ranges(&first, started, writer, progress).await? {
                 Received::All(transfer) => return Ok(*transfer),
-                Received::Body(response) => *response,
+                Received::Body(response) => response,
                 Received::Nothing => self.begin(None, writer).await?,
             },
         };
@@ -126,11 +126,11 @@ impl Attempt<'_> {
             FirstDecision::Segments { total, .. } => {
                 let whole = ResumeDecision::Whole { total: Some(total) };
                 self.settle(whole, false, &response, &target.url, writer).await?;
-                return Ok(Received::Body(Box::new(response)));
+                return Ok(Received::Body(response));
             }
             FirstDecision::Other(next) => {
                 let is_ready = self.settle(next, false, &response, &target.url, writer).await?;
-                return Ok(if is_ready { Received::Body(Box::new(response)) } else { Received::Nothing });
+                return Ok(if is_ready { Received::Body(response) } else { Received::Nothing });
             }
         };
         if request.of.is_some() {
@@ -174,7 +174,7 @@ impl Attempt<'_> {
     /// Receives the body of a response, up to its end.
     async fn receive_body(
         self,
-        mut response: IncomingResponse,
+        mut response: Box<IncomingResponse>,
         writer: &mut Writer,
         progress: &watch::Sender<Option<Progress>>,
     ) -> Result<Transfer> {
@@ -198,14 +198,14 @@ impl Attempt<'_> {
             let message = format!("the file has {length} bytes, {total} were announced");
             return Err(Error::new(Kind::BodyLength, message).with_url(&self.head.url));
         }
-        let IncomingResponse { status, status_text, headers, .. } = response;
+        let IncomingResponse { status, status_text, headers, .. } = *response;
         let source = redacted(&self.head.url);
         let timings = Timings::default();
         Ok(Transfer { status, status_text, headers, attempts: 0, resumed_from: from, source, timings })
     }
 
     /// Gets a response that fits the part file, and makes the part file fit the response.
-    async fn begin(self, range: Option<&RangeRequest>, writer: &mut Writer) -> Result<IncomingResponse> {
+    async fn begin(self, range: Option<&RangeRequest>, writer: &mut Writer) -> Result<Box<IncomingResponse>> {
         let (response, url) = self.send(range).await?;
         let next = match resume::decide(range, response.status, &response.headers, response.content_length()) {
             ResumeDecision::Refuse if self.wants_range() && response.status == StatusCode::PARTIAL_CONTENT => {
@@ -265,7 +265,7 @@ impl Attempt<'_> {
         debug::network::call(&self.head.method, &self.head.url)
     }
 
-    async fn send(self, range: Option<&RangeRequest>) -> Result<(IncomingResponse, Url)> {
+    async fn send(self, range: Option<&RangeRequest>) -> Result<(Box<IncomingResponse>, Url)> {
         let Some(fields) = range.and_then(RangeRequest::fields) else {
             return follow(self.exchange, self.head, None, None).await;
         };

@@ -121,7 +121,7 @@ impl Transport {
         head: &RequestHead,
         body: Option<&Body>,
         idle_timeout: Option<Duration>,
-    ) -> Result<IncomingResponse> {
+    ) -> Result<Box<IncomingResponse>> {
         match &self.0 {
             Way::Native(pools) => pools.send(head, body, idle_timeout).await,
             // Boxed, because the native transport is the usual one.
@@ -162,7 +162,7 @@ impl Pools {
         head: &RequestHead,
         body: Option<&Body>,
         idle_timeout: Option<Duration>,
-    ) -> Result<IncomingResponse> {
+    ) -> Result<Box<IncomingResponse>> {
         let choice = self.proxy.choose(&head.url).map_err(|variable| not_a_proxy(variable, &head.url))?;
         self.log.line(|| debug::proxy(&head.method, &head.url, &choice));
         let proxy = choice.proxy;
@@ -194,7 +194,7 @@ impl Pools {
         body: Option<&Body>,
         proxy: Option<&Url>,
         activity: Option<&Activity>,
-    ) -> Result<IncomingResponse> {
+    ) -> Result<Box<IncomingResponse>> {
         let is_whole = body.is_none_or(Body::is_whole);
         let can_resend = is_whole && head.method.is_idempotent();
         let (mut unprocessed, mut stale, mut ended) = (0, 0, None);
@@ -334,7 +334,7 @@ async fn send_once(
     activity: Option<&Activity>,
     credentials: Option<&HeaderValue>,
     hand_over: &Arc<HandOver>,
-) -> reqwest::Result<IncomingResponse> {
+) -> reqwest::Result<Box<IncomingResponse>> {
     let request = request::build(head, body, activity, credentials, hand_over);
     let response = client.execute(request).await?;
     Ok(IncomingResponse::new(response, head.method == Method::HEAD))

@@ -57,19 +57,19 @@ pub struct HttpResponse<'env> {
 }
 
 /// The object of a response that is not streamed.
-pub fn plain_response(env: &Env, response: Response) -> napi::Result<Handle> {
+pub fn plain_response(env: &Env, response: Box<Response>) -> napi::Result<Handle> {
     response_with(env, response, None, None)
 }
 
 /// The object of a response. Its body is streamed from `stream`, if given, until `signal` fires.
 pub fn response_with<'env>(
     env: &'env Env,
-    response: Response,
+    response: Box<Response>,
     stream: Option<ResponseStream>,
     signal: Option<Object<'env>>,
 ) -> napi::Result<Handle> {
     let Response { status, status_text, headers: fields, body, stream: _, url: _, redirected: _, attempts, timings } =
-        response;
+        *response;
     let raw_response = match stream {
         Some(stream) => {
             let mut head = Object::new(env)?;

@@ -119,7 +119,7 @@ impl PendingCall {
 /// The sender of a request: the shared client, or an `HttpClient`.
 pub trait Dispatch: Send + 'static {
     /// The response, if it is in memory and fresh.
-    fn get_fresh(&self, _url: &Url, _options: &RequestOptions) -> Option<Response> {
+    fn get_fresh(&self, _url: &Url, _options: &RequestOptions) -> Option<Box<Response>> {
         None
     }
 
@@ -128,11 +128,11 @@ pub trait Dispatch: Send + 'static {
         url: Url,
         options: RequestOptions,
         cancel: &CancellationToken,
-    ) -> impl Future<Output = Result<Response>> + Send;
+    ) -> impl Future<Output = Result<Box<Response>>> + Send;
 }
 
 impl Dispatch for &'static Client {
-    async fn request(self, url: Url, options: RequestOptions, cancel: &CancellationToken) -> Result<Response> {
+    async fn request(self, url: Url, options: RequestOptions, cancel: &CancellationToken) -> Result<Box<Response>> {
         Client::request(self, url, options, cancel).await
     }
 }
@@ -145,7 +145,7 @@ pub fn requested<'env>(
     address: Unknown<'env>,
     options: Option<Unknown<'env>>,
     prepare: impl FnOnce(&mut RequestOptions, bool),
-    convert: impl FnOnce(&Env, Response, PendingCall) -> napi::Result<Handle> + Send + 'static,
+    convert: impl FnOnce(&Env, Box<Response>, PendingCall) -> napi::Result<Handle> + Send + 'static,
 ) -> napi::Result<Object<'env>> {
     let begin = |callback_error: &CallbackError| {
         let url = url(env, address)?;
@@ -168,7 +168,7 @@ pub fn requested_by<'env, D: Dispatch>(
     env: &'env Env,
     begin: impl FnOnce(&CallbackError) -> napi::Result<PreparedRequest<'env, D>>,
     prepare: impl FnOnce(&mut RequestOptions, bool),
-    convert: impl FnOnce(&Env, Response, PendingCall) -> napi::Result<Handle> + Send + 'static,
+    convert: impl FnOnce(&Env, Box<Response>, PendingCall) -> napi::Result<Handle> + Send + 'static,
 ) -> napi::Result<Object<'env>> {
     let callback_error = CallbackError::default();
     let start = || {
@@ -232,7 +232,7 @@ pub fn requested_by<'env, D: Dispatch>(
 }
 
 /// The response, or its `HttpResponseError` with `throwOnError`.
-pub fn response_of(env: &Env, response: Response, call: PendingCall) -> napi::Result<Handle> {
+pub fn response_of(env: &Env, response: Box<Response>, call: PendingCall) -> napi::Result<Handle> {
     if call.throw_on_error && !response.status.is_success() {
         return Err(refused(env, response, call));
     }
@@ -241,7 +241,7 @@ pub fn response_of(env: &Env, response: Response, call: PendingCall) -> napi::Re
 }
 
 /// The parsed body of a response with a status of 200 to 299.
-pub fn json_of(env: &Env, response: Response) -> napi::Result<Handle> {
+pub fn json_of(env: &Env, response: Box<Response>) -> napi::Result<Handle> {
     let response = successful(env, response)?;
     parsed(env, &response)
 }
@@ -255,7 +255,7 @@ pub fn parsed(env: &Env, response: &Response) -> napi::Result<Handle> {
 }
 
 /// The body, as text, of a response with a status of 200 to 299.
-pub fn text_of(env: &Env, response: Response) -> napi::Result<Handle> {
+pub fn text_of(env: &Env, response: Box<Response>) -> napi::Result<Handle> {
     let response = successful(env, response)?;
     handle(env, text(env, &response.body)?)
 }
@@ -273,7 +273,7 @@ pub fn expect(options: &mut RequestOptions, has_body: bool, media_type: &'static
 }
 
 /// The response, unless its status is outside 200 to 299.
-pub fn successful(env: &Env, response: Response) -> napi::Result<Response> {
+pub fn successful(env: &Env, response: Box<Response>) -> napi::Result<Box<Response>> {
     if response.status.is_success() {
         return Ok(response);
     }
@@ -282,7 +282,7 @@ pub fn successful(env: &Env, response: Response) -> napi::Result<Response> {
 }
 
 /// The `HttpResponseError` of a response.
-pub fn refused(env: &Env, response: Response, call: PendingCall) -> napi::Error {
+pub fn refused(env: &Env, response: Box<Response>, call: PendingCall) -> napi::Error {
     let error = status_error(&response);
     let made = call.signal(env).and_then(|signal| response_with(env, response, call.stream, signal));
     match made {

@@ -322,7 +322,7 @@ impl HttpClient {
         target: Unknown<'env>,
         options: Option<Unknown<'env>>,
         prepare: impl FnOnce(&mut RequestOptions, bool),
-        convert: impl FnOnce(&Env, Response, PendingCall) -> napi::Result<Handle> + Send + 'static,
+        convert: impl FnOnce(&Env, Box<Response>, PendingCall) -> napi::Result<Handle> + Send + 'static,
     ) -> napi::Result<Object<'env>> {
         requested_by(env, |callback_error| self.begin(env, target, options, callback_error), prepare, convert)
     }
@@ -360,11 +360,11 @@ struct Caller {
 }
 
 impl Dispatch for Caller {
-    fn get_fresh(&self, url: &Url, options: &RequestOptions) -> Option<Response> {
+    fn get_fresh(&self, url: &Url, options: &RequestOptions) -> Option<Box<Response>> {
         self.core.get_fresh(url, options, self.caching)
     }
 
-    async fn request(self, url: Url, options: RequestOptions, cancel: &CancellationToken) -> Result<Response> {
+    async fn request(self, url: Url, options: RequestOptions, cancel: &CancellationToken) -> Result<Box<Response>> {
         self.core.request(url, options, self.caching, cancel).await
     }
 }

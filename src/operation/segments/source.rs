@@ -40,7 +40,7 @@ pub enum Event {
 }
 
 /// Reads on in a response.
-pub async fn next_chunk(mut response: IncomingResponse) -> (Option<IncomingResponse>, Event) {
+pub async fn next_chunk(mut response: Box<IncomingResponse>) -> (Option<Box<IncomingResponse>>, Event) {
     match response.chunk().await {
         Ok(Some(chunk)) => (Some(response), Event::Chunk(chunk)),
         Ok(None) => (None, Event::End),
@@ -56,7 +56,11 @@ impl RangeSource<'_> {
     }
 
     /// Requests a range, and begins to read it.
-    pub async fn open(&self, transport: &Transport, request: &SegmentRequest) -> (Option<IncomingResponse>, Event) {
+    pub async fn open(
+        &self,
+        transport: &Transport,
+        request: &SegmentRequest,
+    ) -> (Option<Box<IncomingResponse>>, Event) {
         let (response, url) = match self.request(transport, request).await {
             Ok(received) => received,
             Err(error) => return (None, Event::Failed(error)),
@@ -71,7 +75,7 @@ impl RangeSource<'_> {
 
     /// Sends the request to the URL to which redirects led. If that is no longer valid, sends it to
     /// the first URL again.
-    async fn request(&self, transport: &Transport, request: &SegmentRequest) -> Result<(IncomingResponse, Url)> {
+    async fn request(&self, transport: &Transport, request: &SegmentRequest) -> Result<(Box<IncomingResponse>, Url)> {
         let exchange = Exchange { transport, ..self.exchange };
         let fields = request.fields().unwrap_or_default();
         let with_range = |head: &RequestHead| {

@@ -55,7 +55,7 @@ impl HostTransport {
         head: &RequestHead,
         body: Option<&Body>,
         idle_timeout: Option<Duration>,
-    ) -> Result<IncomingResponse> {
+    ) -> Result<Box<IncomingResponse>> {
         let body = body.filter(|_| head.with_body);
         let activity = body.and(idle_timeout).map(|_| Activity::default());
         let can_repeat = body.is_none_or(Body::is_whole) && head.method.is_idempotent();
@@ -126,7 +126,7 @@ fn is_closed_when_idle(failure: &HostFailure) -> bool {
     failure.is_reused && matches!(failure.code.as_deref(), Some("ECONNRESET" | "EPIPE"))
 }
 
-fn incoming(response: HostResponse, head: &RequestHead) -> Result<IncomingResponse> {
+fn incoming(response: HostResponse, head: &RequestHead) -> Result<Box<IncomingResponse>> {
     let HostResponse { status, reason, headers, body } = response;
     let status = StatusCode::from_u16(status).map_err(|_| {
         let message = format!("the response has an invalid status: {status}");

@@ -38,7 +38,7 @@ impl Clone for Http1Only {
 }
 
 /// Whether the server requires HTTP/1.1 for a request that was sent over HTTP/2.
-pub fn wants_http1(outcome: &reqwest::Result<IncomingResponse>) -> bool {
+pub fn wants_http1(outcome: &reqwest::Result<Box<IncomingResponse>>) -> bool {
     match outcome {
         Ok(response) => response.is_http2() && response.status == StatusCode::UPGRADE_REQUIRED,
         Err(error) => is_http1_required(error),

@@ -18,7 +18,8 @@ use crate::metrics::{self, Counter};
 use crate::policy::http::status_text::status_text;
 use crate::policy::text::debug::network::Described;
 
-/// The head of a response. The body is read from the connection by [`chunk`](Self::chunk).
+/// The head of a response. The body is read from the connection by [`chunk`](Self::chunk). Boxed
+/// from the start: a response is some hundred bytes, and is moved through many futures.
 #[derive(Debug)]
 pub struct IncomingResponse {
     pub status: StatusCode,
@@ -47,7 +48,7 @@ enum Wire {
 }
 
 impl IncomingResponse {
-    pub fn new(mut response: Response, is_head: bool) -> Self {
+    pub fn new(mut response: Response, is_head: bool) -> Box<Self> {
         let status = response.status();
         let status_text = status_text(status, response.extensions().get().map(ReasonPhrase::as_bytes));
         let headers = std::mem::take(response.headers_mut());
@@ -55,13 +56,19 @@ impl IncomingResponse {
     }
 
     /// A response of the host program's client.
-    pub fn of_host(status: StatusCode, status_text: String, headers: HeaderMap, wire: HostWire, is_head: bool) -> Self {
+    pub fn of_host(
+        status: StatusCode,
+        status_text: String,
+        headers: HeaderMap,
+        wire: HostWire,
+        is_head: bool,
+    ) -> Box<Self> {
         Self::of(status, status_text, headers, Wire::Host(Box::new(wire)), is_head)
     }
 
-    fn of(status: StatusCode, status_text: String, headers: HeaderMap, wire: Wire, is_head: bool) -> Self {
+    fn of(status: StatusCode, status_text: String, headers: HeaderMap, wire: Wire, is_head: bool) -> Box<Self> {
         let length = content_length(&headers);
-        Self {
+        Box::new(Self {
             status,
             status_text,
             headers,
@@ -73,7 +80,7 @@ impl IncomingResponse {
             is_end_uncertain: false,
             opening: None,
             trace: None,
-        }
+        })
     }
 
     /// The times of the connection, if it was opened for this response.
