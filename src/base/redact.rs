@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
-use url::Url;
+use url::{Position, Url};
 
 use crate::base::credential_name::is_credential_name;
 
@@ -34,6 +34,9 @@ pub fn redacted(url: &Url) -> String {
 
 /// Removes user and password from a URL.
 pub fn remove_user(url: &mut Url) {
+    if url[Position::BeforeUsername..Position::BeforeHost].is_empty() {
+        return;
+    }
     // Both fail only for URLs that cannot have credentials, and so have none to remove.
     let _ = url.set_username("");
     let _ = url.set_password(None);

@@ -174,6 +174,9 @@ pub fn timed_out(what: &str, limit: Duration, url: &Url) -> Error {
     Error::new(Kind::Timeout, format!("{what} timed out after {}ms", limit.as_millis())).with_url(url)
 }
 
+/// The error of an attempt, and the response that is the failure.
+pub type Outcome = (Error, Option<Box<RefusedResponse>>);
+
 /// The attempts of one operation, counted.
 #[derive(Debug)]
 pub struct Attempts<'a> {
@@ -202,22 +205,23 @@ impl<'a> Attempts<'a> {
         self
     }
 
-    /// Counts a failed attempt, and waits before the next one. `false` if it was the last. `outcome`
-    /// creates the error of the attempt for the listener, with the response that is the failure.
-    pub async fn again(
-        &mut self,
-        failure: Failure,
-        outcome: impl Fn() -> (Error, Option<Box<RefusedResponse>>),
-    ) -> Result<bool> {
+    /// Counts an attempt. Returns the delay before the next one, or `None` if it was the last.
+    /// `outcome` creates the error of the attempt, with the response that is the failure.
+    pub fn count(&mut self, failure: Failure, outcome: impl Fn() -> Outcome) -> Option<Duration> {
         let next = retry::decide(self.policy, self.method, self.made, failure, fastrand::f64());
         self.made = self.made.saturating_add(1);
-        let error = || outcome().0.with_attempts(self.made);
-        let retry::RetryDecision::Wait(mut delay) = next else {
-            if failure.is_failure() {
-                self.log.line(|| debug::gives_up(&self.call, self.made, &error()));
-            }
-            return Ok(false);
-        };
+        if let retry::RetryDecision::Wait(delay) = next {
+            return Some(delay);
+        }
+        if failure.is_failure() {
+            self.log.line(|| debug::gives_up(&self.call, self.made, &outcome().0.with_attempts(self.made)));
+        }
+        None
+    }
+
+    /// Waits before the next attempt, unless the listener of the caller decides otherwise. `false`
+    /// if there is no next one.
+    pub async fn wait(&mut self, mut delay: Duration, outcome: impl Fn() -> Outcome) -> Result<bool> {
         if let Some(OnRetry(listener)) = self.on_retry {
             let (error, response) = outcome();
             let failed = FailedAttempt { number: self.made, error: error.with_attempts(self.made), response };
@@ -227,7 +231,9 @@ impl<'a> Attempts<'a> {
                 RetryAdvice::Wait(instead) => delay = instead,
             }
         }
-        self.log.line(|| debug::retry(&self.call, self.made, self.policy.retries, &error(), delay));
+        self.log.line(|| {
+            debug::retry(&self.call, self.made, self.policy.retries, &outcome().0.with_attempts(self.made), delay)
+        });
         sleep(delay).await;
         self.waited = delay;
         Ok(true)

@@ -59,7 +59,12 @@ pub(super) async fn transfer(
         };
         let is_permanent = attempt.is_another_left && mirror::decide(&error) == SourceDecision::Next;
         let failure = if is_permanent { Failure::Permanent } else { failure_of(&error) };
-        if !attempts.again(failure, || (with_context("HTTP download failed", error.clone()), None)).await? {
+        let outcome = || (with_context("HTTP download failed", error.clone()), None);
+        let again = match attempts.count(failure, outcome) {
+            Some(delay) => attempts.wait(delay, outcome).await?,
+            None => false,
+        };
+        if !again {
             tally.end(Some(&error));
             return Err(error.with_attempts(attempts.made));
         }

@@ -1,5 +1,6 @@
 //! A request: attempts until a response, with its whole body or with its body as a stream.
 
+use std::future::ready;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ use crate::io::http::decode;
 use crate::io::http::transport::{IncomingResponse, Transport};
 use crate::metrics::tally::RequestTally;
 use crate::operation::attempt::{
-    Attempts, Exchange, failure_of, first_head, follow_noting_redirects, retry_after, timed_out, timings_of,
+    Attempts, Exchange, Outcome, failure_of, first_head, follow_noting_redirects, retry_after, timed_out, timings_of,
     with_timeout,
 };
 use crate::operation::hooks::HookDispatcher;
@@ -128,8 +129,13 @@ pub async fn request(
             }
             hooks.fails(error).await;
         }
-        let again = attempts.again(outcome_of(&result), || failure_for_listener(&result));
-        let again = unless(cancel, &head.url, again).await;
+        let outcome = || failure_for_listener(&result);
+        let again = match attempts.count(outcome_of(&result), outcome) {
+            Some(delay) => unless(cancel, &head.url, attempts.wait(delay, outcome)).await,
+            // An aborted call must not end otherwise, and the hooks took time.
+            None if result.is_err() => unless(cancel, &head.url, ready(Ok(false))).await,
+            None => Ok(false),
+        };
         if !again.inspect_err(|error| tally.end(Some(error)))? {
             if let Ok(response) = &mut result {
                 response.attempts = attempts.made;
@@ -182,7 +188,7 @@ fn outcome_of(result: &Result<Box<Response>>) -> Failure {
 }
 
 /// The failure of an attempt, for the caller's `onRetry`.
-fn failure_for_listener(result: &Result<Box<Response>>) -> (Error, Option<Box<RefusedResponse>>) {
+fn failure_for_listener(result: &Result<Box<Response>>) -> Outcome {
     match result {
         Ok(response) => {
             let Response { status, status_text, headers, body, .. } = &**response;
