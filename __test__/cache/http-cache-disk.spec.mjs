@@ -215,7 +215,8 @@ test('processes that fetch, expire, clear and break entries at once never get a 
   })
   const cacheDir = temporaryDirectory(t)
   const paths = Array.from({ length: 12 }, (_, index) => `/${index}`)
-  const options = { baseUrl: origin.url, cacheDir, cacheTtl: 20, retryDelay: 1 }
+  // Long enough for an entry to be read before it is stale, and for many to expire.
+  const options = { baseUrl: origin.url, cacheDir, cacheTtl: 100, retryDelay: 1 }
   const jobs = Array.from({ length: 6 }, (_, index) =>
     startJob(t, 'client-job', {
       options: { ...options, cache: index % 2 === 0 ? true : 'disk' },
@@ -246,7 +247,7 @@ test('processes that fetch, expire, clear and break entries at once never get a 
     assert.deepEqual(failures, [])
     assert.ok(calls > 50, `${calls}`)
   }
-  // Those without a memory of their own. On a slow machine an entry may be stale by the time it is read.
+  // Those without a memory of their own.
   const onDisk = done.filter((_, index) => index % 2 === 1)
   const used = ({ metrics }) => metrics.diskHits + metrics.revalidated
   assert.ok(onDisk.some((job) => used(job) > 0))
