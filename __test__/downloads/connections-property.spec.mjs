@@ -83,7 +83,7 @@ async function runBatch(t, origin, root, first, totals) {
     }))
     const job = startJob(t, 'connections-job', { downloads, atOnce: AT_ONCE })
     if (isKilled) {
-      await Promise.race([job.exit, sleep(dice.between(100, 450))])
+      await someBytes(left, dice.between(MIB / 2, 16 * MIB), job.exit)
       job.kill('SIGKILL')
     }
     totals.kills += (await job.exit).signal === 'SIGKILL' ? 1 : 0
@@ -95,6 +95,18 @@ async function runBatch(t, origin, root, first, totals) {
     }
   }
   rmSync(root, { recursive: true })
+}
+
+/** Waits until so many bytes of these files are on their way, or something else happens. */
+async function someBytes(cases, count, exit) {
+  const sent = () => cases.reduce((sum, { file }) => sum + file.sent, 0)
+  const [before, started] = [sent(), performance.now()]
+  let isOver = false
+  exit.then(() => {
+    isOver = true
+  })
+  // A server that stalls sends nothing more.
+  while (!isOver && sent() < before + count && performance.now() < started + 2000) await sleep(2)
 }
 
 const because = ({ id, file }, what) =>
