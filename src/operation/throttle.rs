@@ -8,7 +8,7 @@ use tokio::time::sleep;
 
 use crate::base::options::RateLimits;
 use crate::base::shared_rate::SharedRate;
-use crate::policy::http::rate::{Pace, piece};
+use crate::policy::http::rate::{Pace, piece_of_call};
 
 /// Shared by all downloads of the process.
 static PROCESS: LazyLock<Clock> = LazyLock::new(Clock::new);
@@ -28,6 +28,11 @@ impl Clock {
     fn take(&self, bytes: u64, rate: u64) -> Duration {
         let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
         pace.take(self.since.elapsed(), bytes, rate)
+    }
+
+    fn due(&self, rate: u64) -> usize {
+        let pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
+        pace.due(self.since.elapsed(), rate)
     }
 }
 
@@ -58,10 +63,11 @@ impl Throttle {
         }
         let RateLimits { call, shared, process } = &self.limits;
         let of_several = shared.as_ref().map(|shared| shared.bytes_per_second);
-        let Some(rate) = [*call, of_several, *process].into_iter().flatten().min() else {
+        let with_others = of_several.into_iter().chain(*process).min();
+        let Some(size) = piece_of_call(*call, with_others, |rate| self.call.due(rate)) else {
             return Some((std::mem::take(chunk), false));
         };
-        let piece = chunk.split_to(chunk.len().min(piece(rate)));
+        let piece = chunk.split_to(chunk.len().min(size));
         let bytes = piece.len() as u64;
         let of_call = call.map(|rate| self.call.take(bytes, rate));
         let of_several = shared.as_ref().map(|shared| shared.take(bytes));
@@ -100,6 +106,7 @@ mod tests {
             assert!(started.elapsed() > Duration::from_millis(400), "{limits:?}: {:?}", started.elapsed());
         }
     }
+
     #[tokio::test]
     async fn calls_with_a_clone_of_one_limit_share_it() {
         let limits = RateLimits { shared: Some(shared(200_000)), ..RateLimits::default() };

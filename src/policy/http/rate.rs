@@ -37,10 +37,27 @@ impl Pace {
         self.peak = start.saturating_add(time.div_f64(PEAK));
         Some(start.saturating_sub(now)).filter(|wait| *wait >= SLACK).unwrap_or_default()
     }
+
+    /// The bytes that may be caught up with at a rate.
+    pub fn due(&self, now: Duration, rate: u64) -> usize {
+        let unused = now.saturating_sub(self.average).min(CREDIT);
+        #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        let bytes = (unused.as_secs_f64() * rate as f64) as usize;
+        bytes
+    }
+}
+
+/// The bytes to take at once under a limit of a call and one that it shares with others. Those who
+/// share a limit take turns. If a call is the slower one, its pieces grow by what is `due`, or it
+/// could not reach its own limit: it would take a small piece for each large one of the others.
+pub fn piece_of_call(call: Option<u64>, shared: Option<u64>, due: impl FnOnce(u64) -> usize) -> Option<usize> {
+    let lowest = call.into_iter().chain(shared).min()?;
+    let most = shared.filter(|_| Some(lowest) == call).unwrap_or(lowest);
+    Some(if most > lowest { due(lowest).clamp(piece(lowest), piece(most)) } else { piece(lowest) })
 }
 
 /// The most bytes to take at once, so that they flow rather than come in lumps.
-pub fn piece(rate: u64) -> usize {
+fn piece(rate: u64) -> usize {
     #[allow(clippy::cast_possible_truncation, reason = "a part of a second")]
     let pieces = (Duration::from_secs(1).as_millis() / PIECE.as_millis()) as u64;
     usize::try_from(rate / pieces).unwrap_or(usize::MAX).max(1)
@@ -141,6 +158,45 @@ mod tests {
         }
         // Each second of the one takes a second, and so does each of the other.
         assert!((2.9..=3.0).contains(&now.as_secs_f64()), "{now:?}");
+    }
+
+    #[test]
+    fn a_slow_call_reaches_its_limit_beside_one_that_takes_all_of_theirs() {
+        const LIMIT: u64 = 1_000_000;
+        for slow in [20_000, 200_000, 450_000] {
+            let (mut own, mut everyone) = (Pace::default(), Pace::default());
+            // When each may read its next piece, and what it has read.
+            let (mut ready, mut read) = ([Duration::ZERO; 2], [0; 2]);
+            loop {
+                let now = ready[0].min(ready[1]);
+                if now > 4 * SECOND {
+                    break;
+                }
+                let is_slow = ready[0] == now;
+                let call = is_slow.then_some(slow);
+                let bytes = piece_of_call(call, Some(LIMIT), |rate| own.due(now, rate)).unwrap() as u64;
+                let wait = everyone.take(now, bytes, LIMIT);
+                let wait = wait.max(call.map_or(Duration::ZERO, |rate| own.take(now, bytes, rate)));
+                let reader = usize::from(!is_slow);
+                // Waits are 3 ms too long.
+                ready[reader] = now + wait + Duration::from_millis(3);
+                read[reader] += bytes;
+            }
+            assert!(read[0] > slow * 4 / 20 * 18, "{slow}: {read:?}");
+            assert!(read[0] + read[1] < LIMIT / 20 * 88, "{slow}: {read:?}");
+        }
+    }
+
+    #[test]
+    fn pieces_grow_only_if_the_call_is_the_slower_one() {
+        let due = |_| 5_000;
+        assert_eq!(piece_of_call(None, None, due), None);
+        assert_eq!(piece_of_call(Some(100_000), None, due), Some(1_000));
+        assert_eq!(piece_of_call(None, Some(100_000), due), Some(1_000));
+        assert_eq!(piece_of_call(Some(1_000_000), Some(100_000), due), Some(1_000), "the others have to wait");
+        assert_eq!(piece_of_call(Some(100_000), Some(1_000_000), due), Some(5_000));
+        assert_eq!(piece_of_call(Some(100_000), Some(200_000), due), Some(2_000));
+        assert_eq!(piece_of_call(Some(100_000), Some(1_000_000), |_| 0), Some(1_000));
     }
 
     #[test]
