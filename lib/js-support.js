@@ -147,8 +147,10 @@ const rawResponse = {
   },
 }
 
-function addRawResponse(response) {
+/** `rawResponse` and `timings` by one call: calls from the addon cost more than what they do here. */
+function completeResponse(response, dns, connect, firstByte, total) {
   Object.defineProperty(response, 'rawResponse', rawResponse)
+  setTimings(response, dns, connect, firstByte, total)
 }
 
 /** The error with which streams of Node.js end when their signal fires. */
@@ -383,10 +385,10 @@ module.exports = {
   HttpResponseError,
   abortError,
   abortExchange: (number) => nodeTransport().abortExchange(number),
-  addRawResponse,
   cacheDirectory,
   captureContext: () => nodeTransport().captureContext(),
   collect,
+  completeResponse,
   debug,
   downloadMirrors,
   downloadRate,

@@ -41,6 +41,8 @@ const timings = {
 
 /** Gives a response its `timings`, computed at the access. Not enumerable: no two responses have the same. */
 function setTimings(response, dns, connect, firstByte, total) {
+  // A response of a cache.
+  if (Number.isNaN(firstByte)) return
   new Timed(response, [dns, connect, firstByte, total])
   Object.defineProperty(response, 'timings', timings)
 }

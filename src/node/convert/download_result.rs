@@ -11,7 +11,8 @@ use napi_derive::napi;
 use crate::base::error::Error;
 use crate::base::integrity::{Algorithm, Digest};
 use crate::io::file::digest::of_file;
-use crate::node::convert::timings::set_timings;
+use crate::node::convert::timings::parts;
+use crate::node::environment::instance::instance;
 use crate::node::js::error::to_js;
 use crate::node::js::headers::headers;
 use crate::node::js::number::number;
@@ -81,7 +82,7 @@ pub fn result(env: &Env, path: &Path, file: PathBuf, downloaded: Downloaded) -> 
         integrity: (),
     };
     let result = handle(env, result)?;
-    set_timings(env, result, timings)?;
+    instance(env)?.set_timings(env, result, parts(timings))?;
     let digests = Rc::new(Digests { file, known: RefCell::new(digests) });
     let accessor = |name, algorithm, write: fn(&Digest) -> String| {
         let digests = digests.clone();

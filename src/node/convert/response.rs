@@ -9,7 +9,7 @@ use crate::base::error::Error;
 use crate::base::listeners::RefusedResponse;
 use crate::base::timings::Timings;
 use crate::node::convert::streams::{ResponseStream, receive};
-use crate::node::convert::timings::set_timings;
+use crate::node::convert::timings::parts;
 use crate::node::environment::instance::{instance, js_function};
 use crate::node::js::buffer::buffer;
 use crate::node::js::error::describe;
@@ -118,9 +118,10 @@ pub fn complete<'env>(
         raw_response,
     };
     let response = handle(env, response)?;
-    set_timings(env, response, timings)?;
-    if !is_streamed {
-        instance.add_raw_response(env, response)?;
+    if is_streamed {
+        instance.set_timings(env, response, parts(timings))?;
+    } else {
+        instance.complete_response(env, response, parts(timings))?;
     }
     Ok(response)
 }

@@ -2,12 +2,9 @@
 
 use std::time::Duration;
 
-use napi::Env;
 use napi_derive::napi;
 
 use crate::base::timings::Timings;
-use crate::node::environment::instance::instance;
-use crate::node::js::value::Handle;
 
 /// Times of one attempt, in milliseconds with fractions.
 #[napi(object, object_from_js = false)]
@@ -28,13 +25,13 @@ pub struct ResponseTimings {
     pub total: f64,
 }
 
-/// Gives a response or a result its `timings`.
-pub fn set_timings(env: &Env, object: Handle, timings: Option<Timings>) -> napi::Result<()> {
+/// The times in milliseconds: `dns`, `connect`, `firstByte` and `total`. NaN is unknown.
+pub fn parts(timings: Option<Timings>) -> [f64; 4] {
     let Some(Timings { opening, first_byte, total }) = timings else {
-        return Ok(());
+        return [f64::NAN; 4];
     };
     let (dns, connect) = opening.map_or((None, None), |opening| (opening.dns, opening.connect));
     let millis = |duration: Duration| duration.as_secs_f64() * 1000.0;
     let known = |duration: Option<Duration>| duration.map_or(f64::NAN, millis);
-    instance(env)?.set_timings(env, object, [known(dns), known(connect), millis(first_byte), millis(total)])
+    [known(dns), known(connect), millis(first_byte), millis(total)]
 }

@@ -34,30 +34,31 @@ struct Support {
     read_environment: ReadEnvironment,
     /// Called for every object of options.
     without_plain: FunctionRef<Unknown<'static>, Unknown<'static>>,
-    /// Called for every response.
-    add_raw_response: FunctionRef<Unknown<'static>, Unknown<'static>>,
-    /// Called for every response.
-    set_timings: FunctionRef<SetTimings, Unknown<'static>>,
+    /// Called for every other response.
+    complete_response: FunctionRef<Timed, Unknown<'static>>,
+    /// Called for every result of a download, and every response whose body is streamed.
+    set_timings: FunctionRef<Timed, Unknown<'static>>,
 }
 
 /// Returns the values of [`VARIABLES`] if they have changed, and behind them whether anybody observes
 /// calls. Otherwise `true` if somebody does, and `undefined` if not.
 type ReadEnvironment = FunctionRef<(), Unknown<'static>>;
-type SetTimings = FnArgs<(Unknown<'static>, f64, f64, f64, f64)>;
+/// An object, and its `dns`, `connect`, `firstByte` and `total` in milliseconds, where NaN is unknown.
+type Timed = FnArgs<(Unknown<'static>, f64, f64, f64, f64)>;
 
 impl Instance {
     fn read_environment(&self, env: &Env) -> napi::Result<Unknown<'_>> {
         self.support()?.read_environment.borrow_back(env)?.call(())
     }
 
-    /// Gives a response its `timings`: `dns`, `connect`, `firstByte` and `total` in milliseconds,
-    /// where NaN is unknown.
-    pub fn set_timings(&self, env: &Env, response: Handle, parts: [f64; 4]) -> napi::Result<()> {
-        let [dns, connect, first_byte, total] = parts;
-        // SAFETY: the value belongs to this callback, and the function returns before it ends.
-        let response = unsafe { Unknown::from_raw_unchecked(env.raw(), response) };
-        let arguments = FnArgs::from((response, dns, connect, first_byte, total));
-        self.support()?.set_timings.borrow_back(env)?.call(arguments).map(drop)
+    /// Gives an object its `timings`, whose parts are those of [`Timed`].
+    pub fn set_timings(&self, env: &Env, object: Handle, parts: [f64; 4]) -> napi::Result<()> {
+        self.support()?.set_timings.borrow_back(env)?.call(timed(env, object, parts)).map(drop)
+    }
+
+    /// Gives a response its `timings`, and a `rawResponse` that is created when it is looked at.
+    pub fn complete_response(&self, env: &Env, response: Handle, parts: [f64; 4]) -> napi::Result<()> {
+        self.support()?.complete_response.borrow_back(env)?.call(timed(env, response, parts)).map(drop)
     }
 
     /// The object without properties of `Object.prototype`.
@@ -68,17 +69,17 @@ impl Instance {
         Ok(if view.get_type()? == ValueType::Undefined { object } else { view })
     }
 
-    /// Gives a response a `rawResponse` that is created when it is looked at.
-    pub fn add_raw_response(&self, env: &Env, response: Handle) -> napi::Result<()> {
-        // SAFETY: the value belongs to this callback, and the function returns before it ends.
-        let response = unsafe { Unknown::from_raw_unchecked(env.raw(), response) };
-        self.support()?.add_raw_response.borrow_back(env)?.call(response).map(drop)
-    }
-
     fn support(&self) -> napi::Result<&Support> {
         let missing = || Error::from_reason("Require this package by its name: its parts in JavaScript are not loaded");
         self.support.as_ref().ok_or_else(missing)
     }
+}
+
+fn timed(env: &Env, object: Handle, [dns, connect, first_byte, total]: [f64; 4]) -> Timed {
+    // SAFETY: the value belongs to this callback, and the function that gets it returns before the
+    // callback ends.
+    let object = unsafe { Unknown::from_raw_unchecked(env.raw(), object) };
+    FnArgs::from((object, dns, connect, first_byte, total))
 }
 
 impl Drop for Instance {
@@ -114,13 +115,12 @@ pub fn register(env: &Env, support: Object) -> napi::Result<()> {
     let read_environment = reader_of.call(VARIABLES.to_vec())?.create_ref()?;
     let without_plain: Function<Unknown<'static>, Unknown<'static>> = support.get_named_property("withoutPlain")?;
     let without_plain = without_plain.create_ref()?;
-    let add_raw_response: Function<Unknown<'static>, Unknown<'static>> =
-        support.get_named_property("addRawResponse")?;
-    let add_raw_response = add_raw_response.create_ref()?;
-    let set_timings: Function<SetTimings, Unknown<'static>> = support.get_named_property("setTimings")?;
+    let complete_response: Function<Timed, Unknown<'static>> = support.get_named_property("completeResponse")?;
+    let complete_response = complete_response.create_ref()?;
+    let set_timings: Function<Timed, Unknown<'static>> = support.get_named_property("setTimings")?;
     let set_timings = set_timings.create_ref()?;
     let all = support.create_ref()?;
-    instance(env)?.support = Some(Support { all, read_environment, without_plain, add_raw_response, set_timings });
+    instance(env)?.support = Some(Support { all, read_environment, without_plain, complete_response, set_timings });
     Ok(())
 }
 
