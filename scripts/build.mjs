@@ -1,0 +1,47 @@
+// npm run build                        the addon for this machine, optimised
+// npm run build -- --target <triple>   for another one
+//
+// `napi build` runs `cargo build`, which does not optimise across crates as long as this one is a
+// Rust library as well. See docs/decisions/0022-lto.md.
+
+import { spawnSync } from 'node:child_process'
+import { copyFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { parseTriple } from '@napi-rs/cli'
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
+const { values } = parseArgs({ options: { target: { type: 'string' } } })
+
+function run(command, args) {
+  const options = { cwd: ROOT, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] }
+  const { error, status, stdout } = spawnSync(command, args, { ...options, maxBuffer: 1 << 30 })
+  if (error) throw new Error(`${command} cannot be run: ${error.message}. Is it installed?`)
+  if (status !== 0) throw new Error(`${command} ${args.join(' ')} failed`)
+  return stdout
+}
+
+/** Builds the library, and returns its path. */
+function library() {
+  const target = values.target ? ['--target', values.target] : []
+  const args = ['rustc', '--locked', '--release', '--lib', '--crate-type', 'cdylib', ...target]
+  const messages = run('cargo', [...args, '--message-format=json-render-diagnostics'])
+  const [built] = messages
+    .split('\n')
+    .filter((line) => line.includes('"cdylib"'))
+    .map((line) => JSON.parse(line))
+    .filter(({ reason }) => reason === 'compiler-artifact')
+  return built.filenames.find((name) => /\.(so|dylib|dll)$/.test(name))
+}
+
+try {
+  const file = library()
+  const triple = values.target ?? run('rustc', ['--print', 'host-tuple']).trim()
+  const addon = `registry.${parseTriple(triple).platformArchABI}.node`
+  copyFileSync(file, join(ROOT, addon))
+  console.log(`${addon} is built`)
+} catch (error) {
+  console.error(error.message)
+  process.exitCode = 1
+}
