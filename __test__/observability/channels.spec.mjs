@@ -13,6 +13,7 @@ import {
   httpRequest,
 } from '@socketsecurity/registry'
 import { startOrigin } from '../helpers/origins/lock-origin.mjs'
+import { startRangeOrigin, version } from '../helpers/origins/range-origin.mjs'
 import { rejection, temporaryDirectory, until } from '../helpers/support.mjs'
 import { require, runNode, startServer } from './server.mjs'
 
@@ -107,6 +108,30 @@ describe('the channels of undici', () => {
     await ending
     await until(() => namesOf(heard).includes('error'), 'its end is published')
     assert.equal(heard.at(-1)[1].error.name, 'AbortError')
+  })
+
+  test('an attempt at a download that times out ends its exchanges with that error', async (t) => {
+    const { url } = await startServer(t)
+    const ranges = await startRangeOrigin(t, version(8 << 20))
+    const heard = listen(t, UNDICI)
+    const slowly = { maxBytesPerSecond: 1_000_000, timeout: 200 }
+    for (const [address, options, least] of [
+      [`${url}/hang`, { timeout: 50 }, 1],
+      [`${url}/bytes/4000000`, slowly, 1],
+      [`${url}/hang`, { timeout: 50, retries: 1, retryDelay: 1 }, 2],
+      [ranges.url, { ...slowly, connections: 4 }, 2],
+    ]) {
+      heard.length = 0
+      const destination = join(temporaryDirectory(t), 'file')
+      const error = await rejection(httpDownload(address, destination, options))
+      assert.equal(error.code, 'ERR_TIMEOUT')
+      const ends = () => heard.filter(([name]) => name === 'undici:request:error')
+      const begun = () => heard.filter(([name]) => name === 'undici:request:create')
+      await until(() => ends().length === begun().length, 'all have ended')
+      assert.ok(ends().length >= least, `${ends().length}`)
+      const codes = new Set(ends().map(([, { error }]) => error.code))
+      assert.deepEqual([...codes], ['ERR_TIMEOUT'], address)
+    }
   })
 
   test('a body that is streamed ends the exchange when it ends', async (t) => {

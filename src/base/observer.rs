@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -84,7 +85,36 @@ pub trait Observe: Send + Sync {
 
 /// The observer of a call, if there is one.
 #[derive(Clone, Default)]
-pub struct Observer(pub Option<Arc<dyn Observe>>);
+pub struct Observer(pub Option<Arc<Observed>>);
+
+/// A call that is observed.
+pub struct Observed {
+    observe: Box<dyn Observe>,
+    /// The error of exchanges that are dropped. `None`: they are aborted.
+    interruption: Mutex<Option<Error>>,
+}
+
+impl Observer {
+    pub fn new(observe: impl Observe + 'static) -> Self {
+        Self(Some(Arc::new(Observed { observe: Box::new(observe), interruption: Mutex::default() })))
+    }
+
+    /// Sets the error of the exchanges that are dropped from now on: with `None`, that the call was
+    /// aborted.
+    pub fn set_interruption(&self, error: Option<&Error>) {
+        if let Some(observed) = &self.0 {
+            *observed.interruption.lock().unwrap_or_else(PoisonError::into_inner) = error.cloned();
+        }
+    }
+}
+
+impl Deref for Observed {
+    type Target = dyn Observe;
+
+    fn deref(&self) -> &Self::Target {
+        &*self.observe
+    }
+}
 
 impl fmt::Debug for Observer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -97,7 +127,7 @@ impl fmt::Debug for Observer {
 pub struct Trace(Arc<Exchange>);
 
 struct Exchange {
-    observer: Arc<dyn Observe>,
+    observer: Arc<Observed>,
     number: u32,
     is_over: AtomicBool,
     status: Mutex<Option<StatusCode>>,
@@ -111,7 +141,7 @@ impl fmt::Debug for Trace {
 
 impl Trace {
     /// Announces a request. Returns the fields that are to be added to it, too.
-    pub async fn begin(observer: &Arc<dyn Observe>, head: ExchangeHead) -> (Self, HeaderMap) {
+    pub async fn begin(observer: &Arc<Observed>, head: ExchangeHead) -> (Self, HeaderMap) {
         let number = observer.next();
         let exchange =
             Exchange { observer: observer.clone(), number, is_over: AtomicBool::new(false), status: Mutex::default() };
@@ -147,12 +177,16 @@ impl Drop for Exchange {
         let status = *self.status.lock().unwrap_or_else(PoisonError::into_inner);
         // The body of an error or a redirect is often not worth reading. Any other was cut short.
         let is_enough = status.is_some_and(|status| !status.is_success());
-        self.finish(|| if is_enough { ExchangeStep::End } else { ExchangeStep::Failed(Error::aborted()) });
+        let interruption = self.observer.interruption.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        self.finish(|| match interruption {
+            _ if is_enough => ExchangeStep::End,
+            error => ExchangeStep::Failed(error.unwrap_or_else(Error::aborted)),
+        });
     }
 }
 
 /// A lock that is observed: dropped without an outcome, it was given up.
-pub struct LockTrace(Option<(Arc<dyn Observe>, u32)>);
+pub struct LockTrace(Option<(Arc<Observed>, u32)>);
 
 impl LockTrace {
     pub fn begin(observer: &Observer, wanted: impl FnOnce() -> LockStep) -> Self {

@@ -1,5 +1,6 @@
 //! The download from one source: attempts at a request whose body becomes a part file.
 
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use http::{HeaderMap, header};
@@ -43,14 +44,22 @@ pub(super) async fn transfer(
     writer: &mut Writer,
     progress: &watch::Sender<Option<Progress>>,
 ) -> Result<Transfer> {
-    let mut head = attempt.head.clone();
+    let (mut head, observer) = (attempt.head.clone(), attempt.exchange.observer);
     // Without an observer: the error is that of the download.
     let mut tally = RequestTally::begin(&attempt.head.url, None, Instant::now());
     loop {
         attempts.announce(&mut head.headers);
         tally.attempt();
         let attempt = Attempt { head: &head, ..attempt };
-        let error = match with_timeout(timeout, "Download", &head.url, attempt.receive(writer, progress)).await {
+        let received = {
+            let receiving = pin!(attempt.receive(writer, progress));
+            let received = with_timeout(timeout, "Download", &head.url, receiving).await;
+            // A timeout leaves exchanges under way, which are dropped at the end of this block.
+            observer.set_interruption(received.as_ref().err());
+            received
+        };
+        observer.set_interruption(None);
+        let error = match received {
             Ok(transfer) => {
                 tally.end(None);
                 return Ok(Transfer { attempts: attempts.made + 1, ..transfer });

@@ -4,7 +4,6 @@
 //! Everything goes by the queue of completions, so that it is published before the promise of its
 //! call is settled, and in the order in which it happened.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use futures_util::future::BoxFuture;
@@ -30,7 +29,7 @@ pub fn observer(env: &Env, environment: &Environment) -> napi::Result<Observer> 
     }
     let number = u32::from_unknown(publish(env, FnArgs::from(("observe",)))?)?;
     let slot = instance(env)?.completions.slot.clone();
-    Ok(Observer(Some(Arc::new(Call { slot, number, last: AtomicU32::new(0) }))))
+    Ok(Observer::new(Call { slot, number, last: AtomicU32::new(0) }))
 }
 
 /// Calls a function of `lib/observer.js`: its name, and its arguments.
