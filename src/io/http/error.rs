@@ -6,6 +6,7 @@
 
 use std::error::Error as StdError;
 use std::io;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use http::{Extensions, StatusCode, Uri};
@@ -32,17 +33,24 @@ type ConnectFailure = <HttpConnector as Service<Uri>>::Error;
 type SocksFailure = <SocksV5<HttpConnector> as Service<Uri>>::Error;
 type TunnelFailure = <Tunnel<HttpConnector> as Service<Uri>>::Error;
 
-/// The local port of the connection on which a response was received.
-pub fn port_of(response: &reqwest::Response) -> Option<u16> {
-    response.extensions().get::<HttpInfo>().map(|info| info.local_addr().port())
+/// The local port and the remote end of a connection. The port alone could belong to a connection to
+/// another server a moment later.
+pub type Ends = (u16, SocketAddr);
+
+/// The connection on which a response was received.
+pub fn connection_of(response: &reqwest::Response) -> Option<Ends> {
+    response.extensions().get::<HttpInfo>().map(ends)
 }
 
-/// The local port of the connection on which a request failed. `None` if it failed before it had a
-/// connection.
-pub fn port_of_failed(error: &reqwest::Error) -> Option<u16> {
+fn ends(info: &HttpInfo) -> Ends {
+    (info.local_addr().port(), info.remote_addr())
+}
+
+/// The connection on which a request failed. `None` if it failed before it had a connection.
+pub fn connection_of_failed(error: &reqwest::Error) -> Option<Ends> {
     let mut extras = Extensions::new();
     find::<legacy::Error>(error)?.connect_info()?.get_extras(&mut extras);
-    extras.get::<HttpInfo>().map(|info| info.local_addr().port())
+    extras.get::<HttpInfo>().map(ends)
 }
 
 /// How an HTTP proxy refused `CONNECT`, as far as the client reports it.

@@ -228,7 +228,7 @@ impl Pools {
                     if stale < STALE_MAX
                         && can_resend
                         && is_closed_before_response(&error)
-                        && self.connections.was_used(error::port_of_failed(&error)) =>
+                        && self.connections.was_used(error::connection_of_failed(&error)) =>
                 {
                     self.log_resend(head, "the server had closed the kept-alive connection");
                     stale += 1;
@@ -263,7 +263,7 @@ impl Pools {
         started: Instant,
         hand_over: &HandOver,
     ) {
-        if self.connections.record(response.port()) {
+        if self.connections.record(response.connection()) {
             metrics::count(Counter::ConnectionsReused);
             return;
         }

@@ -5,42 +5,42 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::io::http::error::Ends;
 use crate::metrics::{self, Counter};
 
 /// After this time without a response, a connection is no longer in the pool, which holds idle ones
-/// for seconds. Its local port may belong to another connection by then. The exception is a
+/// for seconds. Its ends may be those of another connection by then. The exception is a
 /// connection that other requests used meanwhile.
 const LAST_RESPONSE_MAX_AGE: Duration = Duration::from_secs(60);
-/// Limit of recorded ports, above the number of connections that are open at once. If it is
-/// reached, all connections count as new.
-const PORTS_MAX: usize = 4096;
+/// Limit of recorded connections, above the number that are open at once. If it is reached, all
+/// connections count as new.
+const CONNECTIONS_MAX: usize = 4096;
 
-/// The time of the last response on each connection, by the local port.
+/// The time of the last response on each connection.
 #[derive(Debug, Default)]
-pub struct Connections(Mutex<BTreeMap<u16, Instant>>);
+pub struct Connections(Mutex<BTreeMap<Ends, Instant>>);
 
 impl Connections {
-    /// Records a response on the connection with this port. `true` if an earlier one came on it.
-    pub fn record(&self, port: Option<u16>) -> bool {
-        let Some(port) = port else {
+    /// Records a response on a connection. `true` if an earlier one came on it.
+    pub fn record(&self, connection: Option<Ends>) -> bool {
+        let Some(connection) = connection else {
             return false;
         };
-        let mut ports = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if ports.len() >= PORTS_MAX {
-            ports.clear();
+        let mut connections = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if connections.len() >= CONNECTIONS_MAX {
+            connections.clear();
         }
         let now = Instant::now();
-        ports.insert(port, now).is_some_and(|at| now.duration_since(at) < LAST_RESPONSE_MAX_AGE)
+        connections.insert(connection, now).is_some_and(|at| now.duration_since(at) < LAST_RESPONSE_MAX_AGE)
     }
 
-    /// Whether the connection with this port had been used, and may thus have been closed for being
-    /// idle.
-    pub fn was_used(&self, port: Option<u16>) -> bool {
-        let Some(port) = port else {
+    /// Whether the connection had been used, and may thus have been closed for being idle.
+    pub fn was_used(&self, connection: Option<Ends>) -> bool {
+        let Some(connection) = connection else {
             return false;
         };
-        let ports = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        ports.get(&port).is_some_and(|at| at.elapsed() < LAST_RESPONSE_MAX_AGE)
+        let connections = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        connections.get(&connection).is_some_and(|at| at.elapsed() < LAST_RESPONSE_MAX_AGE)
     }
 }
 
@@ -61,12 +61,15 @@ mod tests {
 
     #[test]
     fn a_connection_is_new_until_it_had_a_response() {
-        let ports = Connections::default();
-        assert!(!ports.was_used(Some(1)) && !ports.was_used(None));
+        let connections = Connections::default();
+        let [first, other, elsewhere] = [(1, "127.0.0.1:80"), (2, "127.0.0.1:80"), (1, "127.0.0.1:81")]
+            .map(|(port, server)| Some((port, server.parse().unwrap())));
+        assert!(!connections.was_used(first) && !connections.was_used(None));
         assert_eq!(
-            [Some(1), Some(1), Some(2), None, None].map(|port| ports.record(port)),
+            [first, first, other, None, None].map(|connection| connections.record(connection)),
             [false, true, false, false, false]
         );
-        assert!(ports.was_used(Some(1)) && !ports.was_used(Some(3)));
+        assert!(connections.was_used(first) && connections.was_used(other));
+        assert!(!connections.was_used(elsewhere), "the same port, to another server");
     }
 }

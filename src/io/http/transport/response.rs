@@ -11,7 +11,7 @@ use reqwest::Response;
 use crate::base::error::Result;
 use crate::base::observer::Trace;
 use crate::base::timings::Opening;
-use crate::io::http::error::{self, no_data};
+use crate::io::http::error::{self, Ends, no_data};
 use crate::io::http::transport::host_wire::HostWire;
 use crate::io::http::transport::idle::with_idle_timeout;
 use crate::metrics::{self, Counter};
@@ -119,10 +119,10 @@ impl IncomingResponse {
         self.trace = Some(trace);
     }
 
-    /// The local port of the connection.
-    pub fn port(&self) -> Option<u16> {
+    /// The connection on which the response was received, if it is known.
+    pub fn connection(&self) -> Option<Ends> {
         match &self.wire {
-            Wire::Native(response) => error::port_of(response),
+            Wire::Native(response) => error::connection_of(response),
             Wire::Host(_) => None,
         }
     }
