@@ -339,11 +339,6 @@ function unsubscribe(signal, fire) {
   signal.removeEventListener('abort', group.listener)
 }
 
-/** Calls a function of observer.js, which few programs need. */
-function observer(name, ...args) {
-  return require('./observer.js')[name](...args)
-}
-
 /** The file of metrics. */
 function metricsFile() {
   return environment().SOCKET_METRICS_FILE
@@ -396,7 +391,8 @@ module.exports = {
   exchange: (...all) => nodeTransport().exchange(...all),
   headerEntries,
   metricsFile,
-  observer,
+  // Few programs need it.
+  observer: () => require('./observer.js'),
   readBody,
   receive,
   releaseContext: (context) => nodeTransport().releaseContext(context),

@@ -71,25 +71,40 @@ class ObservedRequest {
   }
 }
 
-/** Gives the fields that subscribers have added. */
-function created(call, exchange, origin, path, method, headers) {
-  const request = new ObservedRequest(origin, path, method, headers)
+/** Returns the fields that subscribers have added, if any. */
+function created(call, exchange, origin, path, method, fields) {
+  const request = new ObservedRequest(origin, path, method, split(fields))
   calls.get(call)?.exchanges.set(exchange, request)
   publish(call, undici.create, { request })
-  return ObservedRequest.send(request)
+  const added = ObservedRequest.send(request)
+  return added.length > 0 ? added : undefined
 }
+
+/** Names and values by turns. */
+const split = (fields) => (fields === '' ? [] : fields.split('\n'))
 
 function responded(call, exchange, statusCode, statusText, fields, address, port, isHttp2) {
   const request = calls.get(call)?.exchanges.get(exchange)
   if (!request) return
-  // The client tells of a connection when the response has come.
-  const alpnProtocol = isHttp2 ? 'h2' : false
-  const socket = { remoteAddress: address, remotePort: port, alpnProtocol }
-  publish(call, undici.sendHeaders, { request, headers: rawHead(request), socket })
+  if (undici.sendHeaders.hasSubscribers) {
+    // The client reports the connection with the response.
+    const alpnProtocol = isHttp2 ? 'h2' : false
+    const socket = { remoteAddress: address, remotePort: port, alpnProtocol }
+    publish(call, undici.sendHeaders, { request, headers: rawHead(request), socket })
+  }
   publish(call, undici.bodySent, { request })
   if (!undici.headers.hasSubscribers) return
-  const headers = fields.map((text) => Buffer.from(text, 'latin1'))
-  publish(call, undici.headers, { request, response: { statusCode, statusText, headers } })
+  let headers
+  const response = {
+    statusCode,
+    statusText,
+    // Many subscribers do not look at them.
+    get headers() {
+      headers ??= split(fields).map((text) => Buffer.from(text, 'latin1'))
+      return headers
+    },
+  }
+  publish(call, undici.headers, { request, response })
 }
 
 function rawHead({ method, path, headers }) {

@@ -1,5 +1,6 @@
 //! The state of one JavaScript environment: the main thread's, or a Worker's.
 
+use std::cell::OnceCell;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use napi::bindgen_prelude::{
@@ -10,6 +11,7 @@ use napi_derive::napi;
 use tokio_util::sync::CancellationToken;
 
 use crate::node::environment::methods::{self, Methods};
+use crate::node::environment::observer_functions::ObserverFunctions;
 use crate::node::environment::queue::CompletionQueue;
 use crate::node::environment::variables::{Environment, VARIABLES};
 use crate::node::js::value::{Handle, property};
@@ -24,6 +26,8 @@ pub struct Instance {
     pub life: CancellationToken,
     /// The variables as last read.
     pub environment: Environment,
+    /// Loaded by the first call that is observed.
+    pub observer_functions: OnceCell<ObserverFunctions>,
     support: Option<Support>,
 }
 
@@ -101,6 +105,7 @@ pub fn instance(env: &Env) -> napi::Result<&'static mut Instance> {
         methods: methods::methods(env)?,
         life: CancellationToken::new(),
         environment: Environment::default(),
+        observer_functions: OnceCell::new(),
         support: None,
     };
     env.set_instance_data(instance, (), |_| {})?;

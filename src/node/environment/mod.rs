@@ -5,6 +5,7 @@ pub mod instance;
 pub mod methods;
 pub mod mirrors;
 pub mod objects;
+pub mod observer_functions;
 pub mod queue;
 pub mod rate;
 pub mod variables;
