@@ -110,6 +110,33 @@ describe('the channels of undici', () => {
     assert.equal(heard.at(-1)[1].error.name, 'AbortError')
   })
 
+  test('the first request is published when the call is made, and ends if it is never sent', async (t) => {
+    const { url, requests: seen } = await startServer(t)
+    const heard = listen(t, UNDICI)
+    const calling = httpRequest(`${url}/bytes/10`)
+    assert.deepEqual(namesOf(heard), ['create'])
+    const [[, { request }]] = heard
+    assert.deepEqual([request.origin, request.path, request.method], [url, '/bytes/10', 'GET'])
+    assert.ok(request.headers.includes('accept-encoding'))
+    await calling
+    assert.equal(heard.filter(([name]) => name === 'undici:request:create').length, 1)
+    heard.length = 0
+    for (const abortedBefore of [true, false]) {
+      const controller = new AbortController()
+      if (abortedBefore) controller.abort()
+      const aborted = rejection(httpRequest(`${url}/hang`, { signal: controller.signal }))
+      controller.abort()
+      assert.equal((await aborted).name, 'AbortError')
+    }
+    await until(() => namesOf(heard).includes('error'), 'its end is published')
+    assert.deepEqual(namesOf(heard), ['create', 'error'])
+    assert.equal(heard[1][1].error.name, 'AbortError')
+    heard.length = 0
+    await rejection(httpRequest('https://label-.test/'))
+    assert.deepEqual(namesOf(heard), [], 'a name for which no certificate can be')
+    assert.equal(seen.filter(({ path }) => path === '/bytes/10').length, 1)
+  })
+
   test('an attempt at a download that times out ends its exchanges with that error', async (t) => {
     const { url } = await startServer(t)
     const ranges = await startRangeOrigin(t, version(8 << 20))

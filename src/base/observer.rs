@@ -81,6 +81,8 @@ pub trait Observe: Send + Sync {
     fn error(&self, event: ErrorEvent);
     /// A number for an exchange or a lock.
     fn next(&self) -> u32;
+    /// The number of the call.
+    fn number(&self) -> u32;
 }
 
 /// The observer of a call, if there is one.
@@ -92,11 +94,14 @@ pub struct Observed {
     observe: Box<dyn Observe>,
     /// The error of exchanges that are dropped. `None`: they are aborted.
     interruption: Mutex<Option<Error>>,
+    /// The exchange that was announced before the call began, and the fields for its request.
+    announced: Mutex<Option<(u32, HeaderMap)>>,
 }
 
 impl Observer {
     pub fn new(observe: impl Observe + 'static) -> Self {
-        Self(Some(Arc::new(Observed { observe: Box::new(observe), interruption: Mutex::default() })))
+        let (interruption, announced) = Default::default();
+        Self(Some(Arc::new(Observed { observe: Box::new(observe), interruption, announced })))
     }
 
     /// Sets the error of the exchanges that are dropped from now on: with `None`, that the call was
@@ -104,6 +109,27 @@ impl Observer {
     pub fn set_interruption(&self, error: Option<&Error>) {
         if let Some(observed) = &self.0 {
             *observed.interruption.lock().unwrap_or_else(PoisonError::into_inner) = error.cloned();
+        }
+    }
+}
+
+impl Observed {
+    /// Records that the first exchange has been announced already, and the fields that are to be
+    /// added to its request.
+    pub fn set_announced(&self, exchange: u32, fields: HeaderMap) {
+        *self.announced.lock().unwrap_or_else(PoisonError::into_inner) = Some((exchange, fields));
+    }
+
+    fn take_announced(&self) -> Option<(u32, HeaderMap)> {
+        self.announced.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// Ends an exchange that was announced and never began.
+impl Drop for Observed {
+    fn drop(&mut self) {
+        if let Some((exchange, _)) = self.take_announced() {
+            self.observe.exchange(exchange, ExchangeStep::Failed(Error::aborted()));
         }
     }
 }
@@ -140,13 +166,18 @@ impl fmt::Debug for Trace {
 }
 
 impl Trace {
-    /// Announces a request. Returns the fields that are to be added to it, too.
-    pub async fn begin(observer: &Arc<Observed>, head: ExchangeHead) -> (Self, HeaderMap) {
-        let number = observer.next();
+    /// Announces a request, unless that has been done. Returns the fields that are to be added to
+    /// it, too.
+    pub async fn begin(observer: &Arc<Observed>, head: impl FnOnce() -> ExchangeHead) -> (Self, HeaderMap) {
+        let announced = observer.take_announced();
+        let number = announced.as_ref().map_or_else(|| observer.next(), |(number, _)| *number);
         let exchange =
             Exchange { observer: observer.clone(), number, is_over: AtomicBool::new(false), status: Mutex::default() };
         let trace = Self(Arc::new(exchange));
-        let fields = observer.created(number, head).await;
+        let fields = match announced {
+            Some((_, fields)) => fields,
+            None => observer.created(number, head()).await,
+        };
         (trace, fields)
     }
 

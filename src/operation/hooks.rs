@@ -49,8 +49,12 @@ impl<'a> HookDispatcher<'a> {
         if let Some(observer) = &self.observer.0 {
             // Boxed: large and rare.
             Box::pin(async {
-                let (method, url, headers) = (head.method.clone(), head.url.clone(), head.headers.clone());
-                let (trace, fields) = Trace::begin(observer, ExchangeHead { method, url, headers }).await;
+                let exchange = || ExchangeHead {
+                    method: head.method.clone(),
+                    url: head.url.clone(),
+                    headers: head.headers.clone(),
+                };
+                let (trace, fields) = Trace::begin(observer, exchange).await;
                 if !fields.is_empty() {
                     head.to_mut().headers.extend(fields);
                 }

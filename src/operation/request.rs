@@ -14,10 +14,11 @@ use url::Url;
 use crate::base::body::Body;
 use crate::base::error::{Error, Kind, Result};
 use crate::base::listeners::RefusedResponse;
+use crate::base::observer::ExchangeHead;
 use crate::base::options::{RequestOptions, TransferOptions};
 use crate::base::timings::Timings;
-use crate::io::http::decode;
 use crate::io::http::transport::{IncomingResponse, Transport};
+use crate::io::http::{decode, tls};
 use crate::metrics::tally::RequestTally;
 use crate::operation::attempt::{
     Attempts, Exchange, Outcome, failure_of, first_head, follow_noting_redirects, retry_after, timed_out, timings_of,
@@ -89,15 +90,12 @@ pub async fn request(
     cancel: &CancellationToken,
 ) -> Result<Box<Response>> {
     let RequestOptions { transfer, method, body, hooks, max_size, stream } = options;
-    let TransferOptions { mut headers, mut redirects, retry, on_retry, observer, timeout, idle_timeout, network: _ } =
+    let TransferOptions { headers, mut redirects, retry, on_retry, observer, timeout, idle_timeout, network: _ } =
         transfer;
-    if !stream {
-        headers.entry(header::ACCEPT_ENCODING).or_insert(HeaderValue::from_static(decode::ACCEPTED));
-    }
     let is_replayable = body.as_ref().is_none_or(Body::is_whole);
     // Such a body cannot be sent again: a redirect is returned as the response.
     redirects.follow &= is_replayable;
-    let mut head = head_of(method.clone(), url, headers, body.as_ref());
+    let mut head = head_of(method.clone(), url, headers, body.as_ref(), stream);
     let exchange = Exchange { transport, redirects: &redirects, idle_timeout, observer: &observer };
     let mut attempts = Attempts::new(&retry, on_retry.as_ref(), &method).with_log(transport.log(), &head.url);
     let mut started = Instant::now();
@@ -147,8 +145,20 @@ pub async fn request(
     }
 }
 
-/// The first request of a call. Only the caller knows the length of a stream.
-fn head_of(method: Method, url: Url, headers: HeaderMap, body: Option<&Body>) -> RequestHead {
+/// The first request of a call, for its observer. `None` if none will be sent.
+pub fn first_exchange(url: &Url, options: &RequestOptions) -> Option<ExchangeHead> {
+    tls::check_host(url).ok()?;
+    let RequestOptions { transfer, method, body, stream, .. } = options;
+    let head = head_of(method.clone(), url.clone(), transfer.headers.clone(), body.as_ref(), *stream);
+    Some(ExchangeHead { method: head.method, url: head.url, headers: head.headers })
+}
+
+/// The first request of a call. Only the caller knows the length of a stream, and decodes the body
+/// of a response that is streamed.
+fn head_of(method: Method, url: Url, mut headers: HeaderMap, body: Option<&Body>, stream: bool) -> RequestHead {
+    if !stream {
+        headers.entry(header::ACCEPT_ENCODING).or_insert(HeaderValue::from_static(decode::ACCEPTED));
+    }
     let is_stream = body.is_some_and(|body| !body.is_whole());
     let length = headers.get(header::CONTENT_LENGTH).filter(|_| is_stream).cloned();
     let mut head = first_head(method, url, headers, body.is_some());

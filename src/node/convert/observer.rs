@@ -11,9 +11,11 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use napi::bindgen_prelude::{FnArgs, FromNapiValue, JsObjectValue, Object, Unknown};
 use napi::{Env, JsError};
 use tokio::sync::oneshot;
+use url::Url;
 
 use crate::base::error::{Error, redacted};
 use crate::base::observer::{ErrorEvent, ExchangeHead, ExchangeStep, LockStep, Observe, Observer, ResponseStart};
+use crate::base::options::RequestOptions;
 use crate::node::environment::instance::{instance, js_function};
 use crate::node::environment::observer_functions::ObserverFunctions;
 use crate::node::environment::queue::Slot;
@@ -21,6 +23,7 @@ use crate::node::environment::variables::Environment;
 use crate::node::js::error::to_js;
 use crate::node::js::number::number;
 use crate::node::js::value::pending_exception;
+use crate::operation::request::first_exchange;
 use crate::policy::http::headers::text;
 
 /// The observer of a call that begins now, if anybody has subscribed.
@@ -31,6 +34,20 @@ pub fn observer(env: &Env, environment: &Environment) -> napi::Result<Observer> 
     let number = functions(env)?.observe.borrow_back(env)?.call(())?;
     let slot = instance(env)?.completions.slot.clone();
     Ok(Observer::new(Call { slot, number, last: AtomicU32::new(0) }))
+}
+
+/// Publishes the first request of a call on this thread, before the call begins: the worker would
+/// have to wait for the event loop.
+pub fn announce(env: &Env, url: &Url, options: &RequestOptions) -> napi::Result<()> {
+    let Some(observed) = &options.transfer.observer.0 else {
+        return Ok(());
+    };
+    if let Some(head) = first_exchange(url, options) {
+        let exchange = observed.next();
+        let fields = created(env, functions(env)?, observed.number(), exchange, &head)?;
+        observed.set_announced(exchange, fields);
+    }
+    Ok(())
 }
 
 fn functions(env: &Env) -> napi::Result<&'static ObserverFunctions> {
@@ -129,6 +146,10 @@ impl Observe for Call {
 
     fn next(&self) -> u32 {
         self.last.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn number(&self) -> u32 {
+        self.number
     }
 }
 

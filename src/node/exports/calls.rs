@@ -15,6 +15,7 @@ use crate::base::options::{DownloadOptions, RequestOptions, TEXT_MAX};
 use crate::client::Client;
 use crate::io::file::destination::{of_url, resolve};
 use crate::node::convert::download_result::result;
+use crate::node::convert::observer::announce;
 use crate::node::convert::request_body::{Source, read_later};
 use crate::node::convert::response::{plain_response, response_error, response_with};
 use crate::node::convert::streams::{ResponseStream, send};
@@ -118,6 +119,9 @@ impl PendingCall {
 
 /// The sender of a request: the shared client, or an `HttpClient`.
 pub trait Dispatch: Send + 'static {
+    /// Whether each call sends a request, because there is no cache.
+    const SENDS: bool;
+
     /// The response, if it is in memory and fresh.
     fn get_fresh(&self, _url: &Url, _options: &RequestOptions) -> Option<Box<Response>> {
         None
@@ -132,6 +136,8 @@ pub trait Dispatch: Send + 'static {
 }
 
 impl Dispatch for &'static Client {
+    const SENDS: bool = true;
+
     async fn request(self, url: Url, options: RequestOptions, cancel: &CancellationToken) -> Result<Box<Response>> {
         Client::request(self, url, options, cancel).await
     }
@@ -204,6 +210,11 @@ pub fn requested_by<'env, D: Dispatch>(
             return Ok((Start::Done((response, PendingCall { throw_on_error, signal, stream: None })), abort));
         }
         let cancel = abort.token.clone();
+        // A body that is still to be read may bring header fields, and `node:http` has observers of
+        // its own.
+        if D::SENDS && pending.is_none() && options.transfer.network.host.is_none() && !cancel.is_cancelled() {
+            announce(env, &url, &options)?;
+        }
         let life = instance(env)?.life.clone();
         let operation = async move {
             let response = async {

@@ -360,6 +360,8 @@ struct Caller {
 }
 
 impl Dispatch for Caller {
+    const SENDS: bool = false;
+
     fn get_fresh(&self, url: &Url, options: &RequestOptions) -> Option<Box<Response>> {
         self.core.get_fresh(url, options, self.caching)
     }
