@@ -83,16 +83,21 @@ function created(call, exchange, origin, path, method, fields) {
 /** Names and values by turns. */
 const split = (fields) => (fields === '' ? [] : fields.split('\n'))
 
-function responded(call, exchange, statusCode, statusText, fields, address, port, isHttp2) {
-  const request = calls.get(call)?.exchanges.get(exchange)
-  if (!request) return
+function responded(call, exchange, ...parts) {
+  const observed = calls.get(call)
+  const request = observed?.exchanges.get(exchange)
+  // One scope for the three channels.
+  if (request) observed.resource.runInAsyncScope(publishHead, undefined, request, ...parts)
+}
+
+function publishHead(request, statusCode, statusText, fields, address, port, isHttp2) {
   if (undici.sendHeaders.hasSubscribers) {
     // The client reports the connection with the response.
     const alpnProtocol = isHttp2 ? 'h2' : false
     const socket = { remoteAddress: address, remotePort: port, alpnProtocol }
-    publish(call, undici.sendHeaders, { request, headers: rawHead(request), socket })
+    undici.sendHeaders.publish({ request, headers: rawHead(request), socket })
   }
-  publish(call, undici.bodySent, { request })
+  if (undici.bodySent.hasSubscribers) undici.bodySent.publish({ request })
   if (!undici.headers.hasSubscribers) return
   let headers
   const response = {
@@ -104,7 +109,7 @@ function responded(call, exchange, statusCode, statusText, fields, address, port
       return headers
     },
   }
-  publish(call, undici.headers, { request, response })
+  undici.headers.publish({ request, response })
 }
 
 function rawHead({ method, path, headers }) {
