@@ -1,5 +1,6 @@
-//! A number of requests, one after the other, from the core to a server of its own on the loopback: for counting the
-//! instructions of one of them, which no noise of a machine changes. `scripts/instructions.mjs` runs it and says how.
+//! A number of requests, one after the other, from the core to a server of its own on the loopback:
+//! for counting the instructions of one of them, which no noise of a machine changes.
+//! `scripts/instructions.mjs` runs it and says how.
 #![allow(missing_docs, reason = "a program")]
 
 use std::io::{BufRead, BufReader, Write};
@@ -33,9 +34,9 @@ fn ask(requests: u32) -> Result<(), Failure> {
     spawn(async move {
         let mut asked = Ok(());
         for _ in 0..requests {
-            let answer =
+            let response =
                 Client::shared().request(url.clone(), RequestOptions::default(), &CancellationToken::new()).await;
-            asked = asked.and(answer.map(|answer| assert_eq!(answer.body.len(), BODY)));
+            asked = asked.and(response.map(|response| assert_eq!(response.body.len(), BODY)));
         }
         done.send(asked)
     })?;
@@ -50,7 +51,7 @@ const BODY: usize = 1024;
 fn serve() -> Result<(), Failure> {
     let listener = TcpListener::bind(("127.0.0.1", 0))?;
     println!("{}", listener.local_addr()?);
-    let answer = format!(
+    let response = format!(
         "HTTP/1.1 200 OK\r\ncontent-length: {BODY}\r\ncontent-type: application/json\r\n\r\n{}",
         "7".repeat(BODY)
     );
@@ -58,7 +59,7 @@ fn serve() -> Result<(), Failure> {
         let mut connection = connection?;
         let mut lines = BufReader::new(connection.try_clone()?).lines();
         while lines.by_ref().map_while(Result::ok).take_while(|line| !line.is_empty()).count() > 0 {
-            connection.write_all(answer.as_bytes())?;
+            connection.write_all(response.as_bytes())?;
         }
     }
     Ok(())

@@ -6,8 +6,8 @@ const { sumMetrics } = require('./native.js')
 const { inOneLine } = require('./printable.js')
 
 /**
- * Adds up the lines of a file of metrics. Lines that cannot be read are counted and passed over. The quantiles of durations are
- * estimated from buckets, as Prometheus does.
+ * Adds up the lines of a file of metrics. Lines that cannot be read are counted and passed over.
+ * The quantiles of durations are estimated from buckets, as Prometheus does.
  *
  * @param {string} file
  * @returns {{
@@ -37,7 +37,7 @@ function describeMetrics({ lines, broken, metrics, errors }) {
     `Downloads    ${times(downloads.total, 'call')}: ${downloads.published} published, ${downloads.cached} cached, ${downloads.shared} shared, ${downloads.failed} failed`,
     `             ${bytes(downloads.bytes)} fetched, ${bytes(downloads.bytesSaved)} saved, ${share(downloads.cached + downloads.shared, downloads.total - downloads.failed)} of files not fetched again`,
     `Locks        ${times(locks.waited, 'wait')}, ${duration(locks.wait.p90)} for 90 % of them; ${locks.timedOut} timed out, ${locks.takenOver} taken over`,
-    `Cache        ${share(hits, hits + cache.misses)} of ${times(hits + cache.misses, 'call')} answered from it`,
+    `Cache        ${share(hits, hits + cache.misses)} of ${times(hits + cache.misses, 'call')} served from it`,
     `Connections  ${connections.opened} opened, ${share(connections.reused, connections.opened + connections.reused)} of responses on one that was open`,
   ]
   if (errors.length > 0) text.push('', 'Errors, the most frequent first')

@@ -10,11 +10,11 @@ import { rejection, sleep, temporaryDirectory, until } from '../helpers/support.
 /** Long enough for calls that began together to have joined one request, on a busy machine. */
 const JOINED = 300
 
-/** Answers with how many requests came before, and whatever else is said. */
+/** Responds with the number of requests that came before, and with these header fields. */
 const counting = (headers = {}) => {
   return (_request, _response, index) => ({ headers, body: JSON.stringify(index) })
 }
-/** Answers 304 to who has the last version. */
+/** Responds with 304 to a request that has the last version. */
 const validated = (headers = {}) => {
   return (request, _response, index) =>
     request.headers['if-none-match'] === '"v"'
@@ -167,7 +167,7 @@ for (const cache of ['memory', 'disk', true]) {
     })
 
     test('nothing is kept of errors, cookies, parts, and what the server forbids', async (t) => {
-      const answers = {
+      const responses = {
         '/404': { status: 404, headers: { 'Cache-Control': 'max-age=100' } },
         '/500': { status: 500 },
         '/301': { status: 301, headers: { Location: '/ok' } },
@@ -176,9 +176,9 @@ for (const cache of ['memory', 'disk', true]) {
         '/vary': { headers: { Vary: '*' } },
         '/206': { status: 206 },
       }
-      const origin = await startOrigin(t, ({ path }) => answers[path] ?? {})
+      const origin = await startOrigin(t, ({ path }) => responses[path] ?? {})
       const client = clientOf(t, origin, { retries: 0 })
-      for (const path of Object.keys(answers)) {
+      for (const path of Object.keys(responses)) {
         await client.request(path)
         const before = origin.requests.length
         await client.request(path)
@@ -303,11 +303,11 @@ for (const cache of ['memory', 'disk', true]) {
     })
 
     test('one that leaves does not end the request of the others; the last one does', async (t) => {
-      let answer
+      let respond
       const told = new Promise((resolve) => {
-        answer = resolve
+        respond = resolve
       })
-      // The second request is never answered: those who wait for it leave before.
+      // The second request gets no response: those who wait for it leave before.
       const first = async () => {
         await told
         return { body: '1' }
@@ -320,7 +320,7 @@ for (const cache of ['memory', 'disk', true]) {
       await sleep(JOINED)
       controllers[0].abort()
       assert.equal((await rejection(calls[0])).name, 'AbortError')
-      answer()
+      respond()
       assert.deepEqual(await Promise.all(calls.slice(1)), [1, 1])
       assert.equal(origin.requests.length, 1)
 
@@ -351,22 +351,22 @@ for (const cache of ['memory', 'disk', true]) {
     })
 
     test('staleIfError gives an old response for as long as it says', async (t) => {
-      let answer = { body: '1' }
+      let scripted = { body: '1' }
       const origin = await startOrigin(t, (_request, response) =>
-        answer ? answer : void response.destroy(),
+        scripted ? scripted : void response.destroy(),
       )
       const client = clientOf(t, origin, { cacheTtl: 0, staleIfError: 60_000, retries: 1 })
       assert.equal(await client.getJson('/'), 1)
       assert.equal(await client.getJson('/strict'), 1)
-      answer = undefined
+      scripted = undefined
       assert.equal(await client.getJson('/'), 1)
       for (const status of [500, 502, 503, 504]) {
-        answer = { status }
+        scripted = { status }
         assert.equal(await client.getJson('/'), 1)
       }
-      answer = { status: 404 }
+      scripted = { status: 404 }
       assert.equal((await rejection(client.getJson('/'))).status, 404)
-      answer = undefined
+      scripted = undefined
       assert.ok(await rejection(client.getJson('/', { staleIfError: 0 })))
       assert.ok(await rejection(client.getJson('/never')))
       assert.equal(client.metrics().stale, 5)

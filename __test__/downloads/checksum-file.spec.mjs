@@ -171,7 +171,7 @@ describe('a checksum file of a server', () => {
     assert.doesNotMatch(`${error.message} ${error.url} ${error.stack}`, /geheim/)
   })
 
-  test('that does not answer rejects after the timeout', async (t) => {
+  test('that sends no response rejects after the timeout', async (t) => {
     const origin = await startOrigin(t, later(60_000))
     const error = await rejection(fetchChecksumFile(origin.url, { timeout: 50 }))
     assert.deepEqual([error.code, error.message], ['ERR_TIMEOUT', 'Request timed out after 50ms'])

@@ -17,7 +17,7 @@ import {
 import { codes, rejection, temporaryDirectory, until } from '../helpers/support.mjs'
 
 const whole = 'the whole file'
-const wholeAnswer = raw('HTTP/1.1 200 OK', [`Content-Length: ${whole.length}`], whole)
+const wholeResponse = raw('HTTP/1.1 200 OK', [`Content-Length: ${whole.length}`], whole)
 
 describe('a download that succeeds', () => {
   test('writes the file and tells its path and size', async (t) => {
@@ -68,7 +68,7 @@ describe('a download that succeeds', () => {
     assert.equal(statSync(destination).size, 0)
   })
 
-  for (const [how, answer] of [
+  for (const [how, response] of [
     [
       'in chunks',
       raw(
@@ -80,7 +80,7 @@ describe('a download that succeeds', () => {
     ['until the connection ends', raw('HTTP/1.0 200 OK', [], whole)],
   ]) {
     test(`needs no length when the body comes ${how}`, async (t) => {
-      const origin = await startRawOrigin(t, sayAndClose(answer))
+      const origin = await startRawOrigin(t, sayAndClose(response))
       const destination = join(temporaryDirectory(t), 'file')
       assert.equal((await httpDownload(origin.url, destination)).size, whole.length)
       assert.equal(readFileSync(destination, 'utf8'), whole)
@@ -237,7 +237,7 @@ describe('a download that fails', () => {
     })
 
     test(`is no burden to the next when ${why}`, async (t) => {
-      const origin = await startRawOrigin(t, [script, sayAndClose(wholeAnswer)])
+      const origin = await startRawOrigin(t, [script, sayAndClose(wholeResponse)])
       const directory = temporaryDirectory(t)
       const destination = join(directory, 'file')
       await rejection(httpDownload(origin.url, destination, { timeout: 1000 }))
@@ -249,12 +249,12 @@ describe('a download that fails', () => {
   }
 
   test('never keeps bytes beyond the length that was announced', async (t) => {
-    const answer = raw(
+    const response = raw(
       'HTTP/1.1 200 OK',
       ['Content-Length: 4', 'Connection: close'],
       'four and more',
     )
-    const origin = await startRawOrigin(t, sayAndClose(answer))
+    const origin = await startRawOrigin(t, sayAndClose(response))
     const destination = join(temporaryDirectory(t), 'file')
     const published = await httpDownload(origin.url, destination).catch(() => undefined)
     assert.equal(existsSync(destination), published !== undefined)
@@ -366,12 +366,12 @@ describe('a download with retries', () => {
       'a 503',
       sayAndClose(raw('HTTP/1.1 503 Busy', ['Content-Length: 4', 'Connection: close'], 'busy')),
     ],
-    ['a reset midway', sayAndReset(wholeAnswer.subarray(0, -5))],
-    ['a short body', sayAndClose(wholeAnswer.subarray(0, -5))],
-    ['a stall', sayAndStall(wholeAnswer.subarray(0, -5))],
+    ['a reset midway', sayAndReset(wholeResponse.subarray(0, -5))],
+    ['a short body', sayAndClose(wholeResponse.subarray(0, -5))],
+    ['a stall', sayAndStall(wholeResponse.subarray(0, -5))],
   ]) {
     test(`recovers from ${what}`, async (t) => {
-      const origin = await startRawOrigin(t, [script, sayAndClose(wholeAnswer)])
+      const origin = await startRawOrigin(t, [script, sayAndClose(wholeResponse)])
       const directory = temporaryDirectory(t)
       const destination = join(directory, 'file')
       const options = { retries: 1, retryDelay: 1, timeout: 1000 }

@@ -12,7 +12,7 @@ import { temporaryDirectory } from '../helpers/support.mjs'
 describe('the result of a download', () => {
   test('tells path, size, status, headers and digests', async (t) => {
     const body = randomBytes(10_000)
-    const origin = await startOrigin(t, { headers: { 'X-Answer': 'yes' }, body })
+    const origin = await startOrigin(t, { headers: { 'X-Field': 'yes' }, body })
     const destination = join(temporaryDirectory(t), 'file')
     const result = await httpDownload(origin.url, destination)
     assert.equal(result.path, destination)
@@ -20,7 +20,7 @@ describe('the result of a download', () => {
     assert.equal(result.ok, true)
     assert.equal(result.status, 200)
     assert.equal(result.statusText, 'OK')
-    assert.equal(result.headers['x-answer'], 'yes')
+    assert.equal(result.headers['x-field'], 'yes')
     assert.equal(result.headers['content-length'], '10000')
     assert.equal(result.attempts, 1)
     assert.equal(result.sha256, createHash('sha256').update(body).digest('hex'))

@@ -1,5 +1,5 @@
-// Interrupted downloads go on where they stopped, and whatever a server says to that, the file is
-// one version of it: never the beginning of one and the end of another.
+// Interrupted downloads go on where they stopped. Whatever the server sends then, the file is one
+// version of it: never the beginning of one and the end of another.
 
 import assert from 'node:assert/strict'
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
@@ -223,8 +223,8 @@ describe('whatever the response to the request for the rest, the file is one ver
   const without = (name) => ({ headers: { [name]: undefined } })
   const ranged = (value) => ({ headers: { 'Content-Range': value } })
 
-  // What the server says to a request with Range, and which version it has then.
-  const answers = [
+  // Responses to a request with Range, and the version that the server has then.
+  const responses = [
     ['a 206 that overlaps', slice(old, HALF - 10)],
     ['a 206 that leaves a gap', slice(old, HALF + 10)],
     ['a 206 from the beginning', slice(old, 0)],
@@ -292,12 +292,12 @@ describe('whatever the response to the request for the rest, the file is one ver
   ]
 
   for (const [when, download] of Object.entries(ways)) {
-    for (const [what, answer, current = old] of answers) {
+    for (const [what, scripted, current = old] of responses) {
       test(`${what}, ${when}`, async (t) => {
         const toOthers = whole(current)
         const origin = await startOrigin(t, (request, response, index) => {
           if (index === 0) return brokenOff(old, HALF)(request, response)
-          return rangeStart(request) === undefined ? toOthers : answer
+          return rangeStart(request) === undefined ? toOthers : scripted
         })
         const at = place(t)
         const result = await download(origin.url, at.destination)
@@ -309,25 +309,25 @@ describe('whatever the response to the request for the rest, the file is one ver
   }
 
   test('a 206 without a total is used or not, and the file is whole', async (t) => {
-    const answer = slice(old, HALF, ranged(`bytes ${HALF}-${SIZE - 1}/*`))
+    const partial = slice(old, HALF, ranged(`bytes ${HALF}-${SIZE - 1}/*`))
     const origin = await startOrigin(t, (request, response, index) => {
       if (index === 0) return brokenOff(old, HALF)(request, response)
-      return rangeStart(request) === undefined ? whole(old) : answer
+      return rangeStart(request) === undefined ? whole(old) : partial
     })
     const at = place(t)
     const result = await ways['in the next call'](origin.url, at.destination)
     assertPublished(at, old.body, result)
   })
 
-  for (const [what, answer] of [
+  for (const [what, scripted] of [
     ['a slice under 206', slice(old, HALF)],
     ['a slice under 200', { ...slice(old, HALF), status: 200 }],
-    ['multipart/byteranges', answers.find(([name]) => name === 'multipart/byteranges')[1]],
+    ['multipart/byteranges', responses.find(([name]) => name === 'multipart/byteranges')[1]],
     ['a 206 without Content-Range', slice(old, HALF, without('Content-Range'))],
     ['a 416', { status: 416 }],
   ]) {
     test(`${what} to whatever it asks rejects`, async (t) => {
-      const origin = await startOrigin(t, answer)
+      const origin = await startOrigin(t, scripted)
       const at = place(t)
       const options = { retries: 1, retryDelay: 1 }
       const error = await rejection(httpDownload(origin.url, at.destination, options))

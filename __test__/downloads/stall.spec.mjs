@@ -12,9 +12,9 @@ import { rejection, temporaryDirectory } from '../helpers/support.mjs'
 describe('a download that stalls', () => {
   test('goes on where it was, within the retries', async (t) => {
     const file = representation(200_000, { ETag: '"one"' })
-    const answer = honest(file)
+    const respond = honest(file)
     const origin = await startOrigin(t, (request, response, index) => {
-      if (index > 0) return answer(request)
+      if (index > 0) return respond(request)
       response.writeHead(200, { 'Content-Length': 200_000, ETag: '"one"' })
       response.write(file.body.subarray(0, 100_000))
       return undefined

@@ -36,7 +36,7 @@ function olderLock(pid, age = 0) {
   return JSON.stringify({ pid, startTime: Date.now() - age, url })
 }
 
-/** Downloads and answers how long it took until the origin was asked. */
+/** Downloads, and returns how long it took until the origin was asked. */
 async function timeToRequest({ origin, dest, dir }, options) {
   const started = performance.now()
   const download = downloadWithLock(origin.url, dest, options)

@@ -13,9 +13,9 @@ test('an onRetry that throws ends the call of its owner only', async (t) => {
   let count = 0
   const server = createServer((_, response) => {
     count += 1
-    const answer = () => (count === 1 ? response.writeHead(503).end() : response.end('whole'))
+    const respond = () => (count === 1 ? response.writeHead(503).end() : response.end('whole'))
     // Time for the others to join.
-    setTimeout(answer, count === 1 ? 200 : 0)
+    setTimeout(respond, count === 1 ? 200 : 0)
   })
   const port = await listen(t, server)
   const url = `http://127.0.0.1:${port}/`

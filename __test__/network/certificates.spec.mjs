@@ -1,4 +1,5 @@
-// Whom to trust: certificates of the caller and his environment, added to the system's and the bundled ones.
+// Trusted certificates: those of the caller and his environment, beside the system's and the
+// bundled ones.
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
@@ -95,9 +96,9 @@ describe('certificates', { skip: whyNoAuthority() }, () => {
     const module = new URL('../../lib/index.js', import.meta.url).pathname
     const ask = async (env) => {
       const worker = new Worker(program, { eval: true, env, workerData: { module, url: trusted } })
-      const [answer] = await once(worker, 'message')
+      const [outcome] = await once(worker, 'message')
       await worker.terminate()
-      return answer
+      return outcome
     }
     assert.equal(await ask({ NODE_EXTRA_CA_CERTS: authority.path }), 'ok')
     assert.equal(await ask({}), 'UNABLE_TO_VERIFY_LEAF_SIGNATURE')

@@ -62,15 +62,15 @@ test('GOAWAY in a burst loses nothing', async (t) => {
     count += 1
     const { session } = request.stream
     if ((count === 10 || count === 25) && !left.has(session)) {
-      // Names the last request that will be answered; those behind it were not processed.
+      // Names the last request that gets a response; those behind it were not processed.
       session.goaway(constants.NGHTTP2_NO_ERROR)
       left.add(session)
     }
     setTimeout(() => response.end('ok'), 20)
   })
   const method = 'POST'
-  const answers = Array.from({ length: 50 }, () => httpRequest(url, { ...options, method }))
-  assert.ok((await Promise.all(answers)).every((answer) => answer.text() === 'ok'))
+  const calls = Array.from({ length: 50 }, () => httpRequest(url, { ...options, method }))
+  assert.ok((await Promise.all(calls)).every((response) => response.text() === 'ok'))
 })
 
 test('a refused stream is sent again, one that failed midway is not', async (t) => {

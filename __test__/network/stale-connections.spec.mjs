@@ -15,7 +15,7 @@ import { raw, startRawOrigin } from '../helpers/origins/raw-origin.mjs'
 import { codes, rejection, temporaryDirectory, until } from '../helpers/support.mjs'
 
 const KEPT = 4
-const answer = raw('HTTP/1.1 200 OK', ['Content-Length: 2'], 'ok')
+const OK = raw('HTTP/1.1 200 OK', ['Content-Length: 2'], 'ok')
 
 /** A server that resets a connection at its second request, when several connections are kept. */
 async function startForgetfulOrigin(t) {
@@ -25,11 +25,11 @@ async function startForgetfulOrigin(t) {
     if (used.has(socket)) return socket.resetAndDestroy()
     used.add(socket)
     if (index < KEPT) waiting.push(socket)
-    else socket.write(answer)
+    else socket.write(OK)
   })
   const first = Array.from({ length: KEPT }, () => httpRequest(origin.url))
   await until(() => waiting.length === KEPT, 'each request has a connection')
-  for (const socket of waiting) socket.write(answer)
+  for (const socket of waiting) socket.write(OK)
   await Promise.all(first)
   return origin
 }
@@ -48,7 +48,10 @@ describe('when all kept connections are dead at the server', () => {
   })
 })
 
-/** Servers that close the connection of the second request in some way; `arrived` lists what reached them. */
+/**
+ * Servers that close the connection of the second request in some way; `arrived` lists what reached
+ * them.
+ */
 const SERVERS = {
   plain: (listener) => createServer(listener),
   TLS: (listener) => createSecureServer({ key, cert }, listener),

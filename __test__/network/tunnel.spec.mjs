@@ -1,4 +1,4 @@
-// Tunnels through HTTP proxies, by CONNECT: what the proxy is told, and what it may answer.
+// Tunnels through HTTP proxies, by CONNECT: the request to the proxy, and its response.
 
 import assert from 'node:assert/strict'
 import { createServer as createPlainServer } from 'node:http'
@@ -102,7 +102,7 @@ describe('a proxy over TLS', () => {
   })
 })
 
-describe('what a proxy answers', () => {
+describe('the response of a proxy', () => {
   for (const [what, established] of [
     ['an older version', 'HTTP/1.0 200 Connection established\r\nProxy-Agent: x\r\n\r\n'],
     ['a length, which means nothing', 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n'],

@@ -119,7 +119,7 @@ test('a Prometheus server scrapes it', { skip: without('prometheus') }, async (t
   assert.equal(found[0].value[1], '2')
   const quantile = 'histogram_quantile(0.9, socket_registry_request_duration_seconds_bucket)'
   assert.ok(Number((await ask(quantile))[0].value[1]) > 0)
-  // What the dashboard asks is understood, whatever the answer.
+  // Prometheus understands each query of the dashboard, whatever the result.
   for (const { expr } of queries()) {
     const url = `http://127.0.0.1:${port}/api/v1/query?query=${encodeURIComponent(concrete(expr))}`
     const response = await fetch(url)

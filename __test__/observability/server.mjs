@@ -1,4 +1,5 @@
-// What the specs of observability share: a server whose answers its paths say, and the numbers without what no test can know.
+// Helpers of the specs of observability: a server whose paths say how it responds, and programs in
+// processes of their own.
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -10,8 +11,9 @@ import '../helpers/origins/no-proxy.mjs'
 export const require = createRequire(import.meta.url)
 
 /**
- * `/status/503` answers with that status, `/status/503,200` by turns, `/redirect/2` after two redirects, `/bytes/100` with that
- * many bytes, `/cut/100` with half of them, `/hang` never, everything else with the path. Every path answers with its own turn.
+ * `/status/503` responds with that status, `/status/503,200` by turns, `/redirect/2` after two
+ * redirects, `/bytes/100` with that many bytes, `/cut/100` with half of them, `/hang` never,
+ * everything else with the path. Every path has turns of its own.
  *
  * @param {import('node:test').TestContext} t
  */
@@ -25,7 +27,7 @@ export async function startServer(t) {
     const turn = seen.get(path) ?? 0
     seen.set(path, turn + 1)
     const [, kind, argument] = path.split('?')[0].split('/')
-    answer(response, kind, argument, turn, path)
+    respond(response, kind, argument, turn, path)
   })
   server.keepAliveTimeout = 60_000
   server.listen(0, '127.0.0.1')
@@ -38,7 +40,7 @@ export async function startServer(t) {
   return { url: `http://127.0.0.1:${port}`, host: `127.0.0.1:${port}`, port, requests }
 }
 
-function answer(response, kind, argument, turn, path) {
+function respond(response, kind, argument, turn, path) {
   if (kind === 'hang') return
   if (kind === 'status') {
     const all = argument.split(',')

@@ -1,5 +1,6 @@
-// The package as users have it: packed, installed into an empty project by several package managers, and used. There is no network: the
-// only registry is on the loopback, and has nothing else.
+// The package as users have it: packed, installed into an empty project by several package
+// managers, and used. There is no network: the only registry is on the loopback, and has nothing
+// else.
 
 import assert from 'node:assert/strict'
 import { chmodSync, copyFileSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
@@ -22,7 +23,7 @@ const NAME = manifest.name
 const SHELL = process.platform === 'win32'
 const DEPENDENCIES = { [NAME]: manifest.version }
 
-/** What npm takes here, and on Linux that of the other libc. */
+/** The target that npm takes here, and on Linux that of the other libc. */
 const [own, other] = targetsOf({
   ...{ platform: process.platform, arch: process.arch },
   libc: process.platform === 'linux' ? libcOf(readFileSync('/proc/self/maps', 'latin1')) : '',
@@ -38,8 +39,8 @@ const noApplications =
   !readFileSync(process.execPath).includes(SEA_FUSE) &&
   'this Node.js cannot be made an application of'
 
-const ANSWER = '{"fine":true}'
-const SAID = `{"fine":true,"size":${ANSWER.length}}\n`
+const BODY = '{"fine":true}'
+const SAID = `{"fine":true,"size":${BODY.length}}\n`
 
 describe('the packed package', {
   concurrency: 2,
@@ -79,7 +80,7 @@ describe('the packed package', {
     return project
   }
 
-  const origin = (t) => startOrigin(t, { body: ANSWER })
+  const origin = (t) => startOrigin(t, { body: BODY })
 
   describe('with npm', () => {
     test('brings the one addon that fits, and nothing that it does not need', async (t) => {
@@ -125,10 +126,10 @@ describe('the packed package', {
       assert.equal(said, `${manifest.version}\n`)
       const npx = (...args) => project.run('npx', ['--no', NAME, ...args], { shell: SHELL })
       const result = JSON.parse(await npx('download', url, 'file', '--json', '--no-progress'))
-      assert.deepEqual([result.status, result.size], ['downloaded', ANSWER.length])
+      assert.deepEqual([result.status, result.size], ['downloaded', BODY.length])
       project.write('manifest.json', { entries: [{ url, dest: 'warm' }] })
       assert.match(await npx('warm', 'manifest.json', '--dir', 'cache'), /1 downloaded/)
-      assert.equal(readFileSync(project.path('cache/warm'), 'utf8'), ANSWER)
+      assert.equal(readFileSync(project.path('cache/warm'), 'utf8'), BODY)
     })
 
     test('without scripts', async (t) => {
@@ -216,7 +217,8 @@ describe('the packed package', {
 
     test('Deno', { skip: cannotRun(DENO) }, async (t) => {
       const { url } = await origin(t)
-      // It does not look at `libc`, and fetches the packages of both; what is in the other one does not matter.
+      // It does not look at `libc`, and fetches the packages of both; what is in the other one does
+      // not matter.
       const either = packages.map((each) =>
         each.manifest.name === `${NAME}-${other}` ? { ...each, tarball: tarballs.main } : each,
       )

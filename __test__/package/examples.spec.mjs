@@ -1,4 +1,5 @@
-// The programs under examples/ and in README.md, run as a user runs them, against servers on the loopback.
+// The programs under examples/ and in README.md, run as a user runs them, against servers on the
+// loopback.
 
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
@@ -352,12 +353,12 @@ describe('README.md', () => {
 })
 
 /**
- * A server that keeps a record of what it was asked, this request included when `answer` is called.
+ * A server that keeps a record of its requests, this one included when `respond` is called.
  */
-async function serve(answer) {
+async function serve(respond) {
   const server = createServer((request, response) => {
     origin.requests.push({ url: request.url, headers: request.headers })
-    answer(request, response, origin)
+    respond(request, response, origin)
   })
   servers.push(server)
   server.listen(0, '127.0.0.1')

@@ -91,7 +91,7 @@ for (const [name, call] of Object.entries(functions)) {
       await abortOnce(t, call, url, () => sleep(150))
     })
 
-    test('in a TLS handshake that nobody answers', async (t) => {
+    test('in a TLS handshake that the server ignores', async (t) => {
       const origin = await startRawOrigin(t, () => {})
       const url = origin.url.replace('http:', 'https:')
       await abortOnce(t, call, url, () => until(() => origin.connections > 0, 'it connects'))
@@ -150,12 +150,12 @@ for (const [name, call] of Object.entries(functions)) {
       assert.equal(origin.requests.length, 1)
     })
 
-    for (const [what, answer] of [
+    for (const [what, scripted] of [
       ['a 503', { status: 503 }],
       ['a Retry-After', { status: 503, headers: { 'Retry-After': '20' } }],
     ]) {
       test(`while it pauses after ${what}`, async (t) => {
-        const origin = await startOrigin(t, answer)
+        const origin = await startOrigin(t, scripted)
         const arrived = async () => {
           await until(() => origin.requests.length > 0, 'asked')
           await sleep(100)

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { HttpClient } from '@socketsecurity/registry'
-import { answerTo, startFaultyApi } from '../helpers/origins/faulty-api.mjs'
+import { responseText, startFaultyApi } from '../helpers/origins/faulty-api.mjs'
 import { dice } from '../helpers/seeded-random.mjs'
 import { eachOf, temporaryDirectory } from '../helpers/support.mjs'
 
@@ -57,7 +57,7 @@ for (const cache of [false, true]) {
         assert.ok(error.retryable, `${error}`)
       } else {
         const text = body === undefined ? '' : JSON.stringify(body)
-        assert.equal(JSON.stringify(value), answerTo(method, path, text))
+        assert.equal(JSON.stringify(value), responseText(method, path, text))
       }
     }
     t.diagnostic(`${failed} of ${calls.length} failed; ${JSON.stringify([...api.faults])}`)
@@ -74,6 +74,6 @@ test('no POST is executed twice, however it fails', async (t) => {
   const succeeded = outcomes.filter(({ error }) => !error).length
   assert.ok(succeeded > 400, `${succeeded}`)
   for (const [index, { value, error }] of outcomes.entries()) {
-    if (!error) assert.equal(JSON.stringify(value), answerTo('POST', `/${index}`, `${index}`))
+    if (!error) assert.equal(JSON.stringify(value), responseText('POST', `/${index}`, `${index}`))
   }
 })

@@ -1,4 +1,5 @@
-// Uploads by form-data, the package that callers use: a stream of the old kind, with fields of its own.
+// Uploads by form-data, the package that callers use: a stream of the old kind, with fields of its
+// own.
 
 import assert from 'node:assert/strict'
 import { createHash, randomBytes } from 'node:crypto'
@@ -16,13 +17,13 @@ import { rejection, temporaryDirectory, until } from '../helpers/support.mjs'
 
 const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex')
 
-/** Says what it was sent: the parts of a multipart body, by name. */
+/** A server that responds with what it was sent: the parts of a multipart body, by name. */
 async function startUploads(t) {
   const server = createServer((request, response) => {
     // An upload that breaks off is what a test may want.
-    answer(request, response).catch(() => response.destroy())
+    respond(request, response).catch(() => response.destroy())
   })
-  async function answer(request, response) {
+  async function respond(request, response) {
     const chunks = []
     for await (const chunk of request) chunks.push(chunk)
     const body = Buffer.concat(chunks)
@@ -64,8 +65,8 @@ test('a length that the form knows is sent', async (t) => {
   const form = new FormData()
   form.append('a', 'b')
   const headers = { 'Content-Length': `${form.getLengthSync()}` }
-  const answer = await httpRequest(url, { method: 'POST', body: form, headers })
-  const { parts, headers: seen } = answer.json()
+  const response = await httpRequest(url, { method: 'POST', body: form, headers })
+  const { parts, headers: seen } = response.json()
   assert.deepEqual(parts, { a: 'b' })
   assert.equal(seen['content-length'], headers['Content-Length'])
 })

@@ -68,7 +68,7 @@ describe('onRequest', () => {
 
 describe('onResponse', () => {
   test('is told the method, the URL, the status and the headers', async (t) => {
-    const headers = { 'X-Answer': 'yes' }
+    const headers = { 'X-Field': 'yes' }
     const origin = await startOrigin(t, { status: 201, statusMessage: 'Made', headers })
     const { hooks, told } = recorder()
     await httpRequest(`${origin.url}/a?b=c`, { method: 'PUT', hooks })
@@ -77,7 +77,7 @@ describe('onResponse', () => {
     assert.equal(info.url, `${origin.url}/a?b=c`)
     assert.equal(info.status, 201)
     assert.equal(info.statusText, 'Made')
-    assert.equal(info.headers['x-answer'], 'yes')
+    assert.equal(info.headers['x-field'], 'yes')
     assert.equal(info.error, undefined)
   })
 
@@ -243,7 +243,7 @@ describe('a hook that fails is ignored', () => {
 
 describe('a hook changes nothing', () => {
   test('by writing to what it is told', async (t) => {
-    const origin = await startOrigin(t, { status: 418, headers: { 'X-Answer': 'yes' } })
+    const origin = await startOrigin(t, { status: 418, headers: { 'X-Field': 'yes' } })
     const headers = { 'X-Plain': 'yes' }
     const hooks = {
       onRequest(info) {
@@ -259,7 +259,7 @@ describe('a hook changes nothing', () => {
       onResponse(info) {
         for (const change of [
           () => Object.assign(info, { status: 200, statusText: 'changed' }),
-          () => Object.assign(info.headers, { 'x-answer': 'no' }),
+          () => Object.assign(info.headers, { 'x-field': 'no' }),
         ]) {
           try {
             change()
@@ -269,7 +269,7 @@ describe('a hook changes nothing', () => {
     }
     const response = await httpRequest(`${origin.url}/path`, { headers, hooks })
     assert.equal(response.status, 418)
-    assert.equal(response.headers['x-answer'], 'yes')
+    assert.equal(response.headers['x-field'], 'yes')
     const [received] = origin.requests
     assert.equal(received.method, 'GET')
     assert.equal(received.path, '/path')

@@ -1,4 +1,4 @@
-// HttpClient: what is said once for all calls to one API.
+// HttpClient: options that hold for all calls to one API.
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
@@ -335,7 +335,7 @@ describe('downloads', () => {
 
 describe('a request that is not idempotent', () => {
   const reset = (socket) => socket.resetAndDestroy()
-  const answer = sayAndClose(
+  const success = sayAndClose(
     raw('HTTP/1.1 200 OK', ['Content-Length: 2', 'Connection: close'], '{}'),
   )
   const truncated = sayAndClose(raw('HTTP/1.1 200 OK', ['Content-Length: 9'], '{'))
@@ -347,7 +347,7 @@ describe('a request that is not idempotent', () => {
 
   for (const [what, failure] of Object.entries(failures)) {
     test(`is not repeated after a ${what}`, async (t) => {
-      const origin = await startRawOrigin(t, [failure, answer])
+      const origin = await startRawOrigin(t, [failure, success])
       const client = new HttpClient({ baseUrl: origin.url, timeout: 500, ...fast })
       for (const method of ['POST', 'PATCH']) {
         origin.heads.length = 0
@@ -360,7 +360,7 @@ describe('a request that is not idempotent', () => {
     test(`is repeated after a ${what} if the caller says that it may be`, async (t) => {
       const ways = [{ idempotent: true }, { headers: { 'Idempotency-Key': 'k' } }]
       for (const options of ways) {
-        const origin = await startRawOrigin(t, [failure, answer])
+        const origin = await startRawOrigin(t, [failure, success])
         const client = new HttpClient({ baseUrl: origin.url, timeout: 500, ...fast })
         assert.deepEqual(await client.sendJson('POST', '/', {}, options), {})
         assert.equal(origin.heads.length, 2)

@@ -135,7 +135,7 @@ for (const get of [httpGetJson, httpGetText]) {
 describe('a byte order mark', () => {
   const mark = '\u{feff}'
   const bytes = Buffer.from(`${mark}{"snow":"☃"}`)
-  const origin = (t, answer = {}) => startOrigin(t, { body: bytes, ...answer })
+  const origin = (t, changes = {}) => startOrigin(t, { body: bytes, ...changes })
 
   test('is no part of the text or the JSON of a response, and a part of its body', async (t) => {
     const response = await httpRequest((await origin(t)).url)

@@ -1,5 +1,5 @@
-// Heads of responses with many fields, or large ones. Those that are larger than anybody takes end in an error that says so,
-// and take nothing else along.
+// Heads of responses with many fields, or large ones. Those that are larger than anybody takes end
+// in an error that says so, and take nothing else along.
 
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
@@ -65,7 +65,7 @@ for (const protocol of PROTOCOLS) {
 }
 
 describe('HTTP/2: beside a head that is too large', () => {
-  // Neither is answered before the large head is sent.
+  // Neither gets a response before the large head is sent.
   async function share(t, bytes) {
     const waiting = []
     const { url } = await serve(

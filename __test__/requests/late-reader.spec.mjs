@@ -1,5 +1,6 @@
-// Servers that read an upload late: nothing but the limits of the caller ends it. The longest wait here is longer than the
-// 30 s after which clients of this kind give up by TCP_USER_TIMEOUT, unless told otherwise.
+// Servers that read an upload late: nothing but the limits of the caller ends it. The longest wait
+// here is longer than the 30 s after which clients of this kind give up by TCP_USER_TIMEOUT, unless
+// told otherwise.
 
 import assert from 'node:assert/strict'
 import { Readable } from 'node:stream'
@@ -68,7 +69,7 @@ describe('idleTimeout ends an upload', () => {
     })
   }
 
-  test('that has been sent whole and is not answered', async (t) => {
+  test('that has been sent whole and gets no response', async (t) => {
     const { url } = await startLateOrigin(t, 'HTTP/1.1', Number.POSITIVE_INFINITY)
     const options = { body: 'small', idleTimeout: 300, timeout: 20_000 }
     const error = await rejection(upload(url, options))

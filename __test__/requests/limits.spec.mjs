@@ -186,7 +186,7 @@ for (const [name, call] of Object.entries(calls)) {
       assert.ok(elapsed >= 290 && elapsed < 10_000, `took ${elapsed} ms`)
     })
 
-    test('ends a TLS handshake that nobody answers, and it is tried again', async (t) => {
+    test('ends a TLS handshake that the server ignores, and it is tried again', async (t) => {
       const origin = await startSilentSecureServer(t)
       const options = { connectTimeout: 200, timeout: 20_000, retries: 2, retryDelay: 1 }
       assertTimedOut(await rejection(call(origin.url, temporaryDirectory(t), options)), 200)

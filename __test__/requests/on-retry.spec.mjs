@@ -23,12 +23,12 @@ import { codes, rejection, temporaryDirectory, until } from '../helpers/support.
 /** Longer than any test may take: to wait so long would fail it. */
 const FOREVER = 600_000
 
-/** An onRetry that keeps what it is asked and gives the same answer each time. */
-function recorder(answer) {
+/** An onRetry that keeps what it is asked and returns the same each time. */
+function recorder(returned) {
   const calls = []
   const onRetry = (...values) => {
     calls.push(values)
-    return answer
+    return returned
   }
   return { calls, onRetry }
 }
@@ -172,10 +172,10 @@ describe('onRetry stops by returning false', () => {
 })
 
 describe('onRetry says how long to wait', () => {
-  for (const answer of [0, -1, -FOREVER, Number.NEGATIVE_INFINITY]) {
-    test(`not at all with ${answer}`, async (t) => {
+  for (const returned of [0, -1, -FOREVER, Number.NEGATIVE_INFINITY]) {
+    test(`not at all with ${returned}`, async (t) => {
       const origin = await startOrigin(t, [{ status: 503 }, {}])
-      const { onRetry } = recorder(answer)
+      const { onRetry } = recorder(returned)
       const options = { retries: 1, retryDelay: FOREVER, retryDelayMax: FOREVER, onRetry }
       assert.equal((await httpRequest(origin.url, options)).status, 200)
       assert.ok(gap(origin) < 10_000, `waited ${gap(origin)}`)
@@ -189,10 +189,10 @@ describe('onRetry says how long to wait', () => {
     assert.ok(gap(origin) >= 399 && gap(origin) < 10_000, `waited ${gap(origin)}`)
   })
 
-  for (const answer of [Number.NaN, undefined]) {
-    test(`as long as usual with ${answer}`, async (t) => {
+  for (const returned of [Number.NaN, undefined]) {
+    test(`as long as usual with ${returned}`, async (t) => {
       const origin = await startOrigin(t, [{ status: 503 }, {}])
-      const { onRetry } = recorder(answer)
+      const { onRetry } = recorder(returned)
       await httpRequest(origin.url, { retries: 1, retryDelay: 200, onRetry })
       assert.ok(gap(origin) >= 199 && gap(origin) < 10_000, `waited ${gap(origin)}`)
     })
@@ -321,11 +321,11 @@ describe('the headers of a retry', () => {
 })
 
 describe('the error of a status', () => {
-  const answers = [{ status: 503, headers: { 'X-A': 'b' }, body: '{"why":"busy"}' }, {}]
+  const responses = [{ status: 503, headers: { 'X-A': 'b' }, body: '{"why":"busy"}' }, {}]
   const options = { retries: 1, retryDelay: 1 }
 
   test('is an HttpResponseError with the response, with throwOnError', async (t) => {
-    const origin = await startOrigin(t, answers)
+    const origin = await startOrigin(t, responses)
     const errors = []
     const onRetry = (_attempt, error) => void errors.push(error)
     const response = await httpRequest(origin.url, { ...options, throwOnError: true, onRetry })
@@ -340,7 +340,7 @@ describe('the error of a status', () => {
   })
 
   test('is one with an empty body, if it is streamed', async (t) => {
-    const origin = await startOrigin(t, answers)
+    const origin = await startOrigin(t, responses)
     const errors = []
     const onRetry = (_attempt, error) => void errors.push(error)
     const given = { ...options, throwOnError: true, stream: true, onRetry }
@@ -351,7 +351,7 @@ describe('the error of a status', () => {
   })
 
   test('has no response without throwOnError', async (t) => {
-    const origin = await startOrigin(t, answers)
+    const origin = await startOrigin(t, responses)
     const errors = []
     const onRetry = (_attempt, error) => void errors.push(error)
     await httpRequest(origin.url, { ...options, onRetry })

@@ -20,7 +20,7 @@ import { codes, rejection, sleep, temporaryDirectory, until } from '../helpers/s
 const method = 'POST'
 const piece = Buffer.alloc(1 << 16, 'socket registry ')
 
-/** A stream of bytes, for ever unless `size` says how many; counts those that were taken from it. */
+/** A stream of bytes, endless unless `size` says how many; counts those that were taken from it. */
 function source(size = Number.POSITIVE_INFINITY) {
   let taken = 0
   const readable = new Readable({
@@ -324,7 +324,7 @@ describe('the source is destroyed', () => {
     await assertDestroyed(body)
   })
 
-  test('when the server has answered and reads no more', async (t) => {
+  test('when the server has responded and reads no more', async (t) => {
     const origin = await startFlowOrigin(t, (_incoming, response) => {
       response.writeHead(413, { 'Content-Length': 8, Connection: 'close' })
       response.write('too much')

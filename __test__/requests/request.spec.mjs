@@ -149,12 +149,12 @@ test('a body of several megabytes arrives whole', async (t) => {
 })
 
 test('a hundred requests at once each get their own response', async (t) => {
-  const origin = await startOrigin(t, ({ path }) => ({ body: `answer to ${path}` }))
+  const origin = await startOrigin(t, ({ path }) => ({ body: `response to ${path}` }))
   const paths = Array.from({ length: 100 }, (_, index) => `/${index}`)
   const responses = await Promise.all(paths.map((path) => httpRequest(`${origin.url}${path}`)))
   assert.deepEqual(
     responses.map((response) => response.text()),
-    paths.map((path) => `answer to ${path}`),
+    paths.map((path) => `response to ${path}`),
   )
 })
 
@@ -198,8 +198,8 @@ test('the timeout covers all redirects together', async (t) => {
 test('a timeout of 0 or Infinity, or beyond all calendars, never strikes', async (t) => {
   const origin = await startOrigin(t, later(150, { body: 'late' }))
   const timeouts = [0, Number.POSITIVE_INFINITY, Number.MAX_SAFE_INTEGER, Number.MAX_VALUE]
-  const answers = timeouts.map((timeout) => httpRequest(`${origin.url}/`, { timeout }))
-  for (const response of await Promise.all(answers)) {
+  const calls = timeouts.map((timeout) => httpRequest(`${origin.url}/`, { timeout }))
+  for (const response of await Promise.all(calls)) {
     assert.equal(response.text(), 'late')
   }
 })

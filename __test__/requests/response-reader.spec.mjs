@@ -27,7 +27,7 @@ async function incoming(url, options = {}) {
   return message
 }
 
-/** What looks like a response of Node's own client. */
+/** A stream that looks like a response of Node's own client. */
 function message(chunks, properties = {}) {
   return Object.assign(Readable.from(chunks), properties)
 }
@@ -47,8 +47,8 @@ describe("a response of Node's own client", () => {
         'X-List': ['a', 'b'],
         Date: 'Wed, 21 Oct 2015 07:28:00 GMT',
       }
-      const answer = { status: 203, headers, body: encode(JSON.stringify({ text })) }
-      const origin = await startOrigin(t, answer)
+      const scripted = { status: 203, headers, body: encode(JSON.stringify({ text })) }
+      const origin = await startOrigin(t, scripted)
       // The same connection header.
       const ours = await httpRequest(origin.url)
       const read = await readIncomingResponse(await incoming(origin.url, { agent: undefined }))
@@ -103,17 +103,17 @@ describe("a response of Node's own client", () => {
   test('that was read as text is read as well', async (t) => {
     const origin = await startOrigin(t, { body: 'größe \u{1f4e6}' })
     for (const encoding of ['utf8', 'base64', 'latin1']) {
-      const answer = await incoming(origin.url)
-      answer.setEncoding(encoding)
-      assert.equal((await readIncomingResponse(answer)).text(), 'größe \u{1f4e6}')
+      const incomingMessage = await incoming(origin.url)
+      incomingMessage.setEncoding(encoding)
+      assert.equal((await readIncomingResponse(incomingMessage)).text(), 'größe \u{1f4e6}')
     }
   })
 
   test('that was destroyed rejects', async (t) => {
     const origin = await startOrigin(t, { body: text })
-    const answer = await incoming(origin.url)
-    answer.destroy()
-    assert.equal((await rejection(readIncomingResponse(answer))).code, 'ECONNRESET')
+    const incomingMessage = await incoming(origin.url)
+    incomingMessage.destroy()
+    assert.equal((await rejection(readIncomingResponse(incomingMessage))).code, 'ECONNRESET')
   })
 })
 
@@ -288,9 +288,9 @@ describe('a body', () => {
     const order = []
     const decoding = Promise.all([1, 2, 3, 4].map(() => decodeBody(large, 'gzip')))
     const decoded = decoding.then(() => order.push('decoded'))
-    const answered = httpRequest(origin.url).then(() => order.push('answered'))
-    await Promise.all([decoded, answered])
-    assert.deepEqual(order, ['answered', 'decoded'])
+    const received = httpRequest(origin.url).then(() => order.push('received'))
+    await Promise.all([decoded, received])
+    assert.deepEqual(order, ['received', 'decoded'])
   })
 
   test('must be bytes, and the encoding a string', async () => {
@@ -363,11 +363,13 @@ describe('the options of decoding', () => {
 
   test('hold for a body without a coding, whose message is destroyed', async (t) => {
     const origin = await startFlowOrigin(t, (_incoming, response) => pour(response))
-    const answer = await incoming(origin.url)
-    const error = await rejection(readIncomingResponse(answer, { maxResponseSize: 1 << 20 }))
+    const incomingMessage = await incoming(origin.url)
+    const error = await rejection(
+      readIncomingResponse(incomingMessage, { maxResponseSize: 1 << 20 }),
+    )
     assert.equal(error.code, 'ERR_BODY_TOO_LARGE')
     assert.equal(error.status, 200)
-    assert.ok(answer.destroyed)
+    assert.ok(incomingMessage.destroyed)
     const plain = await rejection(decodeBody(Buffer.alloc(11), '', { maxResponseSize: 10 }))
     assert.equal(plain.code, 'ERR_BODY_TOO_LARGE')
   })
@@ -376,16 +378,16 @@ describe('the options of decoding', () => {
     const origin = await startFlowOrigin(t, (_incoming, response) => {
       response.writeHead(200).write('a part')
     })
-    const answer = await incoming(origin.url)
+    const incomingMessage = await incoming(origin.url)
     const controller = new AbortController()
-    const reading = readIncomingResponse(answer, { signal: controller.signal })
+    const reading = readIncomingResponse(incomingMessage, { signal: controller.signal })
     await sleep(50)
     controller.abort()
     assert.equal((await rejection(reading)).name, 'AbortError')
-    assert.ok(answer.destroyed)
+    assert.ok(incomingMessage.destroyed)
     // No error reaches the request: that would end a process that does not listen for it.
     const failures = []
-    answer.req?.on('error', (error) => failures.push(error))
+    incomingMessage.req?.on('error', (error) => failures.push(error))
     await sleep(50)
     assert.deepEqual(failures, [])
   })

@@ -9,12 +9,12 @@ import { startOrigin } from '../helpers/origins/http-origin.mjs'
 import { raw, sayAndClose, sayAndStall, startRawOrigin } from '../helpers/origins/raw-origin.mjs'
 
 /** The response to one request of a server that says just this. */
-async function answerTo(t, answer, options) {
-  const origin = await startOrigin(t, answer)
+async function responseOf(t, scripted, options) {
+  const origin = await startOrigin(t, scripted)
   return httpRequest(`${origin.url}/`, options)
 }
 
-async function answerToRaw(t, script) {
+async function responseOfRaw(t, script) {
   const origin = await startRawOrigin(t, script)
   return httpRequest(`${origin.url}/`)
 }
@@ -31,7 +31,7 @@ for (const [status, statusText, ok] of [
   [503, 'Service Unavailable', false],
 ]) {
   test(`a ${status} resolves and is ${ok ? '' : 'not '}ok`, async (t) => {
-    const response = await answerTo(t, { status, statusMessage: statusText })
+    const response = await responseOf(t, { status, statusMessage: statusText })
     assert.equal(response.status, status)
     assert.equal(response.statusText, statusText)
     assert.equal(response.ok, ok)
@@ -39,7 +39,7 @@ for (const [status, statusText, ok] of [
 }
 
 test('the status text is what the server wrote', async (t) => {
-  const response = await answerTo(t, { status: 200, statusMessage: 'Fine By Me' })
+  const response = await responseOf(t, { status: 200, statusMessage: 'Fine By Me' })
   assert.equal(response.statusText, 'Fine By Me')
 })
 
@@ -51,28 +51,28 @@ for (const [line, status, text] of [
   ['HTTP/1.1 599 ', 599, ''],
 ]) {
   test(`the status text of ${JSON.stringify(line)} is '${text}'`, async (t) => {
-    const response = await answerToRaw(t, sayAndClose(raw(line, ['Content-Length: 0'])))
+    const response = await responseOfRaw(t, sayAndClose(raw(line, ['Content-Length: 0'])))
     assert.deepEqual([response.status, response.statusText], [status, text])
   })
 }
 
 test('header names are lower-case', async (t) => {
-  const response = await answerTo(t, { headers: { 'X-MiXeD-Case': 'Value As Is' } })
+  const response = await responseOf(t, { headers: { 'X-MiXeD-Case': 'Value As Is' } })
   assert.equal(response.headers['x-mixed-case'], 'Value As Is')
   assert.equal(response.headers['X-MiXeD-Case'], undefined)
 })
 
 test('set-cookie is an array, of one or more', async (t) => {
-  const one = await answerTo(t, { headers: { 'Set-Cookie': 'a=1, b' } })
+  const one = await responseOf(t, { headers: { 'Set-Cookie': 'a=1, b' } })
   assert.deepEqual(one.headers['set-cookie'], ['a=1, b'])
-  const two = await answerTo(t, { headers: { 'Set-Cookie': ['a=1', 'b=2; Path=/'] } })
+  const two = await responseOf(t, { headers: { 'Set-Cookie': ['a=1', 'b=2; Path=/'] } })
   assert.deepEqual(two.headers['set-cookie'], ['a=1', 'b=2; Path=/'])
-  const none = await answerTo(t, {})
+  const none = await responseOf(t, {})
   assert.equal(none.headers['set-cookie'], undefined)
 })
 
 test('repeated headers are joined as Node joins them', async (t) => {
-  const answer = raw(
+  const bytes = raw(
     'HTTP/1.1 200 OK',
     [
       'Content-Length: 2',
@@ -107,7 +107,7 @@ test('repeated headers are joined as Node joins them', async (t) => {
     ],
     'ok',
   )
-  const origin = await startRawOrigin(t, sayAndClose(answer))
+  const origin = await startRawOrigin(t, sayAndClose(bytes))
   const byNode = await new Promise((resolve, reject) => {
     get(`${origin.url}/`, (incoming) => resolve(incoming.resume().headers)).on('error', reject)
   })
@@ -117,13 +117,13 @@ test('repeated headers are joined as Node joins them', async (t) => {
 
 test('header values are read as Latin-1, as Node reads them', async (t) => {
   const head = ['X-Name: caf\u00e9', 'Content-Length: 0']
-  const response = await answerToRaw(t, sayAndClose(raw('HTTP/1.1 200 OK', head)))
+  const response = await responseOfRaw(t, sayAndClose(raw('HTTP/1.1 200 OK', head)))
   assert.equal(response.headers['x-name'], 'café')
 })
 
 test('a header named __proto__ changes no prototype', async (t) => {
   const head = ['__proto__: polluted', 'constructor: mine', 'Content-Length: 0']
-  const { headers } = await answerToRaw(t, sayAndClose(raw('HTTP/1.1 200 OK', head)))
+  const { headers } = await responseOfRaw(t, sayAndClose(raw('HTTP/1.1 200 OK', head)))
   assert.ok([null, Object.prototype].includes(Object.getPrototypeOf(headers)))
   assert.equal(headers.constructor, 'mine')
   assert.equal(Object.prototype.polluted, undefined)
@@ -131,41 +131,41 @@ test('a header named __proto__ changes no prototype', async (t) => {
 
 test('the body is a Buffer with the bytes that were sent', async (t) => {
   const bytes = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte))
-  const { body } = await answerTo(t, { body: bytes })
+  const { body } = await responseOf(t, { body: bytes })
   assert.ok(Buffer.isBuffer(body))
   assert.deepEqual(body, bytes)
 })
 
 test('the text is the body read as UTF-8', async (t) => {
-  const response = await answerTo(t, { body: 'Grüße, ☃ und 🦀' })
+  const response = await responseOf(t, { body: 'Grüße, ☃ und 🦀' })
   assert.equal(response.text(), 'Grüße, ☃ und 🦀')
 })
 
 test('bytes that are not UTF-8 become replacement characters', async (t) => {
-  const response = await answerTo(t, { body: Buffer.from([0x61, 0xff, 0x62]) })
+  const response = await responseOf(t, { body: Buffer.from([0x61, 0xff, 0x62]) })
   assert.equal(response.text(), 'a\ufffdb')
 })
 
 test('json() parses the body', async (t) => {
   const value = { a: [1, 2.5, null, true], text: '☃', nested: { empty: {} } }
-  const response = await answerTo(t, { body: JSON.stringify(value) })
+  const response = await responseOf(t, { body: JSON.stringify(value) })
   assert.deepEqual(response.json(), value)
 })
 
 test('json() throws a SyntaxError when the body is not JSON', async (t) => {
-  const response = await answerTo(t, { body: '<html>' })
+  const response = await responseOf(t, { body: '<html>' })
   assert.throws(() => response.json(), SyntaxError)
 })
 
 test('arrayBuffer() holds the bytes of the body and no others', async (t) => {
-  const response = await answerTo(t, { body: 'four' })
+  const response = await responseOf(t, { body: 'four' })
   const buffer = response.arrayBuffer()
   assert.ok(buffer instanceof ArrayBuffer)
   assert.equal(Buffer.from(buffer).toString(), 'four')
 })
 
 test('the accessors can be called again and again', async (t) => {
-  const response = await answerTo(t, { body: '{"a":1}' })
+  const response = await responseOf(t, { body: '{"a":1}' })
   for (let round = 0; round < 3; round += 1) {
     assert.equal(response.text(), '{"a":1}')
     assert.deepEqual(response.json(), { a: 1 })
@@ -175,7 +175,7 @@ test('the accessors can be called again and again', async (t) => {
 })
 
 test('an empty body is an empty Buffer', async (t) => {
-  const response = await answerTo(t, { body: '' })
+  const response = await responseOf(t, { body: '' })
   assert.ok(Buffer.isBuffer(response.body))
   assert.equal(response.body.length, 0)
   assert.equal(response.text(), '')
@@ -183,7 +183,7 @@ test('an empty body is an empty Buffer', async (t) => {
 })
 
 test('the response to HEAD has headers and no body', async (t) => {
-  const response = await answerTo(t, { body: 'not sent' }, { method: 'HEAD' })
+  const response = await responseOf(t, { body: 'not sent' }, { method: 'HEAD' })
   assert.equal(response.status, 200)
   assert.equal(response.headers['content-length'], '8')
   assert.equal(response.body.length, 0)
@@ -191,30 +191,30 @@ test('the response to HEAD has headers and no body', async (t) => {
 
 test('a chunked body is put together', async (t) => {
   const chunked = '4;extension=1\r\none \r\n5\r\nthree\r\n0\r\nX-Trailer: yes\r\n\r\n'
-  const answer = raw('HTTP/1.1 200 OK', ['Transfer-Encoding: chunked'], chunked)
-  const response = await answerToRaw(t, sayAndStall(answer))
+  const bytes = raw('HTTP/1.1 200 OK', ['Transfer-Encoding: chunked'], chunked)
+  const response = await responseOfRaw(t, sayAndStall(bytes))
   assert.equal(response.text(), 'one three')
 })
 
 test('a body without a length ends with the connection', async (t) => {
-  const answer = raw('HTTP/1.0 200 OK', ['Content-Type: text/plain'], 'until the end')
-  const response = await answerToRaw(t, sayAndClose(answer))
+  const bytes = raw('HTTP/1.0 200 OK', ['Content-Type: text/plain'], 'until the end')
+  const response = await responseOfRaw(t, sayAndClose(bytes))
   assert.equal(response.text(), 'until the end')
 })
 
 test('informational responses before the real one are passed over', async (t) => {
   const hints = raw('HTTP/1.1 103 Early Hints', ['Link: </style.css>; rel=preload'])
-  const answer = raw('HTTP/1.1 200 OK', ['Content-Length: 4'], 'real')
-  const response = await answerToRaw(t, sayAndStall(Buffer.concat([hints, answer])))
+  const real = raw('HTTP/1.1 200 OK', ['Content-Length: 4'], 'real')
+  const response = await responseOfRaw(t, sayAndStall(Buffer.concat([hints, real])))
   assert.equal(response.status, 200)
   assert.equal(response.text(), 'real')
 })
 
 test('a response that comes in single bytes is read whole', async (t) => {
-  const answer = raw('HTTP/1.1 200 OK', ['X-Slow: yes', 'Content-Length: 4'], 'slow')
-  const response = await answerToRaw(t, async (socket) => {
+  const bytes = raw('HTTP/1.1 200 OK', ['X-Slow: yes', 'Content-Length: 4'], 'slow')
+  const response = await responseOfRaw(t, async (socket) => {
     socket.setNoDelay(true)
-    for (const byte of answer) {
+    for (const byte of bytes) {
       socket.write(Buffer.of(byte))
       await new Promise(setImmediate)
     }
@@ -225,7 +225,7 @@ test('a response that comes in single bytes is read whole', async (t) => {
 
 describe('rawResponse of a response with its body', () => {
   test('is a stream that has ended, with the head', async (t) => {
-    const response = await answerTo(t, {
+    const response = await responseOf(t, {
       status: 201,
       statusMessage: 'Made',
       headers: { 'X-A': 'b' },
@@ -245,7 +245,7 @@ describe('rawResponse of a response with its body', () => {
   })
 
   test('is made only when it is looked at', async (t) => {
-    const response = await answerTo(t, { body: '{}' })
+    const response = await responseOf(t, { body: '{}' })
     assert.equal(Object.keys(response).includes('rawResponse'), false)
     assert.equal(typeof Object.getOwnPropertyDescriptor(response, 'rawResponse').get, 'function')
     assert.doesNotMatch(inspect(response), /rawResponse/)
@@ -253,7 +253,7 @@ describe('rawResponse of a response with its body', () => {
   })
 
   test('can be replaced by the caller', async (t) => {
-    const response = await answerTo(t, { body: '{}' })
+    const response = await responseOf(t, { body: '{}' })
     response.rawResponse = undefined
     assert.equal(response.rawResponse, undefined)
     assert.deepEqual(response.json(), {})

@@ -97,11 +97,11 @@ describe('a status with retries', () => {
   test('the last response resolves when the attempts are used up', async (t) => {
     const origin = await startOrigin(t, (_request, _response, index) => ({
       status: 503,
-      body: `answer ${index}`,
+      body: `response ${index}`,
     }))
     const response = await httpRequest(origin.url, { retries: 2, retryDelay: 1 })
     assert.equal(response.status, 503)
-    assert.equal(response.text(), 'answer 2')
+    assert.equal(response.text(), 'response 2')
     assert.equal(origin.requests.length, 3)
   })
 

@@ -77,7 +77,7 @@ describe('a response that streams', () => {
     assert.throws(() => response.json(), { message: 'Cannot parse JSON from a streaming response' })
   })
 
-  for (const [what, method, answer] of [
+  for (const [what, method, scripted] of [
     ['the response to HEAD', 'HEAD', { headers: { 'Content-Length': '1000' } }],
     ['a 204', 'GET', { status: 204 }],
     ['a 304', 'GET', { status: 304 }],
@@ -85,10 +85,10 @@ describe('a response that streams', () => {
   ]) {
     test(`is empty for ${what}`, async (t) => {
       const origin = await startOrigin(t, (_request, response) => {
-        response.writeHead(answer.status ?? 200, answer.headers ?? {}).end()
+        response.writeHead(scripted.status ?? 200, scripted.headers ?? {}).end()
       })
       const { status, rawResponse } = await httpRequest(origin.url, { method, stream })
-      assert.equal(status, answer.status ?? 200)
+      assert.equal(status, scripted.status ?? 200)
       assert.equal((await buffer(rawResponse)).length, 0)
     })
   }

@@ -1,4 +1,4 @@
-// `throwOnError`, the error that it rejects with, and `httpJson` and `httpText`, which always throw.
+// `throwOnError`, the error that it rejects with, and `httpJson` and `httpText`: both always throw.
 
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
@@ -116,12 +116,12 @@ describe('throwOnError', () => {
   test('rejects when the attempts are used up, with the last response', async (t) => {
     const origin = await startOrigin(t, (_request, _response, index) => ({
       status: 503,
-      body: `answer ${index}`,
+      body: `response ${index}`,
     }))
     const options = { throwOnError, retries: 2, retryDelay: 1 }
     const error = await rejection(httpRequest(origin.url, options))
     assert.ok(error instanceof HttpResponseError)
-    assert.equal(error.response.text(), 'answer 2')
+    assert.equal(error.response.text(), 'response 2')
     assert.equal(origin.requests.length, 3)
   })
 

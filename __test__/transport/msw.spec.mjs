@@ -26,7 +26,7 @@ afterEach(() => server.resetHandlers())
 after(() => server.close())
 
 describe('handlers of MSW', () => {
-  test('answer requests, with their body and header fields', async () => {
+  test('respond to requests, with their body and header fields', async () => {
     server.use(
       http.post(`${API}/items/:id`, async ({ request, params }) =>
         HttpResponse.json(

@@ -1,4 +1,4 @@
-// What TypeScript callers write; compiled, not run.
+// Programs as TypeScript callers write them; compiled, not run.
 
 import { PassThrough, Readable } from 'node:stream'
 import {
@@ -30,7 +30,7 @@ import { enrichErrorMessage } from '@socketsecurity/registry/lib/http-request/er
 import { parseRetryAfterHeader } from '@socketsecurity/registry/lib/http-request/headers'
 import type { HttpRequestOptions as Options } from '@socketsecurity/registry/lib/http-request/request-types'
 import { decodeBody } from '@socketsecurity/registry/lib/http-request/response-reader'
-import type { HttpResponse as Answer } from '@socketsecurity/registry/lib/http-request/response-types'
+import type { HttpResponse as Received } from '@socketsecurity/registry/lib/http-request/response-types'
 import {
   buildUserAgent,
   chainUserAgents,
@@ -102,7 +102,7 @@ const { rawResponse } = await httpRequest('http://localhost/', {
 const statusCode: number | undefined =
   rawResponse?.pipe(new PassThrough()) && rawResponse.statusCode
 await httpDownload('http://localhost/', 'file', { logger: console, progressInterval: 5 })
-const answered: Release = await httpJson<Release>('http://localhost/').catch((error: unknown) => {
+const recovered: Release = await httpJson<Release>('http://localhost/').catch((error: unknown) => {
   if (error instanceof HttpResponseError) return error.response.json<Release>()
   throw error
 })
@@ -111,7 +111,7 @@ const wait: number | undefined = parseRetryAfterHeader(['1'])
 const agent: string = chainUserAgents(buildUserAgent({ name: 'a', version: '1' }), undefined)
 const shown: string = enrichErrorMessage('http://localhost/', 'GET', new Error(text))
 const decoded: Buffer = await decodeBody(bytes, 'gzip')
-const types: [Options, Answer, Result] = [request, response, file]
+const types: [Options, Received, Result] = [request, response, file]
 
 // @ts-expect-error a number is no URL
 await httpRequest(5)
@@ -122,7 +122,6 @@ await httpDownload('http://localhost/')
 
 export {
   agent,
-  answered,
   bytes,
   cookies,
   copy,
@@ -130,6 +129,7 @@ export {
   file,
   page,
   path,
+  recovered,
   release,
   same,
   shown,

@@ -1,4 +1,4 @@
-// GETs that a cache may answer: of one URL, and of many at random.
+// GETs that a cache may serve: of one URL, and of many at random.
 
 import { deepStrictEqual } from 'node:assert'
 import { readFileSync } from 'node:fs'

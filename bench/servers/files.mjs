@@ -1,4 +1,4 @@
-// What the servers serve, the same in every run.
+// Files that the servers serve, the same in every run.
 
 import { createCipheriv, createHash } from 'node:crypto'
 import { closeSync, openSync, writeFileSync, writeSync } from 'node:fs'
@@ -23,7 +23,10 @@ export function makeFile(directory, mebibytes) {
   return { name, size: mebibytes * MIB, sha256: hash.digest('hex') }
 }
 
-/** A JSON document of about so many bytes, like the answer of an API: records with texts and numbers. */
+/**
+ * A JSON document of about so many bytes, like the response of an API: records with texts and
+ * numbers.
+ */
 export function makeJson(directory, bytes) {
   const name = `${bytes}.json`
   const path = join(directory, name)

@@ -23,7 +23,7 @@ export async function startNginx(directory, root, certificates, cpu) {
   const [program, ...args] = cpu === undefined ? command : ['taskset', '-c', `${cpu}`, ...command]
   const nginx = spawn(program, args, { stdio: 'inherit', env: { ...process.env, PATH } })
   const stop = atExit(() => nginx.kill())
-  await Promise.all(ports.map((port) => answers(port, nginx)))
+  await Promise.all(ports.map((port) => listens(port, nginx)))
 
   const [http, tls, h2, slow] = ports
   return {
@@ -72,13 +72,13 @@ http {
 }
 `
 
-async function answers(port, nginx) {
+async function listens(port, nginx) {
   for (let attempt = 0; attempt < 100; attempt++) {
     if (nginx.exitCode !== null) throw new Error('nginx did not start')
     if (await accepts(port)) return
     await sleep(50)
   }
-  throw new Error(`nginx does not answer on port ${port}`)
+  throw new Error(`nginx does not listen on port ${port}`)
 }
 
 function accepts(port) {

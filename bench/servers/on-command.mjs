@@ -1,4 +1,4 @@
-// A server whose answers wait until the scene says what they are.
+// A server whose responses wait until the scene says what they are.
 
 import { once } from 'node:events'
 import { createServer } from 'node:http'
@@ -14,7 +14,7 @@ export async function serveOnCommand() {
   await once(server.listen(0, '127.0.0.1'), 'listening')
   return {
     url: `http://127.0.0.1:${server.address().port}/file`,
-    /** Is answered at once. */
+    /** Gets its response at once. */
     hello: `http://127.0.0.1:${server.address().port}/hello`,
     /** Resolves with the next request: `{ response, at }`. Ask before the request can arrive. */
     next: () => new Promise((resolve) => arrived.push(resolve)),

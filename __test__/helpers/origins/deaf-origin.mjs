@@ -1,5 +1,5 @@
-// Servers to which no connection comes about: one that accepts none, one that never answers the
-// TLS handshake.
+// Servers that nobody can connect to: one that accepts no connection, one that ignores the TLS
+// handshake.
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'

@@ -1,10 +1,13 @@
-// An API of which a share of the responses fails, in every way that a network and a server have. It executes what it has read, also when its
-// response does not arrive, and counts how often.
+// An API of which a share of the responses fails, in every way that a network and a server have. It
+// executes what it has read, also when its response does not arrive, and counts how often.
 
 import { createServer } from 'node:http'
 import './no-proxy.mjs'
 
-/** Each ends an exchange that should have been answered with `text`; `true`: the request was not executed. */
+/**
+ * Each ends an exchange whose response should have been `text`; `true`: the request was not
+ * executed.
+ */
 const faults = {
   reset: (_text, response) => void response.socket.resetAndDestroy(),
   close: (_text, response) => void response.socket.destroy(),
@@ -57,7 +60,7 @@ export async function startFaultyApi(t, dice, share) {
     } catch {
       return
     }
-    const text = answerTo(request.method, request.url, body)
+    const text = responseText(request.method, request.url, body)
     const kind = dice.chance(share) ? dice.pick(kinds) : undefined
     const wasRefused = kind && faults[kind](text, response)
     api.faults.set(kind, (api.faults.get(kind) ?? 0) + 1)
@@ -77,7 +80,7 @@ export async function startFaultyApi(t, dice, share) {
   return api
 }
 
-/** What a request is answered with when all goes well: long enough to be cut. */
-export function answerTo(method, path, body) {
+/** The body of the response when all goes well: long enough to be cut. */
+export function responseText(method, path, body) {
   return JSON.stringify({ method, path, body, padding: path.repeat(20) })
 }

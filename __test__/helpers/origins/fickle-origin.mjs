@@ -1,5 +1,5 @@
 // A server that, at random but repeatably, breaks off, changes what it serves, lies about ranges
-// and fails. Every lie can be noticed: what no client could notice, it does not do.
+// and fails. A client can notice every lie.
 
 import { createServer } from 'node:http'
 import { rangeStart, slice, whole } from './resume-origin.mjs'
@@ -48,7 +48,7 @@ export async function startFickleOrigin(t) {
     response.on('error', () => {})
     // A request that was aborted on its way may arrive when its file is closed already.
     const file = files.get(request.url)
-    if (file) file.answer(request, response)
+    if (file) file.respond(request, response)
     else response.destroy()
   })
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -73,7 +73,7 @@ class FickleFile {
   resumptions = 0
   /** Requests for the rest of what another source has sent. */
   elsewhere = 0
-  /** What it said, for the message of a failure. */
+  /** Its responses, for the message of a failure. */
   said = []
   /** Called in the middle of a body, now and then, to stop the caller. */
   interrupt = () => {}
@@ -91,7 +91,7 @@ class FickleFile {
     this.#honest = true
   }
 
-  answer(request, response) {
+  respond(request, response) {
     this.requests += 1
     const from = rangeStart(request)
     if (from !== undefined) this.resumptions += 1
@@ -100,22 +100,22 @@ class FickleFile {
       this.#current = this.#dice.below(this.#versions.length)
     }
     const file = this.#versions[this.#current]
-    const [what, answer] = this.#choose(request, file, from)
-    const cut = this.#honest || this.#dice.chance(0.3) ? undefined : this.#drawCut(answer)
+    const [what, scripted] = this.#choose(request, file, from)
+    const cut = this.#honest || this.#dice.chance(0.3) ? undefined : this.#drawCut(scripted)
     const asked = from === undefined ? '' : ` ${from}- if ${request.headers['if-range']}`
     this.said.push(`v${this.#current}${asked}: ${what}${cut ? ` ${cut.how} at ${cut.at}` : ''}`)
-    this.#send(response, answer, cut)
+    this.#send(response, scripted, cut)
   }
 
   #choose(request, file, from) {
-    if (this.#honest) return ['honest', rightAnswer(request, file, from)]
+    if (this.#honest) return ['honest', rightResponse(request, file, from)]
     const dice = this.#dice
     if (dice.chance(0.1)) {
       const status = dice.pick([416, 500, 503])
       return [`${status}`, { status, headers: {}, body: Buffer.from('no part of the file') }]
     }
     if (dice.chance(0.3)) return this.#lie(file, from, dice)
-    return ['right', rightAnswer(request, file, from)]
+    return ['right', rightResponse(request, file, from)]
   }
 
   #lie(file, from, dice) {
@@ -174,7 +174,7 @@ class FickleFile {
       if (cut.how === 'cut off') response.socket?.destroySoon()
       else if (cut.how === 'reset') response.socket?.resetAndDestroy()
       else {
-        // Whether the caller has a signal or not, it does not get all of it from this answer.
+        // Whether the caller has a signal or not, it does not get all of it from this response.
         this.interrupt()
         if (cut.how === 'aborted') response.end(body.subarray(cut.at))
         else setImmediate(() => response.socket?.destroy())
@@ -186,7 +186,7 @@ class FickleFile {
   }
 }
 
-function rightAnswer(request, file, from) {
+function rightResponse(request, file, from) {
   const strong = file.validators.ETag?.startsWith('"') ? file.validators.ETag : undefined
   const validator = strong ?? file.validators['Last-Modified']
   if (from === undefined || request.headers['if-range'] !== validator) return whole(file)

@@ -38,7 +38,7 @@ export async function startManyFiles(t) {
 class FickleRanges {
   requests = 0
   sent = 0
-  /** What it said, for the message of a failure. */
+  /** Its responses, for the message of a failure. */
   said = []
   #active = 0
   #current = 0
@@ -108,14 +108,14 @@ class FickleRanges {
       say('500')
       return response.writeHead(500).end()
     }
-    const answer = dice.chance(lies) ? this.#lie(request, file) : honest(request, file)
-    const length = answer.body?.length ?? 0
+    const scripted = dice.chance(lies) ? this.#lie(request, file) : honest(request, file)
+    const length = scripted.body?.length ?? 0
     const cut = dice.chance(breaks) ? dice.below(length + 1) : undefined
     const stall = cut === undefined && dice.chance(stalls) ? dice.below(length + 1) : undefined
     say(
-      `${answer.status} ${answer.headers?.['Content-Range']} ${cut === undefined ? '' : `cut at ${cut}`} ${stall === undefined ? '' : `stalled at ${stall}`}`,
+      `${scripted.status} ${scripted.headers?.['Content-Range']} ${cut === undefined ? '' : `cut at ${cut}`} ${stall === undefined ? '' : `stalled at ${stall}`}`,
     )
-    await this.#send(response, answer, cut, stall)
+    await this.#send(response, scripted, cut, stall)
   }
 
   #lie(request, file) {

@@ -8,7 +8,7 @@ import { listen } from './listen.mjs'
 import { cert, key } from './localhost-certificate.mjs'
 
 /**
- * @typedef {object} Answer
+ * @typedef {object} ScriptedResponse
  * @property {number} [status]
  * @property {string} [statusMessage]
  * @property {Record<string, string | string[]>} [headers]
@@ -25,13 +25,14 @@ import { cert, key } from './localhost-certificate.mjs'
  * @param {Recorded} request
  * @param {import('node:http').ServerResponse} response
  * @param {number} index how many requests came before
- * @returns {Answer | undefined | Promise<Answer | undefined>} nothing when it answers by itself
+ * @returns {ScriptedResponse | undefined | Promise<ScriptedResponse | undefined>} nothing when it
+ *   responds by itself
  */
 
 /**
  * @param {import('node:test').TestContext} t the server is closed after this test
- * @param {Answer | Handler | (Answer | Handler)[]} script one for all requests, or one for each,
- *   of which the last is used again
+ * @param {ScriptedResponse | Handler | (ScriptedResponse | Handler)[]} script one for all requests,
+ *   or one for each, of which the last is used again
  * @param {{ secure?: boolean }} [options]
  */
 export async function startOrigin(t, script = {}, { secure = false } = {}) {
@@ -57,9 +58,9 @@ export async function startOrigin(t, script = {}, { secure = false } = {}) {
     const request = { method, path, headers, distinct, body, at: performance.now() }
     const index = origin.requests.push(request) - 1
     const step = steps[Math.min(index, steps.length - 1)]
-    const answer = typeof step === 'function' ? await step(request, response, index) : step
-    if (answer) {
-      send(response, answer)
+    const scripted = typeof step === 'function' ? await step(request, response, index) : step
+    if (scripted) {
+      send(response, scripted)
     }
   })
 
@@ -95,10 +96,10 @@ function send(response, { status = 200, statusMessage, headers = {}, body = '' }
 }
 
 /** A handler that waits before it gives the response. */
-export function later(milliseconds, answer = {}) {
+export function later(milliseconds, scripted = {}) {
   return async () => {
     await new Promise((resolve) => setTimeout(resolve, milliseconds).unref())
-    return answer
+    return scripted
   }
 }
 
@@ -127,7 +128,7 @@ export function compressedInChunks(bytes) {
   }
 }
 
-/** A handler that never answers. */
+/** A handler that sends no response. */
 export function silence() {}
 
 /** A response that sends the client elsewhere. */

@@ -10,7 +10,7 @@ const SLICES = 20
 /**
  * @param {object} [options]
  * @param {number} [options.size] length of the body
- * @param {number} [options.status] anything but 200 is answered without the body
+ * @param {number} [options.status] anything but 200 comes without the body
  * @param {number} [options.gated] how many requests, from the first, stop halfway until opened
  * @param {number} [options.duration] milliseconds over which a whole body is spread
  * @param {boolean} [options.ranges] offer a strong ETag and honour Range + If-Range
@@ -41,12 +41,12 @@ export async function startOrigin({
       active -= 1
       gate.open()
     })
-    answer(headers, response, isGated ? gate.opened : undefined).catch((error) =>
+    respond(headers, response, isGated ? gate.opened : undefined).catch((error) =>
       response.destroy(error),
     )
   })
 
-  async function answer(headers, response, gate) {
+  async function respond(headers, response, gate) {
     if (status !== 200) {
       await gate
       response.writeHead(status, { 'Content-Type': 'text/plain' }).end('no such file')

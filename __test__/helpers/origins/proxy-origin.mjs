@@ -1,4 +1,5 @@
-// A proxy that keeps a record: absolute URLs for http, CONNECT for https. Every name leads to one origin.
+// A proxy that keeps a record: absolute URLs for http, CONNECT for https. Every name leads to one
+// origin.
 
 import { createServer, request as forward } from 'node:http'
 import { createServer as createSecureServer } from 'node:https'
@@ -11,7 +12,7 @@ import { listen } from './listen.mjs'
  * @param {string} [options.credentials] `user:password` that it asks for
  * @param {string} [options.established] its response to CONNECT
  * @param {number} [options.port] where all that it is asked for is found
- * @param {{ key: string, cert: string }} [options.tls] for a proxy that is itself spoken to over TLS
+ * @param {{ key: string, cert: string }} [options.tls] for a proxy that itself is reached over TLS
  */
 export async function startProxy(t, options = {}) {
   const { credentials, established = 'HTTP/1.1 200 Connected\r\n\r\n', port, tls } = options
@@ -27,9 +28,9 @@ export async function startProxy(t, options = {}) {
     if (!isAllowed(incoming)) return response.writeHead(407).end('who are you?')
     const { method, headers } = incoming
     const path = new URL(incoming.url).pathname
-    const outgoing = forward({ host: '127.0.0.1', port, method, path, headers }, (answer) => {
-      response.writeHead(answer.statusCode, answer.headers)
-      answer.pipe(response)
+    const outgoing = forward({ host: '127.0.0.1', port, method, path, headers }, (received) => {
+      response.writeHead(received.statusCode, received.headers)
+      received.pipe(response)
     })
     outgoing.on('error', () => response.destroy())
     incoming.pipe(outgoing)

@@ -1,5 +1,5 @@
 // A server that sends ranges of a file, at a speed of its own for each connection, and keeps a
-// record of every request. What it does wrong is a script.
+// record of every request. A script says what it does wrong.
 
 import { randomFillSync } from 'node:crypto'
 import { createServer } from 'node:http'
@@ -23,7 +23,10 @@ export const version = (size, etag = '"v1"') => ({
   validators: { ETag: etag },
 })
 
-/** The bytes that a request asks for, `end` exclusive; undefined when it asks for all, or its `If-Range` does not hold. */
+/**
+ * The bytes that a request asks for, `end` exclusive; undefined when it asks for all, or its
+ * `If-Range` does not hold.
+ */
 export function rangeOf({ headers }, { body, validators }) {
   const match = /^bytes=(\d+)-(\d*)$/.exec(headers.range ?? '')
   const condition = headers['if-range']
@@ -34,7 +37,7 @@ export function rangeOf({ headers }, { body, validators }) {
   return { start: Number(match[1]), end }
 }
 
-/** What a server that does everything right responds. */
+/** The response of a server that does everything right. */
 export function honest(request, file) {
   const range = rangeOf(request, file)
   if (!range) return { status: 200, headers: file.validators, body: file.body }
@@ -49,14 +52,23 @@ export function honest(request, file) {
 
 /**
  * @callback Script
- * @param {{ headers: Record<string, string>, range?: { start: number, end: number }, index: number, port: number }} request
+ * @param {{
+ *   headers: Record<string, string>,
+ *   range?: { start: number, end: number },
+ *   index: number,
+ *   port: number,
+ * }} request
  * @param {Version} file
- * @returns {object | undefined} what to respond; nothing for what is right. `cut`: bytes after which the connection is reset.
- *   `stall`: bytes after which nothing more comes. `reset`: at once.
+ * @returns {object | undefined} the response; nothing for the right one. `cut`: bytes after which
+ *   the connection is reset. `stall`: bytes after which nothing more comes. `reset`: at once.
  *
  * @param {import('node:test').TestContext} t
  * @param {Version} file
- * @param {{ script?: Script, speed?: number | ((request: object) => number), protocol?: 'http' | 'https' | 'h2' }} [options]
+ * @param {{
+ *   script?: Script,
+ *   speed?: number | ((request: object) => number),
+ *   protocol?: 'http' | 'https' | 'h2',
+ * }} [options]
  *   `speed`: bytes per second of each response
  */
 export async function startRangeOrigin(t, file, options = {}) {
@@ -96,15 +108,15 @@ export async function startRangeOrigin(t, file, options = {}) {
       isOver = true
     }
     response.on('error', () => {}).on('close', over)
-    const answer = script(request, origin.file) ?? honest(incoming, origin.file)
+    const scripted = script(request, origin.file) ?? honest(incoming, origin.file)
     send(
       incoming,
       response,
-      answer,
+      scripted,
       (bytes) => {
         request.sent += bytes
         origin.sent += bytes
-        if (request.sent === answer.body?.length) over()
+        if (request.sent === scripted.body?.length) over()
       },
       typeof speed === 'function' ? speed(request) : speed,
     )
@@ -119,7 +131,7 @@ export async function startRangeOrigin(t, file, options = {}) {
   return origin
 }
 
-async function send(incoming, response, answer, count, speed) {
+async function send(incoming, response, scripted, count, speed) {
   const {
     status = 200,
     headers = {},
@@ -129,7 +141,7 @@ async function send(incoming, response, answer, count, speed) {
     reset,
     wait = 0,
     chunked,
-  } = answer
+  } = scripted
   const socket = response.stream ? response.stream.session?.socket : response.socket
   if (wait) await sleep(wait)
   if (reset) return socket?.resetAndDestroy()
@@ -154,7 +166,7 @@ async function send(incoming, response, answer, count, speed) {
   if (stall === undefined) response.end()
 }
 
-/** When a response takes more, or is over. */
+/** Resolves when a response takes more, or is over. */
 export const drained = (response) =>
   new Promise((resolve) => {
     const done = () => {

@@ -1,4 +1,4 @@
-// Answers for the specs of resumption: whole bodies, bodies that break off, and ranges of them,
+// Responses for the specs of resumption: whole bodies, bodies that break off, and ranges of them,
 // right and wrong.
 
 import { randomBytes } from 'node:crypto'
@@ -16,7 +16,9 @@ export function whole({ body, validators }) {
   return { headers: { 'Accept-Ranges': 'bytes', ...validators }, body }
 }
 
-/** A handler that sends the head and the first bytes of a representation and closes the connection. */
+/**
+ * A handler that sends the head and the first bytes of a representation and closes the connection.
+ */
 export function brokenOff(
   { body, validators },
   count,
@@ -49,7 +51,7 @@ export function slice({ body, validators }, from, changes = {}) {
   return { status: 206, body: body.subarray(from), ...changes, headers }
 }
 
-/** What a server that does it right says: a range only when `If-Range` still holds. */
+/** The responses of a server that does it right: a range only when `If-Range` still holds. */
 export function honest(current) {
   const strong = current.validators.ETag?.startsWith('"') ? current.validators.ETag : undefined
   const validator = strong ?? current.validators['Last-Modified']

@@ -9,7 +9,8 @@ const REFUSED = { 4: [0, 91, 0, 0, 0, 0, 0, 0], 5: [5, 2, 0, 1, 0, 0, 0, 0, 0, 0
 /**
  * @param {import('node:test').TestContext} t
  * @param {object} options
- * @param {number} [options.port] where all that it is asked for is found; without it, everything is refused
+ * @param {number} [options.port] where all that it is asked for is found; without it, everything is
+ *   refused
  * @param {string} [options.credentials] `user:password` that it asks for, in version 5
  */
 export async function startSocks(t, { credentials, port }) {
@@ -19,12 +20,12 @@ export async function startSocks(t, { credentials, port }) {
 
   const server = createServer((socket) => {
     const greeting = credentials ? 2 : 0
-    let answer = (bytes) => (bytes[0] === 4 ? open(4, asked4(bytes)) : greet(bytes))
+    let reply = (bytes) => (bytes[0] === 4 ? open(4, asked4(bytes)) : greet(bytes))
 
     function greet(bytes) {
       const isOffered = bytes.subarray(2, 2 + bytes[1]).includes(greeting)
       socket.write(Buffer.from([5, isOffered ? greeting : 0xff]))
-      answer = credentials ? authenticate : (request) => open(5, asked5(request))
+      reply = credentials ? authenticate : (request) => open(5, asked5(request))
     }
 
     function authenticate(bytes) {
@@ -32,7 +33,7 @@ export async function startSocks(t, { credentials, port }) {
       const given = `${bytes.subarray(2, password - 1)}:${bytes.subarray(password)}`
       const isRight = given === credentials
       socket.write(Buffer.from([1, isRight ? 0 : 1]))
-      answer = (request) => open(5, asked5(request))
+      reply = (request) => open(5, asked5(request))
     }
 
     function open(version, asked) {
@@ -47,7 +48,7 @@ export async function startSocks(t, { credentials, port }) {
     }
 
     sockets.add(socket.on('error', () => {}))
-    socket.on('data', (bytes) => answer(bytes))
+    socket.on('data', (bytes) => reply(bytes))
   })
   return { requests, host: `127.0.0.1:${await listen(t, server)}` }
 }

@@ -18,7 +18,7 @@ if (isMainThread) {
 
 async function terminateMany(cycles, directory) {
   const random = randomFrom(20)
-  const server = createServer(answer).listen(0, '127.0.0.1')
+  const server = createServer(respond).listen(0, '127.0.0.1')
   await once(server, 'listening')
   const url = `http://127.0.0.1:${server.address().port}`
   let before
@@ -32,7 +32,7 @@ async function terminateMany(cycles, directory) {
   const grown = process.memoryUsage().rss - before
   const deadline = performance.now() + 15_000
   const connections = () => new Promise((resolve) => server.getConnections((_, n) => resolve(n)))
-  // What belonged to the Workers has ended, though nobody waited for it.
+  // Everything of the Workers has ended, though nobody waited for it.
   while ((await connections()) > 0 && performance.now() < deadline) {
     await new Promise((resolve) => setTimeout(resolve, 20))
   }
@@ -42,7 +42,7 @@ async function terminateMany(cycles, directory) {
   server.close()
 }
 
-function answer(request, response) {
+function respond(request, response) {
   if (request.url === '/503') return response.writeHead(503).end()
   if (request.url === '/stall') return response.write('x')
   const piece = Buffer.alloc(65_536)

@@ -7,5 +7,5 @@ const getter = (options) => {
 
 export const memory = () => getter({ cache: 'memory' })
 
-/** Not `true`, which would answer from memory. */
+/** Not `true`, which would take responses from memory. */
 export const disk = (cacheDir) => getter({ cache: 'disk', cacheDir })

@@ -7,7 +7,10 @@ import { cpuPerRequest, elu, memory, rate } from './units.mjs'
 /** As many as the goals speak of: looking one up among them must not take longer. */
 const MANY = { full: 10_000, quick: 1000 }
 
-/** `place`: where answers are kept; `path`: how long nginx says that they are fresh, see servers/nginx.mjs. */
+/**
+ * `place`: where responses are kept; `path`: how long nginx says that they are fresh, see
+ * servers/nginx.mjs.
+ */
 export const caches = ({ title, place, path }) => ({
   metrics: [rate, { ...rate, key: 'many', label: 'of 10,000 URLs' }, cpuPerRequest, memory, elu],
   title: () => title,

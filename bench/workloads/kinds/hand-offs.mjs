@@ -11,10 +11,10 @@ const BEGIN = 50
 const between = (from, to) => Number(BigInt(to) - BigInt(from)) / 1e6
 
 /**
- * From the moment at which the server ends the answer of the holder to that at which it has the
- * request of the waiter: one clock, and all that lies between, two times the network included. The
- * answer is an error, for after a success the waiter would have nothing to request. Both processes
- * have made a request before.
+ * The time from the moment at which the server ends the response to the holder to that at which it
+ * has the request of the waiter: one clock, and all that lies between, two times the network
+ * included. The response is an error, for after a success the waiter would have nothing to request.
+ * Both processes have made a request before.
  */
 export async function handOffOfOurs(directory, hold) {
   const server = await serveOnCommand()
@@ -44,7 +44,10 @@ export async function handOffOfOurs(directory, hold) {
   }
 }
 
-/** From the moment before the holder calls `unlock` to that at which `lock` of the waiter resolves. */
+/**
+ * The time from the moment before the holder calls `unlock` to that at which `lock` of the waiter
+ * resolves.
+ */
 export async function handOffOfProperLockfile(directory, hold) {
   const spec = { file: join(directory, 'program') }
   const [holder, waiter] = [actor('locked.mjs', spec), actor('locked.mjs', spec)]
