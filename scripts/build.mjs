@@ -5,7 +5,7 @@
 // Rust library as well. See docs/decisions/0022-lto.md.
 
 import { spawnSync } from 'node:child_process'
-import { copyFileSync } from 'node:fs'
+import { copyFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
@@ -39,6 +39,8 @@ try {
   const file = library()
   const triple = values.target ?? run('rustc', ['--print', 'host-tuple']).trim()
   const addon = `registry.${parseTriple(triple).platformArchABI}.node`
+  // A new file, because a process may have the old one in memory.
+  rmSync(join(ROOT, addon), { force: true })
   copyFileSync(file, join(ROOT, addon))
   console.log(`${addon} is built`)
 } catch (error) {

@@ -18,7 +18,7 @@ use crate::base::observer::{ErrorEvent, ExchangeHead, ExchangeStep, LockStep, Ob
 use crate::base::options::RequestOptions;
 use crate::node::environment::instance::{instance, js_function};
 use crate::node::environment::observer_functions::ObserverFunctions;
-use crate::node::environment::queue::Slot;
+use crate::node::environment::queue::{Completion, Slot};
 use crate::node::environment::variables::Environment;
 use crate::node::js::error::to_js;
 use crate::node::js::number::number;
@@ -70,13 +70,20 @@ struct Call {
 
 impl Call {
     fn enqueue(&self, publish: impl FnOnce(&Env, &ObserverFunctions, u32) -> napi::Result<()> + Send + 'static) {
+        self.slot.enqueue_beside(self.completion(publish));
+    }
+
+    fn completion(
+        &self,
+        publish: impl FnOnce(&Env, &ObserverFunctions, u32) -> napi::Result<()> + Send + 'static,
+    ) -> Completion {
         let call = self.number;
-        self.slot.enqueue(Box::new(move |env| {
+        Box::new(move |env| {
             // Fails where the environment is ending. What subscribers throw is Node's business.
             if functions(&env).and_then(|functions| publish(&env, functions, call)).is_err() {
                 let _ = pending_exception(&env);
             }
-        }));
+        })
     }
 }
 
@@ -89,12 +96,12 @@ impl Drop for Call {
 impl Observe for Call {
     fn created(&self, exchange: u32, head: ExchangeHead) -> BoxFuture<'static, HeaderMap> {
         let (sender, receiver) = oneshot::channel();
-        self.enqueue(move |env, functions, call| {
+        self.slot.enqueue(self.completion(move |env, functions, call| {
             let added = created(env, functions, call, exchange, &head);
             // Nobody waits where the call has been aborted.
             let _ = sender.send(added.unwrap_or_default());
             Ok(())
-        });
+        }));
         Box::pin(async { receiver.await.unwrap_or_default() })
     }
 

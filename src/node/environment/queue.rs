@@ -21,7 +21,7 @@ use tokio::task;
 const BATCH: usize = 8;
 
 /// Runs once, on the JavaScript thread.
-type Completion = Box<dyn FnOnce(Env) + Send>;
+pub type Completion = Box<dyn FnOnce(Env) + Send>;
 /// Weak: [`CompletionQueue`] counts whether promises are pending.
 type Wakeup = ThreadsafeFunction<(), (), (), Status, false, true>;
 
@@ -48,6 +48,8 @@ struct Queue {
 #[derive(Default)]
 struct State {
     completions: Vec<Completion>,
+    /// Those that somebody waits for.
+    urgent: usize,
     /// The event loop will run and take the completions.
     is_awake: bool,
 }
@@ -100,14 +102,23 @@ impl Slot {
     /// threads than the worker. Otherwise wakes it after the tasks that are ready now, so that
     /// their completions share the wakeup.
     pub fn enqueue(&self, completion: Completion) {
+        self.push(completion, true);
+    }
+
+    /// [`enqueue`](Self::enqueue) for what nobody waits for: it does not fill a batch.
+    pub fn enqueue_beside(&self, completion: Completion) {
+        self.push(completion, false);
+    }
+
+    fn push(&self, completion: Completion, is_urgent: bool) {
         let (is_first, is_due) = {
             let mut state = self.queue.state();
             state.completions.push(completion);
-            let queued = state.completions.len();
-            let is_due = !state.is_awake
-                && (queued >= BATCH.min(self.queue.pending.load(Ordering::Relaxed)) || task::try_id().is_none());
+            state.urgent += usize::from(is_urgent);
+            let is_full = is_urgent && state.urgent >= BATCH.min(self.queue.pending.load(Ordering::Relaxed));
+            let is_due = !state.is_awake && (is_full || task::try_id().is_none());
             state.is_awake |= is_due;
-            (queued == 1, is_due)
+            (state.completions.len() == 1, is_due)
         };
         if is_due {
             self.wake();
