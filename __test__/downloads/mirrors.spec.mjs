@@ -336,7 +336,7 @@ describe('when all sources fail', () => {
     assert.equal(
       error.message,
       `All 3 sources failed: ${hosts[0]}: HTTP 404 Not Found; ${hosts[1]}: HTTP 503 Service Unavailable; ` +
-        `${hosts[2]}: No data received for 150ms`,
+        `${hosts[2]}: No data received for 500ms`,
     )
     assert.equal(error.code, 'ERR_ALL_SOURCES_FAILED')
     assert.equal(error.url, at(first))
