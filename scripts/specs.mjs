@@ -51,6 +51,7 @@ const CONTRACT = process.env.LONG_TESTS
       'downloads/resume',
       'locks/lock',
       'requests/abort',
+      'requests/arguments',
       'requests/errors',
       'requests/hooks',
       'requests/redirect',

@@ -62,6 +62,12 @@ pub enum Refusal {
     Other,
 }
 
+/// The error of a URL whose host RFC 3986 does not allow, though browsers do: with a `{`, for instance.
+pub fn invalid_host(url: &Url) -> Error {
+    let host = url.host_str().unwrap_or_default();
+    Error::new(Kind::InvalidUrl, format!("Invalid URL: {host:?} cannot be the host of a request")).with_url(url)
+}
+
 /// Returns how a proxy refused a tunnel, if the request failed for this reason.
 pub fn refusal(error: &reqwest::Error) -> Option<Refusal> {
     match find::<TunnelFailure>(error)? {
@@ -76,8 +82,7 @@ pub fn of_request(error: &reqwest::Error, url: &Url, proxy: Option<&Url>, connec
     let host = url.host_str().unwrap_or_default();
     let port = url.port_or_known_default().unwrap_or_default();
     let failed = if error.is_builder() {
-        // RFC 3986 allows less than browsers do, for instance no `{` in a host.
-        Error::new(Kind::InvalidUrl, format!("Invalid URL: {host:?} cannot be the host of a request"))
+        invalid_host(url)
     } else if let (true, Some(limit)) = (is_connect_timeout(error), connect_timeout) {
         connect_timed_out(limit)
     } else if let Some(failure) = find::<LookupError>(error) {

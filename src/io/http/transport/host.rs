@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderValue, Method, StatusCode, header};
+use http::{HeaderValue, Method, StatusCode, Uri, header};
 use tokio::select;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -16,7 +16,7 @@ use crate::base::error::{Error, Kind, Result};
 use crate::base::host_client::{HostClient, HostFailure, HostRequest, HostResponse, Upload};
 use crate::base::log::Log;
 use crate::base::options::Network;
-use crate::io::http::error::{HEAD_FIELDS_MAX, connect_timed_out, head_refused, no_data};
+use crate::io::http::error::{HEAD_FIELDS_MAX, connect_timed_out, head_refused, invalid_host, no_data};
 use crate::io::http::outgoing::{Content, Outgoing};
 use crate::io::http::transport::host_wire::HostWire;
 use crate::io::http::transport::idle::with_idle_timeout_of_request;
@@ -56,6 +56,9 @@ impl HostTransport {
         body: Option<&Body>,
         idle_timeout: Option<Duration>,
     ) -> Result<Box<IncomingResponse>> {
+        if Uri::try_from(head.url.as_str()).is_err() {
+            return Err(invalid_host(&head.url));
+        }
         let body = body.filter(|_| head.with_body);
         let activity = body.and(idle_timeout).map(|_| Activity::default());
         let can_repeat = body.is_none_or(Body::is_whole) && head.method.is_idempotent();
