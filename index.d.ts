@@ -609,7 +609,7 @@ export interface CacachePutOptions {
 
 /** Calls of clients with a cache: each counts once. */
 export interface CacheMetrics {
-  /** Calls of clients with a cache, by what it was good for. Answered from memory. */
+  /** Calls with a response from memory. */
   memoryHits: number
   /** Calls with a response from disk. */
   diskHits: number

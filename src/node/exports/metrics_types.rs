@@ -96,7 +96,7 @@ pub struct LockMetrics {
 /// Calls of clients with a cache: each counts once.
 #[napi(object)]
 pub struct CacheMetrics {
-    /// Calls of clients with a cache, by what it was good for. Answered from memory.
+    /// Calls with a response from memory.
     pub memory_hits: f64,
     /// Calls with a response from disk.
     pub disk_hits: f64,
