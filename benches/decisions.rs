@@ -1,5 +1,5 @@
-//! The cost of one decision: floor 1, and the digests of floor 2. Run it with `cargo bench
-//! --no-default-features --bench decisions`.
+//! The cost of one decision: floor 1, and the digests of floor 2. Run it with
+//! `cargo bench --no-default-features --bench decisions`.
 //!
 //! A request makes a handful of decisions. Together they should take far less than one of the
 //! thirty or so microseconds of a request.

@@ -1,6 +1,6 @@
 // Prints the metrics of a program for a person: the success rate of requests, the overhead of
-// retries, and the number of downloads that were not needed. Runs against a server of its own: node
-// examples/metrics.mjs
+// retries, and the number of downloads that were not needed. Runs against a server of its own:
+// node examples/metrics.mjs
 
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'

@@ -1,5 +1,4 @@
-// Calls of HttpClient and lib/cacache as TypeScript callers write them. The file is compiled, not
-// run.
+// Calls of HttpClient and lib/cacache as TypeScript callers write them. Compiled, not run.
 
 import type { HttpResponse } from '@socketsecurity/registry'
 import { HttpClient as fromRoot } from '@socketsecurity/registry'

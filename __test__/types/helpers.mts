@@ -1,5 +1,5 @@
-// Calls of the helpers and imports of every subpath, as TypeScript callers write them. The file is
-// compiled, not run.
+// Calls of the helpers and imports of every subpath, as TypeScript callers write them. Compiled,
+// not run.
 
 import { get } from 'node:http'
 import type * as root from '@socketsecurity/registry'

@@ -1,4 +1,4 @@
-// Calls of lib/metrics as TypeScript callers write them. The file is compiled, not run.
+// Calls of lib/metrics as TypeScript callers write them. Compiled, not run.
 
 import type { HttpDownloadResult, HttpResponse, ResponseTimings } from '@socketsecurity/registry'
 import { getMetrics as fromRoot } from '@socketsecurity/registry'
