@@ -1,4 +1,4 @@
-// What was started is ended and what was made is removed, also on an error and on Ctrl-C.
+// Ends started processes and removes created files at exit, also on an error and on Ctrl-C.
 
 const tasks = new Set()
 

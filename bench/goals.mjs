@@ -1,8 +1,9 @@
-// What we want to reach. A goal that is missed is shown as missed, and no run fails for it.
+// Goals of the library. A missed goal is shown as missed, and no run fails for it.
 //
-// With `against` the number is our median divided by that of the contender with this id; 'npm' is
-// the best package of npm in this workload; with `inverse` it is theirs divided by ours. Without
-// `against` it is our median itself. `of` is another way to use ours.
+// With `against`, the number is the library's median divided by that of the contender with this id.
+// The id 'npm' stands for the best package of npm in this workload. With `inverse`, the number is
+// the contender's median divided by the library's. Without `against`, it is the library's median
+// itself. `of` names another way to use the library.
 
 const NODE_HTTP = 'node-http'
 

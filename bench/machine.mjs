@@ -37,7 +37,7 @@ const installed = (name) => json(join(BENCH, 'node_modules', name, 'package.json
 
 const commit = () => firstLine('git', '-C', ROOT, 'describe', '--always', '--dirty')
 
-/** What it prints first, on either output: nginx uses the other one. */
+/** Returns the first line that a program prints, on stdout or, as nginx does, on stderr. */
 function firstLine(program, ...args) {
   const { stdout, stderr } = spawnSync(program, args, {
     encoding: 'utf8',

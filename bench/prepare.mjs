@@ -1,4 +1,4 @@
-// What must be there before anything is measured.
+// Prerequisites of every measurement: programs, packages and a release build of the addon.
 
 import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, statSync } from 'node:fs'

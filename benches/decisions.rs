@@ -1,6 +1,8 @@
-//! What one decision costs: floor 1, and the digests of floor 2. `cargo bench --no-default-features --bench decisions`.
+//! The cost of one decision: floor 1, and the digests of floor 2. Run it with
+//! `cargo bench --no-default-features --bench decisions`.
 //!
-//! A request makes a handful of these; all of them together should stay far below a microsecond of its some thirty.
+//! A request makes a handful of decisions. Together they should take far less than one of the
+//! thirty or so microseconds of a request.
 #![allow(missing_docs, reason = "a program")]
 
 use std::time::{Duration, SystemTime};
@@ -87,7 +89,7 @@ fn checksum_file_of_a_release(bencher: Bencher) {
     bencher.counter(BytesCount::of_str(&text)).bench(|| checksum_file::parse(black_box(&text)).count());
 }
 
-/// What JavaScript is handed of the header, before napi makes an object of it.
+/// The header fields as JavaScript receives them, before napi makes an object of them.
 #[divan::bench]
 fn fields_for_javascript(bencher: Bencher) {
     let fields = response_fields();

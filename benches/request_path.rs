@@ -19,7 +19,7 @@ fn main() -> Result<(), Failure> {
     match argument.parse() {
         Ok(requests) => ask(requests),
         Err(_) if argument == "serve" => serve(),
-        // What `cargo bench` passes: nothing is to be timed here.
+        // `cargo bench` passes another argument. Nothing is timed here.
         Err(_) => Ok(()),
     }
 }

@@ -1,4 +1,4 @@
-// Who holds the lock: it stands as JSON in the lock file.
+// Reads the holder of the lock, which the lock file stores as JSON.
 
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'

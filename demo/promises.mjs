@@ -1,4 +1,4 @@
-// What every demo promises of the program in the end.
+// Checks of the promises that every demo makes about the downloaded program.
 
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -8,7 +8,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 export const sourceDigest = () =>
   createHash('sha256').update(readFileSync(process.execPath)).digest('hex')
 
-/** Prints whether each check holds: those of this demo, and those of all. */
+/** Prints whether each check holds: the checks of this demo, and those of every demo. */
 export function isPromised({ survivors, dir, destPath, sha256 }, checks) {
   console.log('\nWhat was promised')
   for (const { name, failure } of survivors) if (failure) console.log(`    ${name}: ${failure}`)

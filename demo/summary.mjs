@@ -1,4 +1,4 @@
-// What came of it, and whether it is what was promised.
+// Prints the requests that the server received, and whether the demo kept its promises.
 
 import { megabytes } from './display.mjs'
 import { isPromised, sourceDigest } from './promises.mjs'

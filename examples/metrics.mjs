@@ -1,5 +1,6 @@
-// What a program did, as a person reads it: how often requests succeeded and what retries cost, and how many downloads were not
-// needed. Runs against a server of its own: node examples/metrics.mjs
+// Prints the metrics of a program for a person: the success rate of requests, the overhead of
+// retries, and the number of downloads that were not needed. Runs against a server of its own:
+// node examples/metrics.mjs
 
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'

@@ -88,7 +88,7 @@ function copied(options) {
   }
 }
 
-/** What `find` finds. Its failure, or its silence after `timeout` ms, is a finding, too. */
+/** Returns the finding of `find`. A failure, or no answer within `timeout` ms, is a finding too. */
 async function part(find, timeout) {
   let timer
   const late = new Promise((resolve) => {

@@ -55,7 +55,7 @@ function traced(download) {
   return Object.defineProperties(call, { name: { value: name }, length: { value: length } })
 }
 
-/** What is no URL is for the download to refuse. */
+/** Returns the URL as it may be shown, or `undefined` for a value that the download will refuse. */
 function shown(url) {
   try {
     return native.shownUrl(String(url))

@@ -1,11 +1,11 @@
 'use strict'
 
-// Which addon native.js has loaded, or why none, for doctor.js. Without an import: an addon that
-// cannot be loaded must not keep anybody from reading this.
+// The addon that native.js has loaded, or the reason why it loaded none, for doctor.js. The file
+// has no imports: it must be readable even when the addon cannot be loaded.
 
 module.exports = {
   /** The file or package that was loaded. */
   name: undefined,
-  /** What was tried before, as `{ name, error }`. */
+  /** Attempts that failed before, as `{ name, error }`. */
   attempts: [],
 }

@@ -58,7 +58,7 @@ function bytesOf(value) {
 
 /** Encodes a form as `multipart/form-data`, by the `Response` of Node.js. */
 async function encodedForm(form) {
-  // Those of the process: in a test runner the global ones may be of a browser's simulation.
+  // The classes of the process: in a test runner, the globals may belong to a simulated browser.
   const { Blob, FormData, Response } = require('node:vm').runInThisContext(
     '({ Blob, FormData, Response })',
   )

@@ -137,7 +137,7 @@ class Warming {
     if (!this.total) return own
     return (downloaded, total) => {
       this.#call(() => this.total.advance(index, downloaded, total))
-      // What this one throws is an error of its entry alone.
+      // An error that this callback throws fails only its own entry.
       own?.(downloaded, total)
     }
   }

@@ -2,7 +2,7 @@
 
 const UNRELEASED = '## [Unreleased]\n'
 
-/** What has no version yet gets one, with its date. */
+/** Gives the unreleased changes a version and a date. */
 export function released(changelog, version, date) {
   if (!changelog.includes(UNRELEASED)) throw new Error('CHANGELOG.md has no "## [Unreleased]"')
   if (!changesOf(changelog, 'Unreleased')) {
@@ -11,7 +11,7 @@ export function released(changelog, version, date) {
   return changelog.replace(UNRELEASED, `${UNRELEASED}\n## [${version}] - ${date}\n`)
 }
 
-/** What stands under the heading of a version. */
+/** Returns the text under the heading of a version. */
 export function changesOf(changelog, version) {
   const sections = changelog.split(/^## /m)
   const section = sections.find((each) => each.startsWith(`[${version}]`))

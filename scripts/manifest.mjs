@@ -1,6 +1,10 @@
-// What the published packages say of themselves, made from what the repository says. Reads and writes nothing.
+// Derives the manifests of the published packages from that of the repository. Reads and writes
+// nothing.
 
-/** Of a manifest here, what means nothing to those who install the package. Comments are left out too: their keys begin with `//`. */
+/**
+ * Keys of the repository's manifest that mean nothing to users of the package. Comments are left
+ * out too: their keys begin with `//`.
+ */
 const PRIVATE = ['devDependencies', 'napi', 'overrides', 'scripts']
 
 /**

@@ -68,7 +68,7 @@ function pack(place, out) {
     cwd: place,
     encoding: 'utf8',
     shell: process.platform === 'win32',
-    // What npm tells on the other stream becomes part of the error, if there is one.
+    // The stderr of npm becomes part of the error, if there is one.
     stdio: 'pipe',
   })
   const [{ filename }] = JSON.parse(output)

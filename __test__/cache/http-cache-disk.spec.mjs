@@ -248,7 +248,7 @@ test('processes that fetch, expire, clear and break entries at once never get a 
     assert.deepEqual(failures, [])
     assert.ok(calls > 50, `${calls}`)
   }
-  // Those without a memory of their own.
+  // The jobs without a cache in memory.
   const onDisk = done.filter((_, index) => index % 2 === 1)
   const used = ({ metrics }) => metrics.diskHits + metrics.revalidated
   assert.ok(onDisk.some((job) => used(job) > 0))

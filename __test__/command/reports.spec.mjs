@@ -56,7 +56,7 @@ describe('doctor', () => {
 })
 
 describe('metrics', () => {
-  /** What two commands have written. */
+  /** Returns the metrics file that two commands have written. */
   async function written(t) {
     const directory = temporaryDirectory(t)
     const file = join(directory, 'metrics.jsonl')

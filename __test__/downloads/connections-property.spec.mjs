@@ -115,14 +115,14 @@ const because = ({ id, file }, what) =>
 function verify(each, event, totals, isPeaceful) {
   const { file, destPath, directory } = each
   file.said.push(`  ${JSON.stringify(event ?? 'killed')}`)
-  // Who is killed right before publishing leaves a sealed file, which is removed a minute later.
+  // A process killed right before publishing leaves a sealed file, which is removed a minute later.
   const names = readdirSync(directory).filter((name) => !name.endsWith('.sealed'))
   if (!names.includes('file')) {
     assert.notEqual(event?.event, 'done', because(each, 'it is not there'))
     totals.failed += event ? 1 : 0
     return
   }
-  // Who was killed may have published without saying so.
+  // A killed process may have published the file without reporting it.
   const bytes = readFileSync(destPath)
   assert.ok(
     file.versions.some(({ body }) => body.equals(bytes)),
@@ -136,7 +136,7 @@ function verify(each, event, totals, isPeaceful) {
   totals.published += 1
   totals.resumed += event?.resumedFrom > 0 ? 1 : 0
   totals.requests += file.requests
-  // What was on its way to a process that was killed is lost.
+  // Bytes on their way to a killed process are lost.
   if (file.isHonest && isPeaceful) {
     totals.honest += bytes.length
     totals.honestSent += file.sent

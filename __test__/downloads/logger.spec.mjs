@@ -28,7 +28,7 @@ class Logger {
   }
 }
 
-/** What a logger is told about a download of five megabytes. */
+/** Downloads 5 MiB and returns the logger that was told about it. */
 async function logged(t, options) {
   const body = Buffer.alloc(5 * 1024 * 1024, 'x')
   const origin = await startOrigin(t, slowly(body, 40, 30))

@@ -1,4 +1,5 @@
-// What somebody with another user ID can put into a directory for all, and how to see that nobody fell for it.
+// Files that an attacker with another user ID can plant in a shared directory, and functions that
+// show whether the victim fell for them.
 
 import { execFileSync, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'

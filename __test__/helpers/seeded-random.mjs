@@ -11,7 +11,7 @@ export function randomFrom(seed) {
   }
 }
 
-/** What a test draws: whole numbers, coins, members of lists. */
+/** Returns functions that draw at random from a seed: whole numbers, booleans, members of lists. */
 export function dice(seed) {
   const random = randomFrom(seed)
   const below = (limit) => Math.floor(random() * limit)

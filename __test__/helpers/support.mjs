@@ -1,4 +1,4 @@
-// What several specs need and no server is.
+// Helpers that several specs share, apart from servers.
 
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'

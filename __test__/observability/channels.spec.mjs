@@ -26,7 +26,7 @@ const UNDICI = [
   'undici:request:error',
 ]
 
-/** What is published to these channels during a test, as `[channel, message]`. */
+/** Collects the messages of these channels during a test, as `[channel, message]`. */
 function listen(t, channels, onMessage = () => {}) {
   const heard = []
   for (const channel of channels) {

@@ -1,4 +1,4 @@
-// What doctor says where something is wrong: the report and its text name the cause.
+// Faults that doctor finds: the report and its text name the cause.
 
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'

@@ -1,4 +1,4 @@
-// What is counted, and when.
+// Events that the metrics count, and when they count them.
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'

@@ -273,7 +273,7 @@ describe('the packed package', {
     test('esbuild, as a module', { skip: missing('esbuild/lib/main.js') }, async (t) => {
       const { url } = await origin(t)
       const project = await installed(t, 'main.mjs')
-      // What CommonJS has and modules have not.
+      // Names that CommonJS defines and modules lack.
       const js = `import { createRequire } from 'node:module'
 const require = createRequire(import.meta.url)
 const __dirname = import.meta.dirname`

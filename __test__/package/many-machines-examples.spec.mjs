@@ -54,7 +54,7 @@ describe('the command', () => {
     const entries = readManifest(join(PLACE, 'manifest.json'), temporaryDirectory(t))
     assert.equal(entries.length, 2)
     for (const { sha256 } of entries) assert.match(sha256, /^[0-9a-f]{64}$/)
-    // What the image and the job run.
+    // The image and the job run this entry.
     const [tool] = entries
     assert.equal(tool.dest, 'bin/tool')
     assert.equal(tool.mode, 0o755)

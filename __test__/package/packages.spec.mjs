@@ -1,4 +1,4 @@
-// What is published, and its version. Whether it works is consumers.spec.mjs.
+// Contents and versions of the published packages. consumers.spec.mjs tests whether they work.
 
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'

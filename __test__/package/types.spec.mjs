@@ -7,7 +7,10 @@ import ts from 'typescript'
 
 const TYPES = fileURLToPath(new URL('../types/', import.meta.url))
 
-/** What the compiler says of the files of this repository. Those of the compiler and of Node.js are theirs. */
+/**
+ * Returns the files of this repository that a project compiles, and the errors of the compiler.
+ * Declarations in `node_modules` are not checked.
+ */
 function faultsOf(project) {
   const host = { ...ts.sys, onUnRecoverableConfigFileDiagnostic: (fault) => faults.push(fault) }
   const faults = []

@@ -1,4 +1,4 @@
-// What `headers` may be: a record, or anything that holds names and values.
+// Values that `headers` accepts: a record, or any iterable of names and values.
 
 import assert from 'node:assert/strict'
 import { join } from 'node:path'

@@ -150,7 +150,7 @@ describe('maxResponseSize counts what is decoded', () => {
     })
   }
 
-  /** What a compressor makes of so many zeros, without so many in memory. */
+  /** Compresses `BOMB` zeros without holding all of them in memory. */
   async function packedZeros(compressor) {
     const zeros = Buffer.alloc(MB)
     const pieces = function* () {

@@ -1,4 +1,5 @@
-// What the head of a request says: the host, and the length of a body that is not there. Over each protocol, and by proxies.
+// The head of a request over each protocol and through proxies: the host, and the length of a body
+// that is absent.
 
 import assert from 'node:assert/strict'
 import { constants } from 'node:http2'

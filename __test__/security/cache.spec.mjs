@@ -80,7 +80,9 @@ const PLACES = {
 }
 const ALL_OF_IT = ['the cache', 'the directory above', 'tmp', 'content-v2', 'index-v5']
 
-/** What is put there. `moved` is what was there before, now elsewhere and still the victim's. */
+/**
+ * Ways to occupy a path. `moved` is the place of the original, which still belongs to the victim.
+ */
 const KINDS = {
   'a link': (path, moved) => {
     symlinkSync(moved, path)
@@ -280,7 +282,7 @@ describe('what is written is for its owner alone', { skip: process.platform === 
     } finally {
       process.umask(old)
     }
-    // What npm writes for its group under umask 002, Ubuntu's, is read.
+    // A file that npm wrote for its group under umask 002, Ubuntu's default, is read.
     const entry = await get('key')
     assert.equal(lstatSync(entry.path).mode & 0o777, 0o664)
     assert.equal(`${entry.data}`, 'data')

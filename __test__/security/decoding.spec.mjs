@@ -17,12 +17,12 @@ import { rejection, sleep } from '../helpers/support.mjs'
 const MB = 1024 * 1024
 /** How long a bomb may work. The time it would need is many times as long. */
 const TIME = 400
-/** More than a busy machine delays a call by. A bomb that is in its way lets one call pass, not several. */
+/** Longer than a busy machine delays a call. A bomb in the way lets one call pass, not several. */
 const DELAY_MAX = 1500
 /** For how long the processor time is watched. */
 const WATCHED = 800
 
-// What unpacks to nothing: a beginning, and what may follow it for ever.
+// Data that unpacks to nothing: a beginning, and a unit that may follow it without end.
 const emptyMember = gzipSync('')
 const nothing = {
   gzip: [emptyMember, emptyMember],

@@ -1,4 +1,4 @@
-// What a destination may name: a regular file or nothing.
+// Destinations may name a regular file, or a path at which there is nothing.
 
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'

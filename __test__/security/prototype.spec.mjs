@@ -29,7 +29,7 @@ function polluted(properties, call, prototype = Object.prototype) {
   }
 }
 
-/** What would end or change a call, were it read. */
+/** Properties that would end or change a call if they were read. */
 const hostile = {
   proxy: 'http://127.0.0.1:1',
   ca: 'no certificate',

@@ -1,4 +1,5 @@
-// What is secret is neither sent on nor shown: one list of names for redirects, clients, messages and events.
+// Secrets are neither forwarded nor shown. Redirects, clients, messages and events share one list
+// of names.
 
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'

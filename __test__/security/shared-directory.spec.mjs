@@ -128,7 +128,7 @@ function assertDone({ what, outcome, destPath, victim }) {
   assertPublished(destPath, victim, what)
 }
 
-/** What a failure must say: where, and in which words. */
+/** Asserts that the message of a failure names the file, and that its `path` is a string. */
 function assertExplained({ what, outcome, path }) {
   assert.ok(outcome.failed.includes(basename(path)), `${what}: no path in: ${outcome.failed}`)
   assert.equal(typeof outcome.path ?? 'string', 'string', what)

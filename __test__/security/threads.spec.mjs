@@ -80,7 +80,7 @@ for (const extra of [0, 1, 2, 3, 4, 6, 10]) {
       assert.match(message, /[Nn]o thread can be started/)
     }
     if (extra === 0) assert.ok(outcomes.every(({ code }) => code === 'EAGAIN'))
-    // What failed is not remembered.
+    // A failure is not remembered.
     const again = await round(1000)
     for (const { size, message } of again.outcomes) assert.equal(size, SIZE, message)
     assert.equal(again.unhandled, 0)

@@ -1,4 +1,4 @@
-// What Node's variables about TLS do, and hosts for which there can be no certificate.
+// Effects of Node's variables about TLS, and hosts for which there can be no certificate.
 
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'

@@ -10,7 +10,7 @@ import nock from 'nock'
 import { silence, startOrigin } from '../helpers/origins/http-origin.mjs'
 import { rejection, temporaryDirectory } from '../helpers/support.mjs'
 
-// Those of Vitest, and of Jest.
+// The fake timers of Vitest and of Jest.
 const sinon = createRequire(import.meta.url)('@sinonjs/fake-timers')
 
 const clocks = {

@@ -1,4 +1,4 @@
-// Who looks at node:http finds our requests, in the context of their callers.
+// Instrumentation of node:http finds the requests of the library, in the context of their callers.
 
 import assert from 'node:assert/strict'
 import { AsyncLocalStorage } from 'node:async_hooks'

@@ -1,4 +1,4 @@
-// What TypeScript callers pass as headers and bodies; compiled, not run.
+// Headers and bodies as TypeScript callers pass them. Compiled, not run.
 
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http'
 import { Readable } from 'node:stream'

@@ -1,4 +1,4 @@
-// What TypeScript callers write with HttpClient and lib/cacache; compiled, not run.
+// Calls of HttpClient and lib/cacache as TypeScript callers write them. Compiled, not run.
 
 import type { HttpResponse } from '@socketsecurity/registry'
 import { HttpClient as fromRoot } from '@socketsecurity/registry'

@@ -1,4 +1,5 @@
-// What TypeScript callers write with the helpers, and every subpath; compiled, not run.
+// Calls of the helpers and imports of every subpath, as TypeScript callers write them. Compiled,
+// not run.
 
 import { get } from 'node:http'
 import type * as root from '@socketsecurity/registry'

@@ -1,4 +1,4 @@
-// What TypeScript callers write with lib/metrics; compiled, not run.
+// Calls of lib/metrics as TypeScript callers write them. Compiled, not run.
 
 import type { HttpDownloadResult, HttpResponse, ResponseTimings } from '@socketsecurity/registry'
 import { getMetrics as fromRoot } from '@socketsecurity/registry'

@@ -1,4 +1,4 @@
-// What a command-line tool of today does: download to a file, read all of it, hash it, compare.
+// The usual steps of a command-line tool: download to a file, read all of it, hash it, compare.
 
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'

@@ -1,4 +1,4 @@
-// All contenders. What one of them can do is what its module exports: json(url),
+// All contenders. The module of a contender exports the methods that it can do: json(url),
 // jsonOverH2(url), download(url, file), verified(url, file, sha256).
 
 import { measure } from '../child.mjs'
@@ -39,7 +39,9 @@ async function describe(id) {
 
 const contenders = await Promise.all([...IDS, ...WAYS].map(describe))
 
-/** Those that can do `method`, of those named if any are; never programs that are not installed. */
+/**
+ * Returns the contenders among `ids` that can do `method`, without programs that are not installed.
+ */
 export const able = (method, ids = IDS) =>
   contenders
     .filter(({ id, methods, program }) => {
@@ -47,7 +49,7 @@ export const able = (method, ids = IDS) =>
     })
     .map(({ id, name, kind, program }) => ({ id, name, kind, program }))
 
-/** `[name, reason]` of those that cannot. */
+/** Returns `[name, reason]` for each contender that cannot do `method`. */
 export const unable = (method) =>
   contenders
     .filter(({ id }) => IDS.includes(id))

@@ -1,4 +1,4 @@
-// What npm itself downloads with. No `cachePath`, so nothing is cached.
+// The client that npm itself downloads with. It has no `cachePath`, so nothing is cached.
 
 import { createWriteStream } from 'node:fs'
 import { pipeline } from 'node:stream/promises'

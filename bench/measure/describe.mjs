@@ -1,4 +1,5 @@
-// What a contender is and can do. In a process of its own, because some addons disturb each other.
+// Describes a contender and its methods in a process of its own, because some addons disturb each
+// other.
 
 import { report } from './report.mjs'
 

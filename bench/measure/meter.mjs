@@ -1,4 +1,4 @@
-// What one part of a program costs its process.
+// The cost of one part of a program to its process.
 
 import { readFileSync } from 'node:fs'
 

@@ -24,7 +24,7 @@ async function overhead(times, run) {
   for (const retries of [0, 3, 0, 3]) await run(retries)
   const ratios = []
   for (let time = 0; time < times; time++) {
-    // Who is first changes, for the second finds everything warmer.
+    // The order alternates, because the second run finds everything warmer.
     const order = time % 2 === 0 ? [0, 3] : [3, 0]
     const walls = {}
     for (const retries of order) walls[retries] = await timed(retries)

@@ -1,4 +1,4 @@
-// What eight connections cost where one is fast enough.
+// The cost of eight connections where one is fast enough.
 
 import { downloads } from './kinds/downloads.mjs'
 

@@ -1,4 +1,4 @@
-// What a command-line tool costs that makes one request: the whole process, from its start to its end.
+// The cost of a command-line tool that makes one request: the whole process, from start to end.
 
 import { deepStrictEqual } from 'node:assert'
 import { readFileSync } from 'node:fs'

@@ -1,4 +1,4 @@
-// What waiting costs, and how soon all go on, by how many processes wait for one lock.
+// The cost of waiting for one lock, and the time until all waiters go on, by the number of waiters.
 
 import { join } from 'node:path'
 import { max, sum } from 'simple-statistics'

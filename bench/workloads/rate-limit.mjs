@@ -1,4 +1,4 @@
-// What a limit costs that is never reached.
+// The cost of a limit that is never reached.
 
 import { downloads } from './kinds/downloads.mjs'
 

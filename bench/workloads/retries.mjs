@@ -1,4 +1,4 @@
-// What `retries: 3` costs as long as nothing fails.
+// The cost of `retries: 3` as long as nothing fails.
 
 import { join } from 'node:path'
 import { measure } from '../child.mjs'

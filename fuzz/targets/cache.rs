@@ -8,7 +8,7 @@ use libfuzzer_sys::fuzz_target;
 use socketsecurity_registry::policy::cache::index;
 use socketsecurity_registry::policy::cache::freshness::{CachedResponse, is_cacheable, storable};
 
-/// Those that decide something, and one that does not.
+/// Header fields that affect a decision, and one that affects none.
 const NAMES: [&str; 12] = [
     "cache-control", "expires", "age", "date", "last-modified", "etag", "vary", "pragma", "warning", "connection", "if-none-match", "x",
 ];

@@ -83,7 +83,7 @@ function quoted(argument) {
   return /^[\w.-]+$/.test(argument) ? ` '${argument}'` : ''
 }
 
-/** What stands in place of a value that can be used. */
+/** Names the unusable value at the end of an error message. A URL is not shown. */
 function received(text) {
   return text.includes('://') ? ' Received a URL.' : ` Received '${text}'.`
 }

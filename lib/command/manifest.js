@@ -118,7 +118,7 @@ function wrongPath(dest) {
  */
 function placeOf(directory, dest) {
   const root = real(directory)
-  // What is not there has no links in it.
+  // A directory that does not exist contains no links.
   if (root === undefined) return { place: dest }
   const names = dest.split('/').filter((name) => name !== '' && name !== '.')
   let at = root

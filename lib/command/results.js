@@ -7,7 +7,7 @@ const { printable } = require('../printable.js')
 /** One line. */
 const asJson = (value) => `${printable(JSON.stringify(value))}\n`
 
-/** What machines need of an error. Messages have no secrets. */
+/** Returns the fields of an error that programs need. Messages contain no secrets. */
 const readable = ({ message, code, status }) => ({ message, code, status })
 
 module.exports = { asJson, readable }

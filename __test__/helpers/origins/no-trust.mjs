@@ -1,4 +1,4 @@
-// Whom the environment of the tests trusts has no part in the specs about trust.
+// Removes the variables that change which certificates are trusted, for the specs about trust.
 
 for (const name of [
   'NODE_EXTRA_CA_CERTS',

@@ -1,5 +1,5 @@
-// What every lock spec needs: a temporary directory, an origin, child processes that are gone
-// when the test is, and a few questions to ask the file system.
+// Setup that every lock spec needs: a temporary directory, an origin, child processes that end with
+// the test, and functions that inspect the file system.
 
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'

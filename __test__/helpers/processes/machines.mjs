@@ -103,7 +103,7 @@ function connect(index, pid) {
   within('route', 'add', 'default', 'via', outside)
 }
 
-/** What a machine has reported in the end. */
+/** Returns the outcome that a machine reported, or `died` if it ended without one. */
 async function outcomeOf(machine) {
   const end = () => machine.events.find(({ event }) => event === 'done' || event === 'failed')
   await Promise.race([machine.exit, until(end, 'the end of a machine', 60_000)])

@@ -1,4 +1,4 @@
-// What is measured, and how it is shown. The first metric of a workload is the one that is compared.
+// Metrics and how they are shown. The first metric of a workload is the one that is compared.
 
 export const wall = { key: 'wall', label: 'time', unit: 'ms', better: 'lower' }
 export const rate = { key: 'rate', label: 'requests', unit: '/s', better: 'higher' }
