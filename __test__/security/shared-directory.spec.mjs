@@ -131,7 +131,7 @@ function assertDone({ what, outcome, destPath, victim }) {
 /** Asserts that the message of a failure names the file, and that its `path` is a string. */
 function assertExplained({ what, outcome, path }) {
   assert.ok(outcome.failed.includes(basename(path)), `${what}: no path in: ${outcome.failed}`)
-  assert.equal(typeof outcome.path ?? 'string', 'string', what)
+  assert.equal(typeof outcome.path, 'string', what)
 }
 
 describe('a plant at the name of', { skip: whyNotRoot }, () => {
