@@ -83,11 +83,14 @@ function created(call, exchange, origin, path, method, fields) {
 /** Names and values by turns. */
 const split = (fields) => (fields === '' ? [] : fields.split('\n'))
 
-function responded(call, exchange, ...parts) {
+/** The end of the exchange and of the call often come with the head. */
+function responded(call, exchange, isEnded, isLast, ...parts) {
   const observed = calls.get(call)
   const request = observed?.exchanges.get(exchange)
   // One scope for the three channels.
   if (request) observed.resource.runInAsyncScope(publishHead, undefined, request, ...parts)
+  if (isEnded) ended(call, exchange)
+  if (isLast) forget(call)
 }
 
 function publishHead(request, statusCode, statusText, fields, address, port, isHttp2) {

@@ -4,7 +4,9 @@
 //! Everything goes by the queue of completions, so that it is published before the promise of its
 //! call is settled, and in the order in which it happened.
 
+use std::mem;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::future::BoxFuture;
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -33,7 +35,7 @@ pub fn observer(env: &Env, environment: &Environment) -> napi::Result<Observer> 
     }
     let number = functions(env)?.observe.borrow_back(env)?.call(())?;
     let slot = instance(env)?.completions.slot.clone();
-    Ok(Observer::new(Call { slot, number, last: AtomicU32::new(0) }))
+    Ok(Observer::new(Call { slot, number, last: AtomicU32::new(0), steps: Arc::default() }))
 }
 
 /// Publishes the first request of a call on this thread, before the call begins: the worker would
@@ -66,11 +68,35 @@ struct Call {
     /// Its number in `lib/observer.js`, which keeps the context of its caller.
     number: u32,
     last: AtomicU32,
+    /// The steps that are still to be published. A response that is received at once has several,
+    /// which are published together.
+    steps: Arc<Mutex<Vec<Step>>>,
+}
+
+/// A step of a call.
+enum Step {
+    Exchange(u32, ExchangeStep),
+    Lock(u32, LockStep),
+    Error(ErrorEvent),
+    /// Nothing more of the call is to come.
+    Forget,
 }
 
 impl Call {
-    fn enqueue(&self, publish: impl FnOnce(&Env, &ObserverFunctions, u32) -> napi::Result<()> + Send + 'static) {
-        self.slot.enqueue_beside(self.completion(publish));
+    fn step(&self, step: Step) {
+        let is_first = {
+            let mut steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
+            steps.push(step);
+            steps.len() == 1
+        };
+        if is_first {
+            let steps = self.steps.clone();
+            self.slot.enqueue_beside(self.completion(move |env, functions, call| {
+                let steps = mem::take(&mut *steps.lock().unwrap_or_else(PoisonError::into_inner));
+                publish(env, functions, call, steps);
+                Ok(())
+            }));
+        }
     }
 
     fn completion(
@@ -89,7 +115,7 @@ impl Call {
 
 impl Drop for Call {
     fn drop(&mut self) {
-        self.enqueue(|env, functions, call| functions.forget.borrow_back(env)?.call(call).map(drop));
+        self.step(Step::Forget);
     }
 }
 
@@ -106,49 +132,15 @@ impl Observe for Call {
     }
 
     fn exchange(&self, exchange: u32, step: ExchangeStep) {
-        self.enqueue(move |env, functions, call| match step {
-            ExchangeStep::Head(start) => responded(env, functions, call, exchange, *start),
-            ExchangeStep::End => functions.ended.borrow_back(env)?.call(FnArgs::from((call, exchange))).map(drop),
-            ExchangeStep::Failed(error) => {
-                let arguments = FnArgs::from((call, exchange, js_error(env, error)));
-                functions.call(env, "failed", arguments).map(drop)
-            }
-        });
+        self.step(Step::Exchange(exchange, step));
     }
 
     fn lock(&self, lock: u32, step: LockStep) {
-        self.enqueue(move |env, functions, call| {
-            let published = match step {
-                LockStep::Wanted { lock_path, destination, url } => {
-                    let [lock_path, destination] =
-                        [lock_path, destination].map(|path| path.to_string_lossy().into_owned());
-                    functions.call(env, "lockWanted", FnArgs::from((call, lock, lock_path, destination, url)))
-                }
-                LockStep::Ended { is_acquired } => {
-                    functions.call(env, "lockEnded", FnArgs::from((call, lock, is_acquired)))
-                }
-                LockStep::Failed(error) => {
-                    functions.call(env, "lockFailed", FnArgs::from((call, lock, js_error(env, error))))
-                }
-            };
-            published.map(drop)
-        });
+        self.step(Step::Lock(lock, step));
     }
 
     fn error(&self, event: ErrorEvent) {
-        self.enqueue(move |env, functions, call| {
-            let ErrorEvent { operation, code, host, status, message, time } = event;
-            let mut object = Object::new(env)?;
-            object.set_named_property("operation", operation)?;
-            object.set_named_property("code", code)?;
-            object.set_named_property("host", host)?;
-            if let Some(status) = status {
-                object.set_named_property("status", status)?;
-            }
-            object.set_named_property("message", message)?;
-            object.set_named_property("time", number(time))?;
-            functions.call(env, "error", FnArgs::from((call, object))).map(drop)
-        });
+        self.step(Step::Error(event));
     }
 
     fn next(&self) -> u32 {
@@ -158,6 +150,61 @@ impl Observe for Call {
     fn number(&self) -> u32 {
         self.number
     }
+}
+
+/// Publishes steps of a call in their order.
+fn publish(env: &Env, functions: &ObserverFunctions, call: u32, steps: Vec<Step>) {
+    let mut steps = steps.into_iter().peekable();
+    while let Some(step) = steps.next() {
+        let published = match step {
+            Step::Exchange(exchange, ExchangeStep::Head(start)) => {
+                let is_end = |step: &Step| matches!(step, Step::Exchange(of, ExchangeStep::End) if *of == exchange);
+                let is_ended = steps.next_if(is_end).is_some();
+                let is_last = is_ended && steps.next_if(|step| matches!(step, Step::Forget)).is_some();
+                responded(env, functions, (call, exchange), *start, (is_ended, is_last))
+            }
+            Step::Exchange(exchange, ExchangeStep::End) => ended(env, functions, call, exchange),
+            Step::Exchange(exchange, ExchangeStep::Failed(error)) => {
+                functions.call(env, "failed", FnArgs::from((call, exchange, js_error(env, error)))).map(drop)
+            }
+            Step::Lock(lock, step) => locked(env, functions, call, lock, step),
+            Step::Error(event) => failed(env, functions, call, event),
+            Step::Forget => functions.call(env, "forget", FnArgs::from((call,))).map(drop),
+        };
+        if published.is_err() {
+            let _ = pending_exception(env);
+        }
+    }
+}
+
+fn ended(env: &Env, functions: &ObserverFunctions, call: u32, exchange: u32) -> napi::Result<()> {
+    functions.ended.borrow_back(env)?.call(FnArgs::from((call, exchange))).map(drop)
+}
+
+fn locked(env: &Env, functions: &ObserverFunctions, call: u32, lock: u32, step: LockStep) -> napi::Result<()> {
+    let published = match step {
+        LockStep::Wanted { lock_path, destination, url } => {
+            let [lock_path, destination] = [lock_path, destination].map(|path| path.to_string_lossy().into_owned());
+            functions.call(env, "lockWanted", FnArgs::from((call, lock, lock_path, destination, url)))
+        }
+        LockStep::Ended { is_acquired } => functions.call(env, "lockEnded", FnArgs::from((call, lock, is_acquired))),
+        LockStep::Failed(error) => functions.call(env, "lockFailed", FnArgs::from((call, lock, js_error(env, error)))),
+    };
+    published.map(drop)
+}
+
+fn failed(env: &Env, functions: &ObserverFunctions, call: u32, event: ErrorEvent) -> napi::Result<()> {
+    let ErrorEvent { operation, code, host, status, message, time } = event;
+    let mut object = Object::new(env)?;
+    object.set_named_property("operation", operation)?;
+    object.set_named_property("code", code)?;
+    object.set_named_property("host", host)?;
+    if let Some(status) = status {
+        object.set_named_property("status", status)?;
+    }
+    object.set_named_property("message", message)?;
+    object.set_named_property("time", number(time))?;
+    functions.call(env, "error", FnArgs::from((call, object))).map(drop)
 }
 
 /// The fields that subscribers add.
@@ -187,15 +234,15 @@ fn created(
 fn responded(
     env: &Env,
     functions: &ObserverFunctions,
-    call: u32,
-    exchange: u32,
+    (call, exchange): (u32, u32),
     start: ResponseStart,
+    (is_ended, is_last): (bool, bool),
 ) -> napi::Result<()> {
     let ResponseStart { status, status_text, headers, peer, is_http2 } = start;
     let address = peer.map(|peer| peer.ip().to_canonical().to_string());
     let port = peer.map(|peer| peer.port());
     let fields = lines(&headers);
-    let arguments = (call, exchange, status.as_u16(), status_text, fields, address, port, is_http2);
+    let arguments = (call, exchange, is_ended, is_last, status.as_u16(), status_text, fields, address, port, is_http2);
     functions.responded.borrow_back(env)?.call(FnArgs::from(arguments)).map(drop)
 }
 

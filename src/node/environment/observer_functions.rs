@@ -10,9 +10,9 @@ use crate::node::js::value::property;
 
 /// Call, exchange, origin, path, method, and header fields as lines.
 type Created = FnArgs<(u32, u32, String, String, String, String)>;
-/// Call, exchange, status, reason phrase, header fields as lines, address and port of the peer, and
-/// whether it speaks HTTP/2.
-type Responded = FnArgs<(u32, u32, u16, String, String, Option<String>, Option<u16>, bool)>;
+/// Call, exchange, whether it has ended and was the last, status, reason phrase, header fields as
+/// lines, address and port of the peer, and whether it speaks HTTP/2.
+type Responded = FnArgs<(u32, u32, bool, bool, u16, String, String, Option<String>, Option<u16>, bool)>;
 
 pub struct ObserverFunctions {
     all: ObjectRef<false>,
@@ -21,8 +21,6 @@ pub struct ObserverFunctions {
     pub responded: FunctionRef<Responded, Unknown<'static>>,
     /// Call and exchange.
     pub ended: FunctionRef<FnArgs<(u32, u32)>, Unknown<'static>>,
-    /// Call.
-    pub forget: FunctionRef<u32, Unknown<'static>>,
 }
 
 impl ObserverFunctions {
@@ -31,13 +29,11 @@ impl ObserverFunctions {
         let created: Function<Created, Option<Vec<String>>> = all.get_named_property("created")?;
         let responded: Function<Responded, Unknown<'static>> = all.get_named_property("responded")?;
         let ended: Function<FnArgs<(u32, u32)>, Unknown<'static>> = all.get_named_property("ended")?;
-        let forget: Function<u32, Unknown<'static>> = all.get_named_property("forget")?;
         Ok(Self {
             observe: observe.create_ref()?,
             created: created.create_ref()?,
             responded: responded.create_ref()?,
             ended: ended.create_ref()?,
-            forget: forget.create_ref()?,
             all: all.create_ref()?,
         })
     }
