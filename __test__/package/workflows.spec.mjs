@@ -58,6 +58,21 @@ describe('workflows', () => {
     ])
   })
 
+  test('releases are optimised across crates, for which there is one crate type', () => {
+    const release = workflows.find(({ name }) => name === 'release.yml').text
+    const commands = release.match(/^.*(?:cargo[ -]|npm run build).*--target.*$/gm)
+    assert.equal(commands.length, 2)
+    assert.ok(commands.some((command) => command.includes(' --crate-type cdylib ')))
+    // Which does the same.
+    assert.ok(commands.some((command) => command.includes('npm run build -- ')))
+    const { scripts } = JSON.parse(readFileSync(new URL('../../package.json', DIRECTORY), 'utf8'))
+    assert.equal(scripts.build, 'node scripts/build.mjs')
+    const build = readFileSync(new URL('../../scripts/build.mjs', DIRECTORY), 'utf8')
+    assert.match(build, /'--crate-type', 'cdylib'/)
+    const manifest = readFileSync(new URL('../../Cargo.toml', DIRECTORY), 'utf8')
+    assert.match(manifest, /^lto = "fat"$/m)
+  })
+
   test('every target is built and tested', async () => {
     const { default: target } = await import('../../lib/target.js')
     const release = workflows.find(({ name }) => name === 'release.yml').text
