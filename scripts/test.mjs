@@ -28,6 +28,13 @@ const steps = [
   CONTRACT,
 ]
 
+/** `napi build` names the target, for which Cargo has a directory of its own: this shares it. */
+function environment() {
+  const { stdout } = spawnSync('rustc', ['--print', 'host-tuple'], { encoding: 'utf8' })
+  const CARGO_BUILD_TARGET = process.env.CARGO_BUILD_TARGET ?? stdout?.trim()
+  return { ...process.env, ...(CARGO_BUILD_TARGET && { CARGO_BUILD_TARGET }) }
+}
+
 /** For what only some machines have; CI has it. */
 function isInstalled(program) {
   if (isNodeOnly) return false
@@ -50,11 +57,12 @@ try {
   console.error(`The tests cannot start: ${error.message}`)
   process.exit(1)
 }
+const env = environment()
 for (const [proves, command] of isNodeOnly ? [NODE_TESTS, CONTRACT] : steps) {
   if (command === NODE_TESTS[1]) await consumersAreInstalled()
   console.log(`\n> ${proves}: ${command}`)
   const started = performance.now()
-  const { status } = spawnSync(command, { cwd: ROOT, shell: true, stdio: 'inherit' })
+  const { status } = spawnSync(command, { cwd: ROOT, env, shell: true, stdio: 'inherit' })
   if (status !== 0) {
     console.error(`\nFailed: ${proves}`)
     process.exit(1)
