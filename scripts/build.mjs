@@ -4,29 +4,21 @@
 // `napi build` runs `cargo build`, which does not optimise across crates as long as this one is a
 // Rust library as well. See docs/decisions/0022-lto.md.
 
-import { spawnSync } from 'node:child_process'
 import { copyFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { parseTriple } from '@napi-rs/cli'
+import { output } from './output.mjs'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const { values } = parseArgs({ options: { target: { type: 'string' } } })
-
-function run(command, args) {
-  const options = { cwd: ROOT, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] }
-  const { error, status, stdout } = spawnSync(command, args, { ...options, maxBuffer: 1 << 30 })
-  if (error) throw new Error(`${command} cannot be run: ${error.message}. Is it installed?`)
-  if (status !== 0) throw new Error(`${command} ${args.join(' ')} failed`)
-  return stdout
-}
 
 /** Builds the library, and returns its path. */
 function library() {
   const target = values.target ? ['--target', values.target] : []
   const args = ['rustc', '--locked', '--release', '--lib', '--crate-type', 'cdylib', ...target]
-  const messages = run('cargo', [...args, '--message-format=json-render-diagnostics'])
+  const messages = output('cargo', [...args, '--message-format=json-render-diagnostics'])
   const [built] = messages
     .split('\n')
     .filter((line) => line.includes('"cdylib"'))
@@ -37,7 +29,7 @@ function library() {
 
 try {
   const file = library()
-  const triple = values.target ?? run('rustc', ['--print', 'host-tuple']).trim()
+  const triple = values.target ?? output('rustc', ['--print', 'host-tuple']).trim()
   const addon = `registry.${parseTriple(triple).platformArchABI}.node`
   // A new file, because a process may have the old one in memory.
   rmSync(join(ROOT, addon), { force: true })

@@ -3,26 +3,13 @@
 //
 // Two runs of different length; what they differ by is the requests, without start and first connection.
 
-import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { output } from './output.mjs'
 
-const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const FEW = 100
 const MANY = 1100
-
-function run(command, args, options = {}) {
-  const { error, status, stdout } = spawnSync(command, args, {
-    cwd: ROOT,
-    encoding: 'utf8',
-    ...options,
-  })
-  if (error) throw new Error(`${command} cannot be run: ${error.message}. Is it installed?`)
-  if (status !== 0) throw new Error(`${command} ${args.join(' ')} failed`)
-  return stdout
-}
 
 /** The program under benches/request_path.rs, with names of functions in it. */
 function program() {
@@ -34,10 +21,7 @@ function program() {
   // The core alone, with the allocator of the addon.
   const features = ['--no-default-features', '--features', 'allocator']
   const args = ['bench', '--locked', ...features, '--bench', 'request_path', '--no-run']
-  const messages = run('cargo', [...args, '--message-format=json'], {
-    env,
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
+  const messages = output('cargo', [...args, '--message-format=json'], { env })
   const built = messages.split('\n').filter((line) => line.includes('"executable":"'))
   return JSON.parse(built.at(-1)).executable
 }
@@ -46,7 +30,9 @@ function program() {
 function count(executable, requests, directory) {
   const file = join(directory, `${requests}`)
   const tool = ['--tool=callgrind', '--quiet', `--callgrind-out-file=${file}`]
-  run('valgrind', [...tool, executable, `${requests}`], { stdio: ['ignore', 'inherit', 'inherit'] })
+  output('valgrind', [...tool, executable, `${requests}`], {
+    stdio: ['ignore', 'inherit', 'inherit'],
+  })
   return {
     file,
     instructions: Number(readFileSync(file, 'utf8').match(/^(?:totals|summary): (\d+)/m)[1]),
@@ -60,7 +46,7 @@ try {
   const each = (many.instructions - few.instructions) / (MANY - FEW)
   console.log(`${Math.round(each).toLocaleString('en')} instructions for one request`)
   if (process.argv.includes('--functions')) {
-    console.log(run('callgrind_annotate', ['--inclusive=yes', '--threshold=95', many.file]))
+    console.log(output('callgrind_annotate', ['--inclusive=yes', '--threshold=95', many.file]))
   }
 } catch (error) {
   console.error(error.message)

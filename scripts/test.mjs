@@ -57,7 +57,7 @@ try {
   console.error(`The tests cannot start: ${error.message}`)
   process.exit(1)
 }
-const env = environment()
+const env = isNodeOnly ? process.env : environment()
 for (const [proves, command] of isNodeOnly ? [NODE_TESTS, CONTRACT] : steps) {
   if (command === NODE_TESTS[1]) await consumersAreInstalled()
   console.log(`\n> ${proves}: ${command}`)

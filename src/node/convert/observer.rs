@@ -39,17 +39,19 @@ pub fn observer(env: &Env, environment: &Environment) -> napi::Result<Observer> 
 }
 
 /// Publishes the first request of a call on this thread, before the call begins: the worker would
-/// have to wait for the event loop.
-pub fn announce(env: &Env, url: &Url, options: &RequestOptions) -> napi::Result<()> {
+/// have to wait for the event loop. A failure harms nobody, as in [`Call::completion`].
+pub fn announce(env: &Env, url: &Url, options: &RequestOptions) {
     let Some(observed) = &options.transfer.observer.0 else {
-        return Ok(());
+        return;
     };
     if let Some(head) = first_exchange(url, options) {
         let exchange = observed.next();
-        let fields = created(env, functions(env)?, observed.number(), exchange, &head)?;
-        observed.set_announced(exchange, fields);
+        let added = functions(env).and_then(|functions| created(env, functions, observed.number(), exchange, &head));
+        if added.is_err() {
+            let _ = pending_exception(env);
+        }
+        observed.set_announced(exchange, added.unwrap_or_default());
     }
-    Ok(())
 }
 
 fn functions(env: &Env) -> napi::Result<&'static ObserverFunctions> {

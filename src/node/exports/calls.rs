@@ -213,7 +213,7 @@ pub fn requested_by<'env, D: Dispatch>(
         // A body that is still to be read may bring header fields, and `node:http` has observers of
         // its own.
         if D::SENDS && pending.is_none() && options.transfer.network.host.is_none() && !cancel.is_cancelled() {
-            announce(env, &url, &options)?;
+            announce(env, &url, &options);
         }
         let life = instance(env)?.life.clone();
         let operation = async move {

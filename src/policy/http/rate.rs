@@ -41,9 +41,7 @@ impl Pace {
     /// The bytes that may be caught up with at a rate.
     pub fn due(&self, now: Duration, rate: u64) -> usize {
         let unused = now.saturating_sub(self.average).min(CREDIT);
-        #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-        let bytes = (unused.as_secs_f64() * rate as f64) as usize;
-        bytes
+        usize::try_from(unused.as_millis() * u128::from(rate) / 1000).unwrap_or(usize::MAX)
     }
 }
 
@@ -53,7 +51,7 @@ impl Pace {
 pub fn piece_of_call(call: Option<u64>, shared: Option<u64>, due: impl FnOnce(u64) -> usize) -> Option<usize> {
     let lowest = call.into_iter().chain(shared).min()?;
     let most = shared.filter(|_| Some(lowest) == call).unwrap_or(lowest);
-    Some(if most > lowest { due(lowest).clamp(piece(lowest), piece(most)) } else { piece(lowest) })
+    Some(due(lowest).clamp(piece(lowest), piece(most)))
 }
 
 /// The most bytes to take at once, so that they flow rather than come in lumps.
