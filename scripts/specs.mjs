@@ -1,5 +1,7 @@
 // node scripts/specs.mjs                  runs all specs of __test__/
 // node scripts/specs.mjs locks http2      runs those whose path contains one of these words
+// node scripts/specs.mjs --together       runs those that may run beside others
+// node scripts/specs.mjs --alone          runs those beside which nothing else may run
 // node scripts/specs.mjs --by-node-http   runs the contract of all transports with the transport 'node'
 // node scripts/specs.mjs --at-once 8      runs so many specs at once, by default two for each core, 8 at most
 //
@@ -19,6 +21,8 @@ const { positionals: words, values: options } = parseArgs({
   options: {
     'at-once': { type: 'string', default: `${Math.min(8, 2 * availableParallelism())}` },
     'by-node-http': { type: 'boolean', default: false },
+    together: { type: 'boolean', default: false },
+    alone: { type: 'boolean', default: false },
   },
 })
 
@@ -93,6 +97,10 @@ function runAll(files, concurrency, durations) {
   })
 }
 
+// Node would read these certificates at the start of each of a thousand processes, which takes longer
+// than the rest of the start. No test leaves the machine.
+delete process.env.NODE_EXTRA_CA_CERTS
+
 const isByNodeHttp = options['by-node-http']
 if (isByNodeHttp) {
   // Sets the transport, and skips the tests of its list, in each spec.
@@ -110,12 +118,10 @@ if (files.length === 0) {
 }
 const isAlone = (file) => ALONE.includes(nameOf(file))
 const durations = new Map()
-for (const [group, concurrency] of [
-  [files.filter((file) => !isAlone(file)), Number(options['at-once'])],
-  [files.filter(isAlone), 1],
-]) {
-  if (group.length > 0) await runAll(group, concurrency, durations)
-}
+const together = options.alone ? [] : files.filter((file) => !isAlone(file))
+if (together.length > 0) await runAll(together, Number(options['at-once']), durations)
+const alone = options.together ? [] : files.filter(isAlone)
+if (alone.length > 0) await runAll(alone, 1, durations)
 const slowest = [...durations].sort(([, one], [, other]) => other - one).slice(0, 10)
 console.log('\nThe slowest specs:')
 for (const [file, duration] of slowest) {

@@ -1,7 +1,7 @@
 // npm test              everything that must hold, from a fresh clone: installs, builds, lints, and runs all tests
 // npm test -- --node    the Node tests alone, with the addon that is there
 
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { install, installMeanwhile, prepare } from './prepare.mjs'
 
@@ -9,24 +9,27 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const CONSUMERS = '__test__/consumers'
 // Private items as well: those who read them are the ones who change them.
 const RUSTDOC = '--locked --lib --quiet -- --deny warnings --document-private-items'
+const CLIPPY = 'cargo clippy --locked --all-targets --quiet'
 const isNodeOnly = process.argv.includes('--node')
 
-const NODE_TESTS = ['Node tests', 'node scripts/specs.mjs']
-const CONTRACT = ['the contract holds by node:http, too', 'node scripts/specs.mjs --by-node-http']
+// Each step: what it proves, and the command.
 
-/** Each step: what it proves, and the command. The cheap ones come first. */
-const steps = [
-  ...(isInstalled('typos') ? [['no common misspellings', 'typos']] : []),
+const CHEAP = [
   ['JavaScript is formatted and lint-free', 'npx biome check --error-on-warnings .'],
   ['Rust is formatted', 'cargo fmt --check'],
-  ['Rust is lint-free', 'cargo clippy --locked --all-targets --quiet -- -D warnings'],
-  ['comments link to what exists', `cargo rustdoc ${RUSTDOC}`],
-  ['the core needs no Node', 'cargo test --locked --no-default-features --quiet'],
-  ['Rust tests with the binding', 'cargo test --locked --quiet'],
   ['generated types are those of the build', 'git diff --exit-code --stat -- index.d.ts'],
-  NODE_TESTS,
-  CONTRACT,
 ]
+const RUST = [
+  ['Rust is lint-free', `${CLIPPY} -- -D warnings`],
+  ['the core needs no Node', `${CLIPPY} --no-default-features -- -D warnings`],
+  ['comments link to what exists', `cargo rustdoc ${RUSTDOC}`],
+  ['Rust tests', 'cargo test --locked --quiet'],
+]
+const NODE = [
+  ['Node tests', 'node scripts/specs.mjs --together'],
+  ['the contract holds by node:http, too', 'node scripts/specs.mjs --by-node-http'],
+]
+const NODE_ALONE = ['Node tests that measure delays', 'node scripts/specs.mjs --alone']
 
 /** `napi build` names the target, for which Cargo has a directory of its own: this shares it. */
 function environment() {
@@ -37,7 +40,6 @@ function environment() {
 
 /** For what only some machines have; CI has it. */
 function isInstalled(program) {
-  if (isNodeOnly) return false
   const { status } = spawnSync(`${program} --version`, { shell: true, stdio: 'ignore' })
   if (status !== 0) console.warn(`> without ${program}, which is not installed`)
   return status === 0
@@ -49,6 +51,42 @@ async function consumersAreInstalled() {
   if (reason) console.warn(`The tools of ${CONSUMERS} are missing: ${reason}`)
 }
 
+/**
+ * Runs one step; whether it succeeded. Its output is shown as it comes, or, of steps that run beside
+ * others, at its end.
+ */
+async function succeeds([proves, command], { isBeside = false } = {}) {
+  const title = `\n> ${proves}: ${command}\n`
+  if (!isBeside) process.stdout.write(title)
+  const started = performance.now()
+  const stdio = isBeside ? ['ignore', 'pipe', 'pipe'] : 'inherit'
+  const child = spawn(command, { cwd: ROOT, env, shell: true, stdio })
+  const output = []
+  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (data) => output.push(data))
+  const status = await new Promise((resolve) => {
+    child.on('error', () => resolve(1)).on('close', resolve)
+  })
+  const end = `> ${((performance.now() - started) / 1000).toFixed(1)} s\n`
+  process.stdout.write(isBeside ? `${title}${Buffer.concat(output)}${end}` : end)
+  if (status !== 0) failed.push(proves)
+  return status === 0
+}
+
+/** Runs steps up to the first that fails. */
+async function allSucceed(steps, options) {
+  for (const step of steps) if (!(await succeeds(step, options))) return false
+  return true
+}
+
+/** The Node tests wait more than they compute, so that Cargo runs beside them. */
+async function everythingSucceeds() {
+  if (!isNodeOnly && !(await allSucceed(CHEAP))) return false
+  const rust = isNodeOnly || allSucceed(RUST, { isBeside: true })
+  await consumersAreInstalled()
+  const node = await allSucceed(NODE)
+  return (await rust) && node && (await succeeds(NODE_ALONE))
+}
+
 const consumers = installMeanwhile(CONSUMERS)
 try {
   if (isNodeOnly) install('.')
@@ -57,15 +95,10 @@ try {
   console.error(`The tests cannot start: ${error.message}`)
   process.exit(1)
 }
+if (!isNodeOnly && isInstalled('typos')) CHEAP.unshift(['no common misspellings', 'typos'])
 const env = isNodeOnly ? process.env : environment()
-for (const [proves, command] of isNodeOnly ? [NODE_TESTS, CONTRACT] : steps) {
-  if (command === NODE_TESTS[1]) await consumersAreInstalled()
-  console.log(`\n> ${proves}: ${command}`)
-  const started = performance.now()
-  const { status } = spawnSync(command, { cwd: ROOT, env, shell: true, stdio: 'inherit' })
-  if (status !== 0) {
-    console.error(`\nFailed: ${proves}`)
-    process.exit(1)
-  }
-  console.log(`> ${((performance.now() - started) / 1000).toFixed(1)} s`)
+const failed = []
+if (!(await everythingSucceeds())) {
+  console.error(`\nFailed: ${failed.join(', ')}`)
+  process.exit(1)
 }

@@ -114,7 +114,8 @@ for (const protocol of Object.keys(SERVERS)) {
         const error = await rejection(
           httpRequest(origin.url, { ...options, method: 'POST', body: 'x' }),
         )
-        assert.ok(codes(error).includes('ECONNRESET'), `the codes are ${codes(error)}`)
+        // The second, if the rest of the request was still to be written.
+        assert.match(`${codes(error)}`, /ECONNRESET|EPIPE/)
         assert.equal(error.retryable, true)
         assert.deepEqual(origin.arrived, ['GET', 'POST'])
       })

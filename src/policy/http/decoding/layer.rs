@@ -12,6 +12,8 @@ const READ_MAX: usize = 8 << 10;
 /// The most bytes that one step makes room for. A decoder may hold back as much as its window.
 const WRITE_MAX: usize = 64 << 10;
 const WRITE_MIN: usize = 1 << 10;
+/// Room for what is decoded: copied at once, where `Vec::resize` writes byte by byte unless it is optimised.
+static ROOM: [u8; WRITE_MAX] = [0; WRITE_MAX];
 
 /// The next thing to do with a [`super::Chain`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,7 +136,7 @@ impl Layer {
         }
         let room = if input.is_empty() { WRITE_MAX } else { (input.len() * 4).clamp(WRITE_MIN, WRITE_MAX) };
         let start = output.len();
-        output.resize(start + room, 0);
+        output.extend_from_slice(&ROOM[..room]);
         let run = self.decoder.run(input, &mut output[start..]);
         let Run { read, written, ended } =
             run.map_err(|error| broken(format_args!("its {} data is broken: {error}", self.coding.name())))?;
