@@ -7,28 +7,29 @@
 const { AsyncResource } = require('node:async_hooks')
 const { error: errors, lock, undici } = require('./channels.js')
 
-/** The calls that are observed, by their numbers. */
+// By the numbers that the addon gives them: the contexts of calls, and the requests and locks of which
+// more is to come.
 const calls = new Map()
-let last = 0
+const requests = new Map()
+const locks = new Map()
+
+const RESOURCE = { requireManualDestroy: true }
 
 /** A call begins, now and in this context. */
-function observe() {
-  last = (last + 1) % 2 ** 32
-  const resource = new AsyncResource('SOCKETREGISTRYCALL')
-  calls.set(last, { resource, exchanges: new Map(), locks: new Map() })
-  return last
+function begin(call) {
+  calls.set(call, new AsyncResource('SOCKETREGISTRYCALL', RESOURCE))
 }
 
 /** Nothing of it is to come. */
 function forget(call) {
-  calls.get(call)?.resource.emitDestroy()
+  calls.get(call)?.emitDestroy()
   calls.delete(call)
 }
 
 /** Publishes in the context of a call. */
 function publish(call, channel, message) {
   if (channel.hasSubscribers) {
-    calls.get(call)?.resource.runInAsyncScope(() => channel.publish(message))
+    calls.get(call)?.runInAsyncScope(channel.publish, channel, message)
   }
 }
 
@@ -37,17 +38,24 @@ const NOT_IN_VALUE = /[^\t\x20-\x7e\x80-\xff]/
 
 /** A request, as far as subscribers of undici's channels look at one. */
 class ObservedRequest {
-  #added = []
+  #fields
+  #headers
+  #added
   #isSent = false
   completed = false
   aborted = false
 
-  constructor(origin, path, method, headers) {
+  constructor(method, origin, path, fields) {
+    this.method = method
     this.origin = origin
     this.path = path
-    this.method = method
-    /** Names and values by turns. */
-    this.headers = headers
+    this.#fields = fields
+  }
+
+  /** Names and values by turns. Many subscribers do not look at them. */
+  get headers() {
+    this.#headers ??= split(this.#fields)
+    return this.#headers
   }
 
   /** Has an effect until the request is sent, which is when the subscribers have returned. */
@@ -59,60 +67,111 @@ class ObservedRequest {
     }
     if (!this.#isSent) {
       this.headers.push(String(name), text)
+      this.#added ??= []
       this.#added.push(String(name), text)
     }
     return this
   }
 
-  /** The fields that were added. */
+  /** The fields that were added, if any. */
   static send(request) {
     request.#isSent = true
     return request.#added
   }
 }
 
-/** Returns the fields that subscribers have added, if any. */
-function created(call, exchange, origin, path, method, fields) {
-  const request = new ObservedRequest(origin, path, method, split(fields))
-  calls.get(call)?.exchanges.set(exchange, request)
-  publish(call, undici.create, { request })
-  const added = ObservedRequest.send(request)
-  return added.length > 0 ? added : undefined
+/** Lines that all end with a line feed. */
+const split = (lines) => (lines === '' ? [] : lines.slice(0, -1).split('\n'))
+
+// Getters of classes: those of an object literal are defined for each object, which takes longer than
+// all else here.
+
+class SentHeaders {
+  constructor(request, socket) {
+    this.request = request
+    this.socket = socket
+  }
+
+  get headers() {
+    return rawHead(this.request)
+  }
 }
 
-/** Names and values by turns. */
-const split = (fields) => (fields === '' ? [] : fields.split('\n'))
+class ObservedResponse {
+  #fields
+  #headers
+
+  constructor(statusCode, statusText, fields) {
+    this.statusCode = statusCode
+    this.statusText = statusText
+    this.#fields = fields
+  }
+
+  get headers() {
+    this.#headers ??= split(this.#fields).map((text) => Buffer.from(text, 'latin1'))
+    return this.#headers
+  }
+}
+
+/** Returns the fields that subscribers have added, if any. The first request may begin its call. */
+function created(call, exchange, lines) {
+  if (!calls.has(call)) begin(call)
+  const method = lines.indexOf('\n')
+  const origin = lines.indexOf('\n', method + 1)
+  const path = lines.indexOf('\n', origin + 1)
+  const request = new ObservedRequest(
+    lines.slice(0, method),
+    lines.slice(method + 1, origin),
+    lines.slice(origin + 1, path),
+    lines.slice(path + 1),
+  )
+  requests.set(exchange, request)
+  publish(call, undici.create, { request })
+  return ObservedRequest.send(request)
+}
 
 /** The end of the exchange and of the call often come with the head. */
-function responded(call, exchange, isEnded, isLast, ...parts) {
-  const observed = calls.get(call)
-  const request = observed?.exchanges.get(exchange)
-  // One scope for the three channels.
-  if (request) observed.resource.runInAsyncScope(publishHead, undefined, request, ...parts)
-  if (isEnded) ended(call, exchange)
+function responded(call, exchange, isEnded, isLast, status, lines, port, isHttp2) {
+  const request = requests.get(exchange)
+  if (isEnded) requests.delete(exchange)
+  if (request) {
+    const resource = calls.get(call)
+    // One scope for the channels.
+    resource?.runInAsyncScope(
+      publishHead,
+      undefined,
+      request,
+      isEnded,
+      status,
+      lines,
+      port,
+      isHttp2,
+    )
+  }
   if (isLast) forget(call)
 }
 
-function publishHead(request, statusCode, statusText, fields, address, port, isHttp2) {
+function publishHead(request, isEnded, status, lines, port, isHttp2) {
+  const statusText = lines.indexOf('\n')
+  const address = lines.indexOf('\n', statusText + 1)
   if (undici.sendHeaders.hasSubscribers) {
     // The client reports the connection with the response.
-    const alpnProtocol = isHttp2 ? 'h2' : false
-    const socket = { remoteAddress: address, remotePort: port, alpnProtocol }
-    undici.sendHeaders.publish({ request, headers: rawHead(request), socket })
+    const remoteAddress = lines.slice(statusText + 1, address) || undefined
+    const socket = { remoteAddress, remotePort: port, alpnProtocol: isHttp2 ? 'h2' : false }
+    undici.sendHeaders.publish(new SentHeaders(request, socket))
   }
   if (undici.bodySent.hasSubscribers) undici.bodySent.publish({ request })
-  if (!undici.headers.hasSubscribers) return
-  let headers
-  const response = {
-    statusCode,
-    statusText,
-    // Many subscribers do not look at them.
-    get headers() {
-      headers ??= split(fields).map((text) => Buffer.from(text, 'latin1'))
-      return headers
-    },
+  if (undici.headers.hasSubscribers) {
+    const fields = lines.slice(address + 1)
+    const response = new ObservedResponse(status, lines.slice(0, statusText), fields)
+    undici.headers.publish({ request, response })
   }
-  undici.headers.publish({ request, response })
+  if (isEnded) publishEnd(request)
+}
+
+function publishEnd(request) {
+  request.completed = true
+  if (undici.trailers.hasSubscribers) undici.trailers.publish({ request, trailers: [] })
 }
 
 function rawHead({ method, path, headers }) {
@@ -124,23 +183,20 @@ function rawHead({ method, path, headers }) {
 }
 
 function ended(call, exchange) {
-  const request = over(call, exchange)
-  if (!request) return
-  request.completed = true
-  publish(call, undici.trailers, { request, trailers: [] })
+  const request = over(exchange)
+  if (request) calls.get(call)?.runInAsyncScope(publishEnd, undefined, request)
 }
 
 function failed(call, exchange, error) {
-  const request = over(call, exchange)
+  const request = over(exchange)
   if (!request) return
   request.aborted = true
   publish(call, undici.error, { request, error: named(error) })
 }
 
-function over(call, exchange) {
-  const exchanges = calls.get(call)?.exchanges
-  const request = exchanges?.get(exchange)
-  exchanges?.delete(exchange)
+function over(exchange) {
+  const request = requests.get(exchange)
+  requests.delete(exchange)
   return request
 }
 
@@ -151,18 +207,18 @@ function named(error) {
 
 function lockWanted(call, number, lockPath, destPath, url) {
   const context = { lockPath, destPath, url }
-  calls.get(call)?.locks.set(number, context)
+  locks.set(number, context)
   publish(call, lock.start, context)
   publish(call, lock.end, context)
 }
 
 function lockEnded(call, number, acquired) {
-  const context = calls.get(call)?.locks.get(number)
+  const context = locks.get(number)
   if (context) settle(call, number, Object.assign(context, { result: { acquired } }))
 }
 
 function lockFailed(call, number, error) {
-  const context = calls.get(call)?.locks.get(number)
+  const context = locks.get(number)
   if (!context) return
   context.error = named(error)
   publish(call, lock.error, context)
@@ -170,7 +226,7 @@ function lockFailed(call, number, error) {
 }
 
 function settle(call, number, context) {
-  calls.get(call)?.locks.delete(number)
+  locks.delete(number)
   publish(call, lock.asyncStart, context)
   publish(call, lock.asyncEnd, context)
 }
@@ -180,6 +236,7 @@ function error(call, message) {
 }
 
 module.exports = {
+  begin,
   created,
   ended,
   error,
@@ -188,6 +245,5 @@ module.exports = {
   lockEnded,
   lockFailed,
   lockWanted,
-  observe,
   responded,
 }

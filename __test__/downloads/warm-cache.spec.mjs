@@ -335,7 +335,9 @@ describe('a callback that throws', () => {
       const asked = origin.requests.length
       assert.ok(asked < entries.length, `${asked} requests`)
       await until(() => origin.sockets.size <= 1, 'the end of the slow connections')
-      assert.equal(origin.requests.length, asked, 'nothing starts any more')
+      // What was running may have been on its way to the server.
+      const started = Math.max(asked, options.concurrency)
+      assert.ok(origin.requests.length <= started, 'nothing starts any more')
     })
   }
 })

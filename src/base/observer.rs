@@ -26,22 +26,21 @@ pub struct ExchangeHead {
 }
 
 /// The head of a response.
-#[derive(Clone, Debug)]
-pub struct ResponseStart {
+#[derive(Clone, Copy, Debug)]
+pub struct ResponseStart<'a> {
     pub status: StatusCode,
-    pub status_text: String,
-    pub headers: HeaderMap,
+    pub status_text: &'a str,
+    pub headers: &'a HeaderMap,
     /// The server's end of the connection, or the proxy's.
     pub peer: Option<SocketAddr>,
     pub is_http2: bool,
 }
 
-/// A step of an exchange after its creation.
+/// The end of an exchange.
 #[derive(Clone, Debug)]
-pub enum ExchangeStep {
-    Head(Box<ResponseStart>),
+pub enum ExchangeEnd {
     /// The body has been read, or nobody wants it.
-    End,
+    Over,
     Failed(Error),
 }
 
@@ -76,7 +75,8 @@ pub struct ErrorEvent {
 pub trait Observe: Send + Sync {
     /// The fields that are to be added to a request. `exchange` names it from now on.
     fn created(&self, exchange: u32, head: ExchangeHead) -> BoxFuture<'static, HeaderMap>;
-    fn exchange(&self, exchange: u32, step: ExchangeStep);
+    fn responded(&self, exchange: u32, start: ResponseStart<'_>);
+    fn ended(&self, exchange: u32, end: ExchangeEnd);
     fn lock(&self, lock: u32, step: LockStep);
     fn error(&self, event: ErrorEvent);
     /// A number for an exchange or a lock.
@@ -129,7 +129,7 @@ impl Observed {
 impl Drop for Observed {
     fn drop(&mut self) {
         if let Some((exchange, _)) = self.take_announced() {
-            self.observe.exchange(exchange, ExchangeStep::Failed(Error::aborted()));
+            self.observe.ended(exchange, ExchangeEnd::Failed(Error::aborted()));
         }
     }
 }
@@ -181,24 +181,24 @@ impl Trace {
         (trace, fields)
     }
 
-    pub fn head(&self, start: ResponseStart) {
+    pub fn head(&self, start: ResponseStart<'_>) {
         *self.0.status.lock().unwrap_or_else(PoisonError::into_inner) = Some(start.status);
-        self.0.observer.exchange(self.0.number, ExchangeStep::Head(Box::new(start)));
+        self.0.observer.responded(self.0.number, start);
     }
 
     pub fn end(&self) {
-        self.0.finish(|| ExchangeStep::End);
+        self.0.finish(|| ExchangeEnd::Over);
     }
 
     pub fn fail(&self, error: &Error) {
-        self.0.finish(|| ExchangeStep::Failed(error.clone()));
+        self.0.finish(|| ExchangeEnd::Failed(error.clone()));
     }
 }
 
 impl Exchange {
-    fn finish(&self, step: impl FnOnce() -> ExchangeStep) {
+    fn finish(&self, end: impl FnOnce() -> ExchangeEnd) {
         if !self.is_over.swap(true, Ordering::Relaxed) {
-            self.observer.exchange(self.number, step());
+            self.observer.ended(self.number, end());
         }
     }
 }
@@ -210,8 +210,8 @@ impl Drop for Exchange {
         let is_enough = status.is_some_and(|status| !status.is_success());
         let interruption = self.observer.interruption.lock().unwrap_or_else(PoisonError::into_inner).clone();
         self.finish(|| match interruption {
-            _ if is_enough => ExchangeStep::End,
-            error => ExchangeStep::Failed(error.unwrap_or_else(Error::aborted)),
+            _ if is_enough => ExchangeEnd::Over,
+            error => ExchangeEnd::Failed(error.unwrap_or_else(Error::aborted)),
         });
     }
 }

@@ -32,6 +32,16 @@ pub fn redacted(url: &Url) -> String {
     redacted.into()
 }
 
+/// The path and query of a URL as [`redacted`] returns them.
+pub fn redacted_target(url: &Url) -> String {
+    let mut target = redacted_path(url.path()).into_owned();
+    if let Some(query) = url.query() {
+        target.push('?');
+        target.push_str(&redacted_query(query));
+    }
+    target
+}
+
 /// Removes user and password from a URL.
 pub fn remove_user(url: &mut Url) {
     if url[Position::BeforeUsername..Position::BeforeHost].is_empty() {
@@ -206,6 +216,20 @@ mod tests {
 
     fn of(url: &str) -> String {
         redacted(&Url::parse(url).unwrap())
+    }
+
+    #[test]
+    fn a_target_is_the_path_and_query_of_the_redacted_url() {
+        for url in [
+            "http://a.test",
+            "http://u:p@a.test:81/b;token=x/c?a=1#f",
+            "http://a.test/?token=s3cret&b",
+            "http://a.test/?",
+        ] {
+            let url = Url::parse(url).unwrap();
+            let whole = Url::parse(&redacted(&url)).unwrap();
+            assert_eq!(redacted_target(&url), whole[Position::BeforePath..Position::AfterQuery]);
+        }
     }
 
     #[test]

@@ -87,8 +87,8 @@ impl<'a> HookDispatcher<'a> {
         if let Some(trace) = trace {
             trace.head(ResponseStart {
                 status: response.status,
-                status_text: response.status_text.clone(),
-                headers: response.headers.clone(),
+                status_text: &response.status_text,
+                headers: &response.headers,
                 peer: response.peer(),
                 is_http2: response.is_http2(),
             });

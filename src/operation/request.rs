@@ -1,6 +1,7 @@
 //! A request: attempts until a response, with its whole body or with its body as a stream.
 
 use std::future::ready;
+use std::mem;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -14,7 +15,6 @@ use url::Url;
 use crate::base::body::Body;
 use crate::base::error::{Error, Kind, Result};
 use crate::base::listeners::RefusedResponse;
-use crate::base::observer::ExchangeHead;
 use crate::base::options::{RequestOptions, TransferOptions};
 use crate::base::timings::Timings;
 use crate::io::http::transport::{IncomingResponse, Transport};
@@ -145,16 +145,21 @@ pub async fn request(
     }
 }
 
-/// The first request of a call, for its observer. `None` if none will be sent.
-pub fn first_exchange(url: &Url, options: &RequestOptions) -> Option<ExchangeHead> {
-    tls::check_host(url).ok()?;
+/// Makes URL and header fields those of the first request of a call, for its observer. Returns
+/// whether it will be sent.
+pub fn make_first(url: &mut Url, options: &mut RequestOptions) -> bool {
+    if tls::check_host(url).is_err() {
+        return false;
+    }
     let RequestOptions { transfer, method, body, stream, .. } = options;
-    let head = head_of(method.clone(), url.clone(), transfer.headers.clone(), body.as_ref(), *stream);
-    Some(ExchangeHead { method: head.method, url: head.url, headers: head.headers })
+    let headers = mem::take(&mut transfer.headers);
+    let head = head_of(method.clone(), url.clone(), headers, body.as_ref(), *stream);
+    (*url, transfer.headers) = (head.url, head.headers);
+    true
 }
 
-/// The first request of a call. Only the caller knows the length of a stream, and decodes the body
-/// of a response that is streamed.
+/// The first request of a call; the same once more for what it returned. Only the caller knows the
+/// length of a stream, and decodes the body of a response that is streamed.
 fn head_of(method: Method, url: Url, mut headers: HeaderMap, body: Option<&Body>, stream: bool) -> RequestHead {
     if !stream {
         headers.entry(header::ACCEPT_ENCODING).or_insert(HeaderValue::from_static(decode::ACCEPTED));

@@ -9,15 +9,16 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::future::BoxFuture;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use napi::bindgen_prelude::{FnArgs, FromNapiValue, JsObjectValue, Object, Unknown};
 use napi::{Env, JsError};
 use tokio::sync::oneshot;
-use url::Url;
+use url::{Position, Url};
 
-use crate::base::error::{Error, redacted};
-use crate::base::observer::{ErrorEvent, ExchangeHead, ExchangeStep, LockStep, Observe, Observer, ResponseStart};
+use crate::base::error::Error;
+use crate::base::observer::{ErrorEvent, ExchangeEnd, ExchangeHead, LockStep, Observe, Observer, ResponseStart};
 use crate::base::options::RequestOptions;
+use crate::base::redact::redacted_target;
 use crate::node::environment::instance::{instance, js_function};
 use crate::node::environment::observer_functions::ObserverFunctions;
 use crate::node::environment::queue::{Completion, Slot};
@@ -25,33 +26,51 @@ use crate::node::environment::variables::Environment;
 use crate::node::js::error::to_js;
 use crate::node::js::number::number;
 use crate::node::js::value::pending_exception;
-use crate::operation::request::first_exchange;
+use crate::operation::request::make_first;
 use crate::policy::http::headers::text;
 
-/// The observer of a call that begins now, if anybody has subscribed.
+/// The observer of a call that begins now, if anybody has subscribed. Nobody hears of the call
+/// before [`begin`] or [`announce`].
 pub fn observer(env: &Env, environment: &Environment) -> napi::Result<Observer> {
     if !environment.is_observed {
         return Ok(Observer::default());
     }
-    let number = functions(env)?.observe.borrow_back(env)?.call(())?;
     let slot = instance(env)?.completions.slot.clone();
-    Ok(Observer::new(Call { slot, number, last: AtomicU32::new(0), steps: Arc::default() }))
+    Ok(Observer::new(Call { slot, number: next(), steps: Arc::default() }))
 }
 
-/// Publishes the first request of a call on this thread, before the call begins: the worker would
-/// have to wait for the event loop. A failure harms nobody, as in [`Call::completion`].
-pub fn announce(env: &Env, url: &Url, options: &RequestOptions) {
-    let Some(observed) = &options.transfer.observer.0 else {
-        return;
+/// Keeps the context of the caller for what is published of the call.
+pub fn begin(env: &Env, observer: &Observer) -> napi::Result<()> {
+    let Some(call) = &observer.0 else {
+        return Ok(());
     };
-    if let Some(head) = first_exchange(url, options) {
-        let exchange = observed.next();
-        let added = functions(env).and_then(|functions| created(env, functions, observed.number(), exchange, &head));
-        if added.is_err() {
-            let _ = pending_exception(env);
-        }
-        observed.set_announced(exchange, added.unwrap_or_default());
+    functions(env)?.begin.borrow_back(env)?.call(FnArgs::from((call.number(),))).map(drop)
+}
+
+/// [`begin`], and publishes the first request of the call on this thread, before the call begins: the
+/// worker would have to wait for the event loop. A failure harms nobody, as in [`Call::completion`].
+pub fn announce(env: &Env, url: &mut Url, options: &mut RequestOptions) -> napi::Result<()> {
+    let Some(observed) = options.transfer.observer.0.clone() else {
+        return Ok(());
+    };
+    if !make_first(url, options) {
+        return begin(env, &options.transfer.observer);
     }
+    let exchange = observed.next();
+    let head = (&options.method, &*url, &options.transfer.headers);
+    let added = functions(env).and_then(|functions| created(env, functions, (observed.number(), exchange), head));
+    if added.is_err() {
+        let _ = pending_exception(env);
+    }
+    observed.set_announced(exchange, added.unwrap_or_default());
+    Ok(())
+}
+
+/// A number for a call, an exchange or a lock: no two of the process that are going on have the
+/// same.
+fn next() -> u32 {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 fn functions(env: &Env) -> napi::Result<&'static ObserverFunctions> {
@@ -69,7 +88,6 @@ struct Call {
     slot: Slot,
     /// Its number in `lib/observer.js`, which keeps the context of its caller.
     number: u32,
-    last: AtomicU32,
     /// The steps that are still to be published. A response that is received at once has several,
     /// which are published together.
     steps: Arc<Mutex<Vec<Step>>>,
@@ -77,11 +95,21 @@ struct Call {
 
 /// A step of a call.
 enum Step {
-    Exchange(u32, ExchangeStep),
+    Responded(u32, Responded),
+    Ended(u32, ExchangeEnd),
     Lock(u32, LockStep),
     Error(ErrorEvent),
     /// Nothing more of the call is to come.
     Forget,
+}
+
+/// The head of a response, as `lib/observer.js` gets it: reason phrase, address of the peer and
+/// header fields are one text, because each string costs more than its characters.
+struct Responded {
+    status: u16,
+    text: String,
+    port: Option<u16>,
+    is_http2: bool,
 }
 
 impl Call {
@@ -125,7 +153,8 @@ impl Observe for Call {
     fn created(&self, exchange: u32, head: ExchangeHead) -> BoxFuture<'static, HeaderMap> {
         let (sender, receiver) = oneshot::channel();
         self.slot.enqueue(self.completion(move |env, functions, call| {
-            let added = created(env, functions, call, exchange, &head);
+            let ExchangeHead { method, url, headers } = &head;
+            let added = created(env, functions, (call, exchange), (method, url, headers));
             // Nobody waits where the call has been aborted.
             let _ = sender.send(added.unwrap_or_default());
             Ok(())
@@ -133,8 +162,19 @@ impl Observe for Call {
         Box::pin(async { receiver.await.unwrap_or_default() })
     }
 
-    fn exchange(&self, exchange: u32, step: ExchangeStep) {
-        self.step(Step::Exchange(exchange, step));
+    /// Converts on the thread of the worker: that of JavaScript has more to do.
+    fn responded(&self, exchange: u32, start: ResponseStart<'_>) {
+        let ResponseStart { status, status_text, headers, peer, is_http2 } = start;
+        let mut text = String::with_capacity(TEXT);
+        line(&mut text, status_text);
+        line(&mut text, &peer.map(|peer| peer.ip().to_canonical().to_string()).unwrap_or_default());
+        lines(&mut text, headers);
+        let port = peer.map(|peer| peer.port());
+        self.step(Step::Responded(exchange, Responded { status: status.as_u16(), text, port, is_http2 }));
+    }
+
+    fn ended(&self, exchange: u32, end: ExchangeEnd) {
+        self.step(Step::Ended(exchange, end));
     }
 
     fn lock(&self, lock: u32, step: LockStep) {
@@ -146,7 +186,7 @@ impl Observe for Call {
     }
 
     fn next(&self) -> u32 {
-        self.last.fetch_add(1, Ordering::Relaxed)
+        next()
     }
 
     fn number(&self) -> u32 {
@@ -159,14 +199,14 @@ fn publish(env: &Env, functions: &ObserverFunctions, call: u32, steps: Vec<Step>
     let mut steps = steps.into_iter().peekable();
     while let Some(step) = steps.next() {
         let published = match step {
-            Step::Exchange(exchange, ExchangeStep::Head(start)) => {
-                let is_end = |step: &Step| matches!(step, Step::Exchange(of, ExchangeStep::End) if *of == exchange);
+            Step::Responded(exchange, start) => {
+                let is_end = |step: &Step| matches!(step, Step::Ended(of, ExchangeEnd::Over) if *of == exchange);
                 let is_ended = steps.next_if(is_end).is_some();
                 let is_last = is_ended && steps.next_if(|step| matches!(step, Step::Forget)).is_some();
-                responded(env, functions, (call, exchange), *start, (is_ended, is_last))
+                responded(env, functions, (call, exchange), start, (is_ended, is_last))
             }
-            Step::Exchange(exchange, ExchangeStep::End) => ended(env, functions, call, exchange),
-            Step::Exchange(exchange, ExchangeStep::Failed(error)) => {
+            Step::Ended(exchange, ExchangeEnd::Over) => ended(env, functions, call, exchange),
+            Step::Ended(exchange, ExchangeEnd::Failed(error)) => {
                 functions.call(env, "failed", FnArgs::from((call, exchange, js_error(env, error)))).map(drop)
             }
             Step::Lock(lock, step) => locked(env, functions, call, lock, step),
@@ -213,16 +253,17 @@ fn failed(env: &Env, functions: &ObserverFunctions, call: u32, event: ErrorEvent
 fn created(
     env: &Env,
     functions: &ObserverFunctions,
-    call: u32,
-    exchange: u32,
-    head: &ExchangeHead,
+    (call, exchange): (u32, u32),
+    (method, url, headers): (&Method, &Url, &HeaderMap),
 ) -> napi::Result<HeaderMap> {
-    let ExchangeHead { method, url, headers } = head;
-    let origin = url.origin().ascii_serialization();
     // Spans go to other places: secrets in the query stay here.
-    let shown = redacted(url);
-    let path = shown.strip_prefix(&origin).and_then(|path| path.split('#').next()).unwrap_or("/").to_owned();
-    let arguments = FnArgs::from((call, exchange, origin, path, method.to_string(), lines(headers)));
+    let mut text = String::with_capacity(TEXT);
+    line(&mut text, method.as_str());
+    text.push_str(&url[..Position::BeforeUsername]);
+    line(&mut text, &url[Position::BeforeHost..Position::BeforePath]);
+    line(&mut text, &redacted_target(url));
+    lines(&mut text, headers);
+    let arguments = FnArgs::from((call, exchange, text));
     let added = functions.created.borrow_back(env)?.call(arguments)?.unwrap_or_default();
     let mut fields = HeaderMap::new();
     for pair in added.chunks_exact(2) {
@@ -237,29 +278,28 @@ fn responded(
     env: &Env,
     functions: &ObserverFunctions,
     (call, exchange): (u32, u32),
-    start: ResponseStart,
+    start: Responded,
     (is_ended, is_last): (bool, bool),
 ) -> napi::Result<()> {
-    let ResponseStart { status, status_text, headers, peer, is_http2 } = start;
-    let address = peer.map(|peer| peer.ip().to_canonical().to_string());
-    let port = peer.map(|peer| peer.port());
-    let fields = lines(&headers);
-    let arguments = (call, exchange, is_ended, is_last, status.as_u16(), status_text, fields, address, port, is_http2);
+    let Responded { status, text, port, is_http2 } = start;
+    let arguments = (call, exchange, is_ended, is_last, status, text, port, is_http2);
     functions.responded.borrow_back(env)?.call(FnArgs::from(arguments)).map(drop)
 }
 
-/// Names and values by turns, a line each: one string costs less than many.
-fn lines(headers: &HeaderMap) -> String {
-    let mut lines = String::new();
+/// Enough for the head of a usual request or response, in bytes.
+const TEXT: usize = 512;
+
+fn line(lines: &mut String, text: &str) {
+    lines.push_str(text);
+    lines.push('\n');
+}
+
+/// Names and values by turns, a line each.
+fn lines(lines: &mut String, headers: &HeaderMap) {
     for (name, value) in headers {
-        if !lines.is_empty() {
-            lines.push('\n');
-        }
-        lines.push_str(name.as_str());
-        lines.push('\n');
-        lines.push_str(&text(value));
+        line(lines, name.as_str());
+        line(lines, &text(value));
     }
-    lines
 }
 
 fn js_error(env: &Env, error: Error) -> Unknown<'_> {

@@ -8,15 +8,15 @@ use napi::bindgen_prelude::{
 
 use crate::node::js::value::property;
 
-/// Call, exchange, origin, path, method, and header fields as lines.
-type Created = FnArgs<(u32, u32, String, String, String, String)>;
-/// Call, exchange, whether it has ended and was the last, status, reason phrase, header fields as
-/// lines, address and port of the peer, and whether it speaks HTTP/2.
-type Responded = FnArgs<(u32, u32, bool, bool, u16, String, String, Option<String>, Option<u16>, bool)>;
+/// Call and exchange, and as lines: method, origin, path, names and values of header fields.
+type Created = FnArgs<(u32, u32, String)>;
+/// Call and exchange, whether it has ended and was the last, status, and as lines: reason phrase,
+/// address of the peer, header fields. The port of the peer, and whether it speaks HTTP/2.
+type Responded = FnArgs<(u32, u32, bool, bool, u16, String, Option<u16>, bool)>;
 
 pub struct ObserverFunctions {
     all: ObjectRef<false>,
-    pub observe: FunctionRef<(), u32>,
+    pub begin: FunctionRef<FnArgs<(u32,)>, Unknown<'static>>,
     pub created: FunctionRef<Created, Option<Vec<String>>>,
     pub responded: FunctionRef<Responded, Unknown<'static>>,
     /// Call and exchange.
@@ -25,12 +25,12 @@ pub struct ObserverFunctions {
 
 impl ObserverFunctions {
     pub fn new(all: Object) -> napi::Result<Self> {
-        let observe: Function<(), u32> = all.get_named_property("observe")?;
+        let begin: Function<FnArgs<(u32,)>, Unknown<'static>> = all.get_named_property("begin")?;
         let created: Function<Created, Option<Vec<String>>> = all.get_named_property("created")?;
         let responded: Function<Responded, Unknown<'static>> = all.get_named_property("responded")?;
         let ended: Function<FnArgs<(u32, u32)>, Unknown<'static>> = all.get_named_property("ended")?;
         Ok(Self {
-            observe: observe.create_ref()?,
+            begin: begin.create_ref()?,
             created: created.create_ref()?,
             responded: responded.create_ref()?,
             ended: ended.create_ref()?,

@@ -15,7 +15,7 @@ use crate::base::options::{DownloadOptions, RequestOptions, TEXT_MAX};
 use crate::client::Client;
 use crate::io::file::destination::{of_url, resolve};
 use crate::node::convert::download_result::result;
-use crate::node::convert::observer::announce;
+use crate::node::convert::observer::{announce, begin as begin_observed};
 use crate::node::convert::request_body::{Source, read_later};
 use crate::node::convert::response::{plain_response, response_error, response_with};
 use crate::node::convert::streams::{ResponseStream, send};
@@ -178,7 +178,7 @@ pub fn requested_by<'env, D: Dispatch>(
 ) -> napi::Result<Object<'env>> {
     let callback_error = CallbackError::default();
     let start = || {
-        let PreparedRequest { dispatch, url, mut options, call: Call { signal, source, throw_on_error } } =
+        let PreparedRequest { dispatch, mut url, mut options, call: Call { signal, source, throw_on_error } } =
             begin(&callback_error)?;
         let has_body = options.body.is_some() || source.is_some();
         let needs_type = match (&options.body, source) {
@@ -213,7 +213,9 @@ pub fn requested_by<'env, D: Dispatch>(
         // A body that is still to be read may bring header fields, and `node:http` has observers of
         // its own.
         if D::SENDS && pending.is_none() && options.transfer.network.host.is_none() && !cancel.is_cancelled() {
-            announce(env, &url, &options);
+            announce(env, &mut url, &mut options)?;
+        } else {
+            begin_observed(env, &options.transfer.observer)?;
         }
         let life = instance(env)?.life.clone();
         let operation = async move {

@@ -8,6 +8,7 @@ use crate::base::error::{Error, Kind, redacted_text};
 use crate::base::integrity::{Expected, parse_sha256};
 use crate::base::options::{DownloadOptions, Mirrors, RateLimits};
 use crate::node::convert::listeners::{LogCallback, log_progress, report};
+use crate::node::convert::observer::begin;
 use crate::node::environment::mirrors::mirrors;
 use crate::node::environment::objects::{caller_object, options_object, part, urls};
 use crate::node::environment::rate::download_rate;
@@ -150,6 +151,7 @@ pub fn download_options<'env>(
     let shared = defaults.shared_rate.clone();
     let transfer =
         transfer_options(env, transfer, default.transfer, defaults, RequestTraits::default(), callback_error)?;
+    begin(env, &transfer.observer)?;
     let download = DownloadOptions {
         mirrors: Mirrors {
             urls: optional(mirror_urls, |value| urls(env, "options.mirrors", value))?.unwrap_or_default(),
