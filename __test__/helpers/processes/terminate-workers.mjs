@@ -32,12 +32,12 @@ async function terminateMany(cycles, directory) {
   const grown = process.memoryUsage().rss - before
   const deadline = performance.now() + 15_000
   const connections = () => new Promise((resolve) => server.getConnections((_, n) => resolve(n)))
+  const left = () => (existsSync(directory) ? readdirSync(directory) : [])
   // Everything of the Workers has ended, though nobody waited for it.
-  while ((await connections()) > 0 && performance.now() < deadline) {
+  while (((await connections()) > 0 || left().length > 0) && performance.now() < deadline) {
     await new Promise((resolve) => setTimeout(resolve, 20))
   }
-  const left = existsSync(directory) ? readdirSync(directory) : []
-  process.stdout.write(JSON.stringify({ grown, connections: await connections(), left }))
+  process.stdout.write(JSON.stringify({ grown, connections: await connections(), left: left() }))
   server.closeAllConnections()
   server.close()
 }

@@ -18,6 +18,7 @@ use tokio::time::timeout;
 use crate::base::error::{Error, Kind};
 use crate::base::listeners::{FailedAttempt, Hook, Hooks, OnRetry, Received, RefusedResponse, RetryAdvice, Sent};
 use crate::node::convert::response::{refused_response, response_error};
+use crate::node::environment::callback::Callback;
 use crate::node::environment::objects::caller_object;
 use crate::node::js::arguments::{function, optional, wrong_type};
 use crate::node::js::error::to_js;
@@ -41,27 +42,27 @@ pub type LogCallback<'env> = Function<'env, String, Returned<UnknownReturnValue>
 
 /// A listener for progress, in bytes.
 pub fn report(callback: ProgressCallback, callback_error: &CallbackError) -> napi::Result<Report> {
-    let callback = Arc::new(callback.build_threadsafe_function::<FnArgs<(f64, f64)>>().weak::<true>().build()?);
+    let callback = Arc::new(Callback::new(callback)?);
     let callback_error = callback_error.clone();
     Ok(Box::new(move |progress| {
         let (callback, callback_error) = (callback.clone(), callback_error.clone());
         Box::pin(async move {
             let arguments = FnArgs::from((number(progress.downloaded), number(progress.total)));
-            noticed(callback.call_async_catch(arguments).await, callback_error).await
+            noticed(callback.call_async(arguments).await, callback_error).await
         })
     }))
 }
 
 /// A listener that writes a line for each `interval` per cent to the `log` of a logger.
 pub fn log_progress(log: LogCallback, interval: u32, callback_error: &CallbackError) -> napi::Result<Report> {
-    let log = Arc::new(log.build_threadsafe_function::<String>().weak::<true>().build()?);
+    let log = Arc::new(Callback::new(log)?);
     let (callback_error, mut last) = (callback_error.clone(), 0);
     Ok(Box::new(move |progress| {
         let line = progress_line(progress, interval, &mut last);
         let (log, callback_error) = (log.clone(), callback_error.clone());
         Box::pin(async move {
             match line {
-                Some(line) => noticed(log.call_async_catch(line).await, callback_error).await,
+                Some(line) => noticed(log.call_async(line).await, callback_error).await,
                 None => Ok(()),
             }
         })
@@ -70,12 +71,10 @@ pub fn log_progress(log: LogCallback, interval: u32, callback_error: &CallbackEr
 
 /// A listener that is notified once that another process holds the lock.
 pub fn on_wait(callback: WaitCallback, callback_error: &CallbackError) -> napi::Result<OnWait> {
-    let callback = callback.build_threadsafe_function::<LockHolder>().weak::<true>().build()?;
+    let callback = Callback::new(callback)?;
     let callback_error = callback_error.clone();
     Ok(Box::new(move |holder| {
-        Box::pin(
-            async move { noticed(callback.call_async_catch(LockHolder::from(holder)).await, callback_error).await },
-        )
+        Box::pin(async move { noticed(callback.call_async(LockHolder::from(holder)).await, callback_error).await })
     }))
 }
 
@@ -90,7 +89,7 @@ pub fn on_retry(
     throws_on_status: bool,
     callback_error: &CallbackError,
 ) -> napi::Result<OnRetry> {
-    let callback = Arc::new(callback.build_threadsafe_function::<RetryArguments>().weak::<true>().build()?);
+    let callback = Arc::new(Callback::new(callback)?);
     let callback_error = callback_error.clone();
     Ok(OnRetry(Arc::new(move |failed, delay| {
         let (callback, callback_error) = (callback.clone(), callback_error.clone());
@@ -98,7 +97,7 @@ pub fn on_retry(
             let FailedAttempt { number, error, response } = failed;
             let failed = Failed { error, response: response.filter(|_| throws_on_status), number };
             let arguments = FnArgs::from((number, failed, milliseconds(delay)));
-            let advice = match callback_error.caught(callback.call_async_catch(arguments).await)? {
+            let advice = match callback_error.caught(callback.call_async(arguments).await)? {
                 Returned::Now(advice) => advice,
                 Returned::Later(promise) => callback_error.caught(promise.await)?,
             };
@@ -176,12 +175,12 @@ where
         })?
     };
     let gate: Function<Event<T>, ()> = Function::from_unknown(gate.to_unknown())?;
-    let gate = Arc::new(gate.build_threadsafe_function::<Event<T>>().weak::<true>().build()?);
+    let gate = Arc::new(Callback::new(gate)?);
     Ok(Arc::new(move |event| {
         let (gate, callback_error) = (gate.clone(), callback_error.clone());
         Box::pin(async move {
             // Errors of a hook are ignored.
-            let _ = gate.call_async_catch(Event(event, callback_error)).await;
+            let _ = gate.call_async(Event(event, callback_error)).await;
         })
     }))
 }

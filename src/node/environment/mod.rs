@@ -1,5 +1,6 @@
 //! The state of one JavaScript environment.
 
+pub mod callback;
 pub mod debug;
 pub mod instance;
 pub mod methods;

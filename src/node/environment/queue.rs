@@ -11,9 +11,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 
 use napi::bindgen_prelude::FunctionCallContext;
-use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
-use napi::{Env, Status, check_status, sys};
+use napi::{Env, check_status, sys};
 use tokio::task;
+
+use crate::node::environment::callback::Callback;
 
 /// The number of queued completions at which the worker wakes the event loop although it has more
 /// ready tasks. A wakeup costs about ten system calls on two threads; with larger batches the event
@@ -23,7 +24,7 @@ const BATCH: usize = 8;
 /// Runs once, on the JavaScript thread.
 pub type Completion = Box<dyn FnOnce(Env) + Send>;
 /// Weak: [`CompletionQueue`] counts whether promises are pending.
-type Wakeup = ThreadsafeFunction<(), (), (), Status, false, true>;
+type Wakeup = Callback<(), ()>;
 
 /// The end of the queue on the JavaScript thread. Keeps the event loop alive while promises are
 /// pending.
@@ -74,7 +75,7 @@ impl CompletionQueue {
             }
             Ok(())
         })?;
-        let wakeup = empty.build_threadsafe_function().callee_handled::<false>().weak::<true>().build()?;
+        let wakeup = Callback::new(empty)?;
         Ok(Self { slot: Slot { queue, wakeup: Arc::new(wakeup) } })
     }
 
@@ -144,7 +145,7 @@ impl Slot {
     }
 
     fn wake(&self) {
-        if self.wakeup.call((), ThreadsafeFunctionCallMode::NonBlocking) != Status::Ok {
+        if !self.wakeup.call(()) {
             // The environment has ended: nobody will run them.
             let lost = mem::take(&mut *self.queue.state());
             drop(lost);
