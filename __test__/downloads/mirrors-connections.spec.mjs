@@ -74,14 +74,15 @@ test('a source that refuses all connections is left for the next one', async (t)
 test(`${CASES} downloads over several connections from several sources (MIRRORS_SEED=${seed})`, async (t) => {
   const root = temporaryDirectory(t)
   const totals = { fromMirrors: 0, resumed: 0, underDigest: 0, failed: 0, changed: 0 }
-  for (let index = 0; index < CASES; index += 1) {
+  // So that the test cannot pass by never coming to what it is about. How often it does depends on
+  // the seed and on how busy the machine is: where it was too seldom, there are more cases.
+  const wanted = { fromMirrors: CASES / 5, changed: CASES / 10, underDigest: CASES / 5 }
+  const isEnough = () => Object.keys(wanted).every((name) => totals[name] > wanted[name])
+  for (let index = 0; index < CASES || (index < 4 * CASES && !isEnough()); index += 1) {
     await t.test(`${index}`, (t) => runCase(t, index, join(root, `${index}`), totals))
   }
   t.diagnostic(JSON.stringify(totals))
-  // So that the test cannot pass by never coming to what it is about.
-  assert.ok(totals.fromMirrors > CASES / 5, `only ${totals.fromMirrors} came from a mirror`)
-  assert.ok(totals.changed > CASES / 10, `only ${totals.changed} changed the source midway`)
-  assert.ok(totals.underDigest > CASES / 5, `only ${totals.underDigest} had a digest`)
+  assert.ok(isEnough(), `${JSON.stringify(totals)}: more than ${JSON.stringify(wanted)} are wanted`)
 })
 
 async function runCase(t, index, directory, totals) {

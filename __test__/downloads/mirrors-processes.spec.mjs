@@ -99,13 +99,20 @@ test('calls in one process share the sources, and a failure of all of them', asy
 
 test('a call with mirrors that joined one without tries its own', async (t) => {
   const file = representation(1000, { ETag: '"v"' })
-  const first = await startOrigin(t, { status: 404 })
+  // Refuses when both calls are there: whichever began first would download for both.
+  let refuse
+  const first = await startOrigin(t, (_, response) => {
+    refuse = () => response.writeHead(404).end()
+  })
   const mirror = await startOrigin(t, honest(file))
   const { destination } = place(t)
   const bare = rejection(downloadWithLock(at(first), destination))
-  const result = await downloadWithLock(at(first), destination, { mirrors: [at(mirror)] })
+  await until(() => refuse, 'the first call has asked')
+  const other = downloadWithLock(at(first), destination, { mirrors: [at(mirror)] })
+  await sleep(100)
+  refuse()
   assert.equal((await bare).code, 'ERR_HTTP_STATUS')
-  assert.equal(result.source, at(mirror))
+  assert.equal((await other).source, at(mirror))
 })
 
 test('a digest that another call expected of all sources does not reject this one', async (t) => {
