@@ -291,7 +291,7 @@ export interface DoctorReport {
     /** The proxy of URLs of each scheme, unless `NO_PROXY` has their host. */
     http?: DoctorProxy
     https?: DoctorProxy
-    /** The proxy of the URL that was asked for. */
+    /** The proxy of the requested URL. */
     url?: DoctorProxy
     /** The variables that are set, without passwords. */
     variables?: Record<string, string>
@@ -357,9 +357,9 @@ export interface DoctorReport {
 }
 
 /**
- * Finds out what this package works with on this machine: the addon that was loaded, proxies,
- * trusted certificates, locks and the cache. With a URL, sends one GET to it, and reports names,
- * addresses, TLS, status, timings and clocks. The body is not read, redirects are not followed.
+ * Reports the addon, proxies, certificates, locks and cache that requests use on this machine, and
+ * what is wrong with them. With a URL, sends one GET to it, and reports names, addresses, TLS,
+ * status, timings and clocks. The body is not read, redirects are not followed.
  *
  * Also works where the addon cannot be loaded, and says why. Never rejects. No password, token or
  * key is in the report.
@@ -845,7 +845,7 @@ export interface ErrorMetrics {
   operation: string
   /** The `code` of the error; `ERR_HTTP_STATUS` for a response with a status of 400 or above. */
   code: string
-  /** The host that was asked first, with its port where that is not the usual one. */
+  /** The host of the first request, with its port where that is not the usual one. */
   host: string
   /** The status, where a response came. */
   status?: number
@@ -897,8 +897,9 @@ export declare function fetchChecksumFile(url: string | URL, options?: FetchChec
 export declare function get(key: string): Promise<CacacheEntry>
 
 /**
- * The failed calls since then, those of one operation, code, host and status together, the most
- * frequent first. 200 kinds are told apart; all others are one, `other`. Messages have no secrets.
+ * The failed calls since this process first used the package, or since `resetMetrics()`, grouped by
+ * operation, code, host and status, the most frequent first. At most 199 kinds are listed
+ * separately; all others are one, `other`. Messages have no secrets.
  *
  * @example
  * ```js
@@ -942,7 +943,7 @@ export declare function getMetrics(): Metrics
  */
 export declare function getSocketCallerUserAgent(): string
 
-/** Calls that asked one host first. */
+/** Calls whose first request went to one host. */
 export interface HostMetrics {
   /** Calls that have ended. */
   requests: number
@@ -1112,8 +1113,9 @@ export interface HttpClientOptions {
  */
 export interface HttpClientRequestOptions {
   /**
-   * Whether the server may process the request twice. If so, it is retried after every transient
-   * failure, whatever its method.
+   * Whether the server may process the request twice. `true`: it is retried after every transient
+   * failure, whatever its method. `false`: it is retried only if the server cannot have processed
+   * it.
    *
    * @default `true` for GET, HEAD, OPTIONS, PUT, DELETE, TRACE, and with an `Idempotency-Key`
    */
@@ -1444,7 +1446,7 @@ export interface HttpResponse {
   attempts: number
   /**
    * Times of the attempt that received the response, computed at the first access. `undefined`
-   * for a response from a cache, and for a response of `node:http`. Not enumerable.
+   * for a response from a cache, and for the result of `readIncomingResponse`. Not enumerable.
    */
   timings?: ResponseTimings | undefined
   /**
@@ -1638,8 +1640,8 @@ export interface Metrics {
 }
 
 /**
- * The same numbers in the text format of Prometheus, version 0.0.4: `Content-Type: text/plain;
- * version=0.0.4`.
+ * The numbers of `getMetrics()` and `getErrors()` in the text format of Prometheus, version 0.0.4:
+ * `Content-Type: text/plain; version=0.0.4`.
  *
  * @example
  * ```js
@@ -1738,10 +1740,10 @@ export declare function readIncomingResponse(message: IncomingResponse, options?
  */
 export declare function remove(key: string): Promise<void>
 
-/** Calls that asked servers. */
+/** Calls that sent requests. */
 export interface RequestMetrics {
   /**
-   * Calls that asked servers and have ended: requests, and the transfers of downloads. Calls
+   * Calls that sent requests and have ended: requests, and the transfers of downloads. Calls
    * that were served from a cache are not among them.
    */
   total: number
@@ -1767,7 +1769,7 @@ export interface RequestMetrics {
   bytesReceived: number
   /** Bytes of request bodies that were handed to connections. Header fields are not counted. */
   bytesSent: number
-  /** Time from the start of a call that asked servers to its end, with its retries and delays. */
+  /** Time from the start of a call that sent requests to its end, with its retries and delays. */
   duration: DurationMetrics
 }
 

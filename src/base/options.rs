@@ -29,16 +29,17 @@ pub struct Retry {
     pub delay: Duration,
     /// Upper bound of one delay, the server's `Retry-After` included; 30 s by default.
     pub delay_max: Duration,
-    /// Whether a request that is not idempotent is retried only if the server cannot have carried
-    /// it out.
+    /// Whether a request that is not idempotent is retried only if the server cannot have processed
+    /// it.
     pub retry_idempotent_only: bool,
-    /// The caller's word that the request may be carried out twice, whatever its method.
-    pub idempotent: bool,
+    /// Whether the caller declares that the server may process the request twice. `None`: the method
+    /// decides.
+    pub idempotent: Option<bool>,
 }
 
 impl Retry {
     /// The defaults of a client: three retries, and none of a request that is not idempotent and
-    /// that the server may have carried out.
+    /// that the server may have processed.
     pub fn for_client() -> Self {
         Self { retries: 3, retry_idempotent_only: true, ..Self::default() }
     }
@@ -51,7 +52,7 @@ impl Default for Retry {
             delay: Duration::from_secs(1),
             delay_max: Duration::from_secs(30),
             retry_idempotent_only: false,
-            idempotent: false,
+            idempotent: None,
         }
     }
 }

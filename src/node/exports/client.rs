@@ -28,7 +28,7 @@ use crate::node::promise::abort::Abort;
 use crate::node::promise::failure::CallbackError;
 use crate::node::promise::operation::promise;
 use crate::operation::request::Response;
-use crate::policy::http::headers::has_idempotency_key;
+use crate::policy::http::headers::idempotent_by_key;
 
 /// The calls to one API: base URL, credentials, retries and a cache, set once.
 ///
@@ -339,8 +339,7 @@ impl HttpClient {
         let defaults = Defaults { transfer, max_size: self.max_size, hooks: hooks.transpose()? };
         let (caching, idempotent) = call_caching(env, options)?;
         let (mut options, call) = request_options(env, options, defaults, callback_error)?;
-        let is_idempotent = idempotent.unwrap_or_else(|| has_idempotency_key(&options.transfer.headers));
-        options.transfer.retry.idempotent = is_idempotent;
+        options.transfer.retry.idempotent = idempotent.or_else(|| idempotent_by_key(&options.transfer.headers));
         Ok(PreparedRequest { dispatch: Caller { core: self.core.clone(), caching }, url, options, call })
     }
 

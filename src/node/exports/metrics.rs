@@ -30,8 +30,9 @@ pub fn get_metrics(env: &Env) -> napi::Result<Unknown<'_>> {
     parsed(env, &json::metrics(&Registry::shared().snapshot()))
 }
 
-/// The failed calls since then, those of one operation, code, host and status together, the most
-/// frequent first. 200 kinds are told apart; all others are one, `other`. Messages have no secrets.
+/// The failed calls since this process first used the package, or since `resetMetrics()`, grouped by
+/// operation, code, host and status, the most frequent first. At most 199 kinds are listed
+/// separately; all others are one, `other`. Messages have no secrets.
 ///
 /// @example
 /// ```js
@@ -61,8 +62,8 @@ pub fn reset_metrics() {
     Registry::shared().reset();
 }
 
-/// The same numbers in the text format of Prometheus, version 0.0.4: `Content-Type: text/plain;
-/// version=0.0.4`.
+/// The numbers of `getMetrics()` and `getErrors()` in the text format of Prometheus, version 0.0.4:
+/// `Content-Type: text/plain; version=0.0.4`.
 ///
 /// @example
 /// ```js

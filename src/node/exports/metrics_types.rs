@@ -22,10 +22,10 @@ pub struct Metrics<'env> {
     pub hosts: Unknown<'env>,
 }
 
-/// Calls that asked servers.
+/// Calls that sent requests.
 #[napi(object)]
 pub struct RequestMetrics<'env> {
-    /// Calls that asked servers and have ended: requests, and the transfers of downloads. Calls
+    /// Calls that sent requests and have ended: requests, and the transfers of downloads. Calls
     /// that were served from a cache are not among them.
     pub total: f64,
     /// Calls that ended with a response whose status is below 400, after however many attempts.
@@ -47,7 +47,7 @@ pub struct RequestMetrics<'env> {
     pub bytes_received: f64,
     /// Bytes of request bodies that were handed to connections. Header fields are not counted.
     pub bytes_sent: f64,
-    /// Time from the start of a call that asked servers to its end, with its retries and delays.
+    /// Time from the start of a call that sent requests to its end, with its retries and delays.
     pub duration: DurationMetrics,
 }
 
@@ -122,7 +122,7 @@ pub struct ConnectionMetrics {
     pub http2: f64,
 }
 
-/// Calls that asked one host first.
+/// Calls whose first request went to one host.
 #[napi(object)]
 pub struct HostMetrics {
     /// Calls that have ended.
@@ -156,7 +156,7 @@ pub struct ErrorMetrics {
     pub operation: String,
     /// The `code` of the error; `ERR_HTTP_STATUS` for a response with a status of 400 or above.
     pub code: String,
-    /// The host that was asked first, with its port where that is not the usual one.
+    /// The host of the first request, with its port where that is not the usual one.
     pub host: String,
     /// The status, where a response came.
     pub status: Option<u16>,

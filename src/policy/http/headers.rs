@@ -84,10 +84,10 @@ pub fn expect_media_type(headers: &mut HeaderMap, has_body: bool, media_type: &'
     headers.entry(ACCEPT).or_insert(value);
 }
 
-/// Whether a request has an `Idempotency-Key`, by which it may be carried out twice, whatever its
-/// method (draft-ietf-httpapi-idempotency-key-header).
-pub fn has_idempotency_key(headers: &HeaderMap) -> bool {
-    headers.contains_key("idempotency-key")
+/// Declares a request idempotent, whatever its method, if it has an `Idempotency-Key`
+/// (draft-ietf-httpapi-idempotency-key-header).
+pub fn idempotent_by_key(headers: &HeaderMap) -> Option<bool> {
+    headers.contains_key("idempotency-key").then_some(true)
 }
 
 #[cfg(test)]
@@ -165,8 +165,8 @@ mod tests {
     }
 
     #[test]
-    fn an_idempotency_key_is_recognised() {
-        assert!(has_idempotency_key(&headers(&[("idempotency-key", b"1")])));
-        assert!(!has_idempotency_key(&headers(&[("x-idempotency-key", b"1")])));
+    fn an_idempotency_key_is_recognized() {
+        assert_eq!(idempotent_by_key(&headers(&[("idempotency-key", b"1")])), Some(true));
+        assert_eq!(idempotent_by_key(&headers(&[("x-idempotency-key", b"1")])), None);
     }
 }

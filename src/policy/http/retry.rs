@@ -4,7 +4,7 @@
 //!   wants that. With [`Retry::retry_idempotent_only`], a request that is not idempotent is retried
 //!   only if it never reached the server.
 //! - 429 and 503 mean "not now", and are retried for every method. 408, 425, 500, 502 and 504 do
-//!   not say whether the request was carried out, and are retried for idempotent methods only (RFC
+//!   not say whether the request was processed, and are retried for idempotent methods only (RFC
 //!   9110, 9.2.2).
 //! - The delay after attempt *k* (from 0) is `delay * 2^k` plus up to 10 % jitter, so that many
 //!   clients that failed together do not return together. It is never shorter, and never longer
@@ -41,7 +41,7 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// Whether it is one: attempts that succeeded have a status, too.
+    /// Whether it is one: an attempt that succeeded has a status, too.
     pub fn is_failure(self) -> bool {
         !matches!(self, Self::Status { status, .. } if status < 400)
     }
@@ -53,7 +53,7 @@ pub fn decide(policy: &Retry, method: &Method, attempt: u32, failure: Failure, j
     if attempt >= policy.retries {
         return RetryDecision::Stop;
     }
-    let is_idempotent = policy.idempotent || method.is_idempotent();
+    let is_idempotent = policy.idempotent.unwrap_or_else(|| method.is_idempotent());
     let server_delay = match failure {
         Failure::Permanent => return RetryDecision::Stop,
         Failure::Transient if policy.retry_idempotent_only && !is_idempotent => return RetryDecision::Stop,
@@ -139,15 +139,20 @@ mod tests {
     }
 
     #[test]
-    fn idempotent_only_retries_nothing_that_may_have_been_carried_out() {
+    fn idempotent_only_retries_nothing_that_may_have_been_processed() {
         let retry_idempotent_only = Retry { retry_idempotent_only: true, ..policy(1) };
         assert_eq!(decide(&retry_idempotent_only, &Method::POST, 0, Failure::Transient, 0.0), RetryDecision::Stop);
         assert_eq!(decide(&retry_idempotent_only, &Method::POST, 0, Failure::NotSent, 0.0), wait(1.0));
         assert_eq!(decide(&retry_idempotent_only, &Method::POST, 0, status(503), 0.0), wait(1.0));
         assert_eq!(decide(&retry_idempotent_only, &Method::DELETE, 0, Failure::Transient, 0.0), wait(1.0));
-        let trusting = Retry { idempotent: true, ..retry_idempotent_only };
+        let trusting = Retry { idempotent: Some(true), ..retry_idempotent_only };
         assert_eq!(decide(&trusting, &Method::POST, 0, Failure::Transient, 0.0), wait(1.0));
         assert_eq!(decide(&trusting, &Method::POST, 0, status(500), 0.0), wait(1.0));
+        let careful = Retry { idempotent: Some(false), ..retry_idempotent_only };
+        assert_eq!(decide(&careful, &Method::GET, 0, Failure::Transient, 0.0), RetryDecision::Stop);
+        assert_eq!(decide(&careful, &Method::GET, 0, status(500), 0.0), RetryDecision::Stop);
+        assert_eq!(decide(&careful, &Method::GET, 0, Failure::NotSent, 0.0), wait(1.0));
+        assert_eq!(decide(&careful, &Method::GET, 0, status(503), 0.0), wait(1.0));
     }
 
     #[test]

@@ -83,7 +83,7 @@ fn of_two_the_one_that_needs_longer_is_cut() {
 fn a_range_is_not_cut_without_need() {
     assert_eq!(uneven(2 * MIB - 1, MIB).take(1, at(1.0), true), None, "a segment has 1 MiB at least");
     assert_eq!(uneven(10 * MIB, 100 * MIB).take(1, at(1.0), true), None, "it will be there at once");
-    assert_eq!(uneven(10 * MIB, MIB).take(1, at(1.0), false), None, "a limit of the rate decides");
+    assert_eq!(uneven(10 * MIB, MIB).take(1, at(1.0), false), None, "a rate limit decides");
 }
 
 #[test]
