@@ -62,11 +62,12 @@ async function runBatch(t, origin, root, first, totals) {
     const file = origin.serve(`/${id}`, diceFrom(seed + id * 104_729), pool)
     return { id, directory, destPath: join(directory, 'file'), file }
   })
-  const options = () => ({
+  const options = (isLast) => ({
     connections: dice.between(2, 16),
     retries: dice.pick([0, 1, 3]),
     retryDelay: 1,
-    idleTimeout: 1000,
+    // An honest server is not silent for longer, on a busy machine, too.
+    idleTimeout: isLast ? 30_000 : 1000,
     timeout: 20_000,
     digests: dice.chance(0.3),
   })
@@ -79,7 +80,7 @@ async function runBatch(t, origin, root, first, totals) {
       id,
       destPath,
       url: file.url,
-      options: options(),
+      options: options(isLast),
     }))
     const job = startJob(t, 'connections-job', { downloads, atOnce: AT_ONCE })
     if (isKilled) {

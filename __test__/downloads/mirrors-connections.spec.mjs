@@ -132,7 +132,7 @@ async function runCase(t, index, directory, totals) {
       retries: dice.pick([0, 1]),
       retryDelay: 1,
       retryDelayMax: 5,
-      idleTimeout: 200,
+      idleTimeout: isHonest ? 30_000 : 200,
       signal,
     }).catch((error) => error)
     if (outcome instanceof Error) {

@@ -23,7 +23,7 @@ const SIZE = 100_000
 const HALF = 50_000
 const QUICK = { retryDelay: 1 }
 /** A short idle timeout for sources that stall: the next one must keep it, on a busy machine, too. */
-const quick = ({ code }) => (code === 'ERR_TIMEOUT' ? { ...QUICK, idleTimeout: 500 } : QUICK)
+const quick = ({ code }) => (code === 'ERR_TIMEOUT' ? { ...QUICK, idleTimeout: 2000 } : QUICK)
 
 const sha256 = ({ body }) => createHash('sha256').update(body).digest('hex')
 const file = (etag) => representation(SIZE, { ETag: `"${etag}"` })
@@ -330,13 +330,13 @@ describe('when all sources fail', () => {
     const third = await startOrigin(t, silence)
     const mirrors = [at(second), new URL(at(third))]
     const { directory, destination } = place(t)
-    const options = { ...QUICK, idleTimeout: 500, retries: 1, mirrors }
+    const options = { ...QUICK, idleTimeout: 1500, retries: 1, mirrors }
     const error = await rejection(httpDownload(at(first), destination, options))
     const hosts = [first, second, third].map(({ port }) => `127.0.0.1:${port}`)
     assert.equal(
       error.message,
       `All 3 sources failed: ${hosts[0]}: HTTP 404 Not Found; ${hosts[1]}: HTTP 503 Service Unavailable; ` +
-        `${hosts[2]}: No data received for 500ms`,
+        `${hosts[2]}: No data received for 1500ms`,
     )
     assert.equal(error.code, 'ERR_ALL_SOURCES_FAILED')
     assert.equal(error.url, at(first))

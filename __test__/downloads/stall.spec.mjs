@@ -20,7 +20,7 @@ describe('a download that stalls', () => {
       return undefined
     })
     const destination = join(temporaryDirectory(t), 'file')
-    const options = { idleTimeout: 600, retries: 2, retryDelay: 1 }
+    const options = { idleTimeout: 2000, retries: 2, retryDelay: 1 }
     const result = await httpDownload(origin.url, destination, options)
     assert.ok(readFileSync(destination).equals(file.body))
     assert.equal(result.size, 200_000)

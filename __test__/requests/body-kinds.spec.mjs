@@ -471,7 +471,7 @@ test('a form of many megabytes arrives whole', async (t) => {
   assert.ok(response.body.includes(content))
 })
 
-test('bodies and headers are recognised by a package in a context of its own', async () => {
+test('bodies and headers are recognized by a package in a context of its own', async () => {
   const { stdout, stderr, code } = await runProgram('sandbox.mjs')
   assert.equal(stdout.trim(), 'settled', stderr)
   assert.equal(code, 0)

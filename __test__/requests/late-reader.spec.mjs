@@ -80,11 +80,11 @@ describe('idleTimeout ends an upload', () => {
     const { url } = await startLateOrigin(t, 'HTTP/1.1', 0)
     async function* slowly() {
       for (let count = 0; count < 3; count += 1) {
-        await sleep(900)
+        await sleep(1800)
         yield Buffer.from('piece')
       }
     }
-    const options = { body: Readable.from(slowly()), idleTimeout: 600, timeout: 20_000 }
+    const options = { body: Readable.from(slowly()), idleTimeout: 1500, timeout: 20_000 }
     const response = await upload(url, options)
     assert.equal(response.text(), '15')
   })

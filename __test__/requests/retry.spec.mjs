@@ -135,21 +135,21 @@ describe('a network failure with retries', () => {
 
   test('a timeout is retried, with the whole time again', async (t) => {
     const origin = await startOrigin(t, [silence, later(100, { body: 'good' })])
-    const options = { retries: 1, retryDelay: 1, timeout: 1000 }
+    const options = { retries: 1, retryDelay: 1, timeout: 2000 }
     assert.equal((await httpRequest(origin.url, options)).text(), 'good')
     assert.equal(origin.requests.length, 2)
   })
 
   test('a body that stalls is retried', async (t) => {
     const origin = await startRawOrigin(t, [sayAndStall(good.subarray(0, -2)), sayAndStall(good)])
-    const response = await httpRequest(origin.url, { retries: 1, retryDelay: 1, timeout: 1000 })
+    const response = await httpRequest(origin.url, { retries: 1, retryDelay: 1, timeout: 2000 })
     assert.equal(response.text(), 'good')
   })
 
   test('the last error rejects after N+1 attempts', async (t) => {
     const origin = await startRawOrigin(t, [sayAndStall(''), sayAndStall(''), sayAndReset()])
     const error = await rejection(
-      httpRequest(origin.url, { retries: 2, retryDelay: 1, timeout: 600 }),
+      httpRequest(origin.url, { retries: 2, retryDelay: 1, timeout: 1500 }),
     )
     assert.ok(codes(error).includes('ECONNRESET'), `the codes are ${codes(error)}`)
     assert.equal(error.attempts, 3)
