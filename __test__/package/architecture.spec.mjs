@@ -1,13 +1,16 @@
-// The rooms of src/: each file uses only rooms before its own, and no files or folders use each other in a circle. The list of
-// rooms, from the top to the ground, is the one that opens src/lib.rs.
+// The rooms of src/: each file uses only rooms below its own, and no files or folders use each other
+// in a circle. The list of rooms, from the top to the ground, is the one that opens src/lib.rs.
 
 import assert from 'node:assert/strict'
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 
-const SOURCE = fileURLToPath(new URL('../../src/', import.meta.url))
+const ROOT = fileURLToPath(new URL('../../', import.meta.url))
+const SOURCE = `${ROOT}src/`
+/** The most lines of code of a file, without its tests. */
+const LINES_MAX = 350
 const files = readdirSync(SOURCE, { recursive: true })
   .filter((name) => name.endsWith('.rs'))
   .map((name) => name.replaceAll('\\', '/'))
@@ -30,14 +33,19 @@ function fileOf(segments) {
 /** The path of a file's module: `crate::io::file::lock` for `io/file/lock.rs` and for `io/file/lock/mod.rs`. */
 const moduleOf = (file) => `crate::${file.replace(/(\/mod)?\.rs$/, '').replaceAll('/', '::')}`
 
-/** Every path of the crate that a file names, with the groups of `use` taken apart. */
-function pathsIn(file) {
-  const self = moduleOf(file)
-  const code = readFileSync(`${SOURCE}${file}`, 'utf8')
-    // The tests of a file may know more than the file.
+/** The code of a file, without comments and tests. */
+function codeOf(file) {
+  return readFileSync(`${SOURCE}${file}`, 'utf8')
     .replace(/#\[cfg\(test\)\]\n(?:#.*\n)*mod tests \{[\s\S]*/, '')
     .replace(/#\[cfg\(.*\btest\b.*\)\]\n.*/g, '')
     .replace(/\/\/.*$/gm, '')
+}
+
+/** Every path of the crate that a file names, with the groups of `use` taken apart. */
+function pathsIn(file) {
+  const self = moduleOf(file)
+  // The tests of a file may know more than the file.
+  const code = codeOf(file)
     .replace(/\bsuper::/g, `${self.replace(/::\w+$/, '')}::`)
     .replace(/\bself::/g, `${self}::`)
   const found = []
@@ -106,6 +114,24 @@ describe('the rooms', () => {
     )
   })
 
+  test('are those of docs/architecture.md, in the same order', () => {
+    const document = readFileSync(`${ROOT}docs/architecture.md`, 'utf8')
+    const [, table] = document.split('| room | is for |')
+    const named = [...table.split('\n\n')[0].matchAll(/^\| `(.*?)\/?` \|/gm)].map(
+      ([, room]) => room,
+    )
+    assert.deepEqual(named, rooms)
+  })
+
+  test('have no file of more than 350 lines of code, without its tests', () => {
+    const isTest = (file) => /(^|\/)tests(\.rs$|\/)/.test(file)
+    const long = files
+      .filter((file) => !isTest(file))
+      .map((file) => [file, codeOf(file).match(/^.*\S.*$/gm)?.length ?? 0])
+      .filter(([, lines]) => lines > LINES_MAX)
+    assert.deepEqual(long, [])
+  })
+
   test('use only rooms below them', () => {
     const up = []
     for (const [file, used] of uses) {
@@ -136,5 +162,42 @@ describe('the rooms', () => {
       }
     }
     assert.deepEqual(circles(folders), [])
+  })
+})
+
+describe('the tree in CONTRIBUTING.md', () => {
+  const [, tree] = readFileSync(`${ROOT}CONTRIBUTING.md`, 'utf8').split(/## Layout\n\n```\n/)
+  const above = []
+  const paths = tree
+    .split('```')[0]
+    .trimEnd()
+    .split('\n')
+    .map((line) => {
+      const [, indent, name] = line.match(/^( *)(\S+)/)
+      above.length = indent.length / 2
+      above.push(name)
+      return above.join('')
+    })
+
+  test('names what is there', () => {
+    assert.ok(paths.length > 40)
+    assert.deepEqual(
+      paths.filter((path) => !existsSync(`${ROOT}${path}`)),
+      [],
+    )
+  })
+
+  test('has every folder of src/ and of __test__/', () => {
+    const foldersIn = (path) =>
+      readdirSync(`${ROOT}${path}`, { withFileTypes: true })
+        .filter((entry) => entry.isDirectory() && entry.name !== 'node_modules')
+        .map(({ name }) => `${path}${name}/`)
+    const src = foldersIn('src/')
+    const inRooms = ['src/node/', 'src/io/', 'src/policy/'].flatMap(foldersIn)
+    const wanted = [...src, ...inRooms, ...foldersIn('__test__/')]
+    assert.deepEqual(
+      wanted.filter((path) => !paths.includes(path)),
+      [],
+    )
   })
 })

@@ -89,6 +89,7 @@ fn doctor_timeout() -> String {
 }
 
 /// The defaults of the code, in the words of the types.
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn actual() -> BTreeMap<String, String> {
     let mut types = BTreeMap::new();
     transfer(&mut types, "HttpTransferOptions", &Retry::default());
