@@ -1,4 +1,4 @@
-//! The cost of one decision: floor 1, and the digests of floor 2. Run it with
+//! The cost of one decision of `policy/`, and of the digests of `io/file/`. Run it with
 //! `cargo bench --no-default-features --bench decisions`.
 //!
 //! A request makes a handful of decisions. Together they should take far less than one of the

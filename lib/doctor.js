@@ -1,8 +1,8 @@
 'use strict'
 
 /**
- * Finds out what this package works with on this machine. Loads the rest when called, and never
- * rejects: also a process without the addon learns why it has none.
+ * Reports what requests use on this machine. Loads the rest when called, and never rejects: a
+ * process without the addon gets the reason.
  */
 async function doctor(url, options) {
   const { diagnose } = require('./diagnosis.js')

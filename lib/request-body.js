@@ -1,7 +1,7 @@
 'use strict'
 
 // Request bodies as `fetch` takes them, besides strings and Buffers. No check is by class, so that
-// values of other realms are recognised as well: those of `node:vm`, and thereby of test runners.
+// values of other realms are recognized as well: those of `node:vm`, and thereby of test runners.
 // Loaded by the first request that has such a body.
 
 const { types } = require('node:util')

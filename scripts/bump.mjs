@@ -5,11 +5,10 @@ import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { released } from './changelog.mjs'
 import { platformManifest, platformReadme } from './manifest.mjs'
-import { checkNext, withVersion } from './versions.mjs'
+import { checkNext, VERSIONED, withVersion } from './versions.mjs'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const { TARGETS } = createRequire(import.meta.url)('../lib/target.js')
-const PATHS = ['package.json', 'package-lock.json', 'Cargo.toml', 'Cargo.lock', 'fuzz/Cargo.lock']
 
 const read = (path) => readFileSync(`${ROOT}${path}`, 'utf8')
 
@@ -28,7 +27,7 @@ try {
   const [wanted] = process.argv.slice(2)
   checkNext(JSON.parse(read('package.json')).version, wanted)
   const today = new Date().toISOString().slice(0, 10)
-  const files = withVersion(Object.fromEntries(PATHS.map((path) => [path, read(path)])), wanted)
+  const files = withVersion(Object.fromEntries(VERSIONED.map((path) => [path, read(path)])), wanted)
   const changed = [
     ...Object.entries(files),
     ...platformFiles(JSON.parse(files['package.json'])),
@@ -36,7 +35,9 @@ try {
   ]
   // Only now, so that a file that does not fit leaves none of them changed.
   for (const [path, text] of changed) writeFileSync(`${ROOT}${path}`, text)
-  console.log(`Everything is ${wanted} now. Read CHANGELOG.md, then go on with docs/releasing.md.`)
+  console.log(
+    `Everything is ${wanted} now. Read CHANGELOG.md, then continue with docs/releasing.md.`,
+  )
 } catch (error) {
   console.error(error.message)
   process.exitCode = 1

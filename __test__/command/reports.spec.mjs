@@ -21,7 +21,7 @@ describe('doctor', () => {
     }
   })
 
-  test('with a URL says what a request to it meets, and --json is the report', async (t) => {
+  test('with a URL reports its response, and --json is the report', async (t) => {
     const { url } = await startOrigin(t, { body: 'fine' })
     const { code, stdout } = await runCommand(['doctor', url, '--json'], { env: env(t) })
     assert.equal(code, 0)

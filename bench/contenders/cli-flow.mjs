@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { download } from './node-http.mjs'
 
-export const name = "today's CLI: node:http, readFile, hash"
+export const name = 'node:http, then readFile and hash'
 export const kind = 'node'
 
 export const cannot = {

@@ -5,7 +5,7 @@ import { digits, quantity } from './numbers.mjs'
 export function document(results) {
   const { date, settings, machine, versions, workloads, goals } = results
   const kind = settings.quick
-    ? '**A quick run: its files are small and its warm-up is short, which favours us.**\n\n'
+    ? '**A quick run: its files are small and its warm-up is short, which favours this package.**\n\n'
     : ''
   return `# Results
 
@@ -42,8 +42,9 @@ export function goalsTable(goals) {
   return table(['workload', 'what', 'goal', 'measured', ''], rows)
 }
 
-function what({ against, inverse, of: own = 'ours' }, { label }, opponent) {
-  if (!against) return own === 'ours' ? label : `${label} of ${own}`
+function what({ against, inverse, of = 'ours' }, { label }, opponent) {
+  if (!against) return of === 'ours' ? label : `${label} of ${of}`
+  const own = of === 'ours' ? 'this package' : of
   const other = `${opponent ?? against}${against === 'npm' ? ' (the best of npm)' : ''}`
   return inverse ? `${label}: ${other} / ${own}` : `${label}: ${own} / ${other}`
 }
@@ -55,7 +56,7 @@ function section(workload) {
   return `## ${name}\n\n${title}.\n\n${body}${out ? `\n\nLeft out: ${out}.` : ''}`
 }
 
-/** The first metric with its spread and how many times ours it is; of the others the medians. */
+/** The first metric with its spread and how many times that of this package it is; of the others the medians. */
 function contendersTable({ metrics, entries }) {
   const [main, ...others] = metrics
   const ours = entries.find(({ id }) => id === 'ours')?.summary?.[main.key].median
@@ -71,7 +72,7 @@ function contendersTable({ metrics, entries }) {
     ]
   })
   const heads = others.map(({ label }) => label)
-  return table(['contender', main.label, 'min – max', 'to ours', ...heads], rows)
+  return table(['contender', main.label, 'min – max', 'relative', ...heads], rows)
 }
 
 export function sorted(entries, { key, better }) {

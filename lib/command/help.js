@@ -37,8 +37,8 @@ ${DOWNLOADS}
 `,
   doctor: `Usage: socket-registry doctor [options] [url]
 
-Says what a request would use on this machine: the addon, proxies, certificates, locks and
-caches; and with a URL, what a request to it meets. There is no secret in it.
+Reports the addon, proxies, certificates, locks and cache that requests use on this machine,
+and what is wrong with them. With a URL, also sends one GET. Contains no secrets.
 
   --json                the report as JSON
 `,
@@ -55,7 +55,7 @@ const OVERVIEW = `Usage: socket-registry <command> [options]
 
   download <url> <dest>     downloads a file, once for all processes
   warm <manifest.json>      downloads the files of a manifest that are not there yet
-  doctor [url]              says what a request would use on this machine
+  doctor [url]              reports what requests use on this machine, and what is wrong
   metrics <file>            adds up what processes wrote to SOCKET_METRICS_FILE
 
   -h, --help                help; of a command: socket-registry <command> --help

@@ -1,4 +1,5 @@
-//! The debug lines of `NODE_DEBUG=socket-registry`: one for each decision that a person asks about.
+//! The debug lines of `NODE_DEBUG=socket-registry`: one for each decision, such as which proxy,
+//! which certificates, a new or a reused connection, a redirect, a retry.
 //!
 //! Off, a log costs a comparison: lines are formatted only if somebody reads them. The texts are in
 //! [`crate::policy::text::debug`]. URLs and names enter them redacted.

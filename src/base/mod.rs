@@ -1,4 +1,4 @@
-//! Floor 0: the types that every other room uses: errors, options, listeners, bodies.
+//! The types that every other room uses: errors, options, listeners, bodies.
 
 pub mod body;
 pub mod credential_name;

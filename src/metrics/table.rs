@@ -35,7 +35,7 @@ entries! {
     /// A counter.
     Counter, COUNTERS:
     RequestsTotal: "requests.total", "socket_registry_requests_total", "", "calls",
-        "Calls that asked servers and have ended: requests, and the transfers of downloads. Calls that were served from a cache are not among them.";
+        "Calls that sent requests and have ended: requests, and the transfers of downloads. Calls that were served from a cache are not among them.";
     RequestsSucceeded: "requests.succeeded", "socket_registry_requests_succeeded_total", "", "calls",
         "Calls that ended with a response whose status is below 400, after however many attempts.";
     RequestsFailed: "requests.failed", "socket_registry_requests_failed_total", "", "calls",
@@ -108,7 +108,7 @@ entries! {
     /// A recorded duration.
     Timer, TIMERS:
     Requests: "requests.duration", "socket_registry_request_duration_seconds", "", "ms",
-        "Time from the start of a call that asked servers to its end, with its retries and delays.";
+        "Time from the start of a call that sent requests to its end, with its retries and delays.";
     Downloads: "downloads.duration", "socket_registry_download_duration_seconds", "", "ms",
         "Time from the start of a call for a file to its end.";
     LockWaits: "locks.wait", "socket_registry_lock_wait_seconds", "", "ms",
@@ -122,7 +122,7 @@ pub const HOSTS: &[Entry] = &[
         family: "socket_registry_host_requests_total",
         label: "host",
         unit: "calls",
-        help: "Calls that asked this host first and have ended. The name has a port where that is not the usual one.",
+        help: "Calls whose first request went to this host, and that have ended. The name has a port where that is not the usual one.",
     },
     Entry {
         path: "hosts.<host>.failed",

@@ -291,7 +291,7 @@ export interface DoctorReport {
     /** The proxy of URLs of each scheme, unless `NO_PROXY` has their host. */
     http?: DoctorProxy
     https?: DoctorProxy
-    /** The proxy of the URL that was asked for. */
+    /** The proxy of the requested URL. */
     url?: DoctorProxy
     /** The variables that are set, without passwords. */
     variables?: Record<string, string>
@@ -357,9 +357,9 @@ export interface DoctorReport {
 }
 
 /**
- * Finds out what this package works with on this machine: the addon that was loaded, proxies,
- * trusted certificates, locks and the cache. With a URL, sends one GET to it, and reports names,
- * addresses, TLS, status, timings and clocks. The body is not read, redirects are not followed.
+ * Reports the addon, proxies, certificates, locks and cache that requests use on this machine, and
+ * what is wrong with them. With a URL, sends one GET to it, and reports names, addresses, TLS,
+ * status, timings and clocks. The body is not read, redirects are not followed.
  *
  * Also works where the addon cannot be loaded, and says why. Never rejects. No password, token or
  * key is in the report.

@@ -1,4 +1,4 @@
-//! Floor 1: decisions, without I/O. The clock and randomness are arguments.
+//! Decisions, without I/O. The clock and randomness are arguments.
 
 pub mod cache;
 pub mod http;

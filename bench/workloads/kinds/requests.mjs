@@ -4,7 +4,7 @@ import { measure } from '../../child.mjs'
 import { able, unable } from '../../contenders/index.mjs'
 import { cpuPerRequest, elu, memory, p50, p99, rate } from './units.mjs'
 
-/** JavaScript is slow before it is compiled, and native code is not: a short warm-up favours us. */
+/** JavaScript is slow before it is compiled, and native code is not: a short warm-up favours this package. */
 const TIMES = {
   full: { warmUp: 1500, duration: 1500 },
   quick: { warmUp: 600, duration: 200 },

@@ -44,7 +44,7 @@ pub struct HttpResponse<'env> {
     /// Attempts made.
     pub attempts: u32,
     /// Times of the attempt that received the response, computed at the first access. `undefined`
-    /// for a response from a cache, and for a response of `node:http`. Not enumerable.
+    /// for a response from a cache, and for the result of `readIncomingResponse`. Not enumerable.
     #[napi(ts_type = "ResponseTimings | undefined")]
     pub timings: Option<Object<'env>>,
     /// With `stream`: the body as sent, to be read once. Destroying it closes the connection.
