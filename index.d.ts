@@ -31,13 +31,17 @@ export interface DownloadWithLockOptions extends HttpDownloadOptions {}
 
 export interface HttpClientRequestOptions extends HttpRequestOptions {}
 
-/** An entry of `warmCache`: a download, and options of its own, which come before those of the call. */
+/**
+ * An entry of `warmCache`: a download, and options of its own, which come before those of the call.
+ */
 export interface WarmCacheEntry extends DownloadWithLockOptions {
   url: string | URL
   destPath: string
 }
 
-/** Options of `warmCache`, in addition to those of `downloadWithLock`, which apply to each entry. */
+/**
+ * Options of `warmCache`, in addition to those of `downloadWithLock`, which apply to each entry.
+ */
 export interface WarmCacheOptions extends Omit<DownloadWithLockOptions, 'onProgress' | 'signal'> {
   /**
    * Downloads at once.
@@ -53,9 +57,9 @@ export interface WarmCacheOptions extends Omit<DownloadWithLockOptions, 'onProgr
    */
   onEntry?: ((result: WarmCacheResult, index: number) => void) | undefined
   /**
-   * Called with the bytes of all entries together, as far as their totals are known: the total grows
-   * while entries start. At most one call in about 50 ms, and a last one with
-   * `downloaded === total`. If it throws, everything ends and the call rejects with the same error.
+   * Called with the bytes of all entries together, as far as their totals are known: the total
+   * grows while entries start. At most one call in about 50 ms, and a last one with `downloaded ===
+   * total`. If it throws, everything ends and the call rejects with the same error.
    *
    * @default none
    */
@@ -897,8 +901,8 @@ export declare function fetchChecksumFile(url: string | URL, options?: FetchChec
 export declare function get(key: string): Promise<CacacheEntry>
 
 /**
- * The failed calls since this process first used the package, or since `resetMetrics()`, grouped by
- * operation, code, host and status, the most frequent first. At most 199 kinds are listed
+ * The failed calls since this process first used the package, or since `resetMetrics()`, grouped
+ * by operation, code, host and status, the most frequent first. At most 199 kinds are listed
  * separately; all others are one, `other`. Messages have no secrets.
  *
  * @example
@@ -1091,8 +1095,8 @@ export interface HttpClientOptions {
   proxy?: string | URL | false | undefined
   /**
    * The transport of the requests. `'native'`: the connection pool of this package. `'node'`:
-   * `node:http` and `node:https` of this process, so that nock, MSW, agents and instrumentation of
-   * `http` see the requests. It speaks HTTP/1.1 only, and cannot be combined with `proxy`.
+   * `node:http` and `node:https` of this process, so that nock, MSW, agents and instrumentation
+   * of `http` see the requests. It speaks HTTP/1.1 only, and cannot be combined with `proxy`.
    *
    * @default `SOCKET_HTTP_TRANSPORT`, or `'node'` while nock or MSW intercepts `node:http`, or
    * `'native'`
@@ -1113,9 +1117,9 @@ export interface HttpClientOptions {
  */
 export interface HttpClientRequestOptions {
   /**
-   * Whether the server may process the request twice. `true`: it is retried after every transient
-   * failure, whatever its method. `false`: it is retried only if the server cannot have processed
-   * it.
+   * Whether the server may process the request twice. `true`: it is retried after every
+   * transient failure, whatever its method. `false`: it is retried only if the server cannot
+   * have processed it.
    *
    * @default `true` for GET, HEAD, OPTIONS, PUT, DELETE, TRACE, and with an `Idempotency-Key`
    */
@@ -1145,8 +1149,8 @@ export interface HttpClientRequestOptions {
  * renamed. The directory is created.
  *
  * @throws `Download failed: HTTP 404 Not Found`, `Download timed out after 120000ms`, `Failed to
- * write file: …`, or `HTTP download failed: …` with the `code` of the failure; with `mirrors`, `All
- * 2 sources failed: …` with their `errors`. The destination is then unchanged.
+ * write file: …`, or `HTTP download failed: …` with the `code` of the failure; with `mirrors`,
+ * `All 2 sources failed: …` with their `errors`. The destination is then unchanged.
  * @example
  * ```js
  * import { httpDownload } from '@socketsecurity/registry/lib/http-request'
@@ -1233,7 +1237,7 @@ export interface HttpDownloadOptions {
   connections?: number | undefined
   /**
    * Limit of the bytes received per second, averaged over one second, for all connections of the
-   * call together. The server is slowed down by back-pressure. `0` or `Infinity`: no limit. The
+   * call together. The server is slowed down by backpressure. `0` or `Infinity`: no limit. The
    * limit of the process, `SOCKET_DOWNLOAD_RATE`, applies as well.
    *
    * @default none
@@ -1479,10 +1483,10 @@ export declare function httpText(url: string | URL, options?: HttpRequestOptions
 /** Options that requests and downloads share. Durations are milliseconds. */
 export interface HttpTransferOptions {
   /**
-   * Header fields: a record, `Headers`, a `Map`, or any iterable of names and values. Numbers and
-   * booleans are sent as text, each element of an array as a field, `undefined` not at all. If a
-   * record spells a name twice, the last one counts. Anything else, an invalid name, or a value
-   * with a control character or one outside Latin-1, rejects before anything is sent.
+   * Header fields: a record, `Headers`, a `Map`, or any iterable of names and values. Numbers
+   * and booleans are sent as text, each element of an array as a field, `undefined` not at all.
+   * If a record spells a name twice, the last one counts. Anything else, an invalid name, or a
+   * value with a control character or one outside Latin-1, rejects before anything is sent.
    * `Accept-Encoding` of a download is always `identity`: the bytes received are those of the
    * file.
    *
@@ -1559,8 +1563,8 @@ export interface HttpTransferOptions {
   proxy?: string | URL | false | undefined
   /**
    * The transport of the requests. `'native'`: the connection pool of this package. `'node'`:
-   * `node:http` and `node:https` of this process, so that nock, MSW, agents and instrumentation of
-   * `http` see the requests. It speaks HTTP/1.1 only, and cannot be combined with `proxy`.
+   * `node:http` and `node:https` of this process, so that nock, MSW, agents and instrumentation
+   * of `http` see the requests. It speaks HTTP/1.1 only, and cannot be combined with `proxy`.
    *
    * @default `SOCKET_HTTP_TRANSPORT`, or `'node'` while nock or MSW intercepts `node:http`, or
    * `'native'`

@@ -1,4 +1,5 @@
-// Measurements run in processes of their own: nothing that one contender leaves in memory meets another.
+// Measurements run in processes of their own: nothing that one contender leaves in memory meets
+// another.
 
 import { fork, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -13,7 +14,8 @@ const script = (name) => fileURLToPath(new URL(`measure/${name}`, import.meta.ur
 
 /**
  * The same few variables for everyone: proxies and certificates of the user would change what is
- * measured. Where our addon lies is for us alone, because other addons have loaders of the same make.
+ * measured. Where our addon lies is for us alone, because other addons have loaders of the same
+ * make.
  */
 function environment(id = 'ours', ca) {
   const addon = process.env.NAPI_RS_NATIVE_LIBRARY_PATH
@@ -39,7 +41,9 @@ export async function measure(name, spec, ca) {
   }
 }
 
-/** Runs `measure/<name>` with `spec`; resolves with the JSON that it prints, and how long it lived. */
+/**
+ * Runs `measure/<name>` with `spec`; resolves with the JSON that it prints, and how long it lived.
+ */
 export async function wholeProcess(name, spec, ca) {
   const args = [script(name), JSON.stringify(spec)]
   const started = performance.now()
@@ -61,7 +65,9 @@ export function actor(name, spec) {
   return {
     child,
     tell: (message) => child.send(message),
-    /** Resolves with the next message that has this event; rejects when the process ends instead. */
+    /**
+     * Resolves with the next message that has this event; rejects when the process ends instead.
+     */
     hears(event) {
       const heard = new Promise((resolve, reject) => {
         const listen = (message) => {

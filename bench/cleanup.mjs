@@ -2,7 +2,9 @@
 
 const tasks = new Set()
 
-/** Runs `task`, which must be synchronous, when the benchmark ends. Returns how to run it earlier. */
+/**
+ * Runs `task`, which must be synchronous, when the benchmark ends. Returns how to run it earlier.
+ */
 export function atExit(task) {
   tasks.add(task)
   return () => {

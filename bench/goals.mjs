@@ -83,7 +83,10 @@ export const GOALS = [
   { workload: 'rate-limit', of: 'ours-rate', metric: 'cpu', against: 'ours', atMost: 1.05 },
 ]
 
-/** Each goal of a workload that was run, with `metric` and `opponent` in full, `measured` and `reached`. */
+/**
+ * Each goal of a workload that was run, with `metric` and `opponent` in full, `measured` and
+ * `reached`.
+ */
 export function judge(workloads) {
   return GOALS.flatMap((goal) => {
     const workload = workloads.find(({ name }) => name === goal.workload)

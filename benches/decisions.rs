@@ -18,7 +18,7 @@ use socketsecurity_registry::io::file::digest::Hashers;
 use socketsecurity_registry::policy::http::headers;
 use socketsecurity_registry::policy::http::redirect::{self, RequestHead};
 use socketsecurity_registry::policy::http::resume;
-use socketsecurity_registry::policy::http::retry::{self, Failure};
+use socketsecurity_registry::policy::http::retry::{self, AttemptFailure};
 use socketsecurity_registry::policy::text::checksum_file;
 use url::Url;
 
@@ -29,7 +29,7 @@ fn main() {
 #[divan::bench]
 fn whether_to_retry(bencher: Bencher) {
     let policy = Retry { retries: 3, ..Retry::default() };
-    let failure = Failure::Status { status: 503, retry_after: None };
+    let failure = AttemptFailure::Status { status: 503, retry_after: None };
     bencher.bench(|| retry::decide(black_box(&policy), &Method::GET, 1, black_box(failure), 0.5));
 }
 
@@ -41,15 +41,15 @@ fn retry_after_as_a_date(bencher: Bencher) {
 
 #[divan::bench]
 fn no_redirect(bencher: Bencher) {
-    let (policy, hop, fields) = (Redirects::default(), hop(), response_fields());
-    bencher.bench(|| redirect::decide(&policy, 0, black_box(&hop), StatusCode::OK, &fields));
+    let (policy, request, fields) = (Redirects::default(), request(), response_fields());
+    bencher.bench(|| redirect::decide(&policy, 0, black_box(&request), StatusCode::OK, &fields));
 }
 
 #[divan::bench]
 fn redirect_to_another_origin(bencher: Bencher) {
-    let (policy, hop, mut fields) = (Redirects::default(), hop(), response_fields());
+    let (policy, request, mut fields) = (Redirects::default(), request(), response_fields());
     fields.insert(header::LOCATION, HeaderValue::from_static("https://objects.example.org/tool?signature=1"));
-    bencher.bench(|| redirect::decide(&policy, 0, black_box(&hop), StatusCode::FOUND, &fields));
+    bencher.bench(|| redirect::decide(&policy, 0, black_box(&request), StatusCode::FOUND, &fields));
 }
 
 #[divan::bench]
@@ -60,7 +60,7 @@ fn which_proxy(bencher: Bencher) {
         no: variable("no_proxy", "localhost,127.0.0.0/8,.internal.example.net"),
         ..Variables::default()
     });
-    let url = hop().url;
+    let url = request().url;
     bencher.bench(|| proxy.of(black_box(&url)).map(|proxy| proxy.is_some()));
 }
 
@@ -106,7 +106,7 @@ fn digest_of_64_kib(bencher: Bencher, algorithm: Algorithm) {
     });
 }
 
-fn hop() -> RequestHead {
+fn request() -> RequestHead {
     let mut headers = HeaderMap::new();
     headers.insert(header::AUTHORIZATION, HeaderValue::from_static("Bearer secret"));
     headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));

@@ -3,7 +3,10 @@
 import { createDisplay } from './display.mjs'
 import { readHolder } from './holder.mjs'
 
-/** Lets all workers go at once. `observe(holder, display)` is called every 20 ms, after the display has been renewed. */
+/**
+ * Lets all workers go at once. `observe(holder, display)` is called every 20 ms, after the display
+ * has been renewed.
+ */
 export async function race(workers, { size, destPath }, observe) {
   const display = createDisplay(workers.map(({ name, pid }) => `${name} (PID ${pid})`))
 

@@ -1,6 +1,6 @@
-// Offers a real program, the running Node.js, in about four seconds. Asked through IPC, it tells what
-// it was asked through HTTP. Its argument, in JSON: whether the first request gets a 503 (`isBusy`),
-// and the share of the program behind which nothing is sent any more (`silentFrom`).
+// Offers a real program, the running Node.js, in about four seconds. Asked through IPC, it tells
+// what it was asked through HTTP. Its argument, in JSON: whether the first request gets a 503
+// (`isBusy`), and the share of the program behind which nothing is sent any more (`silentFrom`).
 
 import { createReadStream, statSync } from 'node:fs'
 import { createServer } from 'node:http'

@@ -1,4 +1,5 @@
-// Downloads the asset of a project's latest GitHub release that fits this platform, and verifies it.
+// Downloads the asset of a project's latest GitHub release that fits this platform, and verifies
+// it.
 //
 //   node examples/github-release.mjs <owner/name> [directory]
 //

@@ -1,7 +1,7 @@
 'use strict'
 
-// The parts of a report of `doctor`. Each part is found by itself: one that fails or hangs is a part
-// with `ok: false` and a message.
+// The parts of a report of `doctor`. Each part is found by itself: one that fails or hangs is a
+// part with `ok: false` and a message.
 
 const { readFileSync, statfsSync } = require('node:fs')
 const { release } = require('node:os')
@@ -105,7 +105,9 @@ async function part(find, timeout) {
   }
 }
 
-/** The addon, and the error that this package cannot be loaded with, of which one may be missing. */
+/**
+ * The addon, and the error that this package cannot be loaded with, of which one may be missing.
+ */
 function loadAddon() {
   let native
   try {

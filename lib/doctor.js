@@ -1,5 +1,7 @@
 'use strict'
 
+// The entry point `lib/doctor`.
+
 /**
  * Reports what requests use on this machine. Loads the rest when called, and never rejects: a
  * process without the addon gets the reason.

@@ -1,5 +1,7 @@
 'use strict'
 
+// The entry point `lib/http-request`.
+
 const {
   HttpResponseError,
   basicAuthHeader,

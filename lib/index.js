@@ -1,5 +1,7 @@
 'use strict'
 
+// The entry point of the package: everything it exports.
+
 const native = require('./native.js')
 const support = require('./js-support.js')
 const { isDownloadTraced } = require('./channels.js')
@@ -64,7 +66,10 @@ function shown(url) {
   }
 }
 
-/** Reads the variable itself, so that no other call has to. Never throws: metrics must not break a program. */
+/**
+ * Reads the variable itself, so that no other call has to. Never throws: metrics must not break a
+ * program.
+ */
 function flushMetrics() {
   const file = metricsFile()
   if (!file) return false

@@ -147,7 +147,9 @@ const rawResponse = {
   },
 }
 
-/** `rawResponse` and `timings` by one call: calls from the addon cost more than what they do here. */
+/**
+ * `rawResponse` and `timings` by one call: calls from the addon cost more than what they do here.
+ */
 function completeResponse(response, dns, connect, firstByte, total) {
   Object.defineProperty(response, 'rawResponse', rawResponse)
   setTimings(response, dns, connect, firstByte, total)
@@ -162,8 +164,8 @@ function abortError(signal) {
 /**
  * Creates a function that reads these variables of `process.env`. It returns them only if they have
  * changed since the last call, and behind them whether anybody observes calls; otherwise `true` if
- * somebody does. `NO_PROXY` is read only if a proxy is set, and `REQUEST_METHOD` only if `HTTP_PROXY`
- * is.
+ * somebody does. `NO_PROXY` is read only if a proxy is set, and `REQUEST_METHOD` only if
+ * `HTTP_PROXY` is.
  *
  * Each request reads them. Names that are written out take half the time of names in a list.
  *
@@ -213,7 +215,10 @@ function environmentReader(names) {
   }
 }
 
-/** Called once, by the first call: without the variable nothing is registered, and it is not read again. */
+/**
+ * Called once, by the first call: without the variable nothing is registered, and it is not read
+ * again.
+ */
 function writeMetricsAtExit({ SOCKET_METRICS_FILE }) {
   if (!SOCKET_METRICS_FILE) return
   // Of a Worker too: each line has what no line before it has.

@@ -101,7 +101,8 @@ const REASONS = [
  *
  * @param {{ platform: string, arch: string, libc?: string, isRestricted?: boolean }} system
  * @param {string} version
- * @param {{ name: string, reason: string, isMissing: boolean, code?: string, message: string, header?: Buffer }[]} attempts
+ * @param {{ name: string, reason: string, isMissing: boolean, code?: string, message: string,
+ *   header?: Buffer }[]} attempts
  */
 function notLoaded(system, version, attempts) {
   const { platform, arch, libc, isRestricted = false } = system

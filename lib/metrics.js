@@ -1,5 +1,7 @@
 'use strict'
 
+// The entry point `lib/metrics`.
+
 const {
   flushMetrics,
   getErrors,

@@ -51,7 +51,9 @@ function fail(sink, error, isReused) {
   sink.fail(message, code, syscall, name, isReused)
 }
 
-/** The texts of an error. Agents and mocks may fail with any value, even one that cannot be read. */
+/**
+ * The texts of an error. Agents and mocks may fail with any value, even one that cannot be read.
+ */
 function describe(error) {
   const text = (value) => (typeof value === 'string' ? value : undefined)
   try {

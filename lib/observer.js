@@ -7,8 +7,8 @@
 const { AsyncResource } = require('node:async_hooks')
 const { error: errors, lock, undici } = require('./channels.js')
 
-// By the numbers that the addon gives them: the contexts of calls, and the requests and locks of which
-// more is to come.
+// By the numbers that the addon gives them: the contexts of calls, and the requests and locks of
+// which more is to come.
 const calls = new Map()
 const requests = new Map()
 const locks = new Map()
@@ -83,8 +83,8 @@ class ObservedRequest {
 /** Lines that all end with a line feed. */
 const split = (lines) => (lines === '' ? [] : lines.slice(0, -1).split('\n'))
 
-// Getters of classes: those of an object literal are defined for each object, which takes longer than
-// all else here.
+// Getters of classes: those of an object literal are defined for each object, which takes longer
+// than all else here.
 
 class SentHeaders {
   constructor(request, socket) {

@@ -1,7 +1,7 @@
 'use strict'
 
-// Text for people. Servers, manifests and files of metrics may have characters in it that a terminal
-// takes for commands, or that turn the direction of what follows.
+// Text for people. Servers, manifests and files of metrics may have characters in it that a
+// terminal takes for commands, or that turn the direction of what follows.
 
 const UNPRINTABLE =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
@@ -9,7 +9,9 @@ const UNPRINTABLE =
 
 const escaped = (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
 
-/** The text with escapes as in JSON, of which a copy is still right. Tabs and ends of lines stay. */
+/**
+ * The text with escapes as in JSON, of which a copy is still right. Tabs and ends of lines stay.
+ */
 const printable = (text) => text.replace(UNPRINTABLE, escaped)
 
 /** The same in one line: nobody's text looks like a line of ours. */

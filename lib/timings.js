@@ -10,7 +10,9 @@ class Given {
   }
 }
 
-/** A response with the parts of its timings, in a field that neither a spread nor a comparison sees. */
+/**
+ * A response with the parts of its timings, in a field that neither a spread nor a comparison sees.
+ */
 class Timed extends Given {
   #parts
 
@@ -39,7 +41,10 @@ const timings = {
   },
 }
 
-/** Gives a response its `timings`, computed at the access. Not enumerable: no two responses have the same. */
+/**
+ * Gives a response its `timings`, computed at the access. Not enumerable: no two responses have the
+ * same.
+ */
 function setTimings(response, dns, connect, firstByte, total) {
   // A response of a cache.
   if (Number.isNaN(firstByte)) return

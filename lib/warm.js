@@ -8,7 +8,9 @@ const { abortError, subscribe, unsubscribe, withoutPlain } = require('./js-suppo
 /** Shortest time between two calls of `onProgress`, in ms, as of one download. */
 const REPORT_INTERVAL = 50
 
-/** See the types. `download` is `downloadWithLock` with a fourth argument: the limit of its rate. */
+/**
+ * See the types. `download` is `downloadWithLock` with a fourth argument: the limit of its rate.
+ */
 async function warmCache(entries, options, download) {
   const settings = settingsOf(options)
   const jobs = jobsOf(entries, settings.shared)

@@ -1,4 +1,5 @@
-// npm run bump -- 1.2.3: one version in all files that have one, and its heading in the changelog. Commits nothing.
+// npm run bump -- 1.2.3: one version in all files that have one, and its heading in the changelog.
+// Commits nothing.
 
 import { readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'

@@ -1,4 +1,5 @@
-// node scripts/changes.mjs 1.2.3: what CHANGELOG.md says of that version, for the page of the release.
+// node scripts/changes.mjs 1.2.3: what CHANGELOG.md says of that version, for the page of the
+// release.
 
 import { readFileSync } from 'node:fs'
 import { changesOf } from './changelog.mjs'

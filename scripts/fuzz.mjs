@@ -1,4 +1,5 @@
-// npm run fuzz [-- <seconds>]: each fuzz target for some seconds. Installs cargo-fuzz when it is missing.
+// npm run fuzz [-- <seconds>]: each fuzz target for some seconds. Installs cargo-fuzz when it is
+// missing.
 
 import { spawnSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'

@@ -1,7 +1,9 @@
-// npm run instructions: how many instructions one request takes in the core, by valgrind. The same on a busy machine as on an idle
-// one, so that a change can be compared by it: run it before and after.
+// npm run instructions: how many instructions one request takes in the core, by valgrind. The same
+// on a busy machine as on an idle one, so that a change can be compared by it: run it before and
+// after.
 //
-// Two runs of different length; what they differ by is the requests, without start and first connection.
+// Two runs of different length; what they differ by is the requests, without start and first
+// connection.
 
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -8,8 +8,8 @@
 const PRIVATE = ['devDependencies', 'napi', 'overrides', 'scripts']
 
 /**
- * The manifest of the main package. The packages of the platforms are added only here: the repository itself could not be installed
- * with dependencies that are published after it.
+ * The manifest of the main package. The packages of the platforms are added only here: the
+ * repository itself could not be installed with dependencies that are published after it.
  */
 export function mainManifest(manifest, targets) {
   const kept = Object.entries(manifest).filter(

@@ -69,7 +69,9 @@ const code = (text) => `\`${text}\``
 const cell = (text) => text.replace(/\s+/g, ' ').replaceAll('|', '\\|').trim()
 const isLiteral = (value) => /^(?:\d+|true|false|\{\}|'.*')$/.test(value)
 
-/** Short, as a reader needs it: every option may be `undefined`, and the module of a type is known. */
+/**
+ * Short, as a reader needs it: every option may be `undefined`, and the module of a type is known.
+ */
 function typeOf(node) {
   const visit = (node) => {
     const visited = ts.visitEachChild(node, visit, undefined)

@@ -1,5 +1,6 @@
-// npm run pack -- <directory>: the tarballs that are published. Prints their paths in the order in which to publish them: the main
-// package last, so that nobody can install it before those that it needs.
+// npm run pack -- <directory>: the tarballs that are published. Prints their paths in the order in
+// which to publish them: the main package last, so that nobody can install it before those that it
+// needs.
 
 import { makeTarballs } from './tarballs.mjs'
 

@@ -1,5 +1,5 @@
-// npm run reference: the tables of options in docs/reference, from the comments in index.d.ts, and those of what is counted in
-// docs/observability.md, from the addon.
+// npm run reference: the tables of options in docs/reference, from the comments in index.d.ts, and
+// those of what is counted in docs/observability.md, from the addon.
 
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'

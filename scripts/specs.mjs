@@ -1,9 +1,9 @@
-// node scripts/specs.mjs                  runs all specs of __test__/
-// node scripts/specs.mjs locks http2      runs those whose path contains one of these words
-// node scripts/specs.mjs --together       runs those that may run beside others
-// node scripts/specs.mjs --alone          runs those beside which nothing else may run
-// node scripts/specs.mjs --by-node-http   runs the contract of all transports with the transport 'node'
-// node scripts/specs.mjs --at-once 8      runs so many specs at once, by default two for each core, 8 at most
+// node scripts/specs.mjs                  runs all specs of __test__/ node scripts/specs.mjs locks
+// http2      runs those whose path contains one of these words node scripts/specs.mjs --together
+// runs those that may run beside others node scripts/specs.mjs --alone          runs those beside
+// which nothing else may run node scripts/specs.mjs --by-node-http   runs the contract of all
+// transports with the transport 'node' node scripts/specs.mjs --at-once 8      runs so many specs
+// at once, by default two for each core, 8 at most
 //
 // Several run at once, because most of them wait: for servers, for other processes, for a timeout.
 
@@ -26,7 +26,9 @@ const { positionals: words, values: options } = parseArgs({
   },
 })
 
-/** The longest, by duration. They start first, so that none is left to run when all others are done. */
+/**
+ * The longest, by duration. They start first, so that none is left to run when all others are done.
+ */
 const LONGEST = [
   'downloads/many-machines',
   'requests/late-reader',
@@ -97,8 +99,8 @@ function runAll(files, concurrency, durations) {
   })
 }
 
-// Node would read these certificates at the start of each of a thousand processes, which takes longer
-// than the rest of the start. No test leaves the machine.
+// Node would read these certificates at the start of each of a thousand processes, which takes
+// longer than the rest of the start. No test leaves the machine.
 delete process.env.NODE_EXTRA_CA_CERTS
 
 const isByNodeHttp = options['by-node-http']

@@ -21,8 +21,8 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const { TARGETS } = createRequire(import.meta.url)('../lib/target.js')
 
 /**
- * Resolves with paths: of the main package, and of each platform whose addon lies in its directory or in the root of the repository, as
- * `{ main, platforms: { target: path } }`.
+ * Resolves with paths: of the main package, and of each platform whose addon lies in its directory
+ * or in the root of the repository, as `{ main, platforms: { target: path } }`.
  */
 export function makeTarballs(out) {
   mkdirSync(out, { recursive: true })
@@ -63,7 +63,8 @@ function stageMain(staging) {
 }
 
 function pack(place, out) {
-  // Through a shell, because npm is a .cmd file on Windows; without arguments that one could misread.
+  // Through a shell, because npm is a .cmd file on Windows; without arguments that one could
+  // misread.
   const output = execFileSync('npm', ['pack', '--json', '--ignore-scripts'], {
     cwd: place,
     encoding: 'utf8',

@@ -1,5 +1,5 @@
-// npm test              everything that must hold, from a fresh clone: installs, builds, lints, and runs all tests
-// npm test -- --node    the Node tests alone, with the addon that is there
+// npm test              everything that must hold, from a fresh clone: installs, builds, lints, and
+// runs all tests npm test -- --node    the Node tests alone, with the addon that is there
 
 import { spawn, spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
@@ -52,8 +52,8 @@ async function consumersAreInstalled() {
 }
 
 /**
- * Runs one step; whether it succeeded. Its output is shown as it comes, or, of steps that run beside
- * others, at its end.
+ * Runs one step; whether it succeeded. Its output is shown as it comes, or, of steps that run
+ * beside others, at its end.
  */
 async function succeeds([proves, command], { isBeside = false } = {}) {
   const title = `\n> ${proves}: ${command}\n`

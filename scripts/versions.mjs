@@ -1,4 +1,5 @@
-// Where the version stands, and how it moves. Reads and writes nothing: `files` are texts by their paths.
+// Where the version stands, and how it moves. Reads and writes nothing: `files` are texts by their
+// paths.
 
 import semver from 'semver'
 

@@ -214,7 +214,7 @@ describe('an end from outside', { skip: IS_WINDOWS && 'Windows has no signals' }
       child.kill(signal)
       const { code, stderr } = await ended
       assert.equal(code, expected)
-      assert.match(stderr, /Interrupted\. The same command goes on where this one has stopped\.\n$/)
+      assert.match(stderr, /Interrupted\. Run the same command again to resume\.\n$/)
       assert.doesNotMatch(stderr, /socket-registry:/)
       assert.equal(existsSync(dest), false)
 

@@ -166,7 +166,7 @@ describe('a manifest with an error exits with 2, says which entry and why, and s
     ['an array', '[]', /must be an object with "entries"/],
     ['null', 'null', /must be an object with "entries"/],
     ['no array of entries', '{"entries":{}}', /must be an object with "entries"/],
-    ['another key', '{"entries":[],"dir":"x"}', /has a key that means nothing: "dir"/],
+    ['another key', '{"entries":[],"dir":"x"}', /has an unknown key: "dir"/],
     [
       'a key with commands for a terminal',
       '{"\\u001b[31m\\u009b":1,"entries":[]}',
@@ -209,11 +209,11 @@ describe('a manifest with an error exits with 2, says which entry and why, and s
     [
       'a name that is too long',
       { dest: 'x'.repeat(5000) },
-      /entries\[1\]\.dest cannot be looked at \(ENAMETOOLONG\)/,
+      /entries\[1\]\.dest cannot be inspected \(ENAMETOOLONG\)/,
       IS_WINDOWS && 'Windows takes it for missing',
     ],
     ['half a digest', { sha256: 'abc' }, /entries\[1\]\.sha256 must be 64 hexadecimal digits/],
-    ['a misspelled key', { sha265: 'abc' }, /entries\[1\] has a key that means nothing: "sha265"/],
+    ['a misspelled key', { sha265: 'abc' }, /entries\[1\] has an unknown key: "sha265"/],
     ['a mode in decimal', { mode: 755 }, /entries\[1\]\.mode must be octal digits in quotes/],
     ['a mode with a user id', { mode: '4755' }, /entries\[1\]\.mode must be of three digits/],
     ['a mode in words', { mode: 'rwx' }, /entries\[1\]\.mode must be octal digits in quotes/],
@@ -282,8 +282,8 @@ describe('a link in the directory', { skip: IS_WINDOWS && 'links need a privileg
       'file',
       /leads out of the directory, by a link/,
     ],
-    ['to nowhere', 'none', '../outside/none', 'none', /behind a link that leads nowhere/],
-    ['in a circle', 'loop', 'loop', 'loop/file', /behind a link that leads nowhere/],
+    ['to nowhere', 'none', '../outside/none', 'none', /behind a dangling symbolic link/],
+    ['in a circle', 'loop', 'loop', 'loop/file', /behind a dangling symbolic link/],
     [
       'with a similar name',
       'twin',

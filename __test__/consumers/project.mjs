@@ -1,4 +1,5 @@
-// A project of somebody who uses the package: an empty directory, with programs of `programs/`, and a registry of its own.
+// A project of somebody who uses the package: an empty directory, with programs of `programs/`, and
+// a registry of its own.
 
 import { execFile, spawnSync } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
@@ -53,13 +54,18 @@ export function startProject(t, registry, programs = [], dependencies = {}) {
       cpSync(join(ROOT, from), join(directory, to), { recursive: true })
     },
 
-    /** Something that would be installed too, if there were a registry that has it. `place` is where it is installed. */
+    /**
+     * Something that would be installed too, if there were a registry that has it. `place` is where
+     * it is installed.
+     */
     link(name, place) {
       mkdirSync(dirname(join(directory, 'node_modules', name)), { recursive: true })
       symlinkSync(place, join(directory, 'node_modules', name), 'junction')
     },
 
-    /** Resolves with what a program prints, on both streams; rejects with it when the program fails. */
+    /**
+     * Resolves with what a program prints, on both streams; rejects with it when the program fails.
+     */
     async run(command, args = [], { env = {}, shell = false } = {}) {
       const options = { cwd: directory, env: { ...environment(directory), ...env }, shell }
       return new Promise((resolve, reject) => {

@@ -305,7 +305,10 @@ describe('a further connection', () => {
 })
 
 describe('a file that changes midway', () => {
-  /** A server that has another version from the request of this number on, and says so in its own way. */
+  /**
+   * A server that has another version from the request of this number on, and says so in its own
+   * way.
+   */
   const changing = (t, at, old, fresh, respond = honest) =>
     startRangeOrigin(t, old, {
       speed: SLOWLY,

@@ -1,6 +1,6 @@
-// Many machines behind a cache: nginx, with the configuration of examples/many-machines, and machines
-// that are processes with directories of their own, and with networks of their own where the system
-// allows it.
+// Many machines behind a cache: nginx, with the configuration of examples/many-machines, and
+// machines that are processes with directories of their own, and with networks of their own where
+// the system allows it.
 
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'

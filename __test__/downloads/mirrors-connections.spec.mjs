@@ -1,5 +1,6 @@
-// Mirrors together with several connections: whichever ranges came from which source before, the file
-// is one version of the source of the result, byte for byte, and under a digest the expected one.
+// Mirrors together with several connections: whichever ranges came from which source before, the
+// file is one version of the source of the result, byte for byte, and under a digest the expected
+// one.
 //
 // Reproduce with MIRRORS_SEED=<seed>; MIRRORS_CASES=<count> and LONG_TESTS=1 make it longer.
 

@@ -1,5 +1,5 @@
-// Mirrors and several processes: one downloads, from a source that has the file. After a process that
-// was killed, or a call that was aborted, the next one publishes one representation, whole.
+// Mirrors and several processes: one downloads, from a source that has the file. After a process
+// that was killed, or a call that was aborted, the next one publishes one representation, whole.
 
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'

@@ -1,6 +1,6 @@
-// Hundreds of small downloads with several sources that break off, change and lie at random. Whatever
-// they do, a file that is published is one version that the source of the result had, byte for byte,
-// and under a digest the expected one.
+// Hundreds of small downloads with several sources that break off, change and lie at random.
+// Whatever they do, a file that is published is one version that the source of the result had, byte
+// for byte, and under a digest the expected one.
 //
 // Reproduce with MIRRORS_SEED=<seed>; MIRRORS_CASES=<count> and LONG_TESTS=1 make it longer.
 
@@ -35,14 +35,15 @@ test(`${CASES} downloads from several fickle servers (MIRRORS_SEED=${seed})`, as
 })
 
 /**
- * One destination: calls until one succeeds; the first source is honest at the last. Each call draws
- * its sources in an order of its own, with a digest or without.
+ * One destination: calls until one succeeds; the first source is honest at the last. Each call
+ * draws its sources in an order of its own, with a digest or without.
  */
 async function runCase(index, origin, directory, totals) {
   const dice = diceFrom(seed + index * 7919)
   const expected = drawVersions(dice, pool)
   const sources = Array.from({ length: dice.between(2, 4) }, (_, number) => {
-    // Some have the right versions under validators of their own, some of the same length, some others.
+    // Some have the right versions under validators of their own, some of the same length, some
+    // others.
     const versions = expected.map(({ body, validators }) => ({
       body: dice.chance(0.6) ? body : other(dice, body),
       validators: dice.chance(0.5) ? { ETag: `"${number}"` } : validators,

@@ -1,5 +1,5 @@
-// Several sources of one file: their order, the failures after which the next one is tried, and that
-// the file is always one representation, whole, whatever the sources before do.
+// Several sources of one file: their order, the failures after which the next one is tried, and
+// that the file is always one representation, whole, whatever the sources before do.
 
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
@@ -22,7 +22,9 @@ import { rejection, temporaryDirectory } from '../helpers/support.mjs'
 const SIZE = 100_000
 const HALF = 50_000
 const QUICK = { retryDelay: 1 }
-/** A short idle timeout for sources that stall: the next one must keep it, on a busy machine, too. */
+/**
+ * A short idle timeout for sources that stall: the next one must keep it, on a busy machine, too.
+ */
 const quick = ({ code }) => (code === 'ERR_TIMEOUT' ? { ...QUICK, idleTimeout: 2000 } : QUICK)
 
 const sha256 = ({ body }) => createHash('sha256').update(body).digest('hex')

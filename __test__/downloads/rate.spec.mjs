@@ -44,9 +44,9 @@ async function startZeros(t, size) {
 }
 
 /**
- * Bytes per second of a download, over so many seconds: since the call, and since its first byte was
- * noticed. On a busy machine that is late, so the first is for what must not be exceeded, the second
- * for what must be reached.
+ * Bytes per second of a download, over so many seconds: since the call, and since its first byte
+ * was noticed. On a busy machine that is late, so the first is for what must not be exceeded, the
+ * second for what must be reached.
  */
 async function rateOf(t, url, seconds, options) {
   const controller = new AbortController()
@@ -73,8 +73,9 @@ const together = (rates) => ({
 })
 
 /**
- * The rates that `measure` gives never exceed their limits, and reach three quarters of them: at the
- * latest when it is measured for the third time, because the machine may have other work meanwhile.
+ * The rates that `measure` gives never exceed their limits, and reach three quarters of them: at
+ * the latest when it is measured for the third time, because the machine may have other work
+ * meanwhile.
  */
 async function assertKept(limits, measure) {
   for (let attempt = 1; ; attempt += 1) {

@@ -34,7 +34,8 @@ const EVIL = '#!/bin/sh\necho owned\n'
 const GIGABYTES = 1 << 33
 
 /**
- * Each puts something at a path as Mallory. `vault` is a directory of the victim, with a file of it.
+ * Each puts something at a path as Mallory. `vault` is a directory of the victim, with a file of
+ * it.
  *
  * @type {Record<string, (path: string, vault: { directory: string, file: string }) => unknown>}
  */
@@ -74,7 +75,8 @@ export const plants = {
     new Promise((resolve, reject) => {
       const server = createServer().on('error', reject)
       server.listen(path, () => {
-        // Node removes the name when the server closes, and so keeps it open until the test process ends.
+        // Node removes the name when the server closes, and so keeps it open until the test process
+        // ends.
         server.unref()
         chmodSync(path, 0o777)
         lchownSync(path, MALLORY, MALLORY)
@@ -83,7 +85,9 @@ export const plants = {
     }),
 }
 
-/** Devices that no user but root can make, but a careless administrator, or a container, may have. */
+/**
+ * Devices that no user but root can make, but a careless administrator, or a container, may have.
+ */
 export function plantDevice(path) {
   return spawnSync('mknod', ['-m', '666', path, 'c', '1', '5']).status === 0
 }
@@ -124,7 +128,9 @@ export function stage(t, victim, mode = 0o1777) {
   return { shared, vault: { directory, file: secret } }
 }
 
-/** Everything about the files of the victim that an attack could change, but their number of names. */
+/**
+ * Everything about the files of the victim that an attack could change, but their number of names.
+ */
 export function fingerprint({ directory }) {
   const entries = readdirSync(directory, { recursive: true }).sort()
   return ['.', ...entries].map((name) => {

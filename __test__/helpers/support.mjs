@@ -50,8 +50,8 @@ export function codes(error) {
 }
 
 /**
- * Waits until a condition, or its promise, is truthy, and returns that value. Fails after a time that only a fault
- * takes, however busy the machine is.
+ * Waits until a condition, or its promise, is truthy, and returns that value. Fails after a time
+ * that only a fault takes, however busy the machine is.
  */
 export async function until(condition, what, milliseconds = 30_000) {
   const deadline = performance.now() + milliseconds

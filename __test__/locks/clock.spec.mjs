@@ -41,7 +41,9 @@ const skip = process.platform !== 'linux' && 'uses LD_PRELOAD'
 describe('clocks', { skip, concurrency: true }, () => {
   const options = { staleTimeout: 2000, pollInterval: 50 }
 
-  /** A holder whose download takes three times `staleTimeout`, and a waiter, each with its clock. */
+  /**
+   * A holder whose download takes three times `staleTimeout`, and a waiter, each with its clock.
+   */
   async function waitFor(t, [holders, waiters], midway = () => {}) {
     const directory = temporaryDirectory(t)
     const reason = build(directory)

@@ -1,4 +1,5 @@
-// Waiting for the lock of another process: what a waiter learns, how fast it goes on, what it costs.
+// Waiting for the lock of another process: what a waiter learns, how fast it goes on, what it
+// costs.
 
 import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'

@@ -1,4 +1,5 @@
-// Servers that speak HTTP as it was: folded fields, bodies that end with their connection, HTTP/1.0.
+// Servers that speak HTTP as it was: folded fields, bodies that end with their connection,
+// HTTP/1.0.
 
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'

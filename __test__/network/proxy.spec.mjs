@@ -205,7 +205,7 @@ describe('a proxy that refuses', () => {
     test(`407 for ${url} names it, without its password`, async (t) => {
       const proxy = await startProxy(t, { credentials: 'a:b' })
       for (const [user, pattern] of [
-        ['', /asks for a user and a password/],
+        ['', /requires a user name and password/],
         ['me:secret@', /refuses the user and password/],
       ]) {
         const error = await rejection(httpRequest(url, { proxy: `http://${user}${proxy.host}` }))

@@ -1,4 +1,5 @@
-// Diagnostics channels: those of undici for each exchange, and ours for downloads, locks and errors.
+// Diagnostics channels: those of undici for each exchange, and ours for downloads, locks and
+// errors.
 
 import assert from 'node:assert/strict'
 import { AsyncLocalStorage } from 'node:async_hooks'

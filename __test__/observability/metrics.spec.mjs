@@ -320,7 +320,8 @@ describe('connections', () => {
 describe('bounds', () => {
   test('beyond a hundred hosts all are one', async (t) => {
     const { port } = await startServer(t)
-    // Addresses that all are this machine. On others than Linux the calls fail, and count all the same.
+    // Addresses that all are this machine. On others than Linux the calls fail, and count all the
+    // same.
     const hosts = Array.from({ length: 120 }, (_, index) => `127.0.1.${index + 1}:${port}`)
     for (const host of hosts) {
       await httpRequest(`http://${host}/`, { timeout: 2000 }).catch(() => {})

@@ -1,4 +1,5 @@
-// NODE_DEBUG=socket-registry: a line for each decision that a person asks about, and no secret in any.
+// NODE_DEBUG=socket-registry: a line for each decision that a person asks about, and no secret in
+// any.
 
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
@@ -19,7 +20,10 @@ const ON = { NODE_DEBUG: 'socket-registry' }
 const SECRET = 'hunter2-s3cret'
 const LINE = /^SOCKET-REGISTRY \d+: (.*)$/
 
-/** Runs a program with all functions of the package; the lines that it writes, without their beginning. */
+/**
+ * Runs a program with all functions of the package; the lines that it writes, without their
+ * beginning.
+ */
 async function linesOf(program, env = ON) {
   const whole = `
     import * as registry from '@socketsecurity/registry'
@@ -267,7 +271,7 @@ describe('downloads', () => {
     const program = `await httpDownload('${url}', '${file}', { retries: 1, retryDelay: 1 })`
     const resumed = await linesOf(program)
     assertSome(resumed, /: no part file to resume$/)
-    assertSome(resumed, /: a part of \d+ bytes is there, asks for the rest from byte \d+$/)
+    assertSome(resumed, /: the part file has \d+ bytes, requests the rest from byte \d+$/)
     assertSome(resumed, /: resumes at byte \d+ of 100000$/)
     isCut = true
     etag = '"b"'
@@ -321,7 +325,7 @@ describe('downloads', () => {
       `for (const _ of [1, 2]) await downloadWithLock('${url}', '${file}')`,
     )
     assertSome(lines, new RegExp(`^lock ${lockPathOf(file)}: taken$`))
-    assertSome(lines, new RegExp(`^${file}: the file is there, no request$`))
+    assertSome(lines, new RegExp(`^${file}: the file exists, no request$`))
   })
 
   test('say whom they wait for', async (t) => {

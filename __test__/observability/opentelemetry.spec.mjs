@@ -1,4 +1,5 @@
-// The instrumentation of undici by OpenTelemetry, as its users install it, sees the requests of this package.
+// The instrumentation of undici by OpenTelemetry, as its users install it, sees the requests of
+// this package.
 
 import assert from 'node:assert/strict'
 import { join } from 'node:path'

@@ -1,5 +1,6 @@
-// The rooms of src/: each file uses only rooms below its own, and no files or folders use each other
-// in a circle. The list of rooms, from the top to the ground, is the one that opens src/lib.rs.
+// The rooms of src/: each file uses only rooms below its own, and no files or folders use each
+// other in a circle. The list of rooms, from the top to the ground, is the one that opens
+// src/lib.rs.
 
 import assert from 'node:assert/strict'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
@@ -15,7 +16,10 @@ const files = readdirSync(SOURCE, { recursive: true })
   .filter((name) => name.endsWith('.rs'))
   .map((name) => name.replaceAll('\\', '/'))
 
-/** `io/http` for `io/http/transport.rs` and for `io/http.rs`; a module without a folder is a room itself. */
+/**
+ * `io/http` for `io/http/transport.rs` and for `io/http.rs`; a module without a folder is a room
+ * itself.
+ */
 const rooms = [
   ...readFileSync(`${SOURCE}lib.rs`, 'utf8').matchAll(/^\/\/! {3}(\S+)\/? {2,}\S/gm),
 ].map(([, room]) => room.replace(/\/$/, ''))
@@ -30,7 +34,10 @@ function fileOf(segments) {
   return undefined
 }
 
-/** The path of a file's module: `crate::io::file::lock` for `io/file/lock.rs` and for `io/file/lock/mod.rs`. */
+/**
+ * The path of a file's module: `crate::io::file::lock` for `io/file/lock.rs` and for
+ * `io/file/lock/mod.rs`.
+ */
 const moduleOf = (file) => `crate::${file.replace(/(\/mod)?\.rs$/, '').replaceAll('/', '::')}`
 
 /** The code of a file, without comments and tests. */

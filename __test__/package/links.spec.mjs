@@ -1,4 +1,5 @@
-// Links of the documents lead somewhere: to a file of this repository, and to a heading or an anchor that is in it.
+// Links of the documents lead somewhere: to a file of this repository, and to a heading or an
+// anchor that is in it.
 
 import assert from 'node:assert/strict'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'

@@ -1,5 +1,5 @@
-// The files of examples/many-machines, which need machines and services to run: as far as they can be
-// read here, they are right, and docs/many-machines.md quotes them.
+// The files of examples/many-machines, which need machines and services to run: as far as they can
+// be read here, they are right, and docs/many-machines.md quotes them.
 
 import assert from 'node:assert/strict'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'

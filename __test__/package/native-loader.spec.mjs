@@ -252,7 +252,8 @@ describe('the advice fits the reason', () => {
   })
 })
 
-// The package as it is installed, with packages beside it that say who they are instead of being addons.
+// The package as it is installed, with packages beside it that say who they are instead of being
+// addons.
 describe('loading', {
   skip: process.platform !== 'linux' && 'the packages are those of Linux',
 }, () => {

@@ -13,7 +13,10 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const FORM = '.github/ISSUE_TEMPLATE/bug.yml'
 const read = (path) => readFileSync(join(ROOT, path), 'utf8')
 
-/** Files of the repository, but none that was installed or built. Without git, which containers lack. */
+/**
+ * Files of the repository, but none that was installed or built. Without git, which containers
+ * lack.
+ */
 function filesIn(folder) {
   return readdirSync(join(ROOT, folder), { withFileTypes: true }).flatMap((entry) => {
     const path = posix.join(folder, entry.name)

@@ -119,7 +119,8 @@ describe('the examples run', () => {
 
   for (const [name, code] of written) {
     test(name, async (t) => {
-      // An example that finds nothing in the cache, and one that removes it, follow one that fills it.
+      // An example that finds nothing in the cache, and one that removes it, follow one that fills
+      // it.
       const { put } = require('@socketsecurity/registry/lib/cacache')
       await put('tool:1.0.0', 'text')
       const said = [

@@ -1,4 +1,5 @@
-// The workflows of GitHub, which cannot be run here, are at least well-formed, and keep the rules of docs/releasing.md.
+// The workflows of GitHub, which cannot be run here, are at least well-formed, and keep the rules
+// of docs/releasing.md.
 
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'

@@ -23,7 +23,9 @@ const functions = {
   httpDownload: (url, options, destination) => httpDownload(url, destination, options),
 }
 
-/** Calls with wrong arguments, which must neither throw at once nor touch the network or the disk. */
+/**
+ * Calls with wrong arguments, which must neither throw at once nor touch the network or the disk.
+ */
 async function refused(t, call) {
   const origin = await startOrigin(t, { body: '{}' })
   const directory = temporaryDirectory(t)

@@ -1,5 +1,5 @@
-// Caches in a place where others can write: what they put there is neither used nor waited for, and nothing outside is
-// read, written or removed. What we write tells nobody anything.
+// Caches in a place where others can write: what they put there is neither used nor waited for, and
+// nothing outside is read, written or removed. What we write tells nobody anything.
 
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'

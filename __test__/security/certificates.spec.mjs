@@ -1,5 +1,5 @@
-// The same server and the same `ca`, asked by Node's own https and by this package: both accept or both refuse, for the same
-// reason. Where this package refuses more, the case says why.
+// The same server and the same `ca`, asked by Node's own https and by this package: both accept or
+// both refuse, for the same reason. Where this package refuses more, the case says why.
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'

@@ -1,4 +1,5 @@
-// Bodies that unpack to more than anybody wants, or to nothing for ever: they cost their own call, and no other.
+// Bodies that unpack to more than anybody wants, or to nothing for ever: they cost their own call,
+// and no other.
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
@@ -80,7 +81,10 @@ function bomb({ inner, outer }) {
   return made.get(name)
 }
 
-/** Calls `request` again and again until a promise settles; the time of the longest call, and how many ended before. */
+/**
+ * Calls `request` again and again until a promise settles; the time of the longest call, and how
+ * many ended before.
+ */
 async function meanwhile(promise, request) {
   let isOver = false
   const settled = promise.finally(() => {
@@ -133,7 +137,8 @@ describe('a body that unpacks to nothing for ever', () => {
       await plain(origin)()
       const request = httpRequest(origin.url, { timeout: TIME })
       const { error, took } = await assertUndisturbed(request, plain(origin))
-      // A fast machine may come to the end of a body that can only be so large; it breaks off there.
+      // A fast machine may come to the end of a body that can only be so large; it breaks off
+      // there.
       const isOver = error.code === 'ERR_DECODE' && took < TIME
       assert.ok(error.code === 'ERR_TIMEOUT' || isOver, `${error.code} after ${took} ms`)
       assert.ok(took < TIME + DELAY_MAX, `it took ${took} ms`)

@@ -1,5 +1,5 @@
-// Strings as long as JavaScript can make them are refused by name, at once: never a crash, never a throw where a promise
-// is expected.
+// Strings as long as JavaScript can make them are refused by name, at once: never a crash, never a
+// throw where a promise is expected.
 
 import assert from 'node:assert/strict'
 import { constants } from 'node:buffer'

@@ -1,5 +1,5 @@
-// Random combinations of plants, at random places, while somebody may go on swapping names: seeded, so that a failure can be
-// repeated with PLANTS_SEED and PLANTS_CASES.
+// Random combinations of plants, at random places, while somebody may go on swapping names: seeded,
+// so that a failure can be repeated with PLANTS_SEED and PLANTS_CASES.
 
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'

@@ -1,5 +1,6 @@
-// A directory in which others can write. Whatever they put where a download works: the call ends in time, what it
-// publishes are the bytes of the server in a file of its user, and nothing elsewhere is touched.
+// A directory in which others can write. Whatever they put where a download works: the call ends in
+// time, what it publishes are the bytes of the server in a file of its user, and nothing elsewhere
+// is touched.
 
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
@@ -180,7 +181,8 @@ describe('a plant at the name of', { skip: whyNotRoot }, () => {
       const isReturnedAsItWas =
         how === 'downloadWithLock' && !expected && lstatSync(destPath).ino === planted.ino
       if (isReturnedAsItWas) {
-        // Without a digest a file that is there is returned: nothing says that it is not the right one.
+        // Without a digest a file that is there is returned: nothing says that it is not the right
+        // one.
         assert.ok(planted.isFile() && planted.nlink === 1 && planted.size > 0, what)
       } else {
         assertPublished(destPath, victim, what)

@@ -48,7 +48,10 @@ describe('certificates of the system', { skip: whyNot('unshare', '-m') }, () => 
     }
   })
 
-  /** The outcomes of requests to these ports, where the system's directory has nothing but these files. */
+  /**
+   * The outcomes of requests to these ports, where the system's directory has nothing but these
+   * files.
+   */
   async function ask(t, files, names, { env = {}, options = {}, prepare = '' } = {}) {
     const directory = temporaryDirectory(t)
     for (const [name, pem] of Object.entries(files)) writeFileSync(join(directory, name), pem)

@@ -1,4 +1,5 @@
-// Where the system allows few threads, or none, calls succeed or say why not: nothing waits for a thread that cannot come.
+// Where the system allows few threads, or none, calls succeed or say why not: nothing waits for a
+// thread that cannot come.
 
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
@@ -21,7 +22,10 @@ const skip =
   (spawnSync('true', [], { uid: USER, cwd: fileURLToPath(new URL('.', import.meta.url)) }).error &&
     'another user cannot read this directory')
 
-/** Starts the program; `round` limits its threads to `extra` more than it has now, and has it download. */
+/**
+ * Starts the program; `round` limits its threads to `extra` more than it has now, and has it
+ * download.
+ */
 async function start(t, url) {
   const directory = temporaryDirectory(t)
   chmodSync(directory, 0o777)
@@ -53,7 +57,10 @@ async function start(t, url) {
   return { directory, round }
 }
 
-/** A server whose bodies come in pieces, so that writers are at work while other names are looked up. */
+/**
+ * A server whose bodies come in pieces, so that writers are at work while other names are looked
+ * up.
+ */
 async function startSlowOrigin(t) {
   const origin = await startOrigin(t, async (_, response) => {
     response.writeHead(200, { 'Content-Length': SIZE })

@@ -1,13 +1,16 @@
 'use strict'
 
-// A whole program: loads a client, gets one JSON document over TLS, and ends by itself. CommonJS, so
-// that nothing but Node itself is loaded before.
+// A whole program: loads a client, gets one JSON document over TLS, and ends by itself. CommonJS,
+// so that nothing but Node itself is loaded before.
 
 const { writeSync } = require('node:fs')
 
 const { id, url, ca } = JSON.parse(process.argv[2])
 
-/** Each takes the certificate as its documentation says; fetch takes it from NODE_EXTRA_CA_CERTS only. */
+/**
+ * Each takes the certificate as its documentation says; fetch takes it from NODE_EXTRA_CA_CERTS
+ * only.
+ */
 const clients = {
   none: () => undefined,
   ours: () => require('../../lib/http-request.js').httpGetJson(url, { ca }),

@@ -2,7 +2,9 @@
 
 import { readFileSync } from 'node:fs'
 
-/** Starts now. Call what it returns at the end: wall ms, cpu s, event-loop utilisation, peak bytes. */
+/**
+ * Starts now. Call what it returns at the end: wall ms, cpu s, event-loop utilisation, peak bytes.
+ */
 export function meter() {
   const loop = performance.eventLoopUtilization()
   const cpu = process.cpuUsage()

@@ -17,7 +17,10 @@ export function told(word) {
   })
 }
 
-/** Until the process is ended by the one that started it: one that ends by itself takes time from those that go on. */
+/**
+ * Until the process is ended by the one that started it: one that ends by itself takes time from
+ * those that go on.
+ */
 export async function play(scene) {
   process.on('message', () => {})
   try {

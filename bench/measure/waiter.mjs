@@ -1,4 +1,5 @@
-// Wants a file by our lock. While another process downloads it, says what a second of waiting costs.
+// Wants a file by our lock. While another process downloads it, says what a second of waiting
+// costs.
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { downloadWithLock } from '../../lib/download-lock.js'

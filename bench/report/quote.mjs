@@ -1,4 +1,5 @@
-// Documents that quote the results: what stands between two marks in them is what the last whole run gave.
+// Documents that quote the results: what stands between two marks in them is what the last whole
+// run gave.
 
 import { readFileSync, writeFileSync } from 'node:fs'
 

@@ -6,7 +6,10 @@ const WIDTH = 760
 const TITLE = 48
 const GAP = 24
 
-/** No grey has a contrast of 4.5 to both, so text follows the reader's colour scheme where that is known. */
+/**
+ * No grey has a contrast of 4.5 to both, so text follows the reader's colour scheme where that is
+ * known.
+ */
 export const TEXT = '#747c86'
 const STYLE = `<style>
 text[fill="${TEXT}"] { fill: #59636e }

@@ -56,7 +56,10 @@ function section(workload) {
   return `## ${name}\n\n${title}.\n\n${body}${out ? `\n\nLeft out: ${out}.` : ''}`
 }
 
-/** The first metric with its spread and how many times that of this package it is; of the others the medians. */
+/**
+ * The first metric with its spread and how many times that of this package it is; of the others the
+ * medians.
+ */
 function contendersTable({ metrics, entries }) {
   const [main, ...others] = metrics
   const ours = entries.find(({ id }) => id === 'ours')?.summary?.[main.key].median

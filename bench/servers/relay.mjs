@@ -1,4 +1,5 @@
-// A network that is far away: what is sent arrives later, and each connection has only so much on its way.
+// A network that is far away: what is sent arrives later, and each connection has only so much on
+// its way.
 
 import { once } from 'node:events'
 import { connect, createServer } from 'node:net'

@@ -3,7 +3,9 @@
 
 import { HttpClient } from '@socketsecurity/registry/lib/http-client'
 
-/** @typedef {import('@socketsecurity/registry/lib/http-client').HttpClientRequestOptions} Options */
+/**
+ * @typedef {import('@socketsecurity/registry/lib/http-client').HttpClientRequestOptions} Options
+ */
 
 /** One client for each API. It decides which requests may be retried. */
 const clients = new Map()

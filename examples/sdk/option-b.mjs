@@ -11,7 +11,7 @@ import { basicAuthHeader } from '@socketsecurity/registry/lib/http-request/heade
  * @property {number} [retryDelay] ms before the first of them; doubles
  * @property {boolean} [cache] whether responses are cached, in memory and on disk
  * @property {number | Record<string, number>} [cacheTtl] ms, for all paths or by their beginning
- * @property {number} [staleIfError] ms for which an expired response is used when there is no network
+ * @property {number} [staleIfError] ms for which an expired response is used in an outage
  * @property {string} [cacheDir]
  */
 

@@ -1,4 +1,5 @@
-//! Responses with any header fields, to requests with any, at any time: stored, used or revalidated, never a panic. And any bytes as an index.
+//! Responses with any header fields, to requests with any, at any time: stored, used or
+//! revalidated, never a panic. And any bytes as an index.
 #![no_main]
 
 use std::time::{Duration, SystemTime};

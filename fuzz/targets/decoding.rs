@@ -1,4 +1,5 @@
-//! Any bytes in one or two content codings: never a panic, never more than the limit, and the same however they are cut.
+//! Any bytes in one or two content codings: never a panic, never more than the limit, and the same
+//! however they are cut.
 #![no_main]
 
 use bytes::Bytes;

@@ -1,4 +1,5 @@
-//! Any text is a list of digests or is refused; an accepted digest verifies itself and nothing else.
+//! Any text is a list of digests or is refused; an accepted digest verifies itself and nothing
+//! else.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

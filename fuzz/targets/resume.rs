@@ -1,4 +1,5 @@
-//! Whatever a record and a response say: a part is continued only at its own end, and only to a known total.
+//! Whatever a record and a response say: a part is continued only at its own end, and only to a
+//! known total.
 #![no_main]
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};

@@ -134,8 +134,8 @@ function permissions(text) {
 /** The options that `download` and `warm` share. */
 function transferOptions(values) {
   return {
-    // For scripts, which nobody watches: it tries again, and has no limit but that of silence. A cache
-    // that fetches a file for others first is silent, too.
+    // For scripts, which nobody watches: it tries again, and has no limit but that of silence. A
+    // cache that fetches a file for others first is silent, too.
     retries: count(values, 'retries', 0) ?? 3,
     timeout: 0,
     idleTimeout: 60_000,

@@ -56,7 +56,7 @@ function parsed(file) {
     throw refused('must be an object with "entries", an array.')
   }
   const others = Object.keys(manifest).filter((key) => key !== 'entries')
-  if (others.length > 0) throw refused(`has a key that means nothing: "${others[0]}".`)
+  if (others.length > 0) throw refused(`has an unknown key: "${others[0]}".`)
   return manifest.entries
 }
 
@@ -71,7 +71,7 @@ function checked(entry, { index, directory, seen, fault }) {
     return undefined
   }
   for (const key of Object.keys(entry).filter((each) => !KEYS.includes(each))) {
-    fault(` has a key that means nothing: "${key}".`)
+    fault(` has an unknown key: "${key}".`)
   }
   const { url, dest, sha256, mirrors } = entry
   let wrong = dest === undefined ? 'is missing' : wrongPath(dest)
@@ -125,13 +125,13 @@ function placeOf(directory, dest) {
   for (const [index, name] of names.entries()) {
     at = join(at, name)
     const found = lookAt(at)
-    if (found.code) return { wrong: `cannot be looked at (${found.code}): ${JSON.stringify(dest)}` }
+    if (found.code) return { wrong: `cannot be inspected (${found.code}): ${JSON.stringify(dest)}` }
     if (!found.stats) return { place: relative(root, join(at, ...names.slice(index + 1))) }
     // One at the end is replaced, not followed.
     if (!found.stats.isSymbolicLink()) continue
     const target = real(at)
     if (target === undefined) {
-      return { wrong: `is behind a link that leads nowhere: ${JSON.stringify(dest)}` }
+      return { wrong: `is behind a dangling symbolic link: ${JSON.stringify(dest)}` }
     }
     if (target !== root && !target.startsWith(join(root, '/'))) {
       return { wrong: `leads out of the directory, by a link: ${JSON.stringify(dest)}` }

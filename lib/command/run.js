@@ -59,7 +59,7 @@ async function run(args, proc) {
   progress?.end()
   interruption.stop()
   if (interruption.code !== undefined) {
-    proc.stderr.write('Interrupted. The same command goes on where this one has stopped.\n')
+    proc.stderr.write('Interrupted. Run the same command again to resume.\n')
   }
   proc.exitCode = interruption.code ?? (output.error ? EXIT.failed : code)
 }
@@ -96,8 +96,8 @@ function listenForSignals(proc, interruption) {
 }
 
 /**
- * Keeps the process alive when nobody reads any more. A reader that has seen enough, as `head`, is no
- * failure of the command; a result that could not be written is.
+ * Keeps the process alive when nobody reads any more. A reader that has seen enough, as `head`, is
+ * no failure of the command; a result that could not be written is.
  */
 function watchOutput(proc) {
   const output = { error: undefined }

@@ -34,7 +34,8 @@ pub enum Kind {
     Network,
     /// The head of a response is too large or malformed. Not transient: the next would be the same.
     Head,
-    /// The HTTP client of the host program does not send the request, and would not if it were repeated.
+    /// The HTTP client of the host program does not send the request, and would not if it were
+    /// repeated.
     Refused,
     /// The certificate of the server was not accepted.
     Certificate,

@@ -1,4 +1,4 @@
-//! Listeners of callers: events while an operation runs, and the advice that a listener returns.
+//! Listeners of callers: events while an operation runs, and what a listener decides about retries.
 
 use std::fmt;
 use std::sync::Arc;
@@ -47,9 +47,9 @@ impl fmt::Debug for Hooks {
     }
 }
 
-/// The wish of a listener after a failed attempt.
+/// The decision of a listener after a failed attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RetryAdvice {
+pub enum RetryOverride {
     /// Follow the policy.
     Default,
     /// Do not retry.
@@ -58,8 +58,8 @@ pub enum RetryAdvice {
     Wait(Duration),
 }
 
-impl RetryAdvice {
-    /// Reads a number of JavaScript: a negative one means at once, NaN means no advice.
+impl RetryOverride {
+    /// Reads a number of JavaScript: a negative one means at once, NaN means the policy.
     pub fn wait(milliseconds: f64) -> Self {
         match milliseconds {
             number if number.is_nan() => Self::Default,
@@ -90,7 +90,7 @@ pub struct RefusedResponse {
 /// A listener that is called before each retry, with the failed attempt and the delay. An error of
 /// the listener ends the operation.
 #[derive(Clone)]
-pub struct OnRetry(pub Arc<dyn Fn(FailedAttempt, Duration) -> BoxFuture<'static, Result<RetryAdvice>> + Send + Sync>);
+pub struct OnRetry(pub Arc<dyn Fn(FailedAttempt, Duration) -> BoxFuture<'static, Result<RetryOverride>> + Send + Sync>);
 
 impl fmt::Debug for OnRetry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -104,9 +104,9 @@ mod tests {
 
     #[test]
     fn a_number_is_a_wait_unless_it_is_nan() {
-        assert_eq!(RetryAdvice::wait(1500.0), RetryAdvice::Wait(Duration::from_millis(1500)));
-        assert_eq!(RetryAdvice::wait(-5.0), RetryAdvice::Wait(Duration::ZERO));
-        assert_eq!(RetryAdvice::wait(f64::NAN), RetryAdvice::Default);
-        assert_eq!(RetryAdvice::wait(f64::INFINITY), RetryAdvice::Wait(Duration::MAX));
+        assert_eq!(RetryOverride::wait(1500.0), RetryOverride::Wait(Duration::from_millis(1500)));
+        assert_eq!(RetryOverride::wait(-5.0), RetryOverride::Wait(Duration::ZERO));
+        assert_eq!(RetryOverride::wait(f64::NAN), RetryOverride::Default);
+        assert_eq!(RetryOverride::wait(f64::INFINITY), RetryOverride::Wait(Duration::MAX));
     }
 }

@@ -32,8 +32,8 @@ pub struct Retry {
     /// Whether a request that is not idempotent is retried only if the server cannot have processed
     /// it.
     pub retry_idempotent_only: bool,
-    /// Whether the caller declares that the server may process the request twice. `None`: the method
-    /// decides.
+    /// Whether the caller declares that the server may process the request twice. `None`: the
+    /// method decides.
     pub idempotent: Option<bool>,
 }
 

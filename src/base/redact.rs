@@ -56,7 +56,8 @@ pub fn remove_user(url: &mut Url) {
 /// returned unchanged.
 pub fn redacted_text(text: &str) -> String {
     // Without the check of the host, `user:password@host` would be a URL with the scheme `user`. A
-    // backslash is a slash to the parser, but part of the user in `http://DOMAIN\\user:password@host`.
+    // backslash is a slash to the parser, but part of the user in
+    // `http://DOMAIN\\user:password@host`.
     let is_user = text.rsplit_once('@').is_some_and(|(user, _)| user.contains('\\'));
     let Some(url) = Url::parse(text).ok().filter(|url| url.has_host() && !is_user) else {
         return redacted_unparsed(text);

@@ -31,13 +31,17 @@ export interface DownloadWithLockOptions extends HttpDownloadOptions {}
 
 export interface HttpClientRequestOptions extends HttpRequestOptions {}
 
-/** An entry of `warmCache`: a download, and options of its own, which come before those of the call. */
+/**
+ * An entry of `warmCache`: a download, and options of its own, which come before those of the call.
+ */
 export interface WarmCacheEntry extends DownloadWithLockOptions {
   url: string | URL
   destPath: string
 }
 
-/** Options of `warmCache`, in addition to those of `downloadWithLock`, which apply to each entry. */
+/**
+ * Options of `warmCache`, in addition to those of `downloadWithLock`, which apply to each entry.
+ */
 export interface WarmCacheOptions extends Omit<DownloadWithLockOptions, 'onProgress' | 'signal'> {
   /**
    * Downloads at once.
@@ -53,9 +57,9 @@ export interface WarmCacheOptions extends Omit<DownloadWithLockOptions, 'onProgr
    */
   onEntry?: ((result: WarmCacheResult, index: number) => void) | undefined
   /**
-   * Called with the bytes of all entries together, as far as their totals are known: the total grows
-   * while entries start. At most one call in about 50 ms, and a last one with
-   * `downloaded === total`. If it throws, everything ends and the call rejects with the same error.
+   * Called with the bytes of all entries together, as far as their totals are known: the total
+   * grows while entries start. At most one call in about 50 ms, and a last one with `downloaded ===
+   * total`. If it throws, everything ends and the call rejects with the same error.
    *
    * @default none
    */

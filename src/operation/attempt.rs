@@ -11,7 +11,7 @@ use url::Url;
 
 use crate::base::body::Body;
 use crate::base::error::{Error, Kind, Result};
-use crate::base::listeners::{FailedAttempt, Hooks, OnRetry, RefusedResponse, RetryAdvice};
+use crate::base::listeners::{FailedAttempt, Hooks, OnRetry, RefusedResponse, RetryOverride};
 use crate::base::log::Log;
 use crate::base::observer::Observer;
 use crate::base::options::{Redirects, Retry};
@@ -24,7 +24,7 @@ use crate::operation::hooks::HookDispatcher;
 use crate::policy::http::credentials::basic_of_url;
 use crate::policy::http::headers::text;
 use crate::policy::http::redirect::{self, RedirectDecision, RequestHead};
-use crate::policy::http::retry::{self, Failure};
+use crate::policy::http::retry::{self, AttemptFailure};
 use crate::policy::text::debug::network as debug;
 
 /// Size of a redirect's body up to which reading it is cheaper than a new connection.
@@ -66,13 +66,13 @@ pub async fn follow(
     body: Option<&Body>,
     hooks: Option<&HookDispatcher<'_>>,
 ) -> Result<(Box<IncomingResponse>, Url)> {
-    let (response, head, _) = follow_hops(exchange, first, body, hooks).await?;
+    let (response, head, _) = follow_redirects(exchange, first, body, hooks).await?;
     Ok((response, url_of(first, head)))
 }
 
 /// [`follow`], but with the request to which redirects led.
 pub async fn follow_to(exchange: Exchange<'_>, first: &RequestHead) -> Result<(Box<IncomingResponse>, RequestHead)> {
-    let (response, head, _) = follow_hops(exchange, first, None, None).await?;
+    let (response, head, _) = follow_redirects(exchange, first, None, None).await?;
     Ok((response, head.map_or_else(|| first.clone(), |head| *head)))
 }
 
@@ -84,7 +84,7 @@ pub async fn follow_noting_redirects(
     body: Option<&Body>,
     hooks: Option<&HookDispatcher<'_>>,
 ) -> Result<(Box<IncomingResponse>, Url, bool)> {
-    let (response, head, followed) = follow_hops(exchange, first, body, hooks).await?;
+    let (response, head, followed) = follow_redirects(exchange, first, body, hooks).await?;
     Ok((response, url_of(first, head), followed > 0))
 }
 
@@ -94,7 +94,7 @@ fn url_of(first: &RequestHead, last: Option<Box<RequestHead>>) -> Url {
 
 /// Returns the response, the head of its request if that is not the first one, and the number of
 /// redirects. The head is boxed because results are copied several times.
-async fn follow_hops(
+async fn follow_redirects(
     exchange: Exchange<'_>,
     first: &RequestHead,
     body: Option<&Body>,
@@ -207,7 +207,7 @@ impl<'a> Attempts<'a> {
 
     /// Counts an attempt. Returns the delay before the next one, or `None` if it was the last.
     /// `outcome` creates the error of the attempt, with the response that is the failure.
-    pub fn count(&mut self, failure: Failure, outcome: impl Fn() -> Outcome) -> Option<Duration> {
+    pub fn count(&mut self, failure: AttemptFailure, outcome: impl Fn() -> Outcome) -> Option<Duration> {
         let next = retry::decide(self.policy, self.method, self.made, failure, fastrand::f64());
         self.made = self.made.saturating_add(1);
         if let retry::RetryDecision::Wait(delay) = next {
@@ -226,9 +226,9 @@ impl<'a> Attempts<'a> {
             let (error, response) = outcome();
             let failed = FailedAttempt { number: self.made, error: error.with_attempts(self.made), response };
             match listener(failed, delay).await? {
-                RetryAdvice::Default => {}
-                RetryAdvice::Stop => return Ok(false),
-                RetryAdvice::Wait(instead) => delay = instead,
+                RetryOverride::Default => {}
+                RetryOverride::Stop => return Ok(false),
+                RetryOverride::Wait(instead) => delay = instead,
             }
         }
         self.log.line(|| {
@@ -252,12 +252,12 @@ impl<'a> Attempts<'a> {
 }
 
 /// The kind of a failure, for the retry policy.
-pub fn failure_of(error: &Error) -> Failure {
+pub fn failure_of(error: &Error) -> AttemptFailure {
     match error.details().status.filter(|_| error.kind() == Kind::Status) {
-        Some(status) => Failure::Status { status, retry_after: error.details().retry_after },
-        None if !error.is_retryable() => Failure::Permanent,
-        None if matches!(error.details().syscall, Some("getaddrinfo" | "connect")) => Failure::NotSent,
-        None => Failure::Transient,
+        Some(status) => AttemptFailure::Status { status, retry_after: error.details().retry_after },
+        None if !error.is_retryable() => AttemptFailure::Permanent,
+        None if matches!(error.details().syscall, Some("getaddrinfo" | "connect")) => AttemptFailure::NotSent,
+        None => AttemptFailure::Transient,
     }
 }
 

@@ -1,6 +1,6 @@
-//! What a person has to know of a machine on which something fails: `doctor`.
+//! `doctor`: examines the parts of a machine that requests use.
 //!
-//! Nothing here fails. What cannot be found out is a part of what was found, with `ok: false` and a
+//! Nothing here fails. A part that cannot be examined is in the report with `ok: false` and a
 //! message. Messages and URLs are redacted.
 
 pub mod directory;

@@ -17,7 +17,7 @@ use crate::operation::attempt::{Attempts, failure_of, with_timeout};
 use crate::operation::request::with_context;
 use crate::operation::transfer::{Attempt, Transfer};
 use crate::policy::http::mirror::{self, SourceDecision};
-use crate::policy::http::retry::Failure;
+use crate::policy::http::retry::AttemptFailure;
 
 /// A file at its destination.
 #[derive(Clone, Debug)]
@@ -67,7 +67,7 @@ pub(super) async fn transfer(
             Err(error) => error,
         };
         let is_permanent = attempt.is_another_left && mirror::decide(&error) == SourceDecision::Next;
-        let failure = if is_permanent { Failure::Permanent } else { failure_of(&error) };
+        let failure = if is_permanent { AttemptFailure::Permanent } else { failure_of(&error) };
         let outcome = || (with_context("HTTP download failed", error.clone()), None);
         let again = match attempts.count(failure, outcome) {
             Some(delay) => attempts.wait(delay, outcome).await?,

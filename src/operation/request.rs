@@ -26,7 +26,7 @@ use crate::operation::attempt::{
 };
 use crate::operation::hooks::HookDispatcher;
 use crate::policy::http::redirect::RequestHead;
-use crate::policy::http::retry::Failure;
+use crate::policy::http::retry::AttemptFailure;
 
 /// The lowest status that counts as a failure.
 const FAILED: u16 = 400;
@@ -193,10 +193,10 @@ async fn unless<T>(cancel: &CancellationToken, url: &Url, wait: impl Future<Outp
 }
 
 /// The outcome of an attempt, for the retry policy.
-fn outcome_of(result: &Result<Box<Response>>) -> Failure {
+fn outcome_of(result: &Result<Box<Response>>) -> AttemptFailure {
     match result {
         Ok(response) => {
-            Failure::Status { status: response.status.as_u16(), retry_after: retry_after(&response.headers) }
+            AttemptFailure::Status { status: response.status.as_u16(), retry_after: retry_after(&response.headers) }
         }
         Err(error) => failure_of(error),
     }

@@ -2,8 +2,8 @@
 //! sources, and for the failures after which the next one is tried.
 //!
 //! All sources write one part file, one after the other. A part of one source is continued from the
-//! next where [`resume`] allows that. A file with a wrong digest is removed before another source is
-//! tried.
+//! next where [`resume`] allows that. A file with a wrong digest is removed before another source
+//! is tried.
 
 use std::path::Path;
 use std::sync::atomic::AtomicUsize;

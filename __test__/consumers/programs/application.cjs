@@ -1,13 +1,17 @@
 'use strict'
 
-// A single executable application that carries the addon as an asset, `registry.node`. <url>: downloads it.
+// A single executable application that carries the addon as an asset, `registry.node`. <url>:
+// downloads it.
 
 const { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } = require('node:fs')
 const { getRawAsset } = require('node:sea')
 const { tmpdir } = require('node:os')
 const { join } = require('node:path')
 
-/** A directory that nobody else can look into or change: the addon in it will be part of this process. */
+/**
+ * A directory that nobody else can look into or change: the addon in it will be part of this
+ * process.
+ */
 function privateDirectory() {
   const directory = mkdtempSync(join(tmpdir(), 'application-'))
   const { mode, uid } = statSync(directory)

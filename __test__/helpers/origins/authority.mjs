@@ -28,7 +28,9 @@ export function foundAuthority(directory) {
       const read = (path) => readFileSync(file(path), 'utf8')
       return { key: read(paths.key), cert: read(paths.cert) }
     },
-    /** A certificate that signs itself, as `openssl req -x509` makes it: an authority of its own. */
+    /**
+     * A certificate that signs itself, as `openssl req -x509` makes it: an authority of its own.
+     */
     signItself(name) {
       const names = ['-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1']
       const paths = ['-keyout', `${name}.key`, '-out', `${name}.pem`]

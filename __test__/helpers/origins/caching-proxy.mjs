@@ -18,7 +18,9 @@ export function noNginx() {
 const EXAMPLE = new URL('../../../examples/many-machines/nginx.conf', import.meta.url)
 const TEMPORARY = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
 
-/** The example, with what is of this place in it. Each replacement must find something to replace. */
+/**
+ * The example, with what is of this place in it. Each replacement must find something to replace.
+ */
 function servers(directory, address, port, origin) {
   const replacements = [
     ['listen 8080;', `listen ${address};`],
@@ -37,8 +39,9 @@ function servers(directory, address, port, origin) {
 }
 
 /**
- * Starts it. `address` is `host:port`, `port` that of its way to the origin; `isAlone` without a master, which may not change its user
- * in a namespace. Resolves with `kill()`, at once and without a word to clients.
+ * Starts it. `address` is `host:port`, `port` that of its way to the origin; `isAlone` without a
+ * master, which may not change its user in a namespace. Resolves with `kill()`, at once and without
+ * a word to clients.
  */
 export async function startCachingProxy(directory, { address, port, origin, isAlone }) {
   const file = join(directory, 'nginx.conf')

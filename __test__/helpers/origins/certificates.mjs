@@ -1,4 +1,5 @@
-// X.509 certificates of any kind, the wrong ones too: whatever openssl(1) would not make, and without a process for each.
+// X.509 certificates of any kind, the wrong ones too: whatever openssl(1) would not make, and
+// without a process for each.
 
 import { createHash, createPublicKey, generateKeyPairSync, sign } from 'node:crypto'
 
@@ -138,8 +139,9 @@ export function authoritySerial(serial, issuer) {
 /**
  * A certificate. Everything has a default: a leaf for localhost that signs itself.
  *
- * @param {{ name?: string, key?: string, issuer?: object, version?: 1 | 3, from?: number, until?: number,
- *   signature?: string, forged?: boolean, extensions?: object, critical?: string[], raw?: Buffer[] }} [fields]
+ * @param {{ name?: string, key?: string, issuer?: object, version?: 1 | 3, from?: number,
+ *   until?: number, signature?: string, forged?: boolean, extensions?: object, critical?: string[],
+ *   raw?: Buffer[] }} [fields]
  */
 export function certificate({
   name = 'leaf',

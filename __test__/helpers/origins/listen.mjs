@@ -1,4 +1,5 @@
-// Servers of any protocol, on the loopback and on a port of their own, that are gone when the test is.
+// Servers of any protocol, on the loopback and on a port of their own, that are gone when the test
+// is.
 
 import { once } from 'node:events'
 import { createServer } from 'node:http'

@@ -1,4 +1,5 @@
-// A TCP server on 127.0.0.1 that says exactly the bytes it is told to, whether they are HTTP or not.
+// A TCP server on 127.0.0.1 that says exactly the bytes it is told to, whether they are HTTP or
+// not.
 
 import { once } from 'node:events'
 import { connect, createServer } from 'node:net'

@@ -7,8 +7,9 @@ import { createServer } from 'node:http'
 import './no-proxy.mjs'
 
 /**
- * `packages`: `{ manifest, tarball }`, the latter a path. A package without a tarball is listed; whoever fetches it gets an error.
- * Resolves with its `url`, the names of the packages that were `fetched`, whatever else was asked for as `unknown`, and `close`.
+ * `packages`: `{ manifest, tarball }`, the latter a path. A package without a tarball is listed;
+ * whoever fetches it gets an error. Resolves with its `url`, the names of the packages that were
+ * `fetched`, all other requests as `unknown`, and `close`.
  */
 export async function startRegistry(packages) {
   const registry = { url: '', fetched: [], unknown: [], close: () => server.close() }

@@ -31,8 +31,9 @@ export function zstdBomb(size) {
 }
 
 /**
- * A frame of some 30 bytes for each 128 KB that it unpacks to: `unit`, of 31 bytes at most, again and again, `size`
- * bytes at least. Blocks of one sequence each: the unit as literals, then a copy of what is there.
+ * A frame of some 30 bytes for each 128 KB that it unpacks to: `unit`, of 31 bytes at most, again
+ * and again, `size` bytes at least. Blocks of one sequence each: the unit as literals, then a copy
+ * of what is there.
  */
 export function zstdRepeat(unit, size) {
   const LARGEST_BLOCK = 128 * 1024

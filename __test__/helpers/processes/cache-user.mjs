@@ -1,4 +1,5 @@
-// Uses caches as some user: `lib/cacache` and HttpClient, one after the other, and reports how each call ended.
+// Uses caches as some user: `lib/cacache` and HttpClient, one after the other, and reports how each
+// call ended.
 
 import { HttpClient } from '@socketsecurity/registry'
 import * as cacache from '@socketsecurity/registry/lib/cacache'

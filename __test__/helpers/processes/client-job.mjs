@@ -1,5 +1,5 @@
-// Gets paths with an HttpClient, over and over for a while and at least so often if the job says so, and
-// reports what came of it.
+// Gets paths with an HttpClient, over and over for a while and at least so often if the job says
+// so, and reports what came of it.
 
 import { HttpClient } from '@socketsecurity/registry'
 import { job, report } from './lock-child.mjs'

@@ -1,5 +1,5 @@
-// Downloads eight files by host name at once, each time it is told to on stdin, and says how they ended. Its parent
-// limits its threads meanwhile.
+// Downloads eight files by host name at once, each time it is told to on stdin, and says how they
+// ended. Its parent limits its threads meanwhile.
 
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'

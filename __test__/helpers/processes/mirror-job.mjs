@@ -1,5 +1,5 @@
-// Downloads with mirrors, as its job says, and reports what came of it. With `abortAfter` it ends the
-// call after so many milliseconds.
+// Downloads with mirrors, as its job says, and reports what came of it. With `abortAfter` it ends
+// the call after so many milliseconds.
 
 import { readFileSync } from 'node:fs'
 import { downloadWithLock, httpDownload } from '@socketsecurity/registry'

@@ -1,4 +1,5 @@
-// Makes one request in a worker thread, with the environment of that thread, and reports the status.
+// Makes one request in a worker thread, with the environment of that thread, and reports the
+// status.
 
 import { parentPort, workerData } from 'node:worker_threads'
 import { httpRequest } from '@socketsecurity/registry'

@@ -1,4 +1,5 @@
-// Mallory, at work: renames, replaces and links whatever a victim's downloads leave in directories for all, until it is killed.
+// Mallory, at work: renames, replaces and links whatever a victim's downloads leave in directories
+// for all, until it is killed.
 
 import {
   linkSync,

@@ -1,5 +1,5 @@
-// Downloads everything that its job says, at once, as the user that its job says, and reports how each ended. It ends by
-// itself: no thread is left behind in an open or a read.
+// Downloads everything that its job says, at once, as the user that its job says, and reports how
+// each ended. It ends by itself: no thread is left behind in an open or a read.
 
 import { downloadWithLock, httpDownload } from '@socketsecurity/registry'
 import { job, report } from './lock-child.mjs'

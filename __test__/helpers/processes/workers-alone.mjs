@@ -1,4 +1,5 @@
-// Uses the package in Workers alone: the thread that loads the addon first ends, and others come after it.
+// Uses the package in Workers alone: the thread that loads the addon first ends, and others come
+// after it.
 
 import { once } from 'node:events'
 import { createServer } from 'node:http'

@@ -9,8 +9,8 @@ import { cpu, elu, memory, wall } from './units.mjs'
 const WARM_UP = 4
 
 /**
- * `server`: which of nginx's; `method`: of the contenders; `mebibytes`: `{ full, quick }`; `through`: what starts a server in
- * front of nginx.
+ * `server`: which of nginx's; `method`: of the contenders; `mebibytes`: `{ full, quick }`;
+ * `through`: what starts a server in front of nginx.
  */
 export const downloads = ({ title, server, method, mebibytes, ids, quickIds, through }) => ({
   metrics: [wall, cpu, memory, elu],

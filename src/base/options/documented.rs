@@ -1,5 +1,5 @@
-//! The defaults that the types state, `@default` of index.d.ts, are those of `Default`. The tables of
-//! docs/reference are generated from the types.
+//! The defaults that the types state, `@default` of index.d.ts, are those of `Default`. The tables
+//! of docs/reference are generated from the types.
 
 use std::collections::BTreeMap;
 

@@ -11,8 +11,8 @@ use crate::io::file::lock::try_kernel_lock;
 use crate::io::file::trusted::{self, Access};
 use crate::policy::lock::staleness::KernelLock;
 
-/// Longest wait for others that write at this moment. One that is stopped must not keep this process
-/// from ending: without the lock, at worst an empty line is written.
+/// Longest wait for others that write at this moment. One that is stopped must not keep this
+/// process from ending: without the lock, at worst an empty line is written.
 const TURN_MAX: Duration = Duration::from_secs(2);
 const TURN_POLL: Duration = Duration::from_millis(1);
 

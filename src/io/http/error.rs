@@ -33,8 +33,8 @@ type ConnectFailure = <HttpConnector as Service<Uri>>::Error;
 type SocksFailure = <SocksV5<HttpConnector> as Service<Uri>>::Error;
 type TunnelFailure = <Tunnel<HttpConnector> as Service<Uri>>::Error;
 
-/// The local port and the remote end of a connection. The port alone could belong to a connection to
-/// another server a moment later.
+/// The local port and the remote end of a connection. The port alone could belong to a connection
+/// to another server a moment later.
 pub type Ends = (u16, SocketAddr);
 
 /// The connection on which a response was received.
@@ -62,7 +62,8 @@ pub enum Refusal {
     Other,
 }
 
-/// The error of a URL whose host RFC 3986 does not allow, though browsers do: with a `{`, for instance.
+/// The error of a URL whose host RFC 3986 does not allow, though browsers do: with a `{`, for
+/// instance.
 pub fn invalid_host(url: &Url) -> Error {
     let host = url.host_str().unwrap_or_default();
     Error::new(Kind::InvalidUrl, format!("Invalid URL: {host:?} cannot be the host of a request")).with_url(url)
@@ -155,7 +156,7 @@ pub fn refused(proxy: &Url, status: StatusCode, url: &Url) -> Error {
     let why = match (status, proxy.username().is_empty()) {
         (status, _) if status.is_success() => "opens tunnels with this status, but only 200 is supported".to_owned(),
         (StatusCode::PROXY_AUTHENTICATION_REQUIRED, true) => {
-            "asks for a user and a password: set them as in http://user:password@host:port".to_owned()
+            "requires a user name and password: set them as in http://user:password@host:port".to_owned()
         }
         (StatusCode::PROXY_AUTHENTICATION_REQUIRED, false) => {
             "refuses the user and password that are set for it".to_owned()

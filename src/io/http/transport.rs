@@ -41,7 +41,7 @@ use crate::policy::text::debug::network as debug;
 pub mod connect;
 mod connections;
 mod host;
-mod host_wire;
+mod host_body_stream;
 mod http1_only;
 mod idle;
 mod request;
@@ -54,10 +54,10 @@ const UNPROCESSED_MAX: u32 = 8;
 const STALE_MAX: u32 = 64;
 /// Carries out the exchanges of one [`Network`]. Cheap to clone; clones share the connections.
 #[derive(Clone, Debug)]
-pub struct Transport(Way);
+pub struct Transport(Backend);
 
 #[derive(Clone, Debug)]
-enum Way {
+enum Backend {
     Native(Arc<Pools>),
     Host(HostTransport),
 }
@@ -77,19 +77,19 @@ struct Pools {
 impl Transport {
     /// Blocks: reads the files of certificates that the options name.
     pub fn new(network: &Network) -> Result<Self> {
-        Pools::new(network).map(|pools| Self(Way::Native(Arc::new(pools))))
+        Pools::new(network).map(|pools| Self(Backend::Native(Arc::new(pools))))
     }
 
     /// [`Transport::new`], with a record of the TLS handshakes.
     pub fn observed(network: &Network) -> Result<(Self, Arc<Handshakes>)> {
         let (tls, handshakes) = tls::observed_config(&network.tls, network.log)?;
-        Ok((Self(Way::Native(Arc::new(Pools::with_tls(network, tls)))), handshakes))
+        Ok((Self(Backend::Native(Arc::new(Pools::with_tls(network, tls)))), handshakes))
     }
 
     /// The transport through the client of the host program, if the network has one. Does not
     /// block.
     pub fn of_host(network: &Network) -> Option<Self> {
-        HostTransport::new(network).map(|host| Self(Way::Host(host)))
+        HostTransport::new(network).map(|host| Self(Backend::Host(host)))
     }
 
     /// Returns a transport with the same routes and connections of its own, for one request at a
@@ -98,20 +98,20 @@ impl Transport {
     #[must_use]
     pub fn separate(&self) -> Self {
         Self(match &self.0 {
-            Way::Native(pools) => Way::Native(Arc::new(pools.separate())),
-            Way::Host(host) => Way::Host(host.clone()),
+            Backend::Native(pools) => Backend::Native(Arc::new(pools.separate())),
+            Backend::Host(host) => Backend::Host(host.clone()),
         })
     }
 
     /// Whether requests go through the client of the host program, which has observers of its own.
     pub fn is_of_host(&self) -> bool {
-        matches!(self.0, Way::Host(_))
+        matches!(self.0, Backend::Host(_))
     }
 
     pub fn log(&self) -> Log {
         match &self.0 {
-            Way::Native(pools) => pools.log,
-            Way::Host(host) => host.log,
+            Backend::Native(pools) => pools.log,
+            Backend::Host(host) => host.log,
         }
     }
 
@@ -123,9 +123,9 @@ impl Transport {
         idle_timeout: Option<Duration>,
     ) -> Result<Box<IncomingResponse>> {
         match &self.0 {
-            Way::Native(pools) => pools.send(head, body, idle_timeout).await,
+            Backend::Native(pools) => pools.send(head, body, idle_timeout).await,
             // Boxed, because the native transport is the usual one.
-            Way::Host(host) => Box::pin(host.send(head, body, idle_timeout)).await,
+            Backend::Host(host) => Box::pin(host.send(head, body, idle_timeout)).await,
         }
     }
 }

@@ -42,7 +42,7 @@ struct NodeClient {
 
 impl Drop for NodeClient {
     fn drop(&mut self) {
-        tell(&self.slot, "releaseContext", self.context);
+        emit(&self.slot, "releaseContext", self.context);
     }
 }
 
@@ -93,7 +93,7 @@ fn lost() -> HostFailure {
 }
 
 /// Calls a function of `lib/js-support.js` with a number, on the JavaScript thread.
-fn tell(slot: &Slot, name: &'static str, number: u32) {
+fn emit(slot: &Slot, name: &'static str, number: u32) {
     slot.enqueue(Box::new(move |env| {
         if js_function::<u32>(&env, name).and_then(|function| function.call(number)).is_err() {
             let _ = pending_exception(&env);
@@ -116,7 +116,7 @@ impl Drop for Guard {
             upload.close();
         }
         if !self.is_over {
-            tell(&self.slot, "abortExchange", self.number);
+            emit(&self.slot, "abortExchange", self.number);
         }
     }
 }
@@ -140,7 +140,7 @@ impl HostBody for Received {
                 return next;
             };
             if self.flow.take(bytes.len()) {
-                tell(&self.guard.slot, "resumeExchange", self.guard.number);
+                emit(&self.guard.slot, "resumeExchange", self.guard.number);
             }
             next
         }

@@ -16,7 +16,7 @@ use napi::{Env, JsValue, ValueType, sys};
 use tokio::time::timeout;
 
 use crate::base::error::{Error, Kind};
-use crate::base::listeners::{FailedAttempt, Hook, Hooks, OnRetry, Received, RefusedResponse, RetryAdvice, Sent};
+use crate::base::listeners::{FailedAttempt, Hook, Hooks, OnRetry, Received, RefusedResponse, RetryOverride, Sent};
 use crate::node::convert::response::{refused_response, response_error};
 use crate::node::environment::callback::Callback;
 use crate::node::environment::objects::caller_object;
@@ -27,7 +27,7 @@ use crate::node::js::lock_holder::LockHolder;
 use crate::node::js::number::{milliseconds, number};
 use crate::node::js::returned::Returned;
 use crate::node::js::value::{handle, property};
-use crate::node::promise::failure::CallbackError;
+use crate::node::promise::rejection::CallbackError;
 use crate::operation::progress::{Report, progress_line};
 use crate::operation::shared_download::OnWait;
 
@@ -79,7 +79,7 @@ pub fn on_wait(callback: WaitCallback, callback_error: &CallbackError) -> napi::
 }
 
 /// The caller's `onRetry`.
-pub type RetryCallback<'env> = Function<'env, RetryArguments, Returned<Advice>>;
+pub type RetryCallback<'env> = Function<'env, RetryArguments, Returned<RetryReturn>>;
 type RetryArguments = FnArgs<(u32, Failed, f64)>;
 
 /// A listener before each retry. With `throws_on_status`, the error of a status is an
@@ -97,11 +97,11 @@ pub fn on_retry(
             let FailedAttempt { number, error, response } = failed;
             let failed = Failed { error, response: response.filter(|_| throws_on_status), number };
             let arguments = FnArgs::from((number, failed, milliseconds(delay)));
-            let advice = match callback_error.caught(callback.call_async(arguments).await)? {
-                Returned::Now(advice) => advice,
+            let returned = match callback_error.caught(callback.call_async(arguments).await)? {
+                Returned::Now(returned) => returned,
                 Returned::Later(promise) => callback_error.caught(promise.await)?,
             };
-            Ok(advice.0)
+            Ok(returned.0)
         })
     })))
 }
@@ -167,7 +167,8 @@ where
             // A call that was under way when the operation ended.
             if !callback_error.is_settled() {
                 let event: Unknown = call.first_arg()?;
-                // SAFETY: the value belongs to this callback, and the function returns before it ends.
+                // SAFETY: the value belongs to this callback, and the function returns before it
+                // ends.
                 let event = unsafe { Unknown::from_raw_unchecked(call.env.raw(), event.raw()) };
                 callback.borrow_back(call.env)?.call(event)?;
             }
@@ -252,9 +253,9 @@ fn js_error(env: &Env, error: Error) -> Unknown<'_> {
 }
 
 /// The return value of `onRetry`: `false`, a number of milliseconds, or anything else.
-pub struct Advice(RetryAdvice);
+pub struct RetryReturn(RetryOverride);
 
-impl TypeName for Advice {
+impl TypeName for RetryReturn {
     fn type_name() -> &'static str {
         "boolean | number | undefined"
     }
@@ -264,16 +265,16 @@ impl TypeName for Advice {
     }
 }
 
-impl ValidateNapiValue for Advice {}
+impl ValidateNapiValue for RetryReturn {}
 
-impl FromNapiValue for Advice {
+impl FromNapiValue for RetryReturn {
     unsafe fn from_napi_value(env: sys::napi_env, value: sys::napi_value) -> napi::Result<Self> {
         // SAFETY: passed by napi, and valid during the call.
         let value = unsafe { Unknown::from_napi_value(env, value)? };
         Ok(Self(match value.get_type()? {
-            ValueType::Boolean if !bool::from_unknown(value)? => RetryAdvice::Stop,
-            ValueType::Number => RetryAdvice::wait(f64::from_unknown(value)?),
-            _ => RetryAdvice::Default,
+            ValueType::Boolean if !bool::from_unknown(value)? => RetryOverride::Stop,
+            ValueType::Number => RetryOverride::wait(f64::from_unknown(value)?),
+            _ => RetryOverride::Default,
         }))
     }
 }

@@ -47,8 +47,9 @@ pub fn begin(env: &Env, observer: &Observer) -> napi::Result<()> {
     functions(env)?.begin.borrow_back(env)?.call(FnArgs::from((call.number(),))).map(drop)
 }
 
-/// [`begin`], and publishes the first request of the call on this thread, before the call begins: the
-/// worker would have to wait for the event loop. A failure harms nobody, as in [`Call::completion`].
+/// [`begin`], and publishes the first request of the call on this thread, before the call begins:
+/// the worker would have to wait for the event loop. A failure harms nobody, as in
+/// [`Call::completion`].
 pub fn announce(env: &Env, url: &mut Url, options: &mut RequestOptions) -> napi::Result<()> {
     let Some(observed) = options.transfer.observer.0.clone() else {
         return Ok(());

@@ -17,7 +17,7 @@ use crate::node::environment::instance::js_function;
 use crate::node::js::arguments::{content, string, wrong_type};
 use crate::node::js::buffer::bytes_of;
 use crate::node::js::value::property;
-use crate::node::promise::failure::CallbackError;
+use crate::node::promise::rejection::CallbackError;
 use crate::policy::http::headers::latin_1;
 
 const NAME: &str = "options.body";

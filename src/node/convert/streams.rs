@@ -21,7 +21,7 @@ use crate::node::js::arguments::{content, wrong_type};
 use crate::node::js::error::to_js;
 use crate::node::js::value::{Handle, handle};
 use crate::node::promise::abort::Abort;
-use crate::node::promise::failure::{CallbackError, Failure};
+use crate::node::promise::rejection::{CallbackError, Rejection};
 use crate::node::promise::operation::promise;
 use crate::operation::request::Incoming;
 
@@ -44,7 +44,7 @@ pub fn send(env: &Env, source: Unknown, abort: &Abort, callback_error: &Callback
                 let chunk = chunk?;
                 let operation = async move {
                     match sender {
-                        Some(sender) => Ok::<_, Failure>(sender.send(Some(chunk)).await.is_ok()),
+                        Some(sender) => Ok::<_, Rejection>(sender.send(Some(chunk)).await.is_ok()),
                         None => Ok(false),
                     }
                 };
@@ -137,7 +137,7 @@ pub fn receive<'env>(
             if !matches!(chunk, Ok(Some(_))) {
                 closed.cancel();
             }
-            chunk.map_err(Failure::from)
+            chunk.map_err(Rejection::from)
         };
         let start = || Ok((operation, Abort::default()));
         let chunk = |env: Env, chunk: Option<Bytes>| match chunk {

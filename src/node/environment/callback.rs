@@ -1,4 +1,4 @@
-//! Functions of JavaScript that any thread may call, and let go of.
+//! Functions of JavaScript that any thread may call, and drop.
 
 use std::sync::{Arc, OnceLock};
 
@@ -16,10 +16,10 @@ where
 impl<Args: JsValuesTupleIntoVec, Return: FromNapiValue> Callback<Args, Return> {
     #[expect(clippy::disallowed_methods, reason = "the one place")]
     pub fn new(function: Function<Args, Return>) -> napi::Result<Self> {
-        // napi marks a handle as ended before Node frees what it stands for, but only a handle that
-        // is still there. One whose last owner is a thread that lets go of it while its Worker ends
-        // would lock a mutex that is gone: the process aborts. So Node has a handle, too, until it
-        // frees it.
+        // napi marks a handle as closed before Node frees the function, but only while a handle
+        // exists. If its last owner is a thread that drops it while its Worker ends, napi locks a
+        // mutex that has been destroyed, and the process aborts. Therefore Node owns a handle, too,
+        // until it frees the function.
         let of_node: Arc<OnceLock<Arc<ThreadsafeFunctionHandle>>> = Arc::default();
         let of_callback = of_node.clone();
         let function = function.build_threadsafe_function().weak::<true>().build_callback(move |call| {
@@ -35,7 +35,7 @@ impl<Args: JsValuesTupleIntoVec, Return: FromNapiValue> Callback<Args, Return> {
         self.0.raw()
     }
 
-    /// Calls it with nobody who waits for it. `false` if the environment has ended.
+    /// Calls it, and does not wait. `false` if the environment has ended.
     pub fn call(&self, args: Args) -> bool {
         self.0.call(args, ThreadsafeFunctionCallMode::NonBlocking) == Status::Ok
     }
@@ -50,8 +50,9 @@ impl<Args: JsValuesTupleIntoVec, Return: FromNapiValue> Drop for Callback<Args, 
     fn drop(&mut self) {
         self.0.handle.with_read_aborted(|has_ended| {
             if !has_ended {
-                // SAFETY: Node frees the function after it has marked the handle, for which it waits
-                // until this returns. The handle of Node is the last, and is marked before it goes.
+                // SAFETY: Node frees the function after it has marked the handle, for which it
+                // waits until this returns. The handle of Node is the last, and is marked before it
+                // goes.
                 unsafe {
                     sys::napi_release_threadsafe_function(self.raw(), sys::ThreadsafeFunctionReleaseMode::release)
                 };

@@ -44,10 +44,11 @@ struct Support {
     set_timings: FunctionRef<Timed, Unknown<'static>>,
 }
 
-/// Returns the values of [`VARIABLES`] if they have changed, and behind them whether anybody observes
-/// calls. Otherwise `true` if somebody does, and `undefined` if not.
+/// Returns the values of [`VARIABLES`] if they have changed, and behind them whether anybody
+/// observes calls. Otherwise `true` if somebody does, and `undefined` if not.
 type ReadEnvironment = FunctionRef<(), Unknown<'static>>;
-/// An object, and its `dns`, `connect`, `firstByte` and `total` in milliseconds, where NaN is unknown.
+/// An object, and its `dns`, `connect`, `firstByte` and `total` in milliseconds, where NaN is
+/// unknown.
 type Timed = FnArgs<(Unknown<'static>, f64, f64, f64, f64)>;
 
 impl Instance {

@@ -2,7 +2,7 @@
 //!
 //! napi's own deferred creates a threadsafe function for every promise, and each wakes the event
 //! loop by itself. Here the worker wakes the event loop once for several completions. See
-//! `docs/decisions/0010-one-mailbox.md` and `0019-mimalloc.md`.
+//! `docs/decisions/0010-one-queue.md` and `0019-mimalloc.md`.
 
 use std::future::poll_fn;
 use std::mem;

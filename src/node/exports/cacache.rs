@@ -20,7 +20,7 @@ use crate::node::js::number::number;
 use crate::node::js::value::{Handle, handle};
 use crate::node::options::cache_directory;
 use crate::node::promise::abort::Abort;
-use crate::node::promise::failure::Failure;
+use crate::node::promise::rejection::Rejection;
 use crate::node::promise::operation::promise;
 use crate::operation::blocking;
 use crate::policy::cache::prefix::Prefix;
@@ -147,7 +147,7 @@ pub fn put<'env>(
         let integrity = optional(options.integrity, |value| integrity(env, value))?.unwrap_or_default();
         let expected = Expected { integrity, ..Expected::default() };
         let put = move || cacache::put_expected(&cache, &key, &data, metadata, &expected);
-        let operation = async move { blocking(put).await.map_err(Failure::from) };
+        let operation = async move { blocking(put).await.map_err(Rejection::from) };
         Ok((operation, Abort::default()))
     };
     promise(env, start, |env, entry| handle(&env, entry.integrity.unwrap_or_default()))
@@ -195,7 +195,7 @@ pub fn clear<'env>(env: &'env Env, options: Option<Unknown<'env>>) -> napi::Resu
             }
             None => cacache::clear_all(&cache),
         };
-        let operation = async move { blocking(clear).await.map_err(Failure::from) };
+        let operation = async move { blocking(clear).await.map_err(Rejection::from) };
         Ok((operation, Abort::default()))
     };
     promise(env, start, |env, count| handle(&env, number(count as u64)))
@@ -207,7 +207,7 @@ pub fn create_temporary_directory(env: &Env) -> napi::Result<Object<'_>> {
     let start = || {
         let cache = cache_directory(env, None)?;
         let create = move || cacache::create_temporary_directory(&cache);
-        Ok((async move { blocking(create).await.map_err(Failure::from) }, Abort::default()))
+        Ok((async move { blocking(create).await.map_err(Rejection::from) }, Abort::default()))
     };
     promise(env, start, |env, path| handle(&env, path.to_string_lossy().as_ref()))
 }
@@ -218,7 +218,7 @@ pub fn remove_temporary_directory<'env>(env: &'env Env, path: Unknown<'env>) -> 
     let start = || {
         let path = PathBuf::from(string(env, "path", path)?);
         let remove = move || cacache::remove_temporary_directory(&path);
-        Ok((async move { blocking(remove).await.map_err(Failure::from) }, Abort::default()))
+        Ok((async move { blocking(remove).await.map_err(Rejection::from) }, Abort::default()))
     };
     promise(env, start, |env, ()| handle(&env, ()))
 }
@@ -232,7 +232,7 @@ fn keyed<'env, T: Send + 'static>(
 ) -> napi::Result<Object<'env>> {
     let start = || {
         let (cache, key) = place(env, key)?;
-        let operation = async move { blocking(move || work(&cache, &key)).await.map_err(Failure::from) };
+        let operation = async move { blocking(move || work(&cache, &key)).await.map_err(Rejection::from) };
         Ok((operation, Abort::default()))
     };
     promise(env, start, convert)

@@ -30,7 +30,7 @@ use crate::node::options::{
     Call, Defaults, DownloadHandlers, TransferDefaults, download_options, lock_options, request_options,
 };
 use crate::node::promise::abort::{Abort, destroy};
-use crate::node::promise::failure::CallbackError;
+use crate::node::promise::rejection::CallbackError;
 use crate::node::promise::operation::{Start, promise, promise_or};
 use crate::operation::request::{Response, status_error};
 use crate::operation::shared_download::Listeners;

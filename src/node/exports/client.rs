@@ -25,7 +25,7 @@ use crate::node::js::number::number;
 use crate::node::js::value::{Handle, handle};
 use crate::node::options::{Defaults, Settings, TransferDefaults, call_caching, prefix, request_options, settings};
 use crate::node::promise::abort::Abort;
-use crate::node::promise::failure::CallbackError;
+use crate::node::promise::rejection::CallbackError;
 use crate::node::promise::operation::promise;
 use crate::operation::request::Response;
 use crate::policy::http::headers::idempotent_by_key;

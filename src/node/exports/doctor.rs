@@ -15,7 +15,7 @@ use crate::node::js::arguments::{duration, path};
 use crate::node::js::error::to_js;
 use crate::node::js::value::{Handle, handle};
 use crate::node::promise::abort::Abort;
-use crate::node::promise::failure::Failure;
+use crate::node::promise::rejection::Rejection;
 use crate::node::promise::operation::promise;
 use crate::operation::blocking;
 use crate::operation::diagnose::{directory, proxies, server, trust};
@@ -77,7 +77,7 @@ where
 {
     let start = || {
         let operation = start()?;
-        Ok((async move { operation.await.map_err(Failure::from) }, Abort::default()))
+        Ok((async move { operation.await.map_err(Rejection::from) }, Abort::default()))
     };
     promise(env, start, |env, report: T| plain(&env, &report))
 }

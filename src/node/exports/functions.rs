@@ -159,8 +159,8 @@ pub fn http_get_text<'env>(
 /// renamed. The directory is created.
 ///
 /// @throws `Download failed: HTTP 404 Not Found`, `Download timed out after 120000ms`, `Failed to
-/// write file: …`, or `HTTP download failed: …` with the `code` of the failure; with `mirrors`, `All
-/// 2 sources failed: …` with their `errors`. The destination is then unchanged.
+/// write file: …`, or `HTTP download failed: …` with the `code` of the failure; with `mirrors`,
+/// `All 2 sources failed: …` with their `errors`. The destination is then unchanged.
 /// @example
 /// ```js
 /// import { httpDownload } from '@socketsecurity/registry/lib/http-request'

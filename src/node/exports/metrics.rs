@@ -30,8 +30,8 @@ pub fn get_metrics(env: &Env) -> napi::Result<Unknown<'_>> {
     parsed(env, &json::metrics(&Registry::shared().snapshot()))
 }
 
-/// The failed calls since this process first used the package, or since `resetMetrics()`, grouped by
-/// operation, code, host and status, the most frequent first. At most 199 kinds are listed
+/// The failed calls since this process first used the package, or since `resetMetrics()`, grouped
+/// by operation, code, host and status, the most frequent first. At most 199 kinds are listed
 /// separately; all others are one, `other`. Messages have no secrets.
 ///
 /// @example

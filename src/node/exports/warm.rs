@@ -11,7 +11,7 @@ use crate::node::exports::calls::{Locking, destination, downloaded};
 use crate::node::js::arguments::size;
 use crate::node::options::{DownloadHandlers, TransferDefaults, download_options, lock_options};
 use crate::node::promise::abort::Abort;
-use crate::node::promise::failure::CallbackError;
+use crate::node::promise::rejection::CallbackError;
 use crate::operation::throttle;
 
 /// Checks the arguments of `downloadWithLock` without starting a download. Returns the URL without

@@ -122,8 +122,8 @@ pub struct HttpClientOptions<'env> {
     #[napi(ts_type = "string | URL | false | undefined")]
     pub proxy: Option<Unknown<'env>>,
     /// The transport of the requests. `'native'`: the connection pool of this package. `'node'`:
-    /// `node:http` and `node:https` of this process, so that nock, MSW, agents and instrumentation of
-    /// `http` see the requests. It speaks HTTP/1.1 only, and cannot be combined with `proxy`.
+    /// `node:http` and `node:https` of this process, so that nock, MSW, agents and instrumentation
+    /// of `http` see the requests. It speaks HTTP/1.1 only, and cannot be combined with `proxy`.
     ///
     /// @default `SOCKET_HTTP_TRANSPORT`, or `'node'` while nock or MSW intercepts `node:http`, or
     /// `'native'`

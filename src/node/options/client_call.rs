@@ -14,9 +14,9 @@ use crate::node::js::value::property;
 #[napi(object, object_to_js = false)]
 #[derive(Default)]
 pub struct HttpClientRequestOptions<'env> {
-    /// Whether the server may process the request twice. `true`: it is retried after every transient
-    /// failure, whatever its method. `false`: it is retried only if the server cannot have processed
-    /// it.
+    /// Whether the server may process the request twice. `true`: it is retried after every
+    /// transient failure, whatever its method. `false`: it is retried only if the server cannot
+    /// have processed it.
     ///
     /// @default `true` for GET, HEAD, OPTIONS, PUT, DELETE, TRACE, and with an `Idempotency-Key`
     #[napi(ts_type = "boolean | undefined")]

@@ -8,7 +8,7 @@ use crate::base::options::TEXT_MAX;
 use crate::node::environment::objects::read;
 use crate::node::js::arguments::{optional, size};
 use crate::node::promise::abort::Abort;
-use crate::node::promise::failure::CallbackError;
+use crate::node::promise::rejection::CallbackError;
 
 /// Options of `decodeBody` and `readIncomingResponse`.
 #[napi(object, object_to_js = false)]

@@ -16,7 +16,7 @@ use crate::node::js::arguments::{self, boolean, count, function, optional, size,
 use crate::node::js::error::to_js;
 use crate::node::js::value::property;
 use crate::node::options::transfer::{HttpTransferOptions, RequestTraits, TransferDefaults, transfer_options};
-use crate::node::promise::failure::CallbackError;
+use crate::node::promise::rejection::CallbackError;
 use crate::operation::progress::Report;
 
 /// Options of `httpDownload`, in addition to those of every transfer.
@@ -85,7 +85,7 @@ pub struct HttpDownloadOptions<'env> {
     #[napi(ts_type = "number | undefined")]
     pub connections: Option<Unknown<'env>>,
     /// Limit of the bytes received per second, averaged over one second, for all connections of the
-    /// call together. The server is slowed down by back-pressure. `0` or `Infinity`: no limit. The
+    /// call together. The server is slowed down by backpressure. `0` or `Infinity`: no limit. The
     /// limit of the process, `SOCKET_DOWNLOAD_RATE`, applies as well.
     ///
     /// @default none

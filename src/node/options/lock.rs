@@ -12,7 +12,7 @@ use crate::node::convert::listeners::on_wait;
 use crate::node::environment::objects::read;
 use crate::node::js::arguments::{duration, function, optional, path, span};
 use crate::node::js::error::to_js;
-use crate::node::promise::failure::CallbackError;
+use crate::node::promise::rejection::CallbackError;
 use crate::operation::shared_download::OnWait;
 
 /// Options of `downloadWithLock`, in addition to those of `httpDownload`. Durations are

@@ -11,7 +11,7 @@ use crate::node::convert::request_body::{Content, Source, given_body};
 use crate::node::environment::objects::{options_object, part};
 use crate::node::js::arguments::{self, boolean, optional, size};
 use crate::node::options::transfer::{HttpTransferOptions, RequestTraits, TransferDefaults, transfer_options};
-use crate::node::promise::failure::CallbackError;
+use crate::node::promise::rejection::CallbackError;
 
 /// Options of `httpRequest`, `httpJson`, `httpText`, `httpGetJson` and `httpGetText`, in addition
 /// to those of every transfer. Sizes are bytes.

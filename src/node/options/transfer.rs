@@ -16,17 +16,17 @@ use crate::node::environment::instance::environment;
 use crate::node::js::arguments::{boolean, count, duration, function, limit, optional};
 use crate::node::js::error::to_js;
 use crate::node::options::network::{ConnectOverrides, network};
-use crate::node::promise::failure::CallbackError;
+use crate::node::promise::rejection::CallbackError;
 use crate::policy::http::streamed_body;
 
 /// Options that requests and downloads share. Durations are milliseconds.
 #[napi(object, object_to_js = false)]
 #[derive(Default)]
 pub struct HttpTransferOptions<'env> {
-    /// Header fields: a record, `Headers`, a `Map`, or any iterable of names and values. Numbers and
-    /// booleans are sent as text, each element of an array as a field, `undefined` not at all. If a
-    /// record spells a name twice, the last one counts. Anything else, an invalid name, or a value
-    /// with a control character or one outside Latin-1, rejects before anything is sent.
+    /// Header fields: a record, `Headers`, a `Map`, or any iterable of names and values. Numbers
+    /// and booleans are sent as text, each element of an array as a field, `undefined` not at all.
+    /// If a record spells a name twice, the last one counts. Anything else, an invalid name, or a
+    /// value with a control character or one outside Latin-1, rejects before anything is sent.
     /// `Accept-Encoding` of a download is always `identity`: the bytes received are those of the
     /// file.
     ///
@@ -92,8 +92,8 @@ pub struct HttpTransferOptions<'env> {
     #[napi(ts_type = "string | URL | false | undefined")]
     pub proxy: Option<Unknown<'env>>,
     /// The transport of the requests. `'native'`: the connection pool of this package. `'node'`:
-    /// `node:http` and `node:https` of this process, so that nock, MSW, agents and instrumentation of
-    /// `http` see the requests. It speaks HTTP/1.1 only, and cannot be combined with `proxy`.
+    /// `node:http` and `node:https` of this process, so that nock, MSW, agents and instrumentation
+    /// of `http` see the requests. It speaks HTTP/1.1 only, and cannot be combined with `proxy`.
     ///
     /// @default `SOCKET_HTTP_TRANSPORT`, or `'node'` while nock or MSW intercepts `node:http`, or
     /// `'native'`

@@ -9,7 +9,7 @@ use crate::node::environment::instance::{instance, js_function};
 use crate::node::js::arguments::wrong_type;
 use crate::node::js::error::{set_cause, to_js, to_js_with};
 use crate::node::js::value::{pending_exception, property};
-use crate::node::promise::failure::CallbackError;
+use crate::node::promise::rejection::CallbackError;
 
 /// Called when the signal fires.
 type Listener<'env> = Function<'env, (), ()>;

@@ -2,5 +2,5 @@
 
 pub mod abort;
 pub mod deferred;
-pub mod failure;
+pub mod rejection;
 pub mod operation;

@@ -12,7 +12,7 @@ use crate::node::js::error::to_js;
 use crate::node::js::value::{Handle, pending_exception};
 use crate::node::promise::abort::Abort;
 use crate::node::promise::deferred::Deferred;
-use crate::node::promise::failure::Failure;
+use crate::node::promise::rejection::Rejection;
 
 /// Creates the promise of an operation. `start` reads the arguments and returns the operation,
 /// `convert` converts its result to a JavaScript value. Every failure, panics included, rejects the
@@ -23,7 +23,7 @@ pub fn promise<O, T>(
     convert: impl FnOnce(Env, T) -> napi::Result<Handle> + Send + 'static,
 ) -> napi::Result<Object<'_>>
 where
-    O: Future<Output = Result<T, Failure>> + Send + 'static,
+    O: Future<Output = Result<T, Rejection>> + Send + 'static,
     T: Send + 'static,
 {
     // Boxed: the future is large, and would be copied on its way to the thread that runs it.
@@ -45,7 +45,7 @@ pub fn promise_or<O, T>(
     convert: impl FnOnce(Env, T) -> napi::Result<Handle> + Send + 'static,
 ) -> napi::Result<Object<'_>>
 where
-    O: Future<Output = Result<T, Failure>> + Send + 'static,
+    O: Future<Output = Result<T, Rejection>> + Send + 'static,
     T: Send + 'static,
 {
     let (deferred, promise) = Deferred::new(env)?;
@@ -84,7 +84,7 @@ where
 /// Converts the outcome. A panic is a failure.
 fn settled<T>(
     env: Env,
-    outcome: Result<T, Failure>,
+    outcome: Result<T, Rejection>,
     abort: Abort,
     convert: impl FnOnce(Env, T) -> napi::Result<Handle>,
 ) -> napi::Result<Handle> {
@@ -94,7 +94,7 @@ fn settled<T>(
 
 fn converted<T>(
     env: Env,
-    outcome: Result<T, Failure>,
+    outcome: Result<T, Rejection>,
     mut abort: Abort,
     convert: impl FnOnce(Env, T) -> napi::Result<Handle>,
 ) -> napi::Result<Handle> {
@@ -104,15 +104,15 @@ fn converted<T>(
             abort.release(&env, None)?;
             convert(env, value)
         }
-        Err(Failure::Ours(error)) if error.kind() == Kind::Aborted => {
+        Err(Rejection::Ours(error)) if error.kind() == Kind::Aborted => {
             let error = abort.release(&env, Some(*error))?;
             Err(error.unwrap_or_else(|| to_js(&env, panicked())))
         }
         Err(failure) => {
             abort.release(&env, None)?;
             Err(match failure {
-                Failure::Ours(error) => to_js(&env, *error),
-                Failure::CallbackError(error) => error,
+                Rejection::Ours(error) => to_js(&env, *error),
+                Rejection::CallbackError(error) => error,
             })
         }
     }

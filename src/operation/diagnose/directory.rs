@@ -11,7 +11,7 @@ use crate::io::cache::cacache::PARTS;
 use crate::io::file::directory::Directory;
 use crate::io::file::lock::{LockSupport, probe};
 
-/// What is known of a directory.
+/// The report about a directory.
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DirectoryReport {

@@ -28,7 +28,7 @@ use crate::policy::text::diagnosis;
 /// The most addresses of a name that are tried.
 const ADDRESSES_MAX: usize = 16;
 
-/// What was found about a URL.
+/// The report about a URL.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ServerReport {

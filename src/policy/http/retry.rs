@@ -27,9 +27,9 @@ pub enum RetryDecision {
     Wait(Duration),
 }
 
-/// The failure of an attempt, as far as the decision depends on it.
+/// The failure of an attempt, as far as retries depend on it.
 #[derive(Clone, Copy, Debug)]
-pub enum Failure {
+pub enum AttemptFailure {
     /// A response with this status, and the wait of its `Retry-After`.
     Status { status: u16, retry_after: Option<Duration> },
     /// The server was not reached, for a transient reason.
@@ -40,7 +40,7 @@ pub enum Failure {
     Permanent,
 }
 
-impl Failure {
+impl AttemptFailure {
     /// Whether it is one: an attempt that succeeded has a status, too.
     pub fn is_failure(self) -> bool {
         !matches!(self, Self::Status { status, .. } if status < 400)
@@ -49,16 +49,16 @@ impl Failure {
 
 /// Decides after a failed attempt. `attempt` counts from 0; `jitter` is a random number in
 /// `0.0..1.0`.
-pub fn decide(policy: &Retry, method: &Method, attempt: u32, failure: Failure, jitter: f64) -> RetryDecision {
+pub fn decide(policy: &Retry, method: &Method, attempt: u32, failure: AttemptFailure, jitter: f64) -> RetryDecision {
     if attempt >= policy.retries {
         return RetryDecision::Stop;
     }
     let is_idempotent = policy.idempotent.unwrap_or_else(|| method.is_idempotent());
     let server_delay = match failure {
-        Failure::Permanent => return RetryDecision::Stop,
-        Failure::Transient if policy.retry_idempotent_only && !is_idempotent => return RetryDecision::Stop,
-        Failure::Transient | Failure::NotSent => None,
-        Failure::Status { status, retry_after } => {
+        AttemptFailure::Permanent => return RetryDecision::Stop,
+        AttemptFailure::Transient if policy.retry_idempotent_only && !is_idempotent => return RetryDecision::Stop,
+        AttemptFailure::Transient | AttemptFailure::NotSent => None,
+        AttemptFailure::Status { status, retry_after } => {
             let safe = matches!(status, 429 | 503) || is_idempotent;
             if !safe || !is_transient(status) {
                 return RetryDecision::Stop;
@@ -97,34 +97,34 @@ mod tests {
         RetryDecision::Wait(Duration::from_secs_f64(seconds))
     }
 
-    fn status(status: u16) -> Failure {
-        Failure::Status { status, retry_after: None }
+    fn status(status: u16) -> AttemptFailure {
+        AttemptFailure::Status { status, retry_after: None }
     }
 
     #[test]
     fn without_retries_nothing_is_retried() {
-        assert_eq!(decide(&policy(0), &Method::GET, 0, Failure::Transient, 0.0), RetryDecision::Stop);
+        assert_eq!(decide(&policy(0), &Method::GET, 0, AttemptFailure::Transient, 0.0), RetryDecision::Stop);
     }
 
     #[test]
     fn the_delay_doubles_and_stays_under_the_cap() {
         let delays: Vec<_> =
-            (0..7).map(|attempt| decide(&policy(7), &Method::GET, attempt, Failure::Transient, 0.0)).collect();
+            (0..7).map(|attempt| decide(&policy(7), &Method::GET, attempt, AttemptFailure::Transient, 0.0)).collect();
         assert_eq!(delays, [wait(1.0), wait(2.0), wait(4.0), wait(8.0), wait(16.0), wait(30.0), wait(30.0)]);
-        assert_eq!(decide(&policy(7), &Method::GET, 7, Failure::Transient, 0.0), RetryDecision::Stop);
+        assert_eq!(decide(&policy(7), &Method::GET, 7, AttemptFailure::Transient, 0.0), RetryDecision::Stop);
     }
 
     #[test]
     fn jitter_adds_a_tenth_at_most_and_never_subtracts() {
-        assert_eq!(decide(&policy(3), &Method::GET, 1, Failure::Transient, 0.0), wait(2.0));
-        assert_eq!(decide(&policy(3), &Method::GET, 1, Failure::Transient, 1.0), wait(2.2));
+        assert_eq!(decide(&policy(3), &Method::GET, 1, AttemptFailure::Transient, 0.0), wait(2.0));
+        assert_eq!(decide(&policy(3), &Method::GET, 1, AttemptFailure::Transient, 1.0), wait(2.2));
     }
 
     #[test]
     fn absurd_counts_and_delays_do_not_overflow() {
         let delay_max = Duration::from_secs(5);
         let policy = Retry { retries: u32::MAX, delay: Duration::MAX, delay_max, ..Retry::default() };
-        assert_eq!(decide(&policy, &Method::GET, u32::MAX - 1, Failure::Transient, 1.0), wait(5.0));
+        assert_eq!(decide(&policy, &Method::GET, u32::MAX - 1, AttemptFailure::Transient, 1.0), wait(5.0));
     }
 
     #[test]
@@ -141,17 +141,20 @@ mod tests {
     #[test]
     fn idempotent_only_retries_nothing_that_may_have_been_processed() {
         let retry_idempotent_only = Retry { retry_idempotent_only: true, ..policy(1) };
-        assert_eq!(decide(&retry_idempotent_only, &Method::POST, 0, Failure::Transient, 0.0), RetryDecision::Stop);
-        assert_eq!(decide(&retry_idempotent_only, &Method::POST, 0, Failure::NotSent, 0.0), wait(1.0));
+        assert_eq!(
+            decide(&retry_idempotent_only, &Method::POST, 0, AttemptFailure::Transient, 0.0),
+            RetryDecision::Stop
+        );
+        assert_eq!(decide(&retry_idempotent_only, &Method::POST, 0, AttemptFailure::NotSent, 0.0), wait(1.0));
         assert_eq!(decide(&retry_idempotent_only, &Method::POST, 0, status(503), 0.0), wait(1.0));
-        assert_eq!(decide(&retry_idempotent_only, &Method::DELETE, 0, Failure::Transient, 0.0), wait(1.0));
+        assert_eq!(decide(&retry_idempotent_only, &Method::DELETE, 0, AttemptFailure::Transient, 0.0), wait(1.0));
         let trusting = Retry { idempotent: Some(true), ..retry_idempotent_only };
-        assert_eq!(decide(&trusting, &Method::POST, 0, Failure::Transient, 0.0), wait(1.0));
+        assert_eq!(decide(&trusting, &Method::POST, 0, AttemptFailure::Transient, 0.0), wait(1.0));
         assert_eq!(decide(&trusting, &Method::POST, 0, status(500), 0.0), wait(1.0));
         let careful = Retry { idempotent: Some(false), ..retry_idempotent_only };
-        assert_eq!(decide(&careful, &Method::GET, 0, Failure::Transient, 0.0), RetryDecision::Stop);
+        assert_eq!(decide(&careful, &Method::GET, 0, AttemptFailure::Transient, 0.0), RetryDecision::Stop);
         assert_eq!(decide(&careful, &Method::GET, 0, status(500), 0.0), RetryDecision::Stop);
-        assert_eq!(decide(&careful, &Method::GET, 0, Failure::NotSent, 0.0), wait(1.0));
+        assert_eq!(decide(&careful, &Method::GET, 0, AttemptFailure::NotSent, 0.0), wait(1.0));
         assert_eq!(decide(&careful, &Method::GET, 0, status(503), 0.0), wait(1.0));
     }
 
@@ -160,12 +163,12 @@ mod tests {
         for code in [200, 304, 400, 401, 403, 404, 409, 501, 505] {
             assert_eq!(decide(&policy(1), &Method::GET, 0, status(code), 0.0), RetryDecision::Stop, "{code}");
         }
-        assert_eq!(decide(&policy(1), &Method::GET, 0, Failure::Permanent, 0.0), RetryDecision::Stop);
+        assert_eq!(decide(&policy(1), &Method::GET, 0, AttemptFailure::Permanent, 0.0), RetryDecision::Stop);
     }
 
     #[test]
     fn retry_after_replaces_the_delay_within_the_cap() {
-        let asks = |seconds| Failure::Status { status: 429, retry_after: Some(Duration::from_secs(seconds)) };
+        let asks = |seconds| AttemptFailure::Status { status: 429, retry_after: Some(Duration::from_secs(seconds)) };
         assert_eq!(decide(&policy(1), &Method::GET, 0, asks(0), 0.5), wait(0.0));
         assert_eq!(decide(&policy(1), &Method::GET, 0, asks(7), 0.5), wait(7.0));
         assert_eq!(decide(&policy(1), &Method::GET, 0, asks(3600), 0.5), wait(30.0));

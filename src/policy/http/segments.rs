@@ -41,9 +41,9 @@ pub struct Segments {
 
 #[derive(Clone, Debug, Default)]
 struct Connection {
-    /// What it has still to receive.
+    /// The bytes it has still to receive.
     work: Option<Range<u64>>,
-    /// Whether it takes part no more.
+    /// Whether it is given no more ranges.
     is_retired: bool,
     speed: Speedometer,
     /// Bytes since it was opened.
@@ -115,8 +115,8 @@ impl Segments {
         Some(middle..std::mem::replace(&mut work.end, middle))
     }
 
-    /// What a connection has still to receive: shorter than what it requested, if another one
-    /// has taken a half.
+    /// The bytes a connection has still to receive: fewer than it requested, if another one has
+    /// taken a half.
     pub fn work(&self, index: usize) -> Option<Range<u64>> {
         self.connections[index].work.clone()
     }

@@ -22,7 +22,7 @@ pub fn wrong_clock(skew: f64) -> Option<String> {
     }
     let direction = if skew > 0.0 { "behind" } else { "ahead of" };
     let amount = amount(skew.abs());
-    Some(format!("the clock of this machine is {amount} {direction} that of the server: set it, one of them is wrong"))
+    Some(format!("the clock of this machine is {amount} {direction} that of the server: one of the two is wrong"))
 }
 
 /// The message about a certificate that is not valid at this time.
@@ -35,7 +35,7 @@ pub fn not_valid_now((from, until): (u64, u64), now: SystemTime) -> Option<Strin
         _ => return None,
     };
     let now = httpdate::fmt_http_date(now);
-    Some(format!("{problem}, and the clock of this machine says {now}: one of them is wrong"))
+    Some(format!("{problem}, and the clock of this machine says {now}: one of the two clocks is wrong"))
 }
 
 /// The advice about a name without an address.

@@ -1,3 +1,5 @@
+//! Directories that are opened once: names in them, links, other owners.
+
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{ErrorKind, Read};

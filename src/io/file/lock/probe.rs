@@ -8,7 +8,7 @@ use crate::io::file::lock::system::{take_kernel_lock, try_kernel_lock, unlink};
 use crate::io::file::trusted;
 use crate::policy::lock::staleness::KernelLock;
 
-/// What locks can rely on in a directory.
+/// The guarantees of a directory's file system that locks rely on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LockSupport {
     /// Whether the system grants a lock once, and not twice.

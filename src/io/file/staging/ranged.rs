@@ -1,9 +1,9 @@
-//! The record of a part file with holes, which several connections fill. It lists the ranges that are
-//! there, as the length of the file says nothing.
+//! The record of a part file with holes, which several connections fill. It lists the ranges that
+//! are there, as the length of the file says nothing.
 //!
-//! It is written after the bytes that it lists, so that a process that is killed leaves a record that
-//! is true: it may list fewer bytes than there are. It is changed in place, in one write, and never
-//! becomes shorter: a reader sees a valid record, or an invalid one, which counts as none.
+//! It is written after the bytes that it lists, so that a process that is killed leaves a record
+//! that is true: it may list fewer bytes than there are. It is changed in place, in one write, and
+//! never becomes shorter: a reader sees a valid record, or an invalid one, which counts as none.
 
 use std::fs::File;
 use std::io;

@@ -1,5 +1,5 @@
-//! The connections on which responses came. reqwest does not report whether a connection is new, and a
-//! layer around its connector would be cloned six times for each request.
+//! The connections on which responses came. reqwest does not report whether a connection is new,
+//! and a layer around its connector would be cloned six times for each request.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};

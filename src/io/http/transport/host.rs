@@ -18,7 +18,7 @@ use crate::base::log::Log;
 use crate::base::options::Network;
 use crate::io::http::error::{HEAD_FIELDS_MAX, connect_timed_out, head_refused, invalid_host, no_data};
 use crate::io::http::outgoing::{Content, Outgoing};
-use crate::io::http::transport::host_wire::HostWire;
+use crate::io::http::transport::host_body_stream::HostBodyStream;
 use crate::io::http::transport::idle::with_idle_timeout_of_request;
 use crate::io::http::transport::request::fields;
 use crate::io::http::transport::response::IncomingResponse;
@@ -138,9 +138,9 @@ fn incoming(response: HostResponse, head: &RequestHead) -> Result<Box<IncomingRe
     if headers.len() > HEAD_FIELDS_MAX {
         return Err(head_refused("too large").with_url(&head.url));
     }
-    let wire = HostWire::new(body, status, head.url.clone());
+    let source = HostBodyStream::new(body, status, head.url.clone());
     let is_head = head.method == Method::HEAD;
-    Ok(IncomingResponse::of_host(status, status_text(status, Some(&reason)), headers, wire, is_head))
+    Ok(IncomingResponse::of_host(status, status_text(status, Some(&reason)), headers, source, is_head))
 }
 
 /// A body whose bytes are counted as they are read.

@@ -12,7 +12,7 @@ use crate::base::error::Result;
 use crate::base::observer::Trace;
 use crate::base::timings::Opening;
 use crate::io::http::error::{self, Ends, no_data};
-use crate::io::http::transport::host_wire::HostWire;
+use crate::io::http::transport::host_body_stream::HostBodyStream;
 use crate::io::http::transport::idle::with_idle_timeout;
 use crate::metrics::{self, Counter};
 use crate::policy::http::status_text::status_text;
@@ -26,7 +26,7 @@ pub struct IncomingResponse {
     /// The reason phrase as sent. The standard phrase if there is none, or none that is usable.
     pub status_text: String,
     pub headers: HeaderMap,
-    wire: Wire,
+    source: BodySource,
     length: Option<u64>,
     received: u64,
     idle_timeout: Option<Duration>,
@@ -41,10 +41,10 @@ pub struct IncomingResponse {
 
 /// The source of the body.
 #[derive(Debug)]
-enum Wire {
+enum BodySource {
     Native(Response),
     /// Boxed, because the native transport is the usual one.
-    Host(Box<HostWire>),
+    Host(Box<HostBodyStream>),
 }
 
 impl IncomingResponse {
@@ -52,7 +52,7 @@ impl IncomingResponse {
         let status = response.status();
         let status_text = status_text(status, response.extensions().get().map(ReasonPhrase::as_bytes));
         let headers = std::mem::take(response.headers_mut());
-        Self::of(status, status_text, headers, Wire::Native(response), is_head)
+        Self::of(status, status_text, headers, BodySource::Native(response), is_head)
     }
 
     /// A response of the host program's client.
@@ -60,19 +60,19 @@ impl IncomingResponse {
         status: StatusCode,
         status_text: String,
         headers: HeaderMap,
-        wire: HostWire,
+        source: HostBodyStream,
         is_head: bool,
     ) -> Box<Self> {
-        Self::of(status, status_text, headers, Wire::Host(Box::new(wire)), is_head)
+        Self::of(status, status_text, headers, BodySource::Host(Box::new(source)), is_head)
     }
 
-    fn of(status: StatusCode, status_text: String, headers: HeaderMap, wire: Wire, is_head: bool) -> Box<Self> {
+    fn of(status: StatusCode, status_text: String, headers: HeaderMap, source: BodySource, is_head: bool) -> Box<Self> {
         let length = content_length(&headers);
         Box::new(Self {
             status,
             status_text,
             headers,
-            wire,
+            source,
             length,
             received: 0,
             idle_timeout: None,
@@ -108,9 +108,9 @@ impl IncomingResponse {
 
     /// The remote end of the connection: the server's, or the proxy's.
     pub fn peer(&self) -> Option<SocketAddr> {
-        match &self.wire {
-            Wire::Native(response) => response.remote_addr(),
-            Wire::Host(_) => None,
+        match &self.source {
+            BodySource::Native(response) => response.remote_addr(),
+            BodySource::Host(_) => None,
         }
     }
 
@@ -121,9 +121,9 @@ impl IncomingResponse {
 
     /// The connection on which the response was received, if it is known.
     pub fn connection(&self) -> Option<Ends> {
-        match &self.wire {
-            Wire::Native(response) => error::connection_of(response),
-            Wire::Host(_) => None,
+        match &self.source {
+            BodySource::Native(response) => error::connection_of(response),
+            BodySource::Host(_) => None,
         }
     }
 
@@ -132,7 +132,7 @@ impl IncomingResponse {
     }
 
     pub fn is_http2(&self) -> bool {
-        matches!(&self.wire, Wire::Native(response) if response.version() == Version::HTTP_2)
+        matches!(&self.source, BodySource::Native(response) if response.version() == Version::HTTP_2)
     }
 
     pub fn protocol(&self) -> &'static str {
@@ -172,10 +172,10 @@ impl IncomingResponse {
         let (length, announced) = (self.body_length(), self.content_length());
         // Over HTTP/2 the end must be awaited: dropping a stream earlier resets it.
         let is_whole = length == Some(self.received) && !self.is_http2();
-        let response = match &mut self.wire {
-            Wire::Host(wire) => return wire.chunk(self.idle_timeout, length).await,
-            Wire::Native(_) if self.is_end_uncertain || is_whole => return Ok(None),
-            Wire::Native(response) => response,
+        let response = match &mut self.source {
+            BodySource::Host(source) => return source.chunk(self.idle_timeout, length).await,
+            BodySource::Native(_) if self.is_end_uncertain || is_whole => return Ok(None),
+            BodySource::Native(response) => response,
         };
         match with_idle_timeout(self.idle_timeout, response.chunk()).await {
             Ok(Ok(chunk)) => {

@@ -1,5 +1,5 @@
-//! Finds out by which status a proxy refuses a tunnel (RFC 9110, 9.3.6), and refuses impossible ones.
-//! The client reports only that there is no tunnel, so `CONNECT` is sent once more.
+//! Finds out by which status a proxy refuses a tunnel (RFC 9110, 9.3.6), and refuses impossible
+//! ones. The client reports only that there is no tunnel, so `CONNECT` is sent once more.
 #![expect(clippy::disallowed_types, reason = "the one place for CONNECT")]
 
 use http::{HeaderValue, Method, StatusCode, header};

@@ -16,7 +16,7 @@ use crate::node::environment::instance::js_function;
 use crate::node::js::buffer::buffer;
 use crate::node::js::value::{Handle, handle};
 use crate::node::promise::abort::Abort;
-use crate::node::promise::failure::Failure;
+use crate::node::promise::rejection::Rejection;
 use crate::node::promise::operation::promise;
 
 /// A request body that is read in chunks, until its exchange is over.
@@ -140,7 +140,7 @@ fn title_case(name: &str) -> String {
 fn pull(env: &Env, chunks: UploadChunks) -> napi::Result<Function<'_, (), Handle>> {
     env.create_function_from_closure("pull", move |call: FunctionCallContext| {
         let chunks = chunks.clone();
-        let operation = async move { chunks.next().await.map_err(Failure::from) };
+        let operation = async move { chunks.next().await.map_err(Rejection::from) };
         let chunk = |env: Env, chunk: Option<Bytes>| match chunk {
             Some(bytes) => handle(&env, buffer(&env, bytes)?),
             None => handle(&env, Null),

@@ -12,7 +12,7 @@ use crate::node::js::fields::record;
 use crate::node::js::value::handle;
 use crate::node::options::{Call, Defaults, request_options};
 use crate::node::promise::abort::Abort;
-use crate::node::promise::failure::CallbackError;
+use crate::node::promise::rejection::CallbackError;
 use crate::node::promise::operation::promise;
 use crate::policy::text::checksum_file::parse;
 

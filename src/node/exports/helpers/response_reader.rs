@@ -17,7 +17,7 @@ use crate::node::js::fields::{entries, field_value, is_nothing, present};
 use crate::node::js::headers::header_object;
 use crate::node::js::value::{handle, property};
 use crate::node::options::decode_options;
-use crate::node::promise::failure::Failure;
+use crate::node::promise::rejection::Rejection;
 use crate::node::promise::operation::promise;
 use crate::policy::http::headers::Joined;
 use crate::policy::http::status_text::status_text;
@@ -67,7 +67,7 @@ pub fn read_incoming_response<'env>(
         let operation = async move {
             let body = decoded(body.freeze(), encoding, limit, is_whole, cancel).await;
             let body = body.map_err(|error| status.map_or(error.clone(), |status| error.with_status(status, None)))?;
-            Ok::<_, Failure>((status.unwrap_or_default(), status_text, fields, body))
+            Ok::<_, Rejection>((status.unwrap_or_default(), status_text, fields, body))
         };
         Ok((operation, abort))
     };
@@ -162,7 +162,7 @@ pub fn decode_body<'env>(
         let body = bytes(env, "buffer", body)?;
         let (limit, abort) = decode_options(env, options)?;
         let cancel = abort.token.clone();
-        let operation = async move { decoded(body, encoding, limit, false, cancel).await.map_err(Failure::from) };
+        let operation = async move { decoded(body, encoding, limit, false, cancel).await.map_err(Rejection::from) };
         Ok((operation, abort))
     };
     promise(env, start, |env, body| handle(&env, buffer(&env, body)?))

@@ -12,8 +12,8 @@ const READ_MAX: usize = 8 << 10;
 /// The most bytes that one step makes room for. A decoder may hold back as much as its window.
 const WRITE_MAX: usize = 64 << 10;
 const WRITE_MIN: usize = 1 << 10;
-/// Room for what is decoded: copied at once, where `Vec::resize` writes byte by byte in a build that
-/// is not optimised, and the specs of decoding take twice as long.
+/// Room for what is decoded: copied at once, where `Vec::resize` writes byte by byte in a build
+/// that is not optimised, and the specs of decoding take twice as long.
 static ROOM: [u8; WRITE_MAX] = [0; WRITE_MAX];
 
 /// The next thing to do with a [`super::Chain`].

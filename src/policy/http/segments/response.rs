@@ -1,4 +1,4 @@
-//! What the response to a request for a range means.
+//! Classifies the response to a request for a range.
 //!
 //! Bytes of a range are taken only if the server says that they are exactly those that were
 //! requested, of the representation that the others are of: the same strong validator and the
@@ -34,7 +34,7 @@ impl SegmentRequest {
     }
 }
 
-/// What the first response of a download with several connections means.
+/// The next step after the first response of a download over several connections.
 #[derive(Debug, PartialEq, Eq)]
 pub enum FirstDecision {
     /// The range, the beginning of which was requested, of this representation.
@@ -76,7 +76,7 @@ pub fn decide_first(
     }
 }
 
-/// What the response to one of several connections means.
+/// The next step after the response to one of several connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RangeDecision {
     /// The bytes that were requested.

@@ -13,7 +13,7 @@ const AGE_MIN: Duration = Duration::from_millis(50);
 /// The time after which no byte means no speed.
 const SILENCE: Duration = Duration::from_millis(500);
 
-/// What a connection has received lately. Times count from any one moment.
+/// The bytes that a connection has received lately. Times count from any one moment.
 #[derive(Clone, Debug, Default)]
 pub struct Speedometer {
     since: Option<Duration>,

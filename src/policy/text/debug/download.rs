@@ -10,7 +10,7 @@ use crate::policy::text::debug::network::error_with_code;
 /// The plan for a part file before the request.
 pub fn plan(call: &str, is_wanted: bool, record: Option<&Record>, length: u64, from: Option<u64>) -> String {
     match from {
-        Some(from) => format!("{call}: a part of {length} bytes is there, asks for the rest from byte {from}"),
+        Some(from) => format!("{call}: the part file has {length} bytes, requests the rest from byte {from}"),
         None if length == 0 => format!("{call}: no part file to resume"),
         None => {
             let why = match record {
@@ -20,7 +20,7 @@ pub fn plan(call: &str, is_wanted: bool, record: Option<&Record>, length: u64, f
                 Some(Record { total: Some(total), .. }) if length > *total => "it is longer than the file",
                 Some(_) => "it is of another URL or other credentials",
             };
-            format!("{call}: a part of {length} bytes is not resumed: {why}")
+            format!("{call}: the part file of {length} bytes is not resumed: {why}")
         }
     }
 }
@@ -41,7 +41,7 @@ pub fn ranges(call: &str, status: StatusCode, total: Option<u64>, connections: u
     }
 }
 
-/// What the response means for the part file.
+/// The consequence of the response for the part file.
 pub fn outcome(call: &str, was_range: bool, status: StatusCode, decision: &ResumeDecision) -> Option<String> {
     let status = status.as_u16();
     match decision {

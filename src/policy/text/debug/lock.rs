@@ -35,12 +35,12 @@ pub fn broken(path: &Path, lock: KernelLock, holder: Option<&Holder>, unchanged:
 /// A file that was found instead of a lock.
 pub fn present(destination: &Path, is_verified: bool) -> String {
     let verified = if is_verified { ", verified" } else { "" };
-    format!("{}: the file is there{verified}, no request", destination.display())
+    format!("{}: the file exists{verified}, no request", destination.display())
 }
 
-/// A file that is there and is not the expected one.
+/// An existing file that is not the expected one.
 pub fn foreign(destination: &Path) -> String {
-    format!("{}: the file that is there is not the expected one, or may not be trusted", destination.display())
+    format!("{}: the existing file is not the expected one, or is not trusted", destination.display())
 }
 
 /// A download of this process that another call shares.

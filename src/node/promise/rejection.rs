@@ -9,13 +9,13 @@ use tokio_util::sync::CancellationToken;
 use crate::base::error::{Error, Kind, Result};
 
 /// The reason why an operation failed.
-pub enum Failure {
+pub enum Rejection {
     Ours(Box<Error>),
     /// A value that a callback threw. The promise rejects with the same value.
     CallbackError(napi::Error),
 }
 
-impl From<Error> for Failure {
+impl From<Error> for Rejection {
     fn from(error: Error) -> Self {
         Self::Ours(Box::new(error))
     }
@@ -35,9 +35,9 @@ struct Shared {
 
 impl CallbackError {
     /// The failure of the operation: the value that a callback threw, or else `error`.
-    pub fn or(&self, error: Error) -> Failure {
+    pub fn or(&self, error: Error) -> Rejection {
         let thrown = self.thrown().take();
-        thrown.map_or_else(|| error.into(), Failure::CallbackError)
+        thrown.map_or_else(|| error.into(), Rejection::CallbackError)
     }
 
     pub fn set(&self, error: napi::Error) {

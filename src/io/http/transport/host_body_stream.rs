@@ -14,7 +14,7 @@ use crate::io::http::transport::idle::with_idle_timeout;
 use crate::policy::http::host_failure::{of_body, of_length};
 
 /// A body that comes through the client of the host program.
-pub struct HostWire {
+pub struct HostBodyStream {
     body: Box<dyn HostBody>,
     received: u64,
     /// Whether a response of this status can have a body.
@@ -22,13 +22,13 @@ pub struct HostWire {
     url: Url,
 }
 
-impl fmt::Debug for HostWire {
+impl fmt::Debug for HostBodyStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HostWire").field("received", &self.received).finish_non_exhaustive()
+        f.debug_struct("HostBodyStream").field("received", &self.received).finish_non_exhaustive()
     }
 }
 
-impl HostWire {
+impl HostBodyStream {
     pub fn new(body: Box<dyn HostBody>, status: StatusCode, url: Url) -> Self {
         Self { body, received: 0, has_body: status != StatusCode::NO_CONTENT, url }
     }
