@@ -88,7 +88,7 @@ function chainUserAgents(...agents) {
 
 /** Reads the stream, which the addon cannot do. */
 async function readIncomingResponse(message, options) {
-  const chunks = await collect(message, options)
+  const chunks = await collect(message, options, native.encodedResponseMax(options))
   const response = await native.readIncomingResponse(message, options, chunks)
   response.rawResponse = message
   return response

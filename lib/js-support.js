@@ -51,23 +51,16 @@ async function readBody(read, done, failed) {
   }
 }
 
-/** The default of `maxResponseSize`, as in src/base/options.rs. */
-const TEXT_MAX = 2 ** 29
-
-/** Maximum size of an encoded body of `limit` bytes, as in src/policy/http/decoding/limit.rs. */
-const encodedMax = (limit) => limit + limit / 256 + 2 ** 16
-
 /**
- * The chunks of a stream as bytes; `undefined` if it is not a stream. Ends early if the addon will
- * refuse them for their size.
+ * The chunks of a stream as bytes; `undefined` if it is not a stream. Ends early at more than `most`
+ * bytes, which the addon will refuse.
  */
-async function collect(source, options) {
+async function collect(source, options, most) {
   if (typeof source?.[Symbol.asyncIterator] !== 'function') return undefined
   // The addon refuses options that are not an object.
   const isObject = typeof options === 'object' && options !== null
   const given = isObject ? (withoutPlain(options) ?? options) : Object.create(null)
-  const { maxResponseSize = TEXT_MAX, signal } = given
-  const most = maxResponseSize === 0 ? Number.POSITIVE_INFINITY : encodedMax(maxResponseSize)
+  const { signal } = given
   // Without an error: it would become the error of the request, which ends the process if nobody
   // listens.
   const stop = () => source.destroy()

@@ -36,6 +36,7 @@ use crate::io::http::tls::{self, Handshakes};
 use crate::metrics::{self, Counter};
 use crate::policy::http::credentials::basic_of_url;
 use crate::policy::http::redirect::RequestHead;
+use crate::policy::http::retry::STALE_MAX;
 use crate::policy::text::debug::network as debug;
 
 pub mod connect;
@@ -50,8 +51,7 @@ mod tunnel;
 
 /// Limit of resends of one request that the server reports as not processed.
 const UNPROCESSED_MAX: u32 = 8;
-/// Limit of stale connections in a row: more than any pool should hold.
-const STALE_MAX: u32 = 64;
+
 /// Carries out the exchanges of one [`Network`]. Cheap to clone; clones share the connections.
 #[derive(Clone, Debug)]
 pub struct Transport(Backend);

@@ -21,8 +21,8 @@ use crate::node::js::arguments::{content, wrong_type};
 use crate::node::js::error::to_js;
 use crate::node::js::value::{Handle, handle};
 use crate::node::promise::abort::Abort;
-use crate::node::promise::rejection::{CallbackError, Rejection};
 use crate::node::promise::operation::promise;
+use crate::node::promise::rejection::{CallbackError, Rejection};
 use crate::operation::request::Incoming;
 
 /// The arguments of `send` in `lib/js-support.js`.

@@ -20,8 +20,8 @@ use crate::node::js::number::number;
 use crate::node::js::value::{Handle, handle};
 use crate::node::options::cache_directory;
 use crate::node::promise::abort::Abort;
-use crate::node::promise::rejection::Rejection;
 use crate::node::promise::operation::promise;
+use crate::node::promise::rejection::Rejection;
 use crate::operation::blocking;
 use crate::policy::cache::prefix::Prefix;
 

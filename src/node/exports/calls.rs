@@ -3,7 +3,6 @@
 use std::iter;
 use std::path::PathBuf;
 
-use http::header::CONTENT_TYPE;
 use napi::bindgen_prelude::{FromNapiValue, JsObjectValue, Object, ObjectRef, Unknown};
 use napi::{Env, JsError, ValueType};
 use tokio_util::sync::CancellationToken;
@@ -30,11 +29,11 @@ use crate::node::options::{
     Call, Defaults, DownloadHandlers, TransferDefaults, download_options, lock_options, request_options,
 };
 use crate::node::promise::abort::{Abort, destroy};
-use crate::node::promise::rejection::CallbackError;
 use crate::node::promise::operation::{Start, promise, promise_or};
+use crate::node::promise::rejection::CallbackError;
 use crate::operation::request::{Response, status_error};
 use crate::operation::shared_download::Listeners;
-use crate::policy::http::headers::expect_media_type;
+use crate::policy::http::headers::{expect_media_type, set_body_type};
 
 /// Whether a download takes the lock of its destination.
 #[derive(Clone, Copy)]
@@ -224,7 +223,7 @@ pub fn requested_by<'env, D: Dispatch>(
                     let (bytes, media_type) = pending.read(&cancel).await?;
                     options.body = Some(Body::Whole(bytes));
                     if let Some(media_type) = media_type {
-                        options.transfer.headers.entry(CONTENT_TYPE).or_insert(media_type);
+                        set_body_type(&mut options.transfer.headers, media_type);
                     }
                 }
                 dispatch.request(url, options, &cancel).await

@@ -25,10 +25,10 @@ use crate::node::js::number::number;
 use crate::node::js::value::{Handle, handle};
 use crate::node::options::{Defaults, Settings, TransferDefaults, call_caching, prefix, request_options, settings};
 use crate::node::promise::abort::Abort;
-use crate::node::promise::rejection::CallbackError;
 use crate::node::promise::operation::promise;
+use crate::node::promise::rejection::CallbackError;
 use crate::operation::request::Response;
-use crate::policy::http::headers::idempotent_by_key;
+use crate::policy::http::headers::{JSON, TEXT, idempotent_by_key};
 
 /// The calls to one API: base URL, credentials, retries and a cache, set once.
 ///
@@ -127,7 +127,7 @@ impl HttpClient {
         target: Unknown<'env>,
         options: Option<Unknown<'env>>,
     ) -> napi::Result<Object<'env>> {
-        let prepare = |options: &mut RequestOptions, has_body| expect(options, has_body, "application/json");
+        let prepare = |options: &mut RequestOptions, has_body| expect(options, has_body, JSON);
         self.requested(env, target, options, prepare, |env, response, _| json_of(env, response))
     }
 
@@ -152,7 +152,7 @@ impl HttpClient {
         target: Unknown<'env>,
         options: Option<Unknown<'env>>,
     ) -> napi::Result<Object<'env>> {
-        let prepare = |options: &mut RequestOptions, has_body| expect(options, has_body, "text/plain");
+        let prepare = |options: &mut RequestOptions, has_body| expect(options, has_body, TEXT);
         self.requested(env, target, options, prepare, |env, response, _| text_of(env, response))
     }
 
@@ -190,7 +190,7 @@ impl HttpClient {
             prepared.options.body = json.map(|json| Body::Whole(json.into()));
             Ok(prepared)
         };
-        let prepare = |options: &mut RequestOptions, has_body| expect(options, has_body, "application/json");
+        let prepare = |options: &mut RequestOptions, has_body| expect(options, has_body, JSON);
         requested_by(env, begin, prepare, |env, response, _| {
             let response = successful(env, response)?;
             if response.body.is_empty() { handle(env, ()) } else { json_of(env, response) }

@@ -15,8 +15,8 @@ use crate::node::js::arguments::{duration, path};
 use crate::node::js::error::to_js;
 use crate::node::js::value::{Handle, handle};
 use crate::node::promise::abort::Abort;
-use crate::node::promise::rejection::Rejection;
 use crate::node::promise::operation::promise;
+use crate::node::promise::rejection::Rejection;
 use crate::operation::blocking;
 use crate::operation::diagnose::{directory, proxies, server, trust};
 

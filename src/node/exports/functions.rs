@@ -12,6 +12,7 @@ use crate::node::exports::calls::{
 use crate::node::js::json::text;
 use crate::node::js::value::handle;
 use crate::node::options::TransferDefaults;
+use crate::policy::http::headers::{JSON, TEXT};
 
 /// Sends a request and resolves with the response, whatever its status.
 ///
@@ -64,7 +65,7 @@ pub fn http_json<'env>(
     address: Unknown<'env>,
     options: Option<Unknown<'env>>,
 ) -> napi::Result<Object<'env>> {
-    let prepare = |options: &mut RequestOptions, has_body| expect(options, has_body, "application/json");
+    let prepare = |options: &mut RequestOptions, has_body| expect(options, has_body, JSON);
     requested(env, address, options, prepare, |env, response, call| {
         if !response.status.is_success() {
             return Err(refused(env, response, call));
@@ -98,7 +99,7 @@ pub fn http_text<'env>(
     address: Unknown<'env>,
     options: Option<Unknown<'env>>,
 ) -> napi::Result<Object<'env>> {
-    let prepare = |options: &mut RequestOptions, has_body| expect(options, has_body, "text/plain");
+    let prepare = |options: &mut RequestOptions, has_body| expect(options, has_body, TEXT);
     requested(env, address, options, prepare, |env, response, call| {
         if !response.status.is_success() {
             return Err(refused(env, response, call));

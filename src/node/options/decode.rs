@@ -30,6 +30,15 @@ pub struct DecodeOptions<'env> {
 /// The size limit, if there is one, and the signal.
 pub fn decode_options(env: &Env, options: Option<Unknown>) -> napi::Result<(Option<u64>, Abort)> {
     let DecodeOptions { max_response_size, signal } = read(env, options)?;
-    let limit = optional(max_response_size, |value| size(env, "options.maxResponseSize", value))?;
-    Ok((limit.unwrap_or(Some(TEXT_MAX)), Abort::listen(env, signal, CallbackError::default())?))
+    Ok((limit(env, max_response_size)?, Abort::listen(env, signal, CallbackError::default())?))
+}
+
+/// The size limit alone.
+pub fn decode_limit(env: &Env, options: Option<Unknown>) -> napi::Result<Option<u64>> {
+    limit(env, read::<DecodeOptions>(env, options)?.max_response_size)
+}
+
+fn limit(env: &Env, value: Option<Unknown>) -> napi::Result<Option<u64>> {
+    let limit = optional(value, |value| size(env, "options.maxResponseSize", value))?;
+    Ok(limit.unwrap_or(Some(TEXT_MAX)))
 }

@@ -15,7 +15,7 @@ mod transfer;
 
 pub use self::client::{Settings, cache_directory, settings};
 pub use self::client_call::{call_caching, prefix};
-pub use self::decode::decode_options;
+pub use self::decode::{decode_limit, decode_options};
 pub use self::download::{DownloadHandlers, download_options};
 pub use self::lock::lock_options;
 pub use self::request::{Call, Defaults, request_options};

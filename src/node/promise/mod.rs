@@ -2,5 +2,5 @@
 
 pub mod abort;
 pub mod deferred;
-pub mod rejection;
 pub mod operation;
+pub mod rejection;

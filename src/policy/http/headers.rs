@@ -74,6 +74,11 @@ pub fn is_sensitive_name(name: &str) -> bool {
     PARTS.iter().any(|part| lower.contains(part)) || is_credential_name(name)
 }
 
+/// The media type of JSON (RFC 8259).
+pub const JSON: &str = "application/json";
+/// The media type of text (RFC 2046).
+pub const TEXT: &str = "text/plain";
+
 /// Adds the fields of a call with one media type, unless the caller has set them: `Accept`, and
 /// `Content-Type` if there is a body.
 pub fn expect_media_type(headers: &mut HeaderMap, has_body: bool, media_type: &'static str) {
@@ -82,6 +87,11 @@ pub fn expect_media_type(headers: &mut HeaderMap, has_body: bool, media_type: &'
         headers.entry(CONTENT_TYPE).or_insert_with(|| value.clone());
     }
     headers.entry(ACCEPT).or_insert(value);
+}
+
+/// Adds the `Content-Type` of a body that brings its own, unless the caller has set one.
+pub fn set_body_type(headers: &mut HeaderMap, media_type: HeaderValue) {
+    headers.entry(CONTENT_TYPE).or_insert(media_type);
 }
 
 /// Declares a request idempotent, whatever its method, if it has an `Idempotency-Key`
@@ -162,6 +172,16 @@ mod tests {
             (&sent[ACCEPT], &sent[CONTENT_TYPE]),
             (&"text/plain".parse().unwrap(), &"application/json".parse().unwrap())
         );
+    }
+
+    #[test]
+    fn the_type_of_a_body_gives_way_to_that_of_the_caller() {
+        let (mut set, mut unset) = (headers(&[("content-type", b"a/b")]), HeaderMap::new());
+        for fields in [&mut set, &mut unset] {
+            set_body_type(fields, HeaderValue::from_static("multipart/form-data; boundary=x"));
+        }
+        assert_eq!(set[CONTENT_TYPE], "a/b");
+        assert_eq!(unset[CONTENT_TYPE], "multipart/form-data; boundary=x");
     }
 
     #[test]

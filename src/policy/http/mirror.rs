@@ -16,6 +16,7 @@ use url::{Position, Url};
 
 use crate::base::error::{Error, Kind, Result, redacted, redacted_text};
 use crate::base::options::{MirrorRule, Mirrors};
+use crate::base::redact::remove_user;
 use crate::base::status::is_transient;
 use crate::policy::http::address::parse_url;
 use crate::policy::http::credentials::remove_credentials;
@@ -53,9 +54,7 @@ fn replaced(url: &Url, rules: &[MirrorRule]) -> Result<Option<Url>> {
     // Credentials and fragments are not compared.
     let mut plain = url.clone();
     plain.set_fragment(None);
-    // Neither fails for http and https.
-    let _ = plain.set_username("");
-    let _ = plain.set_password(None);
+    remove_user(&mut plain);
     let matching = rules.iter().rev().filter_map(|rule| Some((rule, rest_behind(&rule.prefix, plain.as_str())?)));
     let Some((rule, rest)) = matching.max_by_key(|(rule, _)| rule.prefix.len()) else {
         return Ok(None);

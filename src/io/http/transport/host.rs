@@ -25,11 +25,9 @@ use crate::io::http::transport::response::IncomingResponse;
 use crate::metrics::{self, Counter};
 use crate::policy::http::host_failure::{of_request, without_secrets};
 use crate::policy::http::redirect::RequestHead;
+use crate::policy::http::retry::STALE_MAX;
 use crate::policy::http::status_text::status_text;
 use crate::policy::text::debug::network as debug;
-
-/// More dead connections in a row than any pool should hold.
-const STALE_MAX: u32 = 64;
 
 #[derive(Clone, Debug)]
 pub struct HostTransport {

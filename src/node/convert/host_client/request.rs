@@ -16,8 +16,8 @@ use crate::node::environment::instance::js_function;
 use crate::node::js::buffer::buffer;
 use crate::node::js::value::{Handle, handle};
 use crate::node::promise::abort::Abort;
-use crate::node::promise::rejection::Rejection;
 use crate::node::promise::operation::promise;
+use crate::node::promise::rejection::Rejection;
 
 /// A request body that is read in chunks, until its exchange is over.
 ///

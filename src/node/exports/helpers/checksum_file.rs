@@ -12,8 +12,8 @@ use crate::node::js::fields::record;
 use crate::node::js::value::handle;
 use crate::node::options::{Call, Defaults, request_options};
 use crate::node::promise::abort::Abort;
-use crate::node::promise::rejection::CallbackError;
 use crate::node::promise::operation::promise;
+use crate::node::promise::rejection::CallbackError;
 use crate::policy::text::checksum_file::parse;
 
 /// Parses a checksum file. Returns the digests by file name, as `sha256-<base64>`, which

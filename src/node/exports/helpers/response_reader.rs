@@ -15,10 +15,12 @@ use crate::node::js::arguments::{count, elements, string, wrong_type, wrong_valu
 use crate::node::js::buffer::buffer;
 use crate::node::js::fields::{entries, field_value, is_nothing, present};
 use crate::node::js::headers::header_object;
-use crate::node::js::value::{handle, property};
-use crate::node::options::decode_options;
-use crate::node::promise::rejection::Rejection;
+use crate::node::js::number::number;
+use crate::node::js::value::{handle, pending_exception, property};
+use crate::node::options::{decode_limit, decode_options};
 use crate::node::promise::operation::promise;
+use crate::node::promise::rejection::Rejection;
+use crate::policy::http::decoding::encoded_max;
 use crate::policy::http::headers::Joined;
 use crate::policy::http::status_text::status_text;
 
@@ -75,6 +77,17 @@ pub fn read_incoming_response<'env>(
         let head = Head { status, status_text, headers: header_object(&env, fields)?, attempts: 1, timings: None };
         complete(&env, head, body, None)
     })
+}
+
+/// The most bytes of a message that [`read_incoming_response`] may need. For `lib/index.js`, which reads
+/// no more of it. Wrong options are refused later.
+#[napi(catch_unwind, skip_typescript)]
+pub fn encoded_response_max(env: &Env, options: Option<Unknown>) -> f64 {
+    let limit = decode_limit(env, options).unwrap_or_else(|_| {
+        let _ = pending_exception(env);
+        Some(0)
+    });
+    limit.map_or(f64::INFINITY, |limit| number(encoded_max(limit)))
 }
 
 /// The head of an `IncomingMessage`.
