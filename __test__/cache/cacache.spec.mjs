@@ -61,7 +61,7 @@ describe("what we write, npm's cacache", () => {
     assert.deepEqual(Object.keys(await npm.ls(cache)).sort(), [...KEYS].sort())
   })
 
-  test('verifies and keeps', async (t) => {
+  test('verifies and stores', async (t) => {
     const cache = cacheOf(t)
     for (const key of KEYS) await put(key, key, { metadata: { key } })
     const { verifiedContent, badContentCount, missingContent } = await npm.verify(cache)
@@ -139,7 +139,7 @@ describe("what npm's cacache writes, we", () => {
     }
   })
 
-  test('read though it came by a stream, without a size', async (t) => {
+  test('read though it was written by a stream, without a size', async (t) => {
     const cache = cacheOf(t)
     await npm.index.insert(cache, 'key', await npm.put(cache, 'other', 'data'))
     assert.equal(`${(await get('key')).data}`, 'data')
@@ -168,7 +168,7 @@ describe('an entry that is broken', () => {
     })
   }
 
-  test('a line of the index that was cut, or is garbage, is passed over', async (t) => {
+  test('a line of the index that is truncated, or garbage, is ignored', async (t) => {
     const cache = cacheOf(t)
     await put('key', 'first')
     const bucket = bucketOf(cache, 'key')
@@ -243,7 +243,7 @@ describe('arguments', () => {
     }
   })
 
-  test('data that is not what integrity says is not written', async (t) => {
+  test('data with another digest than integrity is not written', async (t) => {
     cacheOf(t)
     const error = await rejection(put('key', 'x', { integrity: sri('y') }))
     assert.equal(error.code, 'ERR_INTEGRITY')
@@ -274,7 +274,7 @@ describe('clear', () => {
     for (const key of ['a:1', 'a:2', 'b:1', 'b:x:1', 'c']) await put(key, key)
   }
 
-  test('removes everything, and tells how many entries there were', async (t) => {
+  test('removes everything, and returns how many entries there were', async (t) => {
     const cache = cacheOf(t)
     await fill()
     await npm.put(cache, 'theirs', 'x')

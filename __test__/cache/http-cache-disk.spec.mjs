@@ -58,7 +58,7 @@ test('another process finds what one has fetched', async (t) => {
   assert.equal(origin.requests.length, 2)
 })
 
-test('the directory is that of the environment, unless the caller says', async (t) => {
+test('the directory is that of the environment, unless the caller sets one', async (t) => {
   const origin = await startOrigin(t, counting)
   const directory = temporaryDirectory(t)
   const before = process.env.SOCKET_CACACHE_DIR
@@ -71,7 +71,7 @@ test('the directory is that of the environment, unless the caller says', async (
   assert.equal(contentOf(directory).length, 1)
 })
 
-test('no file tells a credential, nor may others read a response', async (t) => {
+test('no file has a credential, and no other user can read a response', async (t) => {
   const secret = 's3cret'
   const origin = await startOrigin(t, { headers: { Vary: 'Authorization' }, body: '{"private":1}' })
   const cacheDir = temporaryDirectory(t)
@@ -149,7 +149,7 @@ describe('an entry that is broken is fetched again, and mended', () => {
   }
 })
 
-describe('a call succeeds though nothing can be kept', () => {
+describe('a call succeeds though nothing can be cached', () => {
   test('because the directory is a file', async (t) => {
     const origin = await startOrigin(t, counting)
     const file = join(temporaryDirectory(t), 'file')

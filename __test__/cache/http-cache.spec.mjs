@@ -73,7 +73,7 @@ for (const cache of ['memory', 'disk', true]) {
       assert.equal(origin.requests.length, 1)
     })
 
-    test('after its time the server is asked whether it has changed', async (t) => {
+    test('an expired response is revalidated', async (t) => {
       const origin = await startOrigin(t, validated())
       const client = clientOf(t, origin, { cacheTtl: 0 })
       assert.equal(await client.getJson('/'), 0)
@@ -103,7 +103,7 @@ for (const cache of ['memory', 'disk', true]) {
       )
     })
 
-    test('a 304 that speaks of another response is not believed', async (t) => {
+    test('a 304 for another representation is ignored', async (t) => {
       const origin = await startOrigin(t, ({ headers }, _response, index) =>
         headers['if-none-match']
           ? { status: 304, headers: { ETag: '"other"' } }
@@ -169,7 +169,7 @@ for (const cache of ['memory', 'disk', true]) {
       assert.equal(origin.requests.length, 2)
     })
 
-    test('nothing is kept of errors, cookies, parts, and what the server forbids', async (t) => {
+    test('errors, cookies, partial responses and what the server forbids are not cached', async (t) => {
       const responses = {
         '/404': { status: 404, headers: { 'Cache-Control': 'max-age=100' } },
         '/500': { status: 500 },
@@ -189,7 +189,7 @@ for (const cache of ['memory', 'disk', true]) {
       }
     })
 
-    test('a request that says so goes past the cache', async (t) => {
+    test('a request with a directive bypasses the cache', async (t) => {
       const origin = await startOrigin(t, counting({ ETag: '"v"' }))
       const client = clientOf(t, origin)
       assert.equal(await client.getJson('/'), 0)
@@ -264,7 +264,7 @@ for (const cache of ['memory', 'disk', true]) {
       }
     })
 
-    test('clearCache removes all, or what begins like that, and tells how many', async (t) => {
+    test('clearCache removes all, or those with a prefix, and returns how many', async (t) => {
       const origin = await startOrigin(t, counting())
       const client = clientOf(t, origin, { baseUrl: `${origin.url}/v0` })
       const fill = async () => {
@@ -283,7 +283,7 @@ for (const cache of ['memory', 'disk', true]) {
       assert.ok((await rejection(client.clearCache(1))) instanceof TypeError)
     })
 
-    test('what was on its way when the cache was cleared is not kept', async (t) => {
+    test('a response that is under way when the cache is cleared is not cached', async (t) => {
       const origin = await startOrigin(t, later(50, { body: '1' }))
       const client = clientOf(t, origin)
       const call = client.getJson('/')
@@ -341,7 +341,7 @@ for (const cache of ['memory', 'disk', true]) {
       assert.equal(origin.requests.length, 3)
     })
 
-    test('a failure is shared, and not kept', async (t) => {
+    test('a failure is shared, and not cached', async (t) => {
       const origin = await startOrigin(t, [
         (_request, response) => void setTimeout(() => response.destroy(), JOINED),
         { body: '1' },
@@ -353,7 +353,7 @@ for (const cache of ['memory', 'disk', true]) {
       assert.equal(await client.getJson('/'), 1)
     })
 
-    test('staleIfError gives an old response for as long as it says', async (t) => {
+    test('staleIfError returns a stale response for as long as it allows', async (t) => {
       let scripted = { body: '1' }
       const origin = await startOrigin(t, (_request, response) =>
         scripted ? scripted : void response.destroy(),
@@ -375,7 +375,7 @@ for (const cache of ['memory', 'disk', true]) {
       assert.equal(client.metrics().stale, 5)
     })
 
-    test('a response that must be asked about never stands in', async (t) => {
+    test('a response that must be revalidated is never used stale', async (t) => {
       const headers = { 'Cache-Control': 'max-age=0, must-revalidate' }
       const origin = await startOrigin(t, [{ headers, body: '1' }, { status: 503 }])
       const client = clientOf(t, origin, { staleIfError: 60_000, retries: 0 })
@@ -383,7 +383,7 @@ for (const cache of ['memory', 'disk', true]) {
       assert.equal((await rejection(client.getJson('/'))).status, 503)
     })
 
-    test('maxResponseSize holds for what is kept', async (t) => {
+    test('maxResponseSize applies to cached responses', async (t) => {
       const origin = await startOrigin(t, { body: '"long"' })
       const client = clientOf(t, origin)
       assert.equal(await client.getJson('/'), 'long')
@@ -411,7 +411,7 @@ for (const cache of ['memory', 'disk', true]) {
   })
 }
 
-test('without the option nothing is kept and nothing is shared', async (t) => {
+test('without the option nothing is cached and nothing is shared', async (t) => {
   const origin = await startOrigin(t, counting())
   for (const options of [{}, { cache: false }]) {
     const client = new HttpClient({ baseUrl: origin.url, ...options })

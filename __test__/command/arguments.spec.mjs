@@ -58,7 +58,7 @@ test('--version is that of the package', async () => {
   }
 })
 
-describe('wrong usage exits with 2, says why on standard error, and nothing else', () => {
+describe('wrong usage exits with 2, and writes the reason on standard error, and nothing else', () => {
   const url = 'http://127.0.0.1:9/file'
   const cases = [
     [[], /^Usage:/],
@@ -100,7 +100,7 @@ describe('wrong usage exits with 2, says why on standard error, and nothing else
   }
 })
 
-test('secrets of a URL are not repeated', async (t) => {
+test('secrets of a URL are not printed', async (t) => {
   const url = 'http://user:hunter2@127.0.0.1:9/file?token=hunter3'
   const dest = join(temporaryDirectory(t), 'file')
   const { code, stdout, stderr } = await runCommand([
@@ -134,7 +134,7 @@ test('nor are those of a URL in the wrong place', async () => {
   }
 })
 
-test('without an addon, a command that needs it says which one and fails', async (t) => {
+test('without an addon, a command that needs it names it and fails', async (t) => {
   const manifest = join(temporaryDirectory(t), 'manifest.json')
   writeFileSync(manifest, '{"entries":[]}')
   const { code, stderr } = await runCommand(['warm', manifest], { env: WITHOUT_ADDON })

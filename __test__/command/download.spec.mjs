@@ -23,7 +23,7 @@ async function stage(t, script = { body: BODY }) {
 }
 
 describe('a download', () => {
-  test('appears with its mode, and says where it is, how large, and its SHA-256', async (t) => {
+  test('appears with its mode, and prints its path, size and SHA-256', async (t) => {
     const { url, dest } = await stage(t)
     const args = ['download', url, dest, '--sha256', SHA256, '--mode', '755', '--no-progress']
     const { code, stdout, stderr } = await runCommand(args)
@@ -37,7 +37,7 @@ describe('a download', () => {
     if (!IS_WINDOWS) assert.equal(statSync(dest).mode & 0o777, 0o755)
   })
 
-  test('that is there already is not repeated', async (t) => {
+  test('that exists is not downloaded again', async (t) => {
     const { origin, url, directory } = await stage(t)
     const dest = join(directory, 'tool')
     writeFileSync(dest, BODY)
@@ -70,7 +70,7 @@ describe('a download', () => {
     assert.deepEqual(second, { ...known, status: 'cached', attempts: 0 })
   })
 
-  test('comes from a mirror if the URL fails', async (t) => {
+  test('is downloaded from a mirror if the URL fails', async (t) => {
     const { url, dest } = await stage(t, { status: 404 })
     const mirrors = [await startOrigin(t, { status: 410 }), await startOrigin(t, { body: BODY })]
     const flags = mirrors.flatMap((mirror) => ['--mirror', `${mirror.url}/tool`])
@@ -79,7 +79,7 @@ describe('a download', () => {
     assert.equal(JSON.parse(stdout).source, `${mirrors[1].url}/tool`)
   })
 
-  test('comes over several connections', async (t) => {
+  test('is downloaded over several connections', async (t) => {
     const origin = await startRangeOrigin({ size: 4 << 20, ranges: true, duration: 400 })
     t.after(() => origin.close())
     const dest = join(temporaryDirectory(t), 'tool')
@@ -187,7 +187,7 @@ describe('progress', () => {
     assert.match(frames.at(-1), /^100 % {2}300\.0 kB of 300\.0 kB\r\n.*: downloaded/s)
   })
 
-  test('says for whom it waits', async (t) => {
+  test('prints for whom it waits', async (t) => {
     const { url, dest } = await stage(t, slowly(BODY, 20, 100))
     const first = startCommand(['download', url, dest])
     await until(() => first.texts.stderr.includes(' % '), 'the first bytes')

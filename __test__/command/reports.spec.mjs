@@ -30,7 +30,7 @@ describe('doctor', () => {
     assert.equal(report.platform.arch, process.arch)
   })
 
-  test('fails if a part is not in order, and says which', async (t) => {
+  test('fails if a part is not in order, and prints which', async (t) => {
     const { code, stdout } = await runCommand(['doctor', 'http://127.0.0.1:9/'], { env: env(t) })
     assert.equal(code, 1)
     assert.match(stdout, /^FAIL url\b/m)
@@ -47,7 +47,7 @@ describe('doctor', () => {
     assert.deepEqual({ signal, stdout, stderr }, { signal: 'SIGINT', stdout: '', stderr: '' })
   })
 
-  test('works without the addon: that is what it says', async (t) => {
+  test('works without the addon, and reports that', async (t) => {
     const more = { NAPI_RS_NATIVE_LIBRARY_PATH: '/nowhere/registry.node' }
     const { code, stdout } = await runCommand(['doctor'], { env: { ...env(t), ...more } })
     assert.equal(code, 1)
@@ -82,7 +82,7 @@ describe('metrics', () => {
     assert.match(stdout, /^# TYPE socket_registry_requests_total counter$/m)
   })
 
-  test('passes over lines that cannot be read, and says how many', async (t) => {
+  test('ignores lines that cannot be read, and prints how many', async (t) => {
     const file = await written(t)
     writeFileSync(file, 'nonsense\n', { flag: 'a' })
     const { code, stdout } = await runCommand(['metrics', file])

@@ -45,7 +45,7 @@ async function stage(t, script = ({ path }) => ({ body: path.slice(1) })) {
 }
 
 describe('a manifest', () => {
-  test('is downloaded into the directory; what is there is not repeated', async (t) => {
+  test('is downloaded into the directory; what exists is not downloaded again', async (t) => {
     const { origin, directory, entry, warm } = await stage(t)
     const entries = [
       entry('bin/tool', { mode: '755', sha256: hash('bin/tool') }),
@@ -130,7 +130,7 @@ describe('a manifest', () => {
     assert.ok(existsSync(join(root, 'new/one/a/b')))
   })
 
-  test('is downloaded by so many at once as --concurrency says', async (t) => {
+  test('is downloaded with at most --concurrency at once', async (t) => {
     let active = 0
     let most = 0
     const { entry, warm } = await stage(t, async ({ path }) => {
@@ -158,7 +158,7 @@ describe('a manifest', () => {
   })
 })
 
-describe('a manifest with an error exits with 2, says which entry and why, and starts nothing', () => {
+describe('a manifest with an error exits with 2, prints which entry and why, and starts nothing', () => {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
   const PRINTABLE = /^[^\u0000-\u0009\u000b-\u001f\u007f-\u009f]*$/
   const texts = [

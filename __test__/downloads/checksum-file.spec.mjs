@@ -123,7 +123,7 @@ describe('a checksum file of a server', () => {
     assert.deepEqual([origin.requests[0].method, origin.requests[0].path], ['GET', '/sums.txt'])
   })
 
-  test('is asked for with the headers of the caller, after redirects too', async (t) => {
+  test('is requested with the headers of the caller, after redirects too', async (t) => {
     const origin = await startOrigin(t, [redirectTo('/there'), { body: `${one.hex}  a` }])
     const headers = { authorization: 'Bearer abc', 'x-more': 'b' }
     await fetchChecksumFile(new URL(origin.url), { headers })

@@ -44,7 +44,7 @@ function assertEconomical({ requests, file }, start = 0) {
 const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex')
 
 describe('a server that sends ranges', () => {
-  test('is asked for several at once, each over a connection of its own', async (t) => {
+  test('is requested in several ranges at once, each over a connection of its own', async (t) => {
     const origin = await startRangeOrigin(t, version(16 * MIB), { speed: SLOWLY })
     await download(t, origin, { connections: 4 })
     assert.ok(origin.most >= 4)
@@ -60,7 +60,7 @@ describe('a server that sends ranges', () => {
     assert.deepEqual([...conditions], ['"v1"'])
   })
 
-  test('is asked over one connection by default', async (t) => {
+  test('is requested over one connection by default', async (t) => {
     const origin = await startRangeOrigin(t, version(4 * MIB))
     await download(t, origin, { connections: undefined })
     assert.equal(origin.requests.length, 1)
@@ -124,7 +124,7 @@ describe('a server that sends ranges', () => {
     assert.deepEqual(seen.at(-1), [8 * MIB, 8 * MIB])
   })
 
-  test('is asked where a redirect led, and where that expires, at the beginning again', async (t) => {
+  test('is requested from the target of a redirect, and from the first URL again when that expires', async (t) => {
     const origin = await startRangeOrigin(t, version(12 * MIB), { speed: SLOWLY })
     let token = 0
     const valid = () => `${origin.url}?token=${token}`
@@ -207,7 +207,7 @@ describe('a server that sends no ranges of one representation', () => {
       },
   }
   for (const [what, script] of Object.entries(cases)) {
-    test(`and ${what} is asked for all of it over one connection`, async (t) => {
+    test(`and ${what} is requested whole over one connection`, async (t) => {
       const origin = await startRangeOrigin(t, version(3 * MIB), { script })
       const result = await download(t, origin)
       assert.equal(result.status, 200)
@@ -258,7 +258,7 @@ describe('a further connection', () => {
     assert.ok(origin.sent < 1.3 * 16 * MIB, `${origin.sent} bytes`)
   })
 
-  test('that breaks off early, in order, gives its rest to the others', async (t) => {
+  test('that ends early, in order, leaves its rest to the others', async (t) => {
     const origin = await startRangeOrigin(t, version(8 * MIB), {
       speed: SLOWLY,
       script: (request, file) => {
@@ -422,7 +422,7 @@ describe('what is there', () => {
     assert.equal(origin.sent, 1, 'only its last byte is asked for')
   })
 
-  test('is no more than the part file has, whatever the record says', async (t) => {
+  test('is no more than the part file has, whatever the record has', async (t) => {
     const origin = await startRangeOrigin(t, version(4 * MIB), { speed: MIB })
     const directory = temporaryDirectory(t)
     const destination = join(directory, 'file')

@@ -20,7 +20,7 @@ const whole = 'the whole file'
 const wholeResponse = raw('HTTP/1.1 200 OK', [`Content-Length: ${whole.length}`], whole)
 
 describe('a download that succeeds', () => {
-  test('writes the file and tells its path and size', async (t) => {
+  test('writes the file and returns its path and size', async (t) => {
     const body = randomBytes(100_003)
     const origin = await startOrigin(t, { body })
     const destination = join(temporaryDirectory(t), 'file.bin')
@@ -79,7 +79,7 @@ describe('a download that succeeds', () => {
     ],
     ['until the connection ends', raw('HTTP/1.0 200 OK', [], whole)],
   ]) {
-    test(`needs no length when the body comes ${how}`, async (t) => {
+    test(`needs no length when the body is sent ${how}`, async (t) => {
       const origin = await startRawOrigin(t, sayAndClose(response))
       const destination = join(temporaryDirectory(t), 'file')
       assert.equal((await httpDownload(origin.url, destination)).size, whole.length)
@@ -87,7 +87,7 @@ describe('a download that succeeds', () => {
     })
   }
 
-  test('asks for the bytes as they are, with the headers of the caller', async (t) => {
+  test('requests the identity coding, with the headers of the caller', async (t) => {
     const origin = await startOrigin(t, { body: whole })
     const headers = { Authorization: 'Bearer x', 'X-Plain': 'yes' }
     await httpDownload(origin.url, join(temporaryDirectory(t), 'file'), { headers })
@@ -97,7 +97,7 @@ describe('a download that succeeds', () => {
     assert.equal(request.headers['x-plain'], 'yes')
   })
 
-  test('keeps the bytes of a server that compresses all the same', async (t) => {
+  test('writes the bytes of a server that compresses all the same', async (t) => {
     const body = gzipSync(whole)
     const origin = await startOrigin(t, { body, headers: { 'Content-Encoding': 'gzip' } })
     const destination = join(temporaryDirectory(t), 'file.gz')
@@ -145,7 +145,7 @@ describe('a download that succeeds', () => {
   })
 })
 
-describe('while a download goes on', () => {
+describe('while a download is running', () => {
   /** A server that sends half of the file and the rest when told to. */
   async function halfway(t) {
     let finish
@@ -248,7 +248,7 @@ describe('a download that fails', () => {
     })
   }
 
-  test('never keeps bytes beyond the length that was announced', async (t) => {
+  test('never publishes bytes beyond the announced length', async (t) => {
     const response = raw(
       'HTTP/1.1 200 OK',
       ['Content-Length: 4', 'Connection: close'],
@@ -263,7 +263,7 @@ describe('a download that fails', () => {
     }
   })
 
-  test('for its status tells so, and is tried once', async (t) => {
+  test('for its status has it in the error, and is tried once', async (t) => {
     const origin = await startOrigin(t, { status: 404, body: 'gone' })
     const destination = join(temporaryDirectory(t), 'file')
     const error = await rejection(
@@ -308,7 +308,7 @@ describe('a download that fails', () => {
       },
     ],
   ]) {
-    test(`when the time is up ${when} tells after how long`, async (t) => {
+    test(`when the time is up ${when} has the limit in its message`, async (t) => {
       const origin = await startOrigin(t, script)
       const destination = join(temporaryDirectory(t), 'file')
       const error = await rejection(httpDownload(origin.url, destination, { timeout: 200 }))
@@ -383,7 +383,7 @@ describe('a download with retries', () => {
     })
   }
 
-  test('waits as long as Retry-After says', async (t) => {
+  test('waits for the delay of Retry-After', async (t) => {
     const origin = await startOrigin(t, [
       { status: 503, headers: { 'Retry-After': '1' } },
       { body: whole },

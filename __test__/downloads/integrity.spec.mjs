@@ -120,7 +120,7 @@ for (const [name, download] of Object.entries(functions)) {
       }
     }
 
-    test('and keeps the password of the URL to itself', async (t) => {
+    test('and its message has no password of the URL', async (t) => {
       const { origin, destination } = await prepare(t)
       const url = origin.url.replace('//', '//me:open-sesame@')
       const error = await rejection(download(url, destination, { sha256: hex(WRONG) }))
@@ -175,7 +175,7 @@ for (const [name, download] of Object.entries(functions)) {
     }
   })
 
-  describe(`the result of ${name} tells the digests`, () => {
+  describe(`the result of ${name} has the digests`, () => {
     for (const [when, options] of [
       ['that were asked for', { digests: true }],
       ['at first sight', {}],
@@ -326,7 +326,7 @@ describe('a file that downloadWithLock finds', () => {
     assert.ok(readFileSync(destination).equals(body))
   })
 
-  test('has digests that were asked for also when it was there', async (t) => {
+  test('has the digests of the options also when it existed', async (t) => {
     const { origin, directory, destination } = await prepare(t)
     writeFileSync(destination, body)
     const result = await downloadWithLock(origin.url, destination, { sha256: hex(body) })

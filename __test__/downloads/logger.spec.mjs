@@ -45,7 +45,7 @@ function assertRises(values) {
 }
 
 describe('the logger of a download', { concurrency: true }, () => {
-  test('is told lines of percentage and megabytes', async (t) => {
+  test('gets lines of percentage and megabytes', async (t) => {
     const { lines } = await logged(t)
     assert.ok(lines.length >= 2, `${lines.length} lines`)
     for (const line of lines) {
@@ -60,25 +60,25 @@ describe('the logger of a download', { concurrency: true }, () => {
     }
   })
 
-  test('is told every ten per cent, and of the end', async (t) => {
+  test('gets a line every ten per cent, and at the end', async (t) => {
     const { percentages } = await logged(t)
     assertRises(percentages)
     assert.ok(percentages.length >= 3 && percentages.length <= 11, `${percentages}`)
     assert.equal(percentages.at(-1), 100)
   })
 
-  test('is told as often as progressInterval says', async (t) => {
+  test('gets a line every progressInterval per cent', async (t) => {
     const { percentages } = await logged(t, { progressInterval: 40 })
     assertRises(percentages)
     assert.ok(percentages.length >= 1 && percentages.length <= 4, `${percentages}`)
   })
 
-  test('is told the default with a progressInterval of undefined', async (t) => {
+  test('gets the default lines with a progressInterval of undefined', async (t) => {
     const { percentages } = await logged(t, { progressInterval: undefined })
     assert.ok(percentages.length >= 3 && percentages.length <= 11, `${percentages}`)
   })
 
-  test('is told nothing when there is an onProgress', async (t) => {
+  test('gets nothing when there is an onProgress', async (t) => {
     let last
     const onProgress = (...values) => {
       last = values
@@ -88,7 +88,7 @@ describe('the logger of a download', { concurrency: true }, () => {
     assert.deepEqual(last, [5 * 1024 * 1024, 5 * 1024 * 1024])
   })
 
-  test('is told no nonsense when the total is unknown', async (t) => {
+  test('gets no percentage when the total is unknown', async (t) => {
     const body = Buffer.alloc(500_000, 'x')
     const origin = await startOrigin(t, slowly(body, 5, 20, {}))
     const logger = new Logger()
@@ -97,7 +97,7 @@ describe('the logger of a download', { concurrency: true }, () => {
     for (const line of logger.lines) assert.doesNotMatch(line, /NaN|Infinity|undefined|null/)
   })
 
-  test('is told no nonsense about an empty file', async (t) => {
+  test('gets no NaN for an empty file', async (t) => {
     const origin = await startOrigin(t, { body: '' })
     const logger = new Logger()
     await httpDownload(origin.url, join(temporaryDirectory(t), 'file'), { logger })

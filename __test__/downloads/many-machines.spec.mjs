@@ -58,7 +58,7 @@ describe('many machines behind a cache', { skip: noNginx(), concurrency: 1 }, ()
     assert.equal(later.requests, 0)
   })
 
-  test('a cache that dies midway: each goes on at the origin, and what has come counts', async (t) => {
+  test('a cache that dies midway: each continues from the origin, and keeps the received bytes', async (t) => {
     const { asked, outcomes, url } = await run(t, { count: FEW, dies: true })
     for (const { source } of outcomes) assert.equal(source, url)
     const resumed = outcomes.filter(({ resumedFrom }) => resumedFrom > 0)

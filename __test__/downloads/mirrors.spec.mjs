@@ -215,7 +215,7 @@ describe('a part of one source', () => {
     assert.equal(second.requests[0].headers.range, undefined)
   })
 
-  test('is kept if the next source sends nothing', async (t) => {
+  test('is left if the next source sends nothing', async (t) => {
     const ours = file('ours')
     const first = await startOrigin(t, [brokenOff(ours, HALF), honest(ours)])
     const mirror = await startOrigin(t, { status: 404 })
@@ -326,7 +326,7 @@ test('the last source is retried after a truncated body', async (t) => {
 })
 
 describe('when all sources fail', () => {
-  test('the error says why each did, in their order', async (t) => {
+  test('the error has the reason of each, in their order', async (t) => {
     const first = await startOrigin(t, { status: 404 })
     const second = await startOrigin(t, { status: 503 })
     const third = await startOrigin(t, silence)

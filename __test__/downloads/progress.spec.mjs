@@ -33,7 +33,7 @@ test('progress rises to the total, which it reaches before the promise resolves'
   assert.equal(calls.length, atTheEnd, 'called after the promise had resolved')
 })
 
-test('progress is told about every 50 ms, however small the pieces', async (t) => {
+test('onProgress is called about every 50 ms, however small the chunks', async (t) => {
   const body = Buffer.alloc(100_000, 'x')
   const origin = await startOrigin(t, slowly(body, 100, 8))
   const start = performance.now()
@@ -48,7 +48,7 @@ test('progress is told about every 50 ms, however small the pieces', async (t) =
   assert.ok(calls <= elapsed / 40 + 3, `${calls} calls in ${elapsed} ms`)
 })
 
-test('a file that comes at once is reported once at least, as complete', async (t) => {
+test('a file that is received at once is reported at least once, as complete', async (t) => {
   const origin = await startOrigin(t, { body: 'small' })
   const calls = []
   await httpDownload(origin.url, join(temporaryDirectory(t), 'file'), {

@@ -47,7 +47,7 @@ describe('the mode of a published file', { skip: windows }, () => {
     }
   }
 
-  test('is that of any new file when none is asked for', async (t) => {
+  test('is that of any new file by default', async (t) => {
     const origin = await startOrigin(t, { body })
     const directory = temporaryDirectory(t)
     await httpDownload(origin.url, join(directory, 'file'))
@@ -119,7 +119,7 @@ describe('fsync', () => {
     }
   }
 
-  test('cannot be a word', async (t) => {
+  test('cannot be a string', async (t) => {
     const directory = temporaryDirectory(t)
     const call = httpDownload('http://127.0.0.1:9', join(directory, 'file'), { fsync: 'yes' })
     const error = await rejection(call)

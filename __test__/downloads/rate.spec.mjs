@@ -89,7 +89,7 @@ async function assertKept(limits, measure) {
 }
 
 describe('maxBytesPerSecond', () => {
-  test('is kept from 10 kB/s to 1 GB/s', async (t) => {
+  test('is observed from 10 kB/s to 1 GB/s', async (t) => {
     const origin = await startZeros(t, 4096 * MIB)
     for (const rate of [10 * KB, 300 * KB, 5 * MB]) {
       const options = { maxBytesPerSecond: rate }
@@ -102,7 +102,7 @@ describe('maxBytesPerSecond', () => {
     }
   })
 
-  test('is kept within 5 % over ten seconds', { skip: !process.env.LONG_TESTS }, async (t) => {
+  test('is observed within 5 % over ten seconds', { skip: !process.env.LONG_TESTS }, async (t) => {
     const origin = await startZeros(t, 4096 * MIB)
     const rates = [10 * KB, 1 * MB, 50 * MB]
     await Promise.all(

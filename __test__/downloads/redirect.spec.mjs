@@ -19,7 +19,7 @@ describe('a download and redirects', () => {
     assert.deepEqual(readdirSync(directory), [])
   })
 
-  test('follows as many as maxRedirects says', async (t) => {
+  test('follows at most maxRedirects', async (t) => {
     const script = [redirectTo('/1'), redirectTo('/2'), { body: 'end' }]
     const origin = await startOrigin(t, script)
     const destination = join(temporaryDirectory(t), 'file')

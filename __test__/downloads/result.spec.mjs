@@ -10,7 +10,7 @@ import { redirectTo, startOrigin } from '../helpers/origins/http-origin.mjs'
 import { temporaryDirectory } from '../helpers/support.mjs'
 
 describe('the result of a download', () => {
-  test('tells path, size, status, headers and digests', async (t) => {
+  test('has path, size, status, headers and digests', async (t) => {
     const body = randomBytes(10_000)
     const origin = await startOrigin(t, { headers: { 'X-Field': 'yes' }, body })
     const destination = join(temporaryDirectory(t), 'file')
@@ -36,7 +36,7 @@ describe('the result of a download', () => {
     assert.equal(result.status, 200)
   })
 
-  test('tells the response behind a redirect', async (t) => {
+  test('has the response behind a redirect', async (t) => {
     const end = { status: 200, headers: { 'X-End': 'yes' }, body: 'end' }
     const origin = await startOrigin(t, [redirectTo('/end'), end])
     const destination = join(temporaryDirectory(t), 'file')
@@ -45,7 +45,7 @@ describe('the result of a download', () => {
     assert.equal(result.headers['x-end'], 'yes')
   })
 
-  test('tells the URL of its bytes; of a file that was there it is undefined', async (t) => {
+  test('has the URL of its bytes; for an existing file it is undefined', async (t) => {
     const origin = await startOrigin(t, { body: 'whole' })
     const destination = join(temporaryDirectory(t), 'file')
     const first = await downloadWithLock(`${origin.url}/a`, destination)

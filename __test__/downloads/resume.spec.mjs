@@ -47,7 +47,7 @@ function assertPublished({ directory, destination }, body, result) {
 }
 
 for (const [when, download] of Object.entries(ways)) {
-  describe(`an interrupted download goes on ${when}`, () => {
+  describe(`an interrupted download is resumed ${when}`, () => {
     for (const [what, validators, condition] of [
       ['a strong ETag', ETAG, '"v1"'],
       ['a Last-Modified of long ago', { 'Last-Modified': OLD_DATE }, OLD_DATE],
@@ -98,7 +98,7 @@ for (const [when, download] of Object.entries(ways)) {
       assertPublished(at, file.body, await download(origin.url, at.destination))
     })
 
-    test('and the progress goes on too, and never back', async (t) => {
+    test('and the progress continues, and never goes back', async (t) => {
       const file = representation(SIZE, ETAG)
       const origin = await startOrigin(t, [brokenOff(file, HALF), honest(file)])
       const calls = []
@@ -110,7 +110,7 @@ for (const [when, download] of Object.entries(ways)) {
       }
     })
 
-    test('when the response to the request for the rest breaks off as well', async (t) => {
+    test('when the response to the range request is truncated as well', async (t) => {
       const file = representation(SIZE, ETAG)
       const breakAgain = (request, response) => {
         const from = rangeStart(request)
@@ -134,7 +134,7 @@ for (const [when, download] of Object.entries(ways)) {
   })
 }
 
-describe('a download whose process was killed goes on in the next process', () => {
+describe('a download whose process was killed is resumed by the next process', () => {
   test('once', async (t) => {
     const file = representation(SIZE, ETAG)
     const at = place(t)
@@ -326,7 +326,7 @@ describe('whatever the response to the request for the rest, the file is one ver
     ['a 206 without Content-Range', slice(old, HALF, without('Content-Range'))],
     ['a 416', { status: 416 }],
   ]) {
-    test(`${what} to whatever it asks rejects`, async (t) => {
+    test(`${what} to every request rejects`, async (t) => {
       const origin = await startOrigin(t, scripted)
       const at = place(t)
       const options = { retries: 1, retryDelay: 1 }
@@ -338,7 +338,7 @@ describe('whatever the response to the request for the rest, the file is one ver
     })
   }
 
-  test('a 206 of everything, which nobody asked for, is whole or nothing', async (t) => {
+  test('a 206 of the whole file without a Range is taken whole or not at all', async (t) => {
     const origin = await startOrigin(t, slice(old, 0))
     const at = place(t)
     const result = await httpDownload(origin.url, at.destination).catch(() => undefined)

@@ -10,7 +10,7 @@ import { honest, rangeStart, representation } from '../helpers/origins/resume-or
 import { rejection, temporaryDirectory } from '../helpers/support.mjs'
 
 describe('a download that stalls', () => {
-  test('goes on where it was, within the retries', async (t) => {
+  test('is resumed, within the retries', async (t) => {
     const file = representation(200_000, { ETag: '"one"' })
     const respond = honest(file)
     const origin = await startOrigin(t, (request, response, index) => {

@@ -182,7 +182,7 @@ describe('waiting', () => {
     assert.ok(at - finished.at < PROMPT, `${Math.round(at - finished.at)} ms`)
   })
 
-  test('keeps the process alive, and afterwards the process ends by itself', async (t) => {
+  test('holds the process alive, and afterwards the process ends by itself', async (t) => {
     const stage = await setStage(t, { gated: 1 })
     const holder = await startHolder(stage)
     const patient = await startWaiter(stage)
@@ -209,7 +209,7 @@ describe('waiting', () => {
     assert.ok(at - told < PROMPT, `${Math.round(at - told)} ms`)
   })
 
-  test('goes on at once when the holder calls process.exit() in the middle', async (t) => {
+  test('continues at once when the holder calls process.exit() in the middle', async (t) => {
     const stage = await setStage(t, { gated: 1 })
     const holder = stage.start('exit')
     await until(() => stage.origin.requests.length === 1, "the holder's request")
@@ -300,7 +300,7 @@ function watch(dest, origin) {
 }
 
 describe('a holder that is stopped or slow', () => {
-  test('stopped: it is stepped over, and damages nothing when it goes on', {
+  test('stopped: its lock is broken, and it damages nothing when it continues', {
     skip: windows,
   }, async (t) => {
     const stage = await setStage(t, { gated: 2 })
@@ -350,7 +350,7 @@ describe('a holder that is stopped or slow', () => {
     assert.deepEqual(await filesUnder(stage.dir), ['tool.bin'])
   })
 
-  test('slower than staleTimeout but alive: it keeps its lock', async (t) => {
+  test('slower than staleTimeout but alive: it holds its lock', async (t) => {
     const stage = await setStage(t, { gated: 1 })
     const options = { staleTimeout: 1000, pollInterval: 100 }
     const holder = await startHolder(stage, { options })

@@ -52,7 +52,7 @@ describe('a destination that is already there', () => {
     assert.equal(origin.requests.length, 1)
   })
 
-  test('is kept when its SHA-256 is the expected one', async (t) => {
+  test('is left when its SHA-256 is the expected one', async (t) => {
     const { dest, origin } = await setStage(t)
     writeFileSync(dest, origin.body)
     await downloadWithLock(origin.url, dest, { sha256: origin.sha256 })

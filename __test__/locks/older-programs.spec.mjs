@@ -115,7 +115,7 @@ describe('an older holder that is alive', () => {
     assert.equal(stage.origin.requests.length, 0)
   })
 
-  test('is stepped over once its lock is older than staleTimeout', async (t) => {
+  test('loses its lock once that is older than staleTimeout', async (t) => {
     const stage = await setStage(t)
     const holder = stage.start('older-holder', { lock: stage.lock })
     await holder.event('holding')

@@ -162,7 +162,7 @@ describe('waiters in other processes', () => {
     assert.equal(stage.origin.requests.length, 1)
   })
 
-  test('see it go on, and never back, when another takes over', async (t) => {
+  test('see it continue, and never go back, when another takes over', async (t) => {
     const stage = await setStage(t, { size: 1 << 20, gated: 1, duration: 600, ranges: true })
     const holder = await startHolder(stage)
     const waiter = stage.start('download', { reportProgress: true })
@@ -178,7 +178,7 @@ describe('waiters in other processes', () => {
   })
 })
 
-describe('with settleDelay 0 a waiter goes on at once', () => {
+describe('with settleDelay 0 a waiter continues at once', () => {
   const options = { settleDelay: 0, pollInterval: NO_POLL }
 
   test('when the holder has finished', async (t) => {

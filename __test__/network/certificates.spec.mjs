@@ -106,7 +106,7 @@ describe('certificates', { skip: whyNoAuthority() }, () => {
     assert.equal((await rejection(httpGetText(trusted))).code, 'UNABLE_TO_VERIFY_LEAF_SIGNATURE')
   })
 
-  test("failures have Node's codes, say what to do, and are not repeated", async (t) => {
+  test("failures have Node's codes, advise what to do, and are not retried", async (t) => {
     const expired = await serve(t, authority.issue('old', { days: -1 }))
     const other = await serve(t, authority.issue('other', { names: 'DNS:elsewhere.test' }))
     const good = authority.issue('chained')
@@ -167,7 +167,7 @@ describe('certificates', { skip: whyNoAuthority() }, () => {
       'without a final line end': (pem) => pem.trimEnd(),
     }
     for (const [name, form] of Object.entries(forms)) {
-      test(`${name} is trusted, whichever way it comes`, async (t) => {
+      test(`${name} is trusted from every source`, async (t) => {
         const pem = form(authority.pem)
         for (const ca of [
           pem,

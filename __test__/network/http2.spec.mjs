@@ -87,7 +87,7 @@ test('a refused stream is sent again, one that failed midway is not', async (t) 
   assert.equal(count, 3)
 })
 
-test('a server that refuses every stream is not asked for ever', async (t) => {
+test('a server that refuses every stream does not get requests for ever', async (t) => {
   let count = 0
   const { url } = await serve(t, (request) => {
     count += 1

@@ -41,7 +41,7 @@ test('no POST arrives twice at a server that hangs up after each response', asyn
   assert.equal(new Set(arrived).size, arrived.length)
 })
 
-test('a POST that a kept connection swallowed is not sent again', async (t) => {
+test('a POST that was lost on an idle connection is not sent again', async (t) => {
   const origin = await startRawOrigin(t, [
     sayAndStall(good),
     (socket) => socket.destroy(),
@@ -58,7 +58,7 @@ test('a GET on a new connection that was dropped is not sent again', async (t) =
   assert.equal(origin.heads.length, 1)
 })
 
-test('bytes that nobody asked for are not taken for the next response', async (t) => {
+test('unsolicited bytes are not taken for the next response', async (t) => {
   const smuggled = raw('HTTP/1.1 200 OK', ['Content-Length: 8'], 'smuggled')
   const origin = await startRawOrigin(t, (socket, index) =>
     socket.write(index === 0 ? Buffer.concat([good, smuggled]) : good),

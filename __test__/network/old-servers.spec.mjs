@@ -89,7 +89,7 @@ for (const secure of [false, true]) {
       ['a length', ['Content-Length: 100'], 'short', 'ERR_BODY_LENGTH'],
       ['chunks', ['Transfer-Encoding: chunked'], '5\r\nshort\r\n', 'ECONNRESET'],
     ]) {
-      test(`a body with ${what} that breaks off is an error, however the connection ends`, async (t) => {
+      test(`a truncated body with ${what} is an error, however the connection ends`, async (t) => {
         for (const end of Object.values(ENDINGS)) {
           const { url } = await serve(t, secure, raw('HTTP/1.1 200 OK', fields, body), end)
           assert.equal((await rejection(httpRequest(url, options))).code, code)
@@ -103,7 +103,7 @@ describe('a download whose length nobody announced, over TLS that was not ended'
   const body = 'the whole file'
   const head = ['HTTP/1.1 200 OK', ['Connection: close']]
 
-  test('is refused, for it may have broken off', async (t) => {
+  test('is refused, for it may be truncated', async (t) => {
     const { url } = await serve(t, true, raw(...head, body), ENDINGS['no end of TLS'])
     const path = join(temporaryDirectory(t), 'file')
     const error = await rejection(httpDownload(url, path, options))

@@ -136,7 +136,7 @@ describe('the environment', () => {
     assert.equal(proxy.requests.length, 3)
   })
 
-  test('a value that is no proxy is an error that does not repeat it', async () => {
+  test('a value that is no proxy is an error without that value', async () => {
     process.env.HTTP_PROXY = 'gopher://user:secret@proxy'
     const error = await rejection(httpGetText('http://origin.test/'))
     assert.match(error.message, /HTTP_PROXY/)

@@ -26,7 +26,7 @@ for (const [scheme, asked] of [
   ['socks5', '5 127.0.0.1'],
   ['socks5h', '5 localhost'],
 ]) {
-  test(`${scheme} carries http and https, and asks for ${asked.slice(2)}`, async (t) => {
+  test(`${scheme} carries http and https, and requests ${asked.slice(2)}`, async (t) => {
     const free = await serve(t)
     const proxy = await startSocks(t, { port: free })
     const through = { proxy: `${scheme}://${proxy.host}` }
@@ -96,7 +96,7 @@ describe('a proxy', () => {
     assert.match(error.message, /proxy\.invalid/)
   })
 
-  test('that says nothing ends by connectTimeout', async (t) => {
+  test('that sends nothing ends by connectTimeout', async (t) => {
     const origin = await startRawOrigin(t, () => {})
     const error = await rejection(
       httpRequest('http://origin.test/', {

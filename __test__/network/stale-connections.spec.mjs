@@ -34,7 +34,7 @@ async function startForgetfulOrigin(t) {
   return origin
 }
 
-describe('when all kept connections are dead at the server', () => {
+describe('when all idle connections are closed at the server', () => {
   test('a request succeeds all the same', async (t) => {
     const origin = await startForgetfulOrigin(t)
     assert.equal((await httpRequest(origin.url)).text(), 'ok')
@@ -87,7 +87,7 @@ async function startClosingOrigin(t, protocol, close) {
 
 for (const protocol of Object.keys(SERVERS)) {
   for (const [closing, close] of Object.entries(CLOSINGS)) {
-    describe(`a kept ${protocol} connection, closed by ${closing}`, () => {
+    describe(`an idle ${protocol} connection, closed by ${closing}`, () => {
       const options = { ca: cert, timeout: 10_000 }
 
       test('while a request is on it: GET, PUT and DELETE are sent again', async (t) => {

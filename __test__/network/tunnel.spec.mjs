@@ -24,7 +24,7 @@ async function serve(t, tls = { key, cert }, status = 200) {
 
 const headOf = (bytes) => bytes.split('\r\n')
 
-describe('what a proxy is told', () => {
+describe('what a proxy receives', () => {
   for (const [url, authority] of [
     ['https://origin.test/path?query', 'origin.test:443'],
     ['https://origin.test:8443/', 'origin.test:8443'],
@@ -58,7 +58,7 @@ describe('what a proxy is told', () => {
   })
 
   for (const scheme of ['http', 'socks5h']) {
-    test(`nothing for https to an IPv6 address, which says so (${scheme})`, async (t) => {
+    test(`nothing for https to an IPv6 address, which is refused (${scheme})`, async (t) => {
       const proxy = await startRawOrigin(t, (socket) => socket.end())
       const through = { proxy: `${scheme}://127.0.0.1:${proxy.port}`, retries: 2, retryDelay: 1 }
       const error = await rejection(httpRequest('https://[::1]/', through))
@@ -78,7 +78,7 @@ describe('a proxy over TLS', () => {
     assert.equal(proxy.requests[0].method, 'CONNECT')
   })
 
-  test('that refuses is asked twice with its user, and its status is kept', async (t) => {
+  test('that refuses is requested twice with its user, and its status is in the error', async (t) => {
     const { port } = await serve(t)
     const established = 'HTTP/1.1 403 Forbidden\r\n\r\n'
     const credentials = 'us:pass'
@@ -93,7 +93,7 @@ describe('a proxy over TLS', () => {
     )
   })
 
-  test('carries http, and is told the whole URL', async (t) => {
+  test('carries http, and receives the whole URL', async (t) => {
     const { port } = await serve(t, false)
     const proxy = await startProxy(t, { port, tls: { key, cert } })
     const through = { proxy: `https://localhost:${proxy.port}`, ca: cert }
@@ -134,7 +134,7 @@ describe('the response of a proxy', () => {
   })
 
   // The client does not tell the status of a refusal: the proxy is asked a second time for it.
-  test('a refusal keeps its status, and is not repeated', async (t) => {
+  test('a refusal has its status, and is not retried', async (t) => {
     const proxy = await startRawOrigin(t, (socket) =>
       socket.end('HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno'),
     )

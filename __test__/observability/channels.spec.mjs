@@ -218,7 +218,7 @@ describe('the channels of undici', () => {
     assert.equal(request.origin, url)
   })
 
-  test('what a subscriber throws is an uncaught exception, and the call goes on', async (t) => {
+  test('what a subscriber throws is an uncaught exception, and the call continues', async (t) => {
     const { url } = await startServer(t)
     const program = `
       import { subscribe } from 'node:diagnostics_channel'
@@ -260,7 +260,7 @@ describe('the channels of undici', () => {
     assert.deepEqual(namesOf(heard), WHOLE)
   })
 
-  test('nothing is kept of a call that has ended', async (t) => {
+  test('nothing of a call remains after its end', async (t) => {
     const { url } = await startServer(t)
     listen(t, UNDICI)
     const program = `

@@ -123,7 +123,7 @@ describe('a machine without a fault', () => {
     assert.equal(own.cache.directory, cacheDir)
   })
 
-  test('a server that says much does not fill the text', async (t) => {
+  test('a server with a long response does not fill the text', async (t) => {
     const { url } = await serve(t, 'HTTP/1.1', (_, response) => {
       response.writeHead(404, 'O'.repeat(10_000)).end()
     })
@@ -141,7 +141,7 @@ describe('a machine without a fault', () => {
     assert.ok(text.includes('/nowhere\\u001b[2J\\u009b2J\\u202e'), text)
   })
 
-  test('what is not a URL is a part that says so', async () => {
+  test('an invalid URL is a part with ok: false', async () => {
     for (const wrong of ['', 'nonsense', 'ftp://a.test/', 7, null, `user:${SECRET}@host`]) {
       const report = await doctor(wrong)
       assert.equal(report.url.ok, false, String(wrong))
@@ -337,7 +337,7 @@ describe('servers', () => {
     assert.match(found.message, /within 500 ms: a firewall may drop/)
   })
 
-  test('a server that accepts and says nothing is named, within the time limit', async (t) => {
+  test('a server that accepts and sends nothing is named, within the time limit', async (t) => {
     const port = await listen(
       t,
       createTcpServer(() => {}),
@@ -412,7 +412,7 @@ describe('the addon', { skip: process.platform !== 'linux' && 'packages of Linux
     assert.match(section(report.text, 'addon'), /npm install/)
   })
 
-  test('that cannot be opened says why', async (t) => {
+  test('that cannot be opened has the reason', async (t) => {
     const code = "throw new Error('/lib/libc.so.6: version `GLIBC_2.99 not found')"
     const { addon } = await asked(t, { lib: installed(t, code) })
     assert.equal(addon.ok, false)

@@ -57,7 +57,7 @@ test('process.exit() and an uncaught error are exits, too', async (t) => {
   assert.equal(readFileSync(file, 'utf8').trim().split('\n').length, 1)
 })
 
-test('a flush says whether it wrote, and nothing is written twice', async (t) => {
+test('a flush returns whether it wrote, and nothing is written twice', async (t) => {
   const { url } = await startServer(t)
   const body = `
     await httpRequest(url)
@@ -104,7 +104,7 @@ test('a process that has done nothing, or has no variable, writes nothing', asyn
   assert.equal(without.stdout, 'false 0\n')
 })
 
-test('a file that may not be trusted is left alone, and said once', {
+test('a file that is not trusted is left alone, and reported once', {
   skip: process.platform === 'win32',
 }, async (t) => {
   const { url } = await startServer(t)
@@ -175,7 +175,7 @@ test('twenty processes append to one file at once', async (t) => {
   assert.match(prometheus, /^socket_registry_requests_failed_total 200$/m)
 })
 
-test('broken lines are passed over and counted', async (t) => {
+test('broken lines are ignored and counted', async (t) => {
   const { url } = await startServer(t)
   const { file, text } = await run(t, 'await httpRequest(url)', { url })
   appendFileSync(
@@ -186,7 +186,7 @@ test('broken lines are passed over and counted', async (t) => {
   assert.deepEqual([lines, broken, metrics.requests.total], [2, 4, 2])
 })
 
-test('a sum is told to people', async (t) => {
+test('a sum can be printed as text', async (t) => {
   const { url } = await startServer(t)
   const body = `
     await httpRequest(url + '/status/503,200', { retries: 1, retryDelay: 1 })

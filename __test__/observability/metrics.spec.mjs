@@ -33,7 +33,7 @@ function counts(group) {
 }
 
 describe('requests', () => {
-  test('a response below 400 is a success, whatever came before', async (t) => {
+  test('a response below 400 is a success, whatever failed before', async (t) => {
     const { url } = await startServer(t)
     await httpRequest(`${url}/status/503,503,200`, retrying)
     const { requests } = getMetrics()
@@ -277,7 +277,7 @@ describe('caches of clients', () => {
     )
   })
 
-  test('a response from memory asks no server, and is no request', async (t) => {
+  test('a response from memory sends no request, and counts as none', async (t) => {
     const { url } = await startServer(t)
     const client = new HttpClient({ baseUrl: url, cache: true, cacheDir: temporaryDirectory(t) })
     for (let round = 0; round < 3; round += 1) await client.getText('/text')

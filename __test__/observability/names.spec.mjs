@@ -48,7 +48,7 @@ test('the types have the members of the object', () => {
   assert.deepEqual(types.get('DurationMetrics').sort(), [...DURATION].sort())
 })
 
-test('the documentation has every number, as the list says', () => {
+test('the documentation has every number of the list', () => {
   const page = read('docs/observability.md')
   assert.equal(withMetrics(page, table), page, 'run `npm run reference`')
   assert.deepEqual(metricsIn(page).sort(), table.map(({ path }) => path).sort())

@@ -97,7 +97,7 @@ describe('lines', () => {
 })
 
 describe('requests', () => {
-  test('say which proxy they take, and which setting says so', async (t) => {
+  test('name the proxy, and the setting that chose it', async (t) => {
     const { url, port } = await serve(t, 'HTTP/1.1', (_, response) => response.end())
     const proxy = await startProxy(t, { port })
     const lines = await linesOf(
@@ -220,7 +220,7 @@ describe('requests', () => {
 })
 
 describe('trust', { skip: whyNoAuthority() }, () => {
-  test('says how many certificates come from where, and which are not used', async (t) => {
+  test('has the number of certificates of each source, and those that are not used', async (t) => {
     const directory = temporaryDirectory(t)
     const authority = foundAuthority(directory)
     const server = createSecureServer(authority.issue('server'), (_, response) => response.end())
@@ -242,7 +242,7 @@ describe('trust', { skip: whyNoAuthority() }, () => {
     assertSome(lines, /^trust: \d+ of the system.*, read to verify a server$/)
   })
 
-  test('says that certificates are not verified', async (t) => {
+  test('notes that certificates are not verified', async (t) => {
     const { url } = await serve(t, 'HTTP/2', (_, response) => response.end())
     const lines = await linesOf(`await httpRequest('${url}')`, {
       ...ON,

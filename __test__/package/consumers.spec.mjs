@@ -150,7 +150,7 @@ describe('the packed package', {
       await project.npm('ls', '--all')
     })
 
-    test('without the package of the platform it says which one, and how to get it', async (t) => {
+    test('without the package of the platform the error names it, and how to get it', async (t) => {
       const project = start(t, 'main.cjs')
       await project.npm('install', '--omit=optional')
       await assert.rejects(project.node('main.cjs', 'http://127.0.0.1/'), ({ said }) => {

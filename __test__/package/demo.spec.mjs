@@ -14,7 +14,7 @@ describe('the demo', { concurrency: true }, () => {
     ['of eight processes', []],
     ['of three servers', ['--mirrors']],
   ]) {
-    test(`${what} shows progress, and all that it promises is kept`, async () => {
+    test(`${what} shows progress, and every promise holds`, async () => {
       const env = environment()
       const { stdout } = await promisify(execFile)(process.execPath, [DEMO, ...args], { env })
       assert.match(stdout, /downloads {2}50%$/m)
@@ -23,7 +23,7 @@ describe('the demo', { concurrency: true }, () => {
     })
   }
 
-  test('says how it is called', async () => {
+  test('prints its usage', async () => {
     const { code, stderr } = await promisify(execFile)(process.execPath, [DEMO, '--nope'])
       .then(() => ({}))
       .catch((error) => error)

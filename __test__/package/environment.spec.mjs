@@ -41,7 +41,7 @@ describe('variables that calls read', () => {
   })
 
   for (const name of NAMES) {
-    test(`${name} is seen when it comes, changes and goes`, () => {
+    test(`${name} is read when it is set, changed and deleted`, () => {
       // The proxies make the others matter.
       for (const proxies of [{}, { HTTP_PROXY: 'http://a' }, { https_proxy: 'http://a' }]) {
         const isProxy = name in proxies

@@ -27,7 +27,7 @@ describe('which addon', () => {
     assert.deepEqual(targetsOf({ platform: 'linux', arch: 'x', libc: 'gnu' }), [])
   })
 
-  test('the files that are mapped tell the libc', () => {
+  test('the libc is known by the mapped files', () => {
     const mapped = (file) =>
       `7f80 r-xp 00028000 fe:00 1234    ${file}\n7ffc rw-p 0 00:00 0 [stack]\n`
     assert.equal(libcOf(mapped('/usr/lib/x86_64-linux-gnu/libc.so.6')), 'gnu')
@@ -236,7 +236,7 @@ describe('the advice fits the reason', () => {
     assert.match(notLoaded(linux, '1.2.3', attempts), /npm install .*1\.2\.3\n.*--omit=optional/)
   })
 
-  test('because the header of a file tells for whom it is', () => {
+  test('because the header of a file names its platform', () => {
     assert.equal(binaryOf(elf(62)), 'linux x64')
     assert.equal(binaryOf(elf(4)), 'linux of another processor')
     assert.equal(binaryOf(Buffer.from(`MZ${' '.repeat(30)}`)), 'win32')
@@ -309,7 +309,7 @@ describe('loading', {
     assert.equal(loaded(directory, { PATH: `${directory}:${process.env.PATH}` }), 'own')
   })
 
-  test('says which one was there and why it was not taken', (t) => {
+  test('names the one that was there, and why it was not loaded', (t) => {
     const said = loaded(installed(t, { [own]: fails }))
     assert.match(said, new RegExp(`registry-${own}: GLIBC_2\\.99 not found`))
     assert.match(said, new RegExp(`registry-${other}: not installed`))
@@ -340,14 +340,14 @@ describe('loading', {
       /start it with --allow-addons/,
     ],
   ]) {
-    test(`says what helps against ${what}`, { skip: !flags }, (t) => {
+    test(`names the remedy for ${what}`, { skip: !flags }, (t) => {
       const said = loaded(withAddon(t, build), {}, flags)
       assert.match(said, expected)
       assert.doesNotMatch(said, /npm install/)
     })
   }
 
-  test('says that the addon is for another processor, or is none', (t) => {
+  test('reports an addon for another processor, and a file that is none', (t) => {
     const foreign = Buffer.from(build.subarray(0, 1 << 20))
     foreign.writeUInt16LE(process.arch === 'arm64' ? 62 : 183, 18)
     assert.match(loaded(withAddon(t, foreign)), /The file is for linux (?:arm64|x64), and this/)
@@ -355,7 +355,7 @@ describe('loading', {
     assert.match(loaded(withAddon(t, pointer)), /The file is broken/)
   })
 
-  test('says which C library is needed', (t) => {
+  test('names the C library that is needed', (t) => {
     const directory = installed(t, {
       [own]: 'throw new Error("libc.so.6: version `GLIBC_2.99\' not found (required by x.node)")',
     })

@@ -91,7 +91,7 @@ describe('a process stays alive', () => {
     assert.equal(origin.requests.length, 3)
   })
 
-  test('while a download goes on', async (t) => {
+  test('while a download is running', async (t) => {
     const origin = await startOrigin(t, (_request, response) => {
       response.writeHead(200, { 'Content-Length': 10 })
       response.write('first')
@@ -151,7 +151,7 @@ describe('a process can leave in the middle', () => {
   })
 })
 
-test('a big download keeps the event loop free and the memory small', async (t) => {
+test('a big download leaves the event loop free and the memory small', async (t) => {
   const size = 300 * 1024 * 1024
   const server = fork(
     fileURLToPath(new URL('../helpers/processes/big-origin.mjs', import.meta.url)),

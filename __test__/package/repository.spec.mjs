@@ -50,7 +50,7 @@ describe('the settings of GitHub', () => {
     assert.deepEqual(updated('github-actions'), ['/'])
   })
 
-  test('ask in a bug report for what doctor says, which has no passwords', () => {
+  test('ask in a bug report for the text of doctor, which has no passwords', () => {
     const { body } = load(read(FORM))
     const { description } = body.find(({ id }) => id === 'doctor').attributes
     const [, command] = description.match(/^```\n(.*)\n```$/m)

@@ -40,7 +40,7 @@ describe('option A', () => {
     assert.deepEqual(sent, ['GET /v0/a', 'POST /v0/b {"b":1} application/json y', 'DELETE /v0/c'])
   })
 
-  test('repeats by the functions with retries only, and by default not at all', async (t) => {
+  test('retries by the functions with retries only, and by default not at all', async (t) => {
     const origin = await startOrigin(t, { status: 503, headers: { 'Retry-After': '0' } })
     const json = (call) => (base, path, options) => call('PUT', base, path, {}, options)
     for (const [plain, withRetry] of [
@@ -85,7 +85,7 @@ describe('option A', () => {
     }
   })
 
-  test('repeats no POST that may have been carried out, unless the caller allows it', async (t) => {
+  test('retries no POST that may have been processed, unless the caller allows it', async (t) => {
     const origin = await startOrigin(t, reset)
     const options = { retries: 2, ...fast }
     const post = (more) =>
@@ -121,7 +121,7 @@ describe('option B', () => {
     assert.equal(origin.requests.length, 2)
   })
 
-  test('a scorecard that fails with 503 twice comes', async (t) => {
+  test('a scorecard that fails with 503 twice is received', async (t) => {
     const origin = await startOrigin(t, [{ status: 503 }, { status: 503 }, json({ score: 1 })])
     assert.deepEqual(await sdkOf(t, origin).getPackageScorecard('lodash'), { score: 1 })
     assert.deepEqual(

@@ -25,7 +25,7 @@ describe('workflows', () => {
     assert.deepEqual(found, [])
   })
 
-  test('an action is a commit, of which a comment tells the version, and everywhere the same', () => {
+  test('an action is a commit, with its version in a comment, and everywhere the same', () => {
     const commits = new Map()
     for (const action of uses) {
       assert.match(action, /^[\w-]+\/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/)

@@ -192,7 +192,7 @@ for (const [name, call] of Object.entries(functions)) {
       }
     })
 
-    test('by AbortSignal.timeout, whose reason says so', async (t) => {
+    test('by AbortSignal.timeout, with its reason', async (t) => {
       const origin = await startOrigin(t, silence)
       const signal = AbortSignal.timeout(50)
       const error = await rejection(call(origin.url, temporaryDirectory(t), { signal }))
@@ -339,7 +339,7 @@ describe('callers that share a download with the lock', () => {
     ['the one that started it', 0],
     ['one that joined', 1],
   ]) {
-    test(`go on when ${who} leaves`, async (t) => {
+    test(`continue when ${who} is aborted`, async (t) => {
       const { origin, destination, callers, finish } = await share(t)
       const leaver = callers[leaving]
       leaver.controller.abort(new Error('leaving'))

@@ -227,7 +227,7 @@ describe('a body that streams', () => {
       assert.equal(headers['transfer-encoding'], 'chunked')
     })
 
-    test(`as ${what} cannot be repeated`, async (t) => {
+    test(`as ${what} cannot be retried`, async (t) => {
       const origin = await startOrigin(t)
       const error = await rejection(httpRequest(origin.url, { method, body: make(), retries: 1 }))
       assert.match(error.message, /^Streaming body .*cannot be used with retries/)

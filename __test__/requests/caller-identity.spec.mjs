@@ -89,7 +89,7 @@ for (const [what, caller, hop] of [
   ['that the caller names twice', 'socket-cli/1.2.3 socket-cli/1.2.3', 'socket-cli/1.2.3'],
   ['that is ours', ours, `socket-registry/${version}`],
 ]) {
-  test(`a hop ${what} is named once`, async (t) => {
+  test(`a product ${what} is named once`, async (t) => {
     const agent = (await headersWith(t, caller))['user-agent']
     assert.equal(agent.split(hop).length - 1, 1, agent)
   })
@@ -102,14 +102,14 @@ for (const name of ['User-Agent', 'user-agent', 'USER-AGENT', 'uSeR-aGeNt']) {
   })
 }
 
-test('a download says the same', async (t) => {
+test('a download sends the same', async (t) => {
   await headersWith(t, 'socket-cli/1.2.3')
   const origin = await startOrigin(t, { body: 'x' })
   await httpDownload(origin.url, join(temporaryDirectory(t), 'file'))
   assert.equal(origin.requests[0].headers['user-agent'], `${ours} socket-cli/1.2.3`)
 })
 
-test('each hop of a redirect is told the same', async (t) => {
+test('each request of a redirect sends the same', async (t) => {
   await headersWith(t, 'socket-cli/1.2.3')
   const origin = await startOrigin(t, [redirectTo('/end'), {}])
   await httpRequest(origin.url)

@@ -31,7 +31,7 @@ for (const [encoding, encode] of encoders) {
     assert.equal(Buffer.from(response.arrayBuffer()).toString(), JSON.stringify({ text }))
   })
 
-  test(`a body in ${encoding} that breaks off rejects`, async (t) => {
+  test(`a truncated body in ${encoding} rejects`, async (t) => {
     const origin = await originOf(t, encoding, encode(text).subarray(0, -4))
     const error = await rejection(httpRequest(origin.url))
     assert.ok(error instanceof Error)
@@ -101,7 +101,7 @@ for (const [encoding, encode] of twice) {
     assert.equal((await httpRequest(origin.url)).text(), text)
   })
 
-  test(`a body in "${encoding}" that breaks off rejects`, async (t) => {
+  test(`a truncated body in "${encoding}" rejects`, async (t) => {
     const origin = await originOf(t, encoding, encode(text).subarray(0, -4))
     const error = await rejection(httpRequest(origin.url))
     assert.equal(error.code, 'ERR_DECODE')
@@ -172,7 +172,7 @@ describe('gzip without its trailer', () => {
   })
 })
 
-test('a body that comes byte by byte is decoded', async (t) => {
+test('a body that is received byte by byte is decoded', async (t) => {
   const origin = await startOrigin(t, async (_request, response) => {
     response.writeHead(200, { 'Content-Encoding': 'gzip' })
     for (const byte of gzip) {

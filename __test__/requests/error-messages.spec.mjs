@@ -33,7 +33,7 @@ for (const [code, line, hint] of [
   ['EPROTO', 'Error code: EPROTO'],
   ['ERR_SOMETHING_ELSE', 'Error code: ERR_SOMETHING_ELSE'],
 ]) {
-  test(`${code} is told as "${line}"${hint ? ', with what helps' : ''}`, () => {
+  test(`${code} is explained as "${line}"${hint ? ', with what helps' : ''}`, () => {
     const [first, second, ...more] = enrichErrorMessage(URL_TEXT, 'GET', withCode(code)).split('\n')
     assert.equal(first, `GET request failed: ${URL_TEXT}`)
     assert.ok(second.includes(line), second)
@@ -42,7 +42,7 @@ for (const [code, line, hint] of [
   })
 }
 
-test('errors of this package are told, too', async () => {
+test('errors of this package are explained, too', async () => {
   const url = await unusedUrl()
   const message = enrichErrorMessage(url, 'GET', await rejection(httpRequest(url)))
   assert.match(message, /^GET request failed: http:\/\/127\.0\.0\.1:\d+\n.*Connection refused/)

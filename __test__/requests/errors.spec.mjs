@@ -13,7 +13,7 @@ import {
 } from '../helpers/origins/raw-origin.mjs'
 import { codes, rejection, temporaryDirectory } from '../helpers/support.mjs'
 
-test('a refused connection tells what, where, and how often it was tried', async () => {
+test('the error of a refused connection has the code, the address and the attempts', async () => {
   const url = `${await unusedUrl()}/path?x=1`
   const error = await rejection(httpRequest(url, { retries: 1, retryDelay: 1 }))
   assert.ok(error instanceof Error)
@@ -58,7 +58,7 @@ test('a name that does not exist has the code of the look-up', async () => {
   )
 })
 
-test('a timeout tells the URL and that it may be tried again', async (t) => {
+test('the error of a timeout has the URL and is retryable', async (t) => {
   const origin = await startOrigin(t, silence)
   const error = await rejection(httpRequest(`${origin.url}/slow`, { timeout: 100 }))
   assert.ok(error instanceof Error)

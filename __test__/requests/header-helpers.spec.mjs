@@ -11,20 +11,20 @@ const WRONG_TYPE = { name: 'TypeError', code: 'ERR_INVALID_ARG_TYPE' }
 const REDACTED = '[REDACTED]'
 
 describe('Retry-After', () => {
-  test('in whole seconds is told in milliseconds', () => {
+  test('in whole seconds is returned in milliseconds', () => {
     assert.equal(parseRetryAfterHeader('120'), 120_000)
     assert.equal(parseRetryAfterHeader('0'), 0)
     assert.equal(parseRetryAfterHeader(' 5 '), 5000)
     assert.equal(parseRetryAfterHeader('007'), 7000)
   })
 
-  test('as a date in the future is told as the time until then', () => {
+  test('as a date in the future is returned as the time until then', () => {
     const wait = parseRetryAfterHeader(new Date(Date.now() + 60_000).toUTCString())
     assert.ok(Number.isInteger(wait))
     assert.ok(wait > 50_000 && wait <= 60_000, `${wait} ms`)
   })
 
-  test('as a date in the past says nothing', () => {
+  test('as a date in the past is undefined', () => {
     assert.equal(parseRetryAfterHeader('Wed, 21 Oct 2015 07:28:00 GMT'), undefined)
     assert.equal(parseRetryAfterHeader('Thu, 01 Jan 1970 00:00:00 GMT'), undefined)
   })
@@ -36,7 +36,7 @@ describe('Retry-After', () => {
     assert.equal(parseRetryAfterHeader([undefined]), undefined)
   })
 
-  test('that is none says nothing', () => {
+  test('that is invalid is undefined', () => {
     const values = [
       '',
       ' ',
@@ -235,7 +235,7 @@ describe('sanitized headers', () => {
 })
 
 describe('the name of a header', () => {
-  test('is sensitive when it contains a telling word, in any case', () => {
+  test('is sensitive when it contains a word such as token, in any case', () => {
     for (const name of [
       'Authorization',
       'COOKIE',

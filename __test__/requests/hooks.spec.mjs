@@ -31,7 +31,7 @@ function header(headers, name) {
 }
 
 describe('onRequest', () => {
-  test('is told the method, the URL, the headers and the timeout', async (t) => {
+  test('is called with the method, the URL, the headers and the timeout', async (t) => {
     const origin = await startOrigin(t)
     const { hooks, told } = recorder()
     const headers = { 'X-Plain': 'yes' }
@@ -43,7 +43,7 @@ describe('onRequest', () => {
     assert.equal(info.timeout, 5000)
   })
 
-  test('is told the defaults', async (t) => {
+  test('is called with the defaults', async (t) => {
     const origin = await startOrigin(t)
     const { hooks, told } = recorder()
     await httpRequest(`${origin.url}/`, { hooks })
@@ -67,7 +67,7 @@ describe('onRequest', () => {
 })
 
 describe('onResponse', () => {
-  test('is told the method, the URL, the status and the headers', async (t) => {
+  test('is called with the method, the URL, the status and the headers', async (t) => {
     const headers = { 'X-Field': 'yes' }
     const origin = await startOrigin(t, { status: 201, statusMessage: 'Made', headers })
     const { hooks, told } = recorder()
@@ -81,7 +81,7 @@ describe('onResponse', () => {
     assert.equal(info.error, undefined)
   })
 
-  test('is told how long it took', async (t) => {
+  test('is called with the duration', async (t) => {
     const origin = await startOrigin(t, later(200))
     const { hooks, told } = recorder()
     await httpRequest(origin.url, { hooks })
@@ -115,7 +115,7 @@ describe('onResponse', () => {
       'ERR_TIMEOUT',
     ],
   ]) {
-    test(`is told the error of ${what}, and no status`, async (t) => {
+    test(`is called with the error of ${what}, and no status`, async (t) => {
       const { hooks, told } = recorder()
       await rejection(httpRequest(await url(t), { ...options, hooks }))
       assert.equal(told('request').length, 1)
@@ -153,7 +153,7 @@ describe('the hooks are called', () => {
     for (const { error } of told('response')) assert.ok(error instanceof Error)
   })
 
-  test('for each hop of a redirect, with the URL and the method of that hop', async (t) => {
+  test('for each request of a redirect, with its URL and its method', async (t) => {
     const origin = await startOrigin(t, [redirectTo('/next', 307), redirectTo('/end', 303), {}])
     const { hooks, calls, told } = recorder()
     await httpRequest(`${origin.url}/start`, { method: 'POST', body: 'x', hooks })
@@ -242,7 +242,7 @@ describe('a hook that fails is ignored', () => {
 })
 
 describe('a hook changes nothing', () => {
-  test('by writing to what it is told', async (t) => {
+  test('by writing to its argument', async (t) => {
     const origin = await startOrigin(t, { status: 418, headers: { 'X-Field': 'yes' } })
     const headers = { 'X-Plain': 'yes' }
     const hooks = {
@@ -291,7 +291,7 @@ describe('a hook changes nothing', () => {
   })
 })
 
-describe('a hook is not told', () => {
+describe('a hook does not get', () => {
   test('the password of a URL', async (t) => {
     const origin = await startOrigin(t)
     const { hooks, told } = recorder()
@@ -322,7 +322,7 @@ describe('a hook is not told', () => {
     }
   })
 
-  test('headers that a hop to another origin does not get', async (t) => {
+  test('headers that a request to another origin does not get', async (t) => {
     const end = await startOrigin(t)
     const origin = await startOrigin(t, redirectTo(`${end.url}/end`))
     const { hooks, told } = recorder()
@@ -427,7 +427,7 @@ describe('the hooks are called before the promise settles, and never after', () 
     )
   })
 
-  test('if the body is larger than maxResponseSize: onResponse was told of the head', async (t) => {
+  test('if the body is larger than maxResponseSize: onResponse was called with the head', async (t) => {
     const origin = await startOrigin(t, { body: 'x'.repeat(1000) })
     const { seen, outcome } = await events((hooks) =>
       httpRequest(origin.url, { hooks, maxResponseSize: 10 }),

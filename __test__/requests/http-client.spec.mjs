@@ -94,7 +94,7 @@ describe('credentials of the client', () => {
     )
   })
 
-  test('give way to those of the call, which are sent where it says', async (t) => {
+  test('give way to those of the call, which are sent to its URL', async (t) => {
     const other = await startOrigin(t, json({}))
     const client = new HttpClient({ baseUrl: 'http://localhost:1', headers })
     await client.getJson(other.url, { headers: { authorization: 'Bearer call' } })
@@ -160,7 +160,7 @@ describe('options', () => {
     assert.equal(await frugal.getText('/', { maxResponseSize: 0 }), 'x'.repeat(11))
   })
 
-  test('hooks of the client are told of its calls, or those of the call are', async (t) => {
+  test('hooks of the client are called for its calls, or those of the call are', async (t) => {
     const origin = await startOrigin(t, json({}))
     const told = []
     const hooks = (who) => ({ onRequest: ({ url }) => told.push([who, new URL(url).pathname]) })

@@ -161,7 +161,7 @@ describe('a byte order mark', () => {
     }
   })
 
-  test('is no part of the text of a response that was kept', async (t) => {
+  test('is no part of the text of a response without stream', async (t) => {
     const { url, requests } = await origin(t, { headers: { 'Cache-Control': 'max-age=60' } })
     const client = new HttpClient({ cache: 'memory' })
     for (let call = 0; call < 2; call += 1) {
@@ -199,7 +199,7 @@ describe('a byte order mark', () => {
 describe('a body that is longer than a string can be', () => {
   const LONGEST = buffer.constants.MAX_STRING_LENGTH
 
-  test('has no text and no JSON, and says so', async (t) => {
+  test('has no text and no JSON, but an error', async (t) => {
     const { url } = await startOrigin(t)
     const { text, json } = await httpRequest(url)
     const body = Buffer.alloc(LONGEST + 1, 'a')
@@ -225,7 +225,7 @@ describe('a body that is longer than a string can be', () => {
     body: zstdBomb(size),
   })
 
-  test('is too large for text and JSON, unless the caller says otherwise', async (t) => {
+  test('is too large for text and JSON, unless the caller sets one otherwise', async (t) => {
     const { url } = await startOrigin(t, zeros(2 ** 29 + 1))
     const client = new HttpClient({ retries: 0 })
     for (const get of [

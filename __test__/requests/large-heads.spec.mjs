@@ -46,7 +46,7 @@ for (const protocol of PROTOCOLS) {
     }
 
     for (const [what, [count, bytes]] of Object.entries(BAD)) {
-      test(`${what} are an error that says so`, async (t) => {
+      test(`${what} are an error with a message of its own`, async (t) => {
         let asked = 0
         const respond = (_, response) => {
           asked += 1

@@ -60,7 +60,7 @@ describe('maxResponseSize', () => {
     assert.equal(error.message, 'Response exceeds maximum size limit (2.10MB > 1.00MB)')
   })
 
-  test('refuses an announced length before the body comes', async (t) => {
+  test('refuses an announced length before the body is received', async (t) => {
     const origin = await startFlowOrigin(t, (_incoming, response) => {
       response.writeHead(200, { 'Content-Length': 100 * MB }).flushHeaders()
     })

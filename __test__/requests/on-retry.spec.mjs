@@ -37,7 +37,7 @@ function gap({ requests: [first, second] }) {
   return second.at - first.at
 }
 
-describe('onRetry is told', () => {
+describe('onRetry is called with', () => {
   test('the number of the attempt that failed, its error and the delay', async (t) => {
     const origin = await startOrigin(t, { status: 500 })
     const { calls, onRetry } = recorder()
@@ -75,7 +75,7 @@ describe('onRetry is told', () => {
     assert.ok(codes(error).includes('ECONNRESET'), `the codes are ${codes(error)}`)
   })
 
-  test('the delay that Retry-After asks for', async (t) => {
+  test('the delay of Retry-After', async (t) => {
     const headers = { 'Retry-After': '7' }
     const origin = await startOrigin(t, [{ status: 503, headers }, {}])
     const { calls, onRetry } = recorder(0)
@@ -128,7 +128,7 @@ describe('onRetry is not called', () => {
 describe('onRetry stops by returning false', () => {
   const stop = { retries: 5, retryDelay: FOREVER, retryDelayMax: FOREVER }
 
-  test('and a status resolves as it came', async (t) => {
+  test('and a status resolves as the response', async (t) => {
     const origin = await startOrigin(t, { status: 503, body: 'busy' })
     const { calls, onRetry } = recorder(false)
     const response = await httpRequest(origin.url, { ...stop, onRetry })
@@ -171,7 +171,7 @@ describe('onRetry stops by returning false', () => {
   })
 })
 
-describe('onRetry says how long to wait', () => {
+describe('onRetry returns the delay', () => {
   for (const returned of [0, -1, -FOREVER, Number.NEGATIVE_INFINITY]) {
     test(`not at all with ${returned}`, async (t) => {
       const origin = await startOrigin(t, [{ status: 503 }, {}])
@@ -238,7 +238,7 @@ describe('onRetry that throws', () => {
 })
 
 describe('a download', () => {
-  test('asks onRetry after a status and after a network failure', async (t) => {
+  test('calls onRetry after a status and after a network failure', async (t) => {
     const origin = await startOrigin(t, [
       { status: 503, headers: { Connection: 'close' } },
       (_request, response) => response.socket.resetAndDestroy(),

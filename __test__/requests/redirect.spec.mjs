@@ -55,7 +55,7 @@ for (const [location, expected] of [
   ['?only=query', '/a/b/start?only=query'],
   ['./c/./d/../e', '/a/b/c/e'],
 ]) {
-  test(`the Location ${location} is resolved against the URL it came from`, async (t) => {
+  test(`the Location ${location} is resolved against the URL of its response`, async (t) => {
     const origin = await startOrigin(t, [redirectTo(location), {}])
     await httpRequest(`${origin.url}/a/b/start?y=2`)
     assert.equal(origin.requests[1].path, expected)
@@ -111,7 +111,7 @@ test('too many redirects are not tried again', async (t) => {
 })
 
 for (const status of [301, 304]) {
-  test(`a ${status} without a Location resolves as it came`, async (t) => {
+  test(`a ${status} without a Location is returned as the response`, async (t) => {
     const origin = await startOrigin(t, { status })
     const response = await httpRequest(origin.url)
     assert.equal(response.status, status)
@@ -208,7 +208,7 @@ test('another name for the same machine is another origin', async (t) => {
   assert.ok(!JSON.stringify(origin.requests[1].headers).includes('hunter2'))
 })
 
-test('no hop carries a Referer', async (t) => {
+test('no redirected request has a Referer', async (t) => {
   const other = await startOrigin(t)
   const origin = await startOrigin(t, [redirectTo('/next'), redirectTo(`${other.url}/`)])
   await httpRequest(`${origin.url}/start?token=hunter2`)

@@ -213,7 +213,7 @@ describe('a body that streams is sent once', () => {
 })
 
 describe('a body that fails', () => {
-  test('rejects the call with its own error, and the request breaks off', async (t) => {
+  test('rejects the call with its own error, and the request is aborted', async (t) => {
     const origin = await startFlowOrigin(t, (incoming) => incoming.resume())
     const body = stalled()
     const promise = httpRequest(origin.url, { method, body })

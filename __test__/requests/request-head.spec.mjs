@@ -67,7 +67,7 @@ for (const protocol of PROTOCOLS) {
   })
 
   describe(`${protocol}: the host`, () => {
-    test('is said once, and as the URL has it', async (t) => {
+    test('is sent once, and as the URL has it', async (t) => {
       const { heads, port, url } = await serveHeads(t, protocol)
       for (const way of await ways(t, port)) {
         for (const headers of [{}, { Host: `localhost:${port}` }, { host: `LocalHost:${port}` }]) {
@@ -104,7 +104,7 @@ test('a redirect to another origin has a host of its own', async (t) => {
   assert.equal(heads[0].headers[':authority'], `localhost:${port}`)
 })
 
-test('sendJson without a value says the length 0', async (t) => {
+test('sendJson without a value sends Content-Length: 0', async (t) => {
   const { heads, url } = await serveHeads(t, 'HTTP/1.1', (_, response) => response.end('{}'))
   await new HttpClient({ baseUrl: url }).sendJson('POST', '/')
   assert.equal(heads[0].headers['content-length'], '0')
@@ -116,7 +116,7 @@ describe('a server that wants HTTP/1.1', () => {
     'the status 426': (_, response) => response.writeHead(426).end('no'),
   }
   for (const [what, refusal] of Object.entries(refuse)) {
-    test(`and says so by ${what} gets it, whatever the method`, async (t) => {
+    test(`and asks for it by ${what} gets it, whatever the method`, async (t) => {
       const { heads, port, url } = await serveHeads(t, 'HTTP/2', (request, response) =>
         request.httpVersion === '2.0' ? refusal(request, response) : response.end('ok'),
       )
@@ -132,7 +132,7 @@ describe('a server that wants HTTP/1.1', () => {
       }
     })
 
-    test(`and says so by ${what} is remembered, for bodies that can be sent once`, async (t) => {
+    test(`and asks for it by ${what} is remembered, for bodies that can be sent once`, async (t) => {
       const { heads, url } = await serveHeads(t, 'HTTP/2', (request, response) =>
         request.httpVersion === '2.0' ? refusal(request, response) : response.end('ok'),
       )
@@ -147,7 +147,7 @@ describe('a server that wants HTTP/1.1', () => {
     })
   }
 
-  test('and says so as it ends the connection gets it', async (t) => {
+  test('and asks for it as it ends the connection gets it', async (t) => {
     const { heads, url } = await serveHeads(
       t,
       'HTTP/2',

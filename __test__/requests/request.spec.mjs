@@ -158,7 +158,7 @@ test('a hundred requests at once each get their own response', async (t) => {
   )
 })
 
-test('a request times out when no response comes', async (t) => {
+test('a request times out when no response is received', async (t) => {
   const origin = await startOrigin(t, silence)
   const start = performance.now()
   const error = await rejection(httpRequest(`${origin.url}/`, { timeout: 150 }))

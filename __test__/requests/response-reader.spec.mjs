@@ -86,7 +86,7 @@ describe("a response of Node's own client", () => {
     assert.equal((await readIncomingResponse(await incoming(origin.url))).body.length, 0)
   })
 
-  test('that breaks off rejects', async (t) => {
+  test('that is truncated rejects', async (t) => {
     const head = ['HTTP/1.1 200 OK', ['Content-Length: 100']]
     const origin = await startRawOrigin(t, sayAndReset(raw(...head, 'only this')))
     const error = await rejection(readIncomingResponse(await incoming(origin.url)))

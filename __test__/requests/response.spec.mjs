@@ -202,7 +202,7 @@ test('a body without a length ends with the connection', async (t) => {
   assert.equal(response.text(), 'until the end')
 })
 
-test('informational responses before the real one are passed over', async (t) => {
+test('informational responses before the final one are ignored', async (t) => {
   const hints = raw('HTTP/1.1 103 Early Hints', ['Link: </style.css>; rel=preload'])
   const real = raw('HTTP/1.1 200 OK', ['Content-Length: 4'], 'real')
   const response = await responseOfRaw(t, sayAndStall(Buffer.concat([hints, real])))
@@ -210,7 +210,7 @@ test('informational responses before the real one are passed over', async (t) =>
   assert.equal(response.text(), 'real')
 })
 
-test('a response that comes in single bytes is read whole', async (t) => {
+test('a response that is received byte by byte is read whole', async (t) => {
   const bytes = raw('HTTP/1.1 200 OK', ['X-Slow: yes', 'Content-Length: 4'], 'slow')
   const response = await responseOfRaw(t, async (socket) => {
     socket.setNoDelay(true)

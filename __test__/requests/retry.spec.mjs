@@ -164,7 +164,7 @@ describe('a network failure with retries', () => {
 })
 
 describe('the wait before a retry', { concurrency: true }, () => {
-  test('doubles each time and is never shorter than asked', async (t) => {
+  test('doubles each time and is never shorter than retryDelay', async (t) => {
     const origin = await startOrigin(t, { status: 500 })
     await httpRequest(origin.url, { retries: 3, retryDelay: 80 })
     const [first, second, third] = gaps(origin)
@@ -172,7 +172,7 @@ describe('the wait before a retry', { concurrency: true }, () => {
     assert.ok(first + second + third < 10_000, `waited ${gaps(origin)}`)
   })
 
-  test('is a second when nothing is asked for', async (t) => {
+  test('is a second by default', async (t) => {
     const origin = await startOrigin(t, [{ status: 500 }, {}])
     await httpRequest(origin.url, { retries: 1 })
     const [wait] = gaps(origin)
@@ -187,7 +187,7 @@ describe('the wait before a retry', { concurrency: true }, () => {
   })
 
   for (const status of [429, 503]) {
-    test(`is what Retry-After says in seconds with a ${status}`, async (t) => {
+    test(`is that of Retry-After in seconds with a ${status}`, async (t) => {
       const headers = { 'Retry-After': '1' }
       const origin = await startOrigin(t, [{ status, headers }, {}])
       await httpRequest(origin.url, { retries: 1, retryDelay: 1 })
@@ -230,7 +230,7 @@ describe('the wait before a retry', { concurrency: true }, () => {
     })
   }
 
-  test('keeps no connection waiting', async (t) => {
+  test('holds no connection', async (t) => {
     const origin = await startOrigin(t, [{ status: 503, headers: { Connection: 'close' } }, {}])
     assert.equal((await httpRequest(origin.url, fast)).status, 200)
     assert.equal(origin.connections, 2)

@@ -36,7 +36,7 @@ describe('a response that streams', () => {
     assert.equal(await text(rawResponse), 'firstlast')
   })
 
-  test('tells status and headers like any other', async (t) => {
+  test('has status and headers like any other', async (t) => {
     const headers = { 'X-Mixed-Case': 'Value', 'Set-Cookie': ['a=1', 'b=2'] }
     const origin = await startOrigin(t, { status: 201, statusMessage: 'Made', headers, body: 'x' })
     const response = await httpRequest(origin.url, { stream })
@@ -60,7 +60,7 @@ describe('a response that streams', () => {
     assert.deepEqual(rawResponse.headers['set-cookie'], ['a=1', 'b=2'])
   })
 
-  test('has an empty body, whatever asks for it', async (t) => {
+  test('has an empty body, by every accessor', async (t) => {
     const origin = await startOrigin(t, { body: '{}' })
     const response = await httpRequest(origin.url, { stream })
     assert.equal(await text(response.rawResponse), '{}')
@@ -70,7 +70,7 @@ describe('a response that streams', () => {
     assert.equal(response.arrayBuffer().byteLength, 0)
   })
 
-  test('says why there is no JSON', async (t) => {
+  test('has an error for json()', async (t) => {
     const origin = await startOrigin(t, { body: '{}' })
     const response = await httpRequest(origin.url, { stream })
     response.rawResponse.resume()
@@ -102,14 +102,14 @@ describe('a response that streams', () => {
 })
 
 describe('the bytes of a stream', () => {
-  test('are asked for as they are', async (t) => {
+  test('are requested in the identity coding', async (t) => {
     const origin = await startOrigin(t)
     const { rawResponse } = await httpRequest(origin.url, { stream })
     rawResponse.resume()
     assert.equal(origin.requests[0].headers['accept-encoding'], undefined)
   })
 
-  test("are asked for with the caller's own Accept-Encoding", async (t) => {
+  test("are requested with the caller's own Accept-Encoding", async (t) => {
     const origin = await startOrigin(t)
     const headers = { 'Accept-Encoding': 'gzip' }
     const { rawResponse } = await httpRequest(origin.url, { stream, headers })
@@ -224,7 +224,7 @@ describe('back-pressure reaches the server', () => {
     })
   }
 
-  test('and the rest arrives when the reader goes on', async (t) => {
+  test('and the rest arrives when the reader continues', async (t) => {
     const size = 64 * 1024 * 1024
     let flow
     const origin = await startFlowOrigin(t, (_incoming, response) => {

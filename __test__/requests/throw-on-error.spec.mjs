@@ -23,7 +23,7 @@ describe('HttpResponseError', () => {
     assert.equal(root.HttpResponseError, HttpResponseError)
   })
 
-  test('is an Error that says its name', () => {
+  test('is an Error with its name', () => {
     const error = new HttpResponseError(response(404, 'Not Found'))
     assert.ok(error instanceof Error)
     assert.ok(error instanceof HttpResponseError)
@@ -87,7 +87,7 @@ describe('throwOnError', () => {
     assert.equal(response.arrayBuffer().byteLength, 14)
   })
 
-  test('says that there was no status message', async (t) => {
+  test('has a message for a missing status message', async (t) => {
     const origin = await startRawOrigin(t, sayAndStall(raw('HTTP/1.1 499 ', ['Content-Length: 0'])))
     const error = await rejection(httpRequest(origin.url, { throwOnError }))
     assert.equal(error.message, 'HTTP 499: No status message')
@@ -221,7 +221,7 @@ for (const [call, type] of [
 
 describe('httpJson', () => {
   for (const body of ['', '<html>', '{"a":']) {
-    test(`says that '${body}' is no JSON, and why`, async (t) => {
+    test(`reports that '${body}' is no JSON, and why`, async (t) => {
       const origin = await startOrigin(t, { body })
       const error = await rejection(httpJson(origin.url, { retries: 2, retryDelay: 1 }))
       assert.equal(error.message, 'Failed to parse JSON response')

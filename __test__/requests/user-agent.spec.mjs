@@ -50,7 +50,7 @@ describe('a user agent', () => {
     }
   })
 
-  test('has one word for the name of a package', () => {
+  test('has one product for the name of a package', () => {
     for (const [name, slug] of [
       ['@a/b', 'a-b'],
       ['@socketsecurity/cli', 'socketsecurity-cli'],
@@ -63,13 +63,13 @@ describe('a user agent', () => {
     }
   })
 
-  test('keeps versions of every kind', () => {
+  test('accepts versions of every kind', () => {
     for (const version of ['1.0.0-rc.1+build.5', '0.0.0', 'next']) {
       assert.equal(buildUserAgent({ name: 'a', version }), `a/${version} ${platform}`)
     }
   })
 
-  test('can be sent, whatever the caller says', async (t) => {
+  test('can be sent, whatever the caller sets', async (t) => {
     const origin = await startOrigin(t)
     const agent = buildUserAgent(
       { name: 'a', version: '1' },
@@ -81,7 +81,7 @@ describe('a user agent', () => {
     assert.equal(origin.requests[0].headers['x-evil'], undefined)
   })
 
-  test('does not name one hop twice', () => {
+  test('does not name one product twice', () => {
     const caller = `b/2 ${platform} a/1 ${platform}`
     assert.equal(
       buildUserAgent({ name: 'a', version: '1' }, caller),
@@ -118,7 +118,7 @@ describe('a chain of user agents', () => {
     assert.equal(chainUserAgents(['a/1', 'b/2']), 'a/1 b/2')
   })
 
-  test('has each hop once', () => {
+  test('has each product once', () => {
     assert.equal(chainUserAgents('a/1', 'a/1'), 'a/1')
     assert.equal(
       chainUserAgents('a/1 node/v20.0.0', 'b/2', 'a/1 node/v20.0.0'),
@@ -186,7 +186,7 @@ describe('the user agent of this process', () => {
     assert.equal(getSocketCallerUserAgent(), `${ours} cli/2 X-Evil: 1`)
   })
 
-  test('has no caller when the variable says nothing', () => {
+  test('has no caller when the variable is empty', () => {
     for (const nothing of ['', ' ', '\r\n']) {
       process.env[VARIABLE] = nothing
       assert.equal(getSocketCallerUserAgent(), ours)

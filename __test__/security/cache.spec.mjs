@@ -294,7 +294,7 @@ describe('what is written is for its owner alone', { skip: process.platform === 
   })
 })
 
-describe('the files of a cache tell', () => {
+describe('the files of a cache have', () => {
   test('no secret of a URL or header field, under whatever name', async (t) => {
     const secret = 'q7Zs3cretW'
     const hidden = {

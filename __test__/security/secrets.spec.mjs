@@ -85,7 +85,7 @@ test('a redirect to another origin, and a client whose base is elsewhere, keep s
   }
 })
 
-test('a redirect within the origin keeps them', async (t) => {
+test('a redirect within the origin sends them', async (t) => {
   const origin = await startOrigin(t, [redirectTo('/y'), {}])
   await httpRequest(origin.url, { headers: fields })
   for (const name of Object.keys(fields)) {
@@ -126,7 +126,7 @@ test('neither messages nor properties nor events show what a query holds', async
   }
 })
 
-test('lock files and records tell none of it', async (t) => {
+test('lock files and records have none of it', async (t) => {
   const directory = temporaryDirectory(t)
   const origin = await startOrigin(t, (_, response) => {
     response.writeHead(200, { 'Content-Length': 10, ETag: '"a"' }).write('12345')
@@ -206,7 +206,7 @@ test('a redirect that is refused does not show the secrets of its Location', asy
   }
 })
 
-test('a field that is written into its name is not repeated', async () => {
+test('a field that is written into its name is not shown', async () => {
   for (const name of [`Authorization: Bearer ${SECRET}`, `X-Key=${SECRET}`, `Basic ${SECRET}`]) {
     for (const value of ['', 'v', 5]) {
       const error = await rejection(

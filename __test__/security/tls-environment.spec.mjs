@@ -69,7 +69,7 @@ describe('TLS and the environment', () => {
 
   const REJECT = { NODE_TLS_REJECT_UNAUTHORIZED: '0' }
 
-  test('unverified connections are warned of once, as by Node, and not before one is asked for', async () => {
+  test('unverified connections are warned of once, as by Node, and not before the first request', async () => {
     const { warnings } = await run(
       `await httpGetText('${plain}')
       await new Promise(setImmediate)
@@ -132,7 +132,7 @@ describe('TLS and the environment', () => {
     assert.ok(!silent.stderr.includes('SOCKET-REGISTRY'), silent.stderr)
   })
 
-  test('a host that is no DNS name has a code of its own, and is not asked for', async (t) => {
+  test('a host that is no DNS name has a code of its own, and is not looked up', async (t) => {
     const destination = join(temporaryDirectory(t), 'file')
     for (const host of [
       'a-.test',

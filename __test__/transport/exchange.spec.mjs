@@ -70,7 +70,7 @@ describe('the body of a response', () => {
     assert.equal(response.headers['x-sum'], undefined)
   })
 
-  test('that ends early says how early', async (t) => {
+  test('that ends early has an error with the lengths', async (t) => {
     const origin = await startRawOrigin(
       t,
       sayAndClose(raw('HTTP/1.1 200 OK', ['Content-Length: 10'], 'half!')),
@@ -80,7 +80,7 @@ describe('the body of a response', () => {
     assert.equal(error.code, 'ERR_BODY_LENGTH')
   })
 
-  test('of an upgrade that nobody asked for is empty', async (t) => {
+  test('of an unsolicited upgrade is empty', async (t) => {
     const head = raw('HTTP/1.1 101 Switching Protocols', ['Connection: Upgrade', 'Upgrade: x'])
     const origin = await startRawOrigin(t, (socket) => socket.write(head))
     const response = await httpRequest(origin.url, { transport })
@@ -112,7 +112,7 @@ describe('the body of a request', () => {
     await until(() => origin.broken === 1, 'the server sees it')
   })
 
-  test('that breaks off is not taken for a whole one', async (t) => {
+  test('that is truncated is not taken for a whole one', async (t) => {
     const { promise: arrived, resolve: arrive } = deferred()
     const origin = await startFlowOrigin(t, (incoming, response) => {
       incoming.on('data', arrive).on('end', () => response.end())
@@ -168,7 +168,7 @@ describe('the body of a request', () => {
 })
 
 describe('a connection', () => {
-  test('is kept for the next request, by the global agent', async (t) => {
+  test('is reused for the next request, by the global agent', async (t) => {
     const origin = await startOrigin(t, { body: 'x' })
     for (let count = 0; count < 5; count += 1) {
       await httpRequest(origin.url, { transport })
@@ -226,7 +226,7 @@ describe('a connection', () => {
     assert.equal(await httpGetText(origin.url, { transport }), 'x')
   })
 
-  test('is for the host of the URL, whatever the field Host says', async (t) => {
+  test('is for the host of the URL, whatever the field Host has', async (t) => {
     const origin = await startOrigin(t, { body: 'x' }, { secure: true })
     const headers = { Host: 'virtual.test' }
     for (const url of [origin.url, origin.url.replace('127.0.0.1', 'localhost')]) {
@@ -235,7 +235,7 @@ describe('a connection', () => {
     }
   })
 
-  test('is not verified where the environment says so', async (t) => {
+  test('is not verified where the environment turns it off', async (t) => {
     const origin = await startOrigin(t, { body: 'x' }, { secure: true })
     t.mock.method(process, 'emitWarning', () => {})
     process.env.NODE_TLS_REJECT_UNAUTHORIZED = '0'
@@ -276,7 +276,7 @@ describe('what ends an exchange', () => {
     })
   }
 
-  test('a server that says nothing: ECONNRESET', async (t) => {
+  test('a server that sends nothing: ECONNRESET', async (t) => {
     const origin = await startRawOrigin(t, (socket) => socket.destroy())
     const error = await rejection(httpRequest(origin.url, { transport }))
     assert.equal(error.code, 'ECONNRESET')

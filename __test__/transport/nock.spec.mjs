@@ -36,7 +36,7 @@ afterEach(() => {
 })
 
 describe('requests', () => {
-  test('get what is mocked, with no word about transports', async () => {
+  test('get what is mocked, without an option for the transport', async () => {
     nock(API)
       .get('/items?page=2')
       .reply(200, { items: [1] }, { ETag: '"a"' })
@@ -66,7 +66,7 @@ describe('requests', () => {
     assert.equal((await httpRequest(`${API}/file`, { method: 'PUT', body })).status, 204)
   })
 
-  test('get bodies of functions, with what was asked for', async () => {
+  test('get bodies of functions, with the request', async () => {
     nock(API)
       .post('/echo')
       .reply(200, (uri, body) => ({ uri, body }))
@@ -126,7 +126,7 @@ describe('requests', () => {
 describe('retries', () => {
   const again = { retries: 2, retryDelay: 1 }
 
-  test('go on to the next reply, and tell the server', async () => {
+  test('continue with the next reply', async () => {
     nock(API).get('/').reply(503).get('/').matchHeader('retry-attempt', '1').reply(200, 'ok')
     const response = await httpRequest(API, again)
     assert.equal(response.text(), 'ok')
@@ -268,7 +268,7 @@ describe('downloads', () => {
     assert.equal(existsSync(destination), false)
   })
 
-  test('go on where a broken body ended', async (t) => {
+  test('are resumed where a truncated body ended', async (t) => {
     const destination = join(temporaryDirectory(t), 'file')
     const half = bytes.length / 2
     const broken = () => {
@@ -297,7 +297,7 @@ describe('downloads', () => {
     assert.equal(result.resumedFrom, half)
   })
 
-  test('go on to the mirror when the first source fails', async (t) => {
+  test('continue with the mirror when the first source fails', async (t) => {
     const destination = join(temporaryDirectory(t), 'file')
     nock(API).get('/file').reply(404)
     nock('https://mirror.test').get('/file').reply(200, bytes)
@@ -323,7 +323,7 @@ describe('downloads', () => {
 })
 
 describe('the cache of a client', () => {
-  test('keeps what is mocked for the next call', async () => {
+  test('caches what is mocked for the next call', async () => {
     nock(API).get('/item').reply(200, { a: 1 }, { 'Cache-Control': 'max-age=60' })
     const client = new HttpClient({ baseUrl: API, cache: 'memory' })
     assert.deepEqual(await client.getJson('/item'), { a: 1 })
@@ -346,7 +346,7 @@ describe('the cache of a client', () => {
 })
 
 describe('nock', () => {
-  test('lets through what it is told to', async (t) => {
+  test('lets through what it is configured to', async (t) => {
     const origin = await startOrigin(t, { body: 'real' })
     nock.enableNetConnect('127.0.0.1')
     assert.equal(await httpGetText(origin.url), 'real')

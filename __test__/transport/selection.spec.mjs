@@ -35,7 +35,7 @@ afterEach(() => {
 })
 
 describe('a call', () => {
-  test('goes through node:http only if it says so', async (t) => {
+  test('goes through node:http only with the option', async (t) => {
     const origin = await startOrigin(t, { body: 'real' })
     assert.equal(await httpGetText(origin.url), 'real')
     assert.equal(await httpGetText(origin.url, { transport: 'native' }), 'real')
@@ -94,7 +94,7 @@ describe(NAME, () => {
     assert.deepEqual(seen, [`${origin.url}/1`])
   })
 
-  test('rejects with its name where it says something else', async () => {
+  test('rejects with its name for another value', async () => {
     process.env[NAME] = 'http'
     const error = await rejection(httpRequest('http://127.0.0.1:9'))
     assert.equal(error.message, `${NAME} must be 'native' or 'node'. Received "http"`)
@@ -136,7 +136,7 @@ describe('an interceptor of node:http', () => {
     assert.deepEqual(seen, [`${origin.url}/active`])
   })
 
-  test('is ignored where the variable says native', async (t) => {
+  test('is ignored where the variable is native', async (t) => {
     const origin = await startOrigin(t)
     globalThis.__MSW_INTERCEPTORS_REGISTRY = new Map([[source, { readyState: 'ACTIVE' }]])
     t.after(() => delete globalThis.__MSW_INTERCEPTORS_REGISTRY)
@@ -165,7 +165,7 @@ describe('a proxy', () => {
     assert.equal(origin.requests.length, 0)
   })
 
-  test('can be said not to be', async (t) => {
+  test('can be turned off', async (t) => {
     const origin = await startOrigin(t)
     await httpRequest(origin.url, { proxy: false, transport: 'node' })
     assert.equal(origin.requests.length, 1)
