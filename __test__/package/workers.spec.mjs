@@ -26,3 +26,11 @@ test('Workers may load the addon, end, and leave it to others', async (t) => {
     { code: 0, signal: null, stderr: '' },
   )
 })
+
+for (const how of ['no callback', 'a subscriber', 'node:http', 'onRetry', 'hooks']) {
+  test(`a download continues for a second Worker when the first ends, with ${how}`, async (t) => {
+    const args = [how, temporaryDirectory(t)]
+    const { code, stdout, stderr } = await runProgram('shared-by-workers.mjs', args)
+    assert.deepEqual({ code, stdout, stderr }, { code: 0, stdout: '3 bytes', stderr: '' })
+  })
+}

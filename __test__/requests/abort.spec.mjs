@@ -1,11 +1,12 @@
 // An AbortSignal ends a call wherever it is: connecting, waiting, reading, pausing, sharing.
 
 import assert from 'node:assert/strict'
-import { getEventListeners } from 'node:events'
+import { getEventListeners, once } from 'node:events'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { finished } from 'node:stream/promises'
 import { describe, test } from 'node:test'
+import { Worker } from 'node:worker_threads'
 import {
   downloadWithLock,
   httpDownload,
@@ -305,6 +306,26 @@ describe('one signal for many calls', () => {
     assertAborted(await rejected, controllers[0].signal.reason)
     assert.equal((await second).text(), 'still here')
   })
+})
+
+test('a signal that fires before a stream can be returned rejects the call', async (t) => {
+  // In a thread of its own, because this one is blocked.
+  const server = `
+    const server = require('node:http').createServer((_, response) => response.write('x'))
+    server.listen(0, '127.0.0.1', () => {
+      require('node:worker_threads').parentPort.postMessage(server.address().port)
+    })`
+  const worker = new Worker(server, { eval: true })
+  t.after(() => worker.terminate())
+  const [port] = await once(worker, 'message')
+  const controller = new AbortController()
+  const options = { stream: true, signal: controller.signal }
+  const rejected = rejection(httpRequest(`http://127.0.0.1:${port}`, options))
+  await sleep(1)
+  const end = performance.now() + 500
+  while (performance.now() < end);
+  controller.abort()
+  assertAborted(await rejected, controller.signal.reason)
 })
 
 describe('callers that share a download with the lock', () => {

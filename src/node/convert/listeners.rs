@@ -12,7 +12,7 @@ use napi::bindgen_prelude::{
     Unknown, ValidateNapiValue,
 };
 use napi::threadsafe_function::UnknownReturnValue;
-use napi::{Env, JsValue, ValueType, sys};
+use napi::{Env, JsValue, Status, ValueType, sys};
 use tokio::time::timeout;
 
 use crate::base::error::{Error, Kind};
@@ -99,7 +99,15 @@ pub fn on_retry(
             let arguments = FnArgs::from((number, failed, milliseconds(delay)));
             let returned = match callback_error.caught(callback.call_async(arguments).await)? {
                 Returned::Now(returned) => returned,
-                Returned::Later(promise) => callback_error.caught(promise.await)?,
+                Returned::Later(promise) => {
+                    if let Ok(settled) = promise.await {
+                        callback_error.caught(settled)?
+                    } else {
+                        // A promise that never settles is waited for.
+                        callback.ended().await;
+                        callback_error.caught(Err(napi::Error::from_status(Status::Closing)))?
+                    }
+                }
             };
             Ok(returned.0)
         })
@@ -116,14 +124,18 @@ async fn noticed(
     let Returned::Later(mut promise) = callback_error.caught(returned)? else {
         return Ok(());
     };
-    if let Ok(settled) = timeout(AT_ONCE, &mut promise).await {
-        return callback_error.caught(settled).map(|_| ());
-    }
-    tokio::spawn(async move {
-        if let Err(error) = promise.await {
-            callback_error.reject(error);
+    match timeout(AT_ONCE, &mut promise).await {
+        Ok(Ok(settled)) => return callback_error.caught(settled).map(|_| ()),
+        // It never settles.
+        Ok(Err(_)) => {}
+        Err(_) => {
+            tokio::spawn(async move {
+                if let Ok(Err(error)) = promise.await {
+                    callback_error.reject(error);
+                }
+            });
         }
-    });
+    }
     Ok(())
 }
 

@@ -15,6 +15,7 @@ use crate::node::js::buffer::buffer;
 use crate::node::js::error::describe;
 use crate::node::js::headers::headers;
 use crate::node::js::value::{Handle, handle};
+use crate::node::promise::abort::Abort;
 use crate::operation::request::Response;
 
 /// A response. A plain object: it can be spread, logged and compared.
@@ -72,6 +73,12 @@ pub fn response_with<'env>(
         *response;
     let raw_response = match stream {
         Some(stream) => {
+            // Nobody could listen for the error of a stream that is destroyed before the promise
+            // resolves.
+            if let Some(error) = signal.map(|signal| Abort::fired(env, &signal)).transpose()?.flatten() {
+                stream.close();
+                return Err(error);
+            }
             let mut head = Object::new(env)?;
             head.set_named_property("statusCode", status.as_u16())?;
             head.set_named_property("statusMessage", status_text.as_str())?;

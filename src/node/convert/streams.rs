@@ -104,6 +104,11 @@ impl ResponseStream {
         });
         Self { place, closed }
     }
+
+    /// Closes the body unread.
+    pub fn close(&self) {
+        self.closed.cancel();
+    }
 }
 
 /// Owned by the function that reads. Closes the body if its stream is collected unread.

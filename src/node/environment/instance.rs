@@ -90,6 +90,7 @@ fn timed(env: &Env, object: Handle, [dns, connect, first_byte, total]: [f64; 4])
 impl Drop for Instance {
     fn drop(&mut self) {
         self.life.cancel();
+        self.completions.slot.end();
     }
 }
 

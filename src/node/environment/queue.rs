@@ -53,6 +53,16 @@ struct State {
     urgent: usize,
     /// The event loop will run and take the completions.
     is_awake: bool,
+    /// The environment has ended: nobody runs completions any more.
+    has_ended: bool,
+}
+
+impl State {
+    /// Takes the completions, after which the event loop may sleep.
+    fn take(&mut self) -> Vec<Completion> {
+        (self.urgent, self.is_awake) = (0, false);
+        mem::take(&mut self.completions)
+    }
 }
 
 impl Queue {
@@ -66,7 +76,7 @@ impl CompletionQueue {
         let queue: Arc<Queue> = Arc::default();
         let full = queue.clone();
         let empty = env.create_function_from_closure("settle", move |call: FunctionCallContext<'_>| {
-            let State { completions, .. } = mem::take(&mut *full.state());
+            let completions = full.state().take();
             for completion in completions {
                 call.env.run_in_scope(|| {
                     completion(*call.env);
@@ -114,6 +124,10 @@ impl Slot {
     fn push(&self, completion: Completion, is_urgent: bool) {
         let (is_first, is_due) = {
             let mut state = self.queue.state();
+            if state.has_ended {
+                drop(state);
+                return drop(completion);
+            }
             state.completions.push(completion);
             state.urgent += usize::from(is_urgent);
             let is_full = is_urgent && state.urgent >= BATCH.min(self.queue.pending.load(Ordering::Relaxed));
@@ -146,10 +160,20 @@ impl Slot {
 
     fn wake(&self) {
         if !self.wakeup.call(()) {
-            // The environment has ended: nobody will run them.
-            let lost = mem::take(&mut *self.queue.state());
-            drop(lost);
+            self.end();
         }
+    }
+
+    /// Drops the completions and all that follow, because the environment ends. Whoever waits for
+    /// one of them, such as a download that another Worker shares, would wait for ever.
+    pub fn end(&self) {
+        let lost = {
+            let mut state = self.queue.state();
+            state.has_ended = true;
+            state.take()
+        };
+        // Not under the lock: what is dropped may enqueue more.
+        drop(lost);
     }
 }
 

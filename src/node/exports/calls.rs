@@ -3,7 +3,7 @@
 use std::iter;
 use std::path::PathBuf;
 
-use napi::bindgen_prelude::{FromNapiValue, JsObjectValue, Object, ObjectRef, Unknown};
+use napi::bindgen_prelude::{FromNapiValue, JsObjectValue, Object, Unknown};
 use napi::{Env, JsError, ValueType};
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -103,17 +103,12 @@ pub fn destination(env: &Env, value: Unknown) -> napi::Result<(PathBuf, PathBuf)
 }
 
 /// The part of a call that its response needs.
-pub struct PendingCall {
+pub struct PendingCall<'env> {
     throw_on_error: bool,
-    signal: Option<ObjectRef<false>>,
     /// The body, if it is streamed.
     stream: Option<ResponseStream>,
-}
-
-impl PendingCall {
-    fn signal<'env>(&self, env: &'env Env) -> napi::Result<Option<Object<'env>>> {
-        self.signal.as_ref().map(|signal| signal.get_value(env)).transpose()
-    }
+    /// The signal of the caller, which a stream observes for as long as it is read.
+    signal: Option<Object<'env>>,
 }
 
 /// The sender of a request: the shared client, or an `HttpClient`.
@@ -193,9 +188,6 @@ pub fn requested_by<'env, D: Dispatch>(
                 let _ = Object::from_unknown(stream).and_then(|stream| destroy(&stream));
             }
         })?;
-        // Only a stream outlives the promise and needs the signal afterwards.
-        let signal = signal.filter(|_| options.stream && abort.is_listening());
-        let signal = signal.map(|signal| Object::from_unknown(signal)?.create_ref()).transpose()?;
         let mut pending = None;
         match source {
             Some(Source::Stream(stream)) => {
@@ -206,7 +198,7 @@ pub fn requested_by<'env, D: Dispatch>(
             None => {}
         }
         if let Some(response) = (!has_body).then(|| dispatch.get_fresh(&url, &options)).flatten() {
-            return Ok((Start::Done((response, PendingCall { throw_on_error, signal, stream: None })), abort));
+            return Ok((Start::Done((response, throw_on_error, None)), abort));
         }
         let cancel = abort.token.clone();
         // A body that is still to be read may bring header fields, and `node:http` has observers of
@@ -233,14 +225,16 @@ pub fn requested_by<'env, D: Dispatch>(
             match Box::pin(response).await {
                 Ok(mut response) => {
                     let stream = response.stream.take().map(|incoming| ResponseStream::new(*incoming, &life));
-                    Ok((response, PendingCall { throw_on_error, signal, stream }))
+                    Ok((response, throw_on_error, stream))
                 }
                 Err(error) => Err(callback_error.or(error)),
             }
         };
         Ok((Start::Later(operation), abort))
     };
-    promise_or(env, start, move |env, (response, call)| convert(&env, response, call))
+    promise_or(env, start, move |env, (response, throw_on_error, stream), signal| {
+        convert(&env, response, PendingCall { throw_on_error, stream, signal })
+    })
 }
 
 /// The response, or its `HttpResponseError` with `throwOnError`.
@@ -248,8 +242,7 @@ pub fn response_of(env: &Env, response: Box<Response>, call: PendingCall) -> nap
     if call.throw_on_error && !response.status.is_success() {
         return Err(refused(env, response, call));
     }
-    let signal = call.signal(env)?;
-    response_with(env, response, call.stream, signal)
+    response_with(env, response, call.stream, call.signal)
 }
 
 /// The parsed body of a response with a status of 200 to 299.
@@ -296,8 +289,7 @@ pub fn successful(env: &Env, response: Box<Response>) -> napi::Result<Box<Respon
 /// The `HttpResponseError` of a response.
 pub fn refused(env: &Env, response: Box<Response>, call: PendingCall) -> napi::Error {
     let error = status_error(&response);
-    let made = call.signal(env).and_then(|signal| response_with(env, response, call.stream, signal));
-    match made {
+    match response_with(env, response, call.stream, call.signal) {
         Ok(response) => response_error(env, error, response),
         Err(failed) => failed,
     }

@@ -1,14 +1,19 @@
 //! Return values of callbacks that may be async functions.
 
-use napi::bindgen_prelude::{FromNapiValue, Object, Promise, TypeName, Unknown, ValidateNapiValue};
+use std::cell::Cell;
+use std::rc::Rc;
+
+use napi::bindgen_prelude::{CallbackContext, FromNapiValue, Object, PromiseRaw, TypeName, Unknown, ValidateNapiValue};
 use napi::{ValueType, sys};
+use tokio::sync::oneshot::{self, Receiver};
 
 use crate::node::js::value::property;
 
 /// The return value of a callback: a value, or the promise of an async function.
 pub enum Returned<T: FromNapiValue + 'static> {
     Now(T),
-    Later(Promise<T>),
+    /// Fails if the promise can never settle: nothing refers to it any more.
+    Later(Receiver<napi::Result<T>>),
 }
 
 impl<T: FromNapiValue + 'static> TypeName for Returned<T> {
@@ -33,8 +38,30 @@ impl<T: FromNapiValue + 'static> FromNapiValue for Returned<T> {
             is_function("then")? && is_function("catch")?
         };
         if is_promise {
-            return unsafe { Promise::from_napi_value(env, value) }.map(Self::Later);
+            return settled(unsafe { PromiseRaw::from_napi_value(env, value)? }).map(Self::Later);
         }
         unsafe { T::from_napi_value(env, value) }.map(Self::Now)
     }
+}
+
+/// As napi's `Promise`, which fails as a rejection does when the promise is collected unsettled.
+fn settled<T: FromNapiValue>(promise: PromiseRaw<'_, T>) -> napi::Result<Receiver<napi::Result<T>>> {
+    let (sender, receiver) = oneshot::channel();
+    let resolved = Rc::new(Cell::new(Some(sender)));
+    let rejected = resolved.clone();
+    let send = |sender: &Cell<Option<oneshot::Sender<_>>>, result| {
+        if let Some(sender) = sender.take() {
+            let _ = sender.send(result);
+        }
+    };
+    promise
+        .then(move |context| {
+            send(&resolved, Ok(context.value));
+            Ok(())
+        })?
+        .catch(move |context: CallbackContext<Unknown>| {
+            send(&rejected, Err(napi::Error::from_unknown_without_coercion(context.value)));
+            Ok(())
+        })?;
+    Ok(receiver)
 }

@@ -34,8 +34,8 @@ impl Abort {
             return Ok(Self { token: life.clone(), callback_error, ..Self::default() });
         };
         let token = life.child_token();
-        if bool::from_unknown(property(&signal, "aborted")?)? {
-            return Err(abort_error(env, Error::aborted(), &signal));
+        if let Some(error) = Self::fired(env, &signal)? {
+            return Err(error);
         }
         let fired = token.clone();
         let listener: Listener = env.create_function_from_closure("onabort", move |_| {
@@ -52,8 +52,15 @@ impl Abort {
         signal_of(env, signal).map(|_| ())
     }
 
-    pub fn is_listening(&self) -> bool {
-        self.listening.is_some()
+    /// The signal of the caller.
+    pub fn signal<'env>(&self, env: &'env Env) -> napi::Result<Option<Object<'env>>> {
+        self.listening.as_ref().map(|(signal, _)| signal.get_value(env)).transpose()
+    }
+
+    /// The rejection of a call whose signal has fired, if it has.
+    pub fn fired(env: &Env, signal: &Object) -> napi::Result<Option<napi::Error>> {
+        let is_fired = bool::from_unknown(property(signal, "aborted")?)?;
+        Ok(is_fired.then(|| abort_error(env, Error::aborted(), signal)))
     }
 
     /// Takes over a stream that the operation reads. A failure of the stream ends the operation.

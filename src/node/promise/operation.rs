@@ -27,7 +27,8 @@ where
     T: Send + 'static,
 {
     // Boxed: the future is large, and would be copied on its way to the thread that runs it.
-    promise_or(env, || start().map(|(operation, abort)| (Start::Later(Box::pin(operation)), abort)), convert)
+    let start = || start().map(|(operation, abort)| (Start::Later(Box::pin(operation)), abort));
+    promise_or(env, start, |env, value, _| convert(env, value))
 }
 
 /// A started operation.
@@ -37,12 +38,13 @@ pub enum Start<O, T> {
     Later(O),
 }
 
-/// [`promise`] of an operation whose result may be known at once. The operation is moved several
-/// times, so it should be small.
+/// [`promise`] of an operation whose result may be known at once. `convert` also gets the signal of
+/// the caller, which a result may have to observe. The operation is moved several times, so it
+/// should be small.
 pub fn promise_or<O, T>(
     env: &Env,
     start: impl FnOnce() -> napi::Result<(Start<O, T>, Abort)>,
-    convert: impl FnOnce(Env, T) -> napi::Result<Handle> + Send + 'static,
+    convert: impl FnOnce(Env, T, Option<Object>) -> napi::Result<Handle> + Send + 'static,
 ) -> napi::Result<Object<'_>>
 where
     O: Future<Output = Result<T, Rejection>> + Send + 'static,
@@ -86,7 +88,7 @@ fn settled<T>(
     env: Env,
     outcome: Result<T, Rejection>,
     abort: Abort,
-    convert: impl FnOnce(Env, T) -> napi::Result<Handle>,
+    convert: impl FnOnce(Env, T, Option<Object>) -> napi::Result<Handle>,
 ) -> napi::Result<Handle> {
     let converted = std::panic::catch_unwind(AssertUnwindSafe(|| converted(env, outcome, abort, convert)));
     converted.unwrap_or_else(|_| Err(to_js(&env, panicked())))
@@ -96,13 +98,14 @@ fn converted<T>(
     env: Env,
     outcome: Result<T, Rejection>,
     mut abort: Abort,
-    convert: impl FnOnce(Env, T) -> napi::Result<Handle>,
+    convert: impl FnOnce(Env, T, Option<Object>) -> napi::Result<Handle>,
 ) -> napi::Result<Handle> {
     abort.abandon(&env);
     match outcome {
         Ok(value) => {
+            let signal = abort.signal(&env)?;
             abort.release(&env, None)?;
-            convert(env, value)
+            convert(env, value, signal)
         }
         Err(Rejection::Ours(error)) if error.kind() == Kind::Aborted => {
             let error = abort.release(&env, Some(*error))?;
