@@ -52,8 +52,8 @@ async function readBody(read, done, failed) {
 }
 
 /**
- * The chunks of a stream as bytes; `undefined` if it is not a stream. Ends early at more than `most`
- * bytes, which the addon will refuse.
+ * The chunks of a stream as bytes; `undefined` if it is not a stream. Ends early at more than
+ * `most` bytes, which the addon will refuse.
  */
 async function collect(source, options, most) {
   if (typeof source?.[Symbol.asyncIterator] !== 'function') return undefined

@@ -3,10 +3,11 @@
 // told otherwise.
 
 import assert from 'node:assert/strict'
+import { connect, createServer } from 'node:net'
 import { Readable } from 'node:stream'
 import { describe, test } from 'node:test'
 import { httpRequest } from '@socketsecurity/registry/lib/http-request'
-import { PROTOCOLS, serve } from '../helpers/origins/listen.mjs'
+import { listen, PROTOCOLS, serve } from '../helpers/origins/listen.mjs'
 import { cert } from '../helpers/origins/localhost-certificate.mjs'
 import { startProxy } from '../helpers/origins/proxy-origin.mjs'
 import { rejection, sleep } from '../helpers/support.mjs'
@@ -28,6 +29,26 @@ async function startLateOrigin(t, protocol, late) {
   return serve(t, protocol, listener, { requestTimeout: 0 })
 }
 
+/** A line on which nothing moves towards the server for some time, pings among it. */
+async function startSlowLine(t, port) {
+  const relay = createServer((client) => {
+    const server = connect(port, '127.0.0.1')
+    for (const socket of [client, server]) socket.on('error', () => {})
+    let count = 0
+    client.on('data', (chunk) => {
+      count += chunk.length
+      server.write(chunk)
+      if (count < 1 << 20) return
+      count = Number.NEGATIVE_INFINITY
+      client.pause()
+      setTimeout(() => client.resume(), LATE).unref()
+    })
+    server.pipe(client)
+    client.on('close', () => server.destroy())
+  })
+  return { url: `https://localhost:${await listen(t, relay)}` }
+}
+
 const upload = (url, options) =>
   httpRequest(url, { method: 'POST', body: BODY, ca: cert, timeout: 0, ...options })
 
@@ -35,8 +56,9 @@ test('an upload waits for a server that reads after more than half a minute', as
   const origins = PROTOCOLS.map((protocol) => startLateOrigin(t, protocol, LATE))
   const [plain, secure, http2] = await Promise.all(origins)
   const proxy = await startProxy(t, { port: secure.port })
+  const slowLine = await startSlowLine(t, http2.port)
   const responses = await Promise.all([
-    ...[plain, secure, http2].map(({ url }) => upload(url)),
+    ...[plain, secure, http2, slowLine].map(({ url }) => upload(url)),
     upload(secure.url, { proxy: `http://${proxy.host}` }),
   ])
   for (const response of responses) assert.equal(response.text(), `${BODY.length}`)

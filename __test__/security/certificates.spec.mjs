@@ -13,6 +13,7 @@ import {
   authority,
   authoritySerial,
   certificate,
+  criticalPolicies,
   keyIdOf,
   netscapeType,
   oid,
@@ -277,6 +278,44 @@ const CASES = {
   'an intermediate authority with an unknown critical extension': through({
     raw: [unknownCritical],
   }),
+
+  // Policies, which nobody evaluates.
+  ...Object.fromEntries(
+    Object.entries(criticalPolicies).flatMap(([what, extension]) => [
+      [`a leaf with critical ${what}`, leaf({ raw: [extension] })],
+      [`an intermediate authority with critical ${what}`, through({ raw: [extension] })],
+      [`a root with critical ${what}`, under({ raw: [extension] })],
+      [
+        `an expired leaf below an authority with critical ${what}`,
+        through({ raw: [extension] }, { from: -9, until: -1 }),
+      ],
+      [
+        `an authority for other names with critical ${what}`,
+        through({
+          raw: [extension],
+          extensions: { nameConstraints: { permitted: ['DNS:elsewhere.test'] } },
+        }),
+      ],
+      [
+        `a leaf for another host below an authority with critical ${what}`,
+        through({ raw: [extension] }, { extensions: { subjectAltName: ['DNS:elsewhere.test'] } }),
+      ],
+      [
+        `a leaf with critical ${what} and an unknown critical extension`,
+        leaf({ raw: [extension, unknownCritical] }),
+      ],
+    ]),
+  ),
+
+  // Keys of authorities.
+  'a root with an RSA-PSS key': {
+    ...under({ key: 'rsaPss of the root' }),
+    stricter: 'rustls verifies no signatures by such keys',
+  },
+  'a root with a key on a Brainpool curve': {
+    ...under({ key: 'brainpool of the root' }),
+    stricter: 'AWS-LC has no such curve',
+  },
 
   // Leaves.
   'a leaf that has expired': leaf({ from: -9, until: -1 }),

@@ -32,8 +32,9 @@ pub enum Kind {
     InvalidUrl,
     /// Name resolution, connection or exchange of bytes failed.
     Network,
-    /// The head of a response is too large or malformed. Not transient: the next would be the same.
-    Head,
+    /// The head of a response is too large or malformed, or TLS with the server is not possible.
+    /// Not transient: the next attempt would end in the same way.
+    Unsupported,
     /// The HTTP client of the host program does not send the request, and would not if it were
     /// repeated.
     Refused,
@@ -79,7 +80,7 @@ impl Kind {
             Self::ArgumentValue => "ERR_INVALID_ARG_VALUE",
             Self::InvalidUrl => "ERR_INVALID_URL",
             Self::Network => "ECONNRESET",
-            Self::Head => "EPROTO",
+            Self::Unsupported => "EPROTO",
             Self::Refused => "ERR_TRANSPORT",
             Self::Certificate => "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
             Self::Timeout => "ERR_TIMEOUT",

@@ -189,12 +189,14 @@ impl Fetch {
             return Ok(Arc::new(fetched));
         }
         let time = SystemTime::now();
-        let Response { status, status_text, headers, body, url, redirected, attempts, timings, .. } = *result?;
+        let Response {
+            status, status_text, headers, body, url, redirected, may_be_truncated, attempts, timings, ..
+        } = *result?;
         let varies = storable(&self.options.transfer.headers, status, &headers, time);
         let response = CachedResponse::new(status, status_text, headers, body, time);
         // The target of a redirect is not the resource of the URL. On the way to another origin and
         // back, credentials that are in the key are dropped.
-        if let Some(varies) = varies.filter(|_| !redirected) {
+        if let Some(varies) = varies.filter(|_| !redirected && !may_be_truncated) {
             self.store(generation, varies, response.clone()).await;
         }
         Ok(Arc::new(Fetched { response, url, attempts, timings, source: Source::Network, age: None }))
@@ -320,6 +322,7 @@ fn response_of(stored: &CachedResponse, age: Option<Duration>, url: Url) -> Box<
         stream: None,
         url,
         redirected: false,
+        may_be_truncated: false,
         attempts: 0,
         timings: None,
     })

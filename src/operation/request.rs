@@ -46,6 +46,8 @@ pub struct Response {
     pub url: Url,
     /// Whether redirects were followed.
     pub redirected: bool,
+    /// Whether the body ended without a length and without an announcement of its end.
+    pub may_be_truncated: bool,
     pub attempts: u32,
     /// Of the attempt that received the response. `None` for a response from a cache.
     pub timings: Option<Timings>,
@@ -232,6 +234,7 @@ async fn collected(mut response: Box<IncomingResponse>, url: Url, max_size: Opti
     let body = decode::collect(&mut response, max_size)
         .await
         .map_err(|error| error.with_status(response.status.as_u16(), None).with_url(&url))?;
+    let may_be_truncated = response.is_end_uncertain();
     let IncomingResponse { status, status_text, headers, .. } = *response;
     Ok(Box::new(Response {
         status,
@@ -241,6 +244,7 @@ async fn collected(mut response: Box<IncomingResponse>, url: Url, max_size: Opti
         stream: None,
         url,
         redirected: false,
+        may_be_truncated,
         attempts: 0,
         timings: None,
     }))
@@ -255,6 +259,7 @@ fn streamed(response: Box<IncomingResponse>, url: Url, deadline: Option<(Instant
         stream: Some(Box::new(Incoming { response, url: url.clone(), deadline })),
         url,
         redirected: false,
+        may_be_truncated: false,
         attempts: 0,
         timings: None,
     })
@@ -268,7 +273,7 @@ fn failed(error: Error) -> Error {
 /// Other errors have complete messages.
 pub(super) fn with_context(operation: &str, error: Error) -> Error {
     match error.kind() {
-        Kind::Network | Kind::Head | Kind::Refused | Kind::Certificate | Kind::BodyLength | Kind::Decode => {
+        Kind::Network | Kind::Unsupported | Kind::Refused | Kind::Certificate | Kind::BodyLength | Kind::Decode => {
             let message = format!("{operation}: {error}");
             error.with_message(message)
         }

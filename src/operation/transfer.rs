@@ -189,8 +189,8 @@ impl Attempt<'_> {
             }
         }
         if response.is_end_uncertain() && !self.source.has_digest {
-            let message = "the body ended with its TLS connection, without a length and without close_notify: it may have broken \
-                           off. With `sha256` or `integrity` it would be compared";
+            let message = "the body ended without a length, and without close_notify of TLS or END_STREAM of HTTP/2: it may be \
+                           truncated. With `sha256` or `integrity` it would be compared";
             return Err(Error::new(Kind::BodyLength, message).with_url(&self.head.url));
         }
         let length = writer.part.length;

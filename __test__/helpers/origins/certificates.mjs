@@ -110,6 +110,8 @@ const MAKERS = {
   ed25519: () => generateKeyPairSync('ed25519'),
   rsa: () => generateKeyPairSync('rsa', { modulusLength: 2048 }),
   rsa1024: () => generateKeyPairSync('rsa', { modulusLength: 1024 }),
+  rsaPss: () => generateKeyPairSync('rsa-pss', { modulusLength: 2048 }),
+  brainpool: () => generateKeyPairSync('ec', { namedCurve: 'brainpoolP256r1' }),
 }
 const USUAL = {
   p256: 'ecdsa256',
@@ -118,6 +120,8 @@ const USUAL = {
   ed25519: 'ed25519',
   rsa: 'rsa256',
   rsa1024: 'rsa256',
+  rsaPss: 'pss256',
+  brainpool: 'ecdsa256',
 }
 
 /** @param {string} name kind, and whose: `p256 of the root` */
@@ -193,6 +197,13 @@ export function certificate({
 }
 
 export const unknownCritical = extension('1.2.3.4', Buffer.from([5, 0]), true)
+/** Critical extensions about policies, as RFC 5280 requires of some of them. */
+export const criticalPolicies = {
+  'certificate policies': extension('2.5.29.32', sequence(sequence(oid('1.2.3'))), true),
+  'policy mappings': extension('2.5.29.33', sequence(sequence(oid('1.2.3'), oid('1.2.4'))), true),
+  'policy constraints': extension('2.5.29.36', sequence(tlv(0x81, Buffer.from([0]))), true),
+  'inhibited any policy': extension('2.5.29.54', integer(0), true),
+}
 export const netscapeType = (byte) =>
   extension('2.16.840.1.113730.1.1', bits(Buffer.from([byte])), false)
 export const keyIdOf = (name) => createHash('sha1').update(name).digest()

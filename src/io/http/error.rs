@@ -129,7 +129,7 @@ pub fn head_refused(why: &str) -> Error {
         "the head of the response is {why}: at most {HEAD_FIELDS_MAX} fields and {} KB are accepted",
         HEAD_MAX >> 10
     );
-    Error::new(Kind::Head, message).with_syscall("read")
+    Error::new(Kind::Unsupported, message).with_syscall("read")
 }
 
 /// The error of a body that failed after `received` bytes. `length` is its announced length.
@@ -179,9 +179,18 @@ pub fn through(proxy: Option<&Url>, error: Error) -> Error {
 
 /// Kind, Node.js code and reason of a failed handshake.
 fn of_tls(error: &rustls::Error) -> (Kind, &'static str, String) {
-    use rustls::CertificateError as C;
-    let rustls::Error::InvalidCertificate(reason) = error else {
-        return (Kind::Network, "EPROTO", error.to_string());
+    use rustls::{AlertDescription as A, CertificateError as C, Error as E};
+    let reason = match error {
+        E::InvalidCertificate(reason) => reason,
+        E::AlertReceived(A::HandshakeFailure | A::InsufficientSecurity | A::ProtocolVersion)
+        | E::PeerIncompatible(_) => {
+            let why = format!(
+                "{error}: the server and this client have no TLS version, cipher suite, key exchange or kind of \
+                 certificate in common, or the server requires a certificate of the client"
+            );
+            return (Kind::Unsupported, "EPROTO", why);
+        }
+        _ => return (Kind::Network, "EPROTO", error.to_string()),
     };
     let (code, why) = match reason {
         C::Expired | C::ExpiredContext { .. } => ("CERT_HAS_EXPIRED", "the certificate has expired"),
@@ -260,13 +269,12 @@ pub fn is_unannounced_end(error: &(dyn StdError + 'static)) -> bool {
 }
 
 /// Whether the server stated that it did not process the request: by `REFUSED_STREAM`, or by
-/// `GOAWAY` without an error, which ends only requests after the last one that was processed.
+/// `GOAWAY`. h2 fails only those requests with the `GOAWAY` of the server, whatever its reason,
+/// that come after the last one which was processed.
 pub fn is_unprocessed(error: &reqwest::Error) -> bool {
     find::<h2::Error>(error).is_some_and(|error| {
-        let reason = error.reason();
-        error.is_remote()
-            && ((error.is_go_away() && reason == Some(h2::Reason::NO_ERROR))
-                || (error.is_reset() && reason == Some(h2::Reason::REFUSED_STREAM)))
+        let is_refused = error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM);
+        error.is_remote() && (error.is_go_away() || is_refused)
     })
 }
 

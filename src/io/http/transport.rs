@@ -21,6 +21,8 @@ use self::http1_only::{Http1Only, wants_http1};
 use self::idle::with_idle_timeout_of_request;
 use self::request::is_host_of;
 pub use self::response::IncomingResponse;
+use self::sender::Sender;
+use self::uploads::{UploadClient, is_large};
 use crate::base::body::{Activity, Body};
 use crate::base::error::{Error, Kind, Result};
 use crate::base::log::Log;
@@ -39,6 +41,7 @@ use crate::policy::http::redirect::RequestHead;
 use crate::policy::http::retry::STALE_MAX;
 use crate::policy::text::debug::network as debug;
 
+mod announced_end;
 pub mod connect;
 mod connections;
 mod host;
@@ -47,10 +50,15 @@ mod http1_only;
 mod idle;
 mod request;
 mod response;
+mod sender;
 mod tunnel;
+mod uploads;
 
 /// Limit of resends of one request that the server reports as not processed.
 const UNPROCESSED_MAX: u32 = 8;
+/// Limit of such resends on the connections of the pool. The next ones have a connection of their
+/// own: the server may refuse all requests on one.
+const UNPROCESSED_THERE_MAX: u32 = 2;
 
 /// Carries out the exchanges of one [`Network`]. Cheap to clone; clones share the connections.
 #[derive(Clone, Debug)]
@@ -70,6 +78,8 @@ struct Pools {
     connecting: Connecting,
     /// Clients by [`Route::index`], each created at its first use.
     clients: [OnceLock<Client>; 6],
+    /// Clients of large uploads, by [`Route::through`].
+    uploads: [UploadClient; 3],
     http1_only: Http1Only,
     connections: Connections,
 }
@@ -147,7 +157,8 @@ impl Pools {
     }
 
     fn from_parts(proxy: Proxy, log: Log, connecting: Connecting, http1_only: Http1Only) -> Self {
-        Self { proxy, log, connecting, clients: Default::default(), http1_only, connections: Connections::default() }
+        let (clients, uploads) = <_>::default();
+        Self { proxy, log, connecting, clients, uploads, http1_only, connections: Connections::default() }
     }
 
     /// An idempotent request is resent if a kept-alive connection was closed before any byte of a
@@ -203,9 +214,10 @@ impl Pools {
         let mut route = Route { proxy, is_secure, protocols };
         let credentials = proxy.filter(|proxy| forwards(proxy, &head.url)).and_then(basic_of_url);
         loop {
-            let client = self.client(route)?;
+            let mut sender = self.sender(route, body, unprocessed)?;
             let (started, hand_over) = (Instant::now(), Arc::default());
-            let mut response = send_once(client, head, body, activity, credentials.as_ref(), &hand_over).await;
+            let mut response = send_once(sender.client(), head, body, activity, credentials.as_ref(), &hand_over).await;
+            sender.ended(response.is_ok());
             if let Ok(response) = &mut response {
                 self.record_connection(response, head, proxy, started, &hand_over);
                 self.log.line(|| debug::response(&head.method, &head.url, &response.described()));
@@ -280,6 +292,19 @@ impl Pools {
     fn protocols(&self, head: &RequestHead) -> Protocols {
         let is_foreign = head.headers.get(header::HOST).is_some_and(|host| !is_host_of(host, &head.url));
         if is_foreign || self.http1_only.has(&head.url) { Protocols::Http1 } else { Protocols::Any }
+    }
+
+    /// The client of one attempt to send a request that was `unprocessed` so often.
+    fn sender(&self, route: Route<'_>, body: Option<&Body>, unprocessed: u32) -> Result<Sender<'_>> {
+        let may_be_http2 = route.is_secure && route.protocols == Protocols::Any;
+        if may_be_http2 && body.is_some_and(is_large) {
+            let create = || self.connecting.upload_client(route.proxy);
+            return self.uploads[route.through()].lease(create).map(Sender::Upload);
+        }
+        if unprocessed > UNPROCESSED_THERE_MAX {
+            return self.connecting.client(route.proxy, route.protocols).map(Sender::New);
+        }
+        self.client(route).map(Sender::Pooled)
     }
 
     /// Returns the client of a route, created at its first use.

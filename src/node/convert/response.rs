@@ -69,8 +69,7 @@ pub fn response_with<'env>(
     stream: Option<ResponseStream>,
     signal: Option<Object<'env>>,
 ) -> napi::Result<Handle> {
-    let Response { status, status_text, headers: fields, body, stream: _, url: _, redirected: _, attempts, timings } =
-        *response;
+    let Response { status, status_text, headers: fields, body, attempts, timings, .. } = *response;
     let raw_response = match stream {
         Some(stream) => {
             // Nobody could listen for the error of a stream that is destroyed before the promise

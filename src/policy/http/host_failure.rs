@@ -78,7 +78,7 @@ pub fn of_request(failure: &HostFailure, url: &Url) -> Error {
     let text = message.trim();
     let given = code.as_deref();
     if given == Some("HPE_HEADER_OVERFLOW") {
-        return Error::new(Kind::Head, format!("the head of the response is too large: {text}"))
+        return Error::new(Kind::Unsupported, format!("the head of the response is too large: {text}"))
             .with_syscall("read")
             .with_cause(text)
             .with_url(url);
@@ -242,7 +242,7 @@ mod tests {
         for code in ["HPE_INVALID_CONSTANT", "ERR_SSL_WRONG_VERSION_NUMBER"] {
             assert_eq!(of(&failure(code, "", "no")).1, "EPROTO");
         }
-        assert_eq!(of(&failure("HPE_HEADER_OVERFLOW", "", "no")).0, Kind::Head);
+        assert_eq!(of(&failure("HPE_HEADER_OVERFLOW", "", "no")).0, Kind::Unsupported);
     }
 
     #[test]

@@ -177,7 +177,7 @@ pub fn decide(error: &Error) -> SourceDecision {
         Kind::Network if details.code == "ENOTFOUND" => SourceDecision::Next,
         Kind::Network | Kind::Timeout => SourceDecision::NextAfterRetries,
         Kind::Status
-        | Kind::Head
+        | Kind::Unsupported
         | Kind::Refused
         | Kind::Certificate
         | Kind::TooManyRedirects

@@ -18,7 +18,8 @@ use http::Method;
 use crate::base::options::Retry;
 use crate::base::status::is_transient;
 
-/// Limit of stale connections in a row on which one request is sent: more than any pool should hold.
+/// Limit of stale connections in a row on which one request is sent: more than any pool should
+/// hold.
 pub const STALE_MAX: u32 = 64;
 
 /// The next step after an attempt that did not succeed.

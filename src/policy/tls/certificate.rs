@@ -115,6 +115,13 @@ impl Certificate {
         self.time_problem(now).is_none()
     }
 
+    /// The algorithm of the public key, with its parameters, as the content of its sequence in DER.
+    pub fn key_algorithm(&self) -> Option<&[u8]> {
+        let key = AnyRef::from_der(&self.public_key).ok()?;
+        let mut fields = SliceReader::new(key.value()).ok()?;
+        AnyRef::decode(&mut fields).ok().map(AnyRef::value)
+    }
+
     /// Whether webpki rejects the certificate as one of a server, so that its path must be built
     /// here.
     pub fn needs_own_path(&self) -> bool {

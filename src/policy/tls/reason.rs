@@ -23,6 +23,8 @@ pub enum Reason {
     NameConstraints,
     WeakKey,
     UnknownAlgorithm,
+    /// The key of the issuer is of a kind that cannot be used to verify.
+    UnknownKey,
     Malformed,
     OtherHost,
 }
@@ -48,6 +50,7 @@ impl Reason {
             | Self::NameConstraints
             | Self::WeakKey
             | Self::UnknownAlgorithm
+            | Self::UnknownKey
             | Self::Malformed => "UNSPECIFIED",
             Self::OtherHost => "ERR_TLS_CERT_ALTNAME_INVALID",
         }

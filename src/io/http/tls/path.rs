@@ -137,7 +137,13 @@ fn problem_of_link(chain: &[&Certificate], at: usize, algorithms: Algorithms) ->
         return Some(Problem { reason: Reason::WeakKey, at: at + 1 });
     }
     let is_known = algorithms.iter().any(|each| *each.signature_alg_id() == *certificate.algorithm);
-    Some(Problem { reason: if is_known { Reason::BadSignature } else { Reason::UnknownAlgorithm }, at })
+    let is_usable = algorithms.iter().any(|each| issuer.key_algorithm() == Some(&*each.public_key_alg_id()));
+    let reason = match (is_known, is_usable) {
+        (true, true) => Reason::BadSignature,
+        (true, false) => Reason::UnknownKey,
+        (false, _) => Reason::UnknownAlgorithm,
+    };
+    Some(Problem { reason, at })
 }
 
 /// Selects, among certificates with the issuer's name, one that has signed and is valid.

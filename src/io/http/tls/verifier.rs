@@ -77,6 +77,7 @@ impl UntrustedReason {
             Reason::NameConstraints => "the name constraints of an issuer forbid the names of the certificate".to_owned(),
             Reason::WeakKey => format!("the RSA key of {whose} has less than 2048 bits"),
             Reason::UnknownAlgorithm => format!("the signature of {whose} has an algorithm that is not accepted"),
+            Reason::UnknownKey => format!("the key of the issuer of {whose}, {issuer}, is of a kind that is not accepted"),
             Reason::Malformed => "the chain has a certificate that cannot be read".to_owned(),
             Reason::OtherHost => "the certificate is for another host".to_owned(),
         };
@@ -164,8 +165,13 @@ impl Verifier {
         let chain = Chain::build(&server.leaf, &sent, roots, self.algorithms.all, now);
         match chain.problem(&server.host, self.algorithms.all, now) {
             Some(problem) => Err(UntrustedReason::new(problem, &chain.certificates)),
-            // The only problem is that webpki does not accept such certificates from servers.
-            None if chain.is_trusted() && (server.leaf.needs_own_path() || chain.is_leaf_trusted) => {
+            // The only problem is that webpki does not accept such certificates from servers, or
+            // does not know a critical extension that OpenSSL knows.
+            None if chain.is_trusted()
+                && (server.leaf.needs_own_path()
+                    || chain.is_leaf_trusted
+                    || refused.reason == Reason::CriticalExtension) =>
+            {
                 server.check_name()
             }
             None => Err(refused),

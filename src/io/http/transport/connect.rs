@@ -46,14 +46,17 @@ pub struct Route<'a> {
 }
 
 impl Route<'_> {
-    /// There is at most one proxy for `http:`, and one for `https:`.
     pub fn index(self) -> usize {
-        let by = match (self.proxy, self.is_secure) {
+        self.through() * 2 + usize::from(self.protocols == Protocols::Http1)
+    }
+
+    /// There is at most one proxy for `http:`, and one for `https:`.
+    pub fn through(self) -> usize {
+        match (self.proxy, self.is_secure) {
             (None, _) => 0,
             (Some(_), false) => 1,
             (Some(_), true) => 2,
-        };
-        by * 2 + usize::from(self.protocols == Protocols::Http1)
+        }
     }
 }
 
@@ -71,11 +74,19 @@ pub struct Connecting {
 impl Connecting {
     /// Creates a client that sends all requests through `proxy`, or all directly.
     pub fn client(&self, proxy: Option<&Url>, protocols: Protocols) -> Result<Client> {
+        self.build(proxy, self.builder(protocols))
+    }
+
+    /// Creates a client whose connections are not pinged. See [`uploads`](super::uploads).
+    pub fn upload_client(&self, proxy: Option<&Url>) -> Result<Client> {
+        self.build(proxy, self.builder(Protocols::Any).http2_keep_alive_interval(None))
+    }
+
+    fn build(&self, proxy: Option<&Url>, builder: ClientBuilder) -> Result<Client> {
         let failed = |error: &reqwest::Error| {
             let why = error::chain(error);
             Error::new(Kind::Internal, format!("The HTTP client cannot be set up: {why}"))
         };
-        let builder = self.builder(protocols);
         let builder = match proxy {
             Some(proxy) => builder.proxy(reqwest::Proxy::all(with_port(proxy)).map_err(|error| failed(&error))?),
             None => builder.no_proxy(),

@@ -12,6 +12,7 @@ use crate::base::error::Result;
 use crate::base::observer::Trace;
 use crate::base::timings::Opening;
 use crate::io::http::error::{self, Ends, no_data};
+use crate::io::http::transport::announced_end::{self, Unannounced};
 use crate::io::http::transport::host_body_stream::HostBodyStream;
 use crate::io::http::transport::idle::with_idle_timeout;
 use crate::metrics::{self, Counter};
@@ -34,6 +35,8 @@ pub struct IncomingResponse {
     is_head: bool,
     /// Whether the body ended with its TLS connection, and neither had announced the end.
     is_end_uncertain: bool,
+    /// The end of a body over HTTP/2 that has no length.
+    unannounced: Option<Unannounced>,
     /// Boxed: most responses come on a connection that was open.
     opening: Option<Box<Opening>>,
     trace: Option<Trace>,
@@ -52,7 +55,13 @@ impl IncomingResponse {
         let status = response.status();
         let status_text = status_text(status, response.extensions().get().map(ReasonPhrase::as_bytes));
         let headers = std::mem::take(response.headers_mut());
-        Self::of(status, status_text, headers, BodySource::Native(response), is_head)
+        if response.version() != Version::HTTP_2 || is_head || headers.contains_key(header::CONTENT_LENGTH) {
+            return Self::of(status, status_text, headers, BodySource::Native(response), is_head);
+        }
+        let (response, unannounced) = announced_end::watch(response);
+        let mut incoming = Self::of(status, status_text, headers, BodySource::Native(response), is_head);
+        incoming.unannounced = Some(unannounced);
+        incoming
     }
 
     /// A response of the host program's client.
@@ -78,6 +87,7 @@ impl IncomingResponse {
             idle_timeout: None,
             is_head,
             is_end_uncertain: false,
+            unannounced: None,
             opening: None,
             trace: None,
         })
@@ -149,11 +159,11 @@ impl IncomingResponse {
         self.content_length().filter(|_| !self.is_head && self.status != StatusCode::NOT_MODIFIED)
     }
 
-    /// Whether the end of the body is uncertain: it had no length, and TLS did not announce the end
-    /// of the connection (`close_notify`). Old servers end bodies in this way, and so does an
-    /// attacker who cuts a connection.
+    /// Whether the end of the body is uncertain: it had no length, and neither TLS announced the
+    /// end of the connection (`close_notify`) nor HTTP/2 that of the stream (`END_STREAM`). Old
+    /// servers end bodies in this way, and so does an attacker who cuts a connection.
     pub fn is_end_uncertain(&self) -> bool {
-        self.is_end_uncertain
+        self.is_end_uncertain || self.unannounced.as_ref().is_some_and(Unannounced::has_ended)
     }
 
     /// Returns the next chunk of the body, or `None` at its end.

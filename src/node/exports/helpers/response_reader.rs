@@ -79,8 +79,8 @@ pub fn read_incoming_response<'env>(
     })
 }
 
-/// The most bytes of a message that [`read_incoming_response`] may need. For `lib/index.js`, which reads
-/// no more of it. Wrong options are refused later.
+/// The most bytes of a message that [`read_incoming_response`] may need. For `lib/index.js`, which
+/// reads no more of it. Wrong options are refused later.
 #[napi(catch_unwind, skip_typescript)]
 pub fn encoded_response_max(env: &Env, options: Option<Unknown>) -> f64 {
     let limit = decode_limit(env, options).unwrap_or_else(|_| {
