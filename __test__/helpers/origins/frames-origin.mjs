@@ -1,4 +1,5 @@
-// A server of HTTP/2 that writes single frames (RFC 9113), so that it can do what node:http2 does not.
+// A server of HTTP/2 that writes single frames (RFC 9113), so that it can do what node:http2 does
+// not.
 
 import { createServer } from 'node:tls'
 import { listen } from './listen.mjs'

@@ -1,8 +1,8 @@
 //! Whether HTTP/2 announced the end of a body.
 //!
-//! A server may reset a stream with `NO_ERROR` when it needs no more of the request (RFC 9113, 8.1).
-//! hyper takes that for the end of the response, also where the response had not ended. With a
-//! `Content-Length` the missing bytes are noticed; without one, only here.
+//! A server may reset a stream with `NO_ERROR` when it needs no more of the request (RFC 9113,
+//! 8.1). hyper takes that for the end of the response, also where the response had not ended. With
+//! a `Content-Length` the missing bytes are noticed; without one, only here.
 
 use std::pin::Pin;
 use std::sync::Arc;

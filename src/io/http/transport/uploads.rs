@@ -2,8 +2,8 @@
 //!
 //! A ping waits behind the bytes of an upload that are on their way. On a slow line, or while the
 //! server does not read, it gets no response in time, and the connection would be ended although
-//! the upload proceeds. So large uploads have connections of their own, which nothing but the limits
-//! of the caller ends. A dead connection would go unnoticed there: after an upload without a
+//! the upload proceeds. So large uploads have connections of their own, which nothing but the
+//! limits of the caller ends. A dead connection would go unnoticed there: after an upload without a
 //! response the next one gets another connection.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
