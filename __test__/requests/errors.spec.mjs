@@ -128,6 +128,13 @@ test('TLS to a server that speaks none has the code EPROTO', async (t) => {
   assert.ok(codes(error).includes('EPROTO'), `the codes are ${codes(error)}`)
 })
 
+test('a malformed chunk has the code EPROTO', async (t) => {
+  const chunk = raw('HTTP/1.1 200 OK', ['Transfer-Encoding: chunked'], 'zz\r\nok\r\n0\r\n\r\n')
+  const origin = await startRawOrigin(t, sayAndClose(chunk))
+  const error = await rejection(httpRequest(origin.url))
+  assert.equal(error.code, 'EPROTO', error.message)
+})
+
 test('a certificate that nobody vouches for is refused with a code of its own', async (t) => {
   const origin = await startOrigin(t, {}, { secure: true })
   const error = await rejection(httpRequest(origin.url))

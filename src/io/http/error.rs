@@ -217,7 +217,16 @@ fn is_connect_timeout(error: &reqwest::Error) -> bool {
 
 /// The Node.js code of a failed exchange: the code of the operating system, if there is one.
 fn code_of(error: &(dyn StdError + 'static)) -> &'static str {
-    if let Some(code) = find::<io::Error>(error).and_then(io_code) {
+    let io = find::<io::Error>(error);
+    // How hyper reports malformed chunks.
+    let is_malformed = |error: &io::Error| {
+        error.raw_os_error().is_none()
+            && matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData)
+    };
+    if io.is_some_and(is_malformed) {
+        return "EPROTO";
+    }
+    if let Some(code) = io.and_then(io_code) {
         return code;
     }
     let is_nonsense = find::<hyper::Error>(error).is_some_and(hyper::Error::is_parse)

@@ -80,7 +80,7 @@ pub fn check_host(url: &Url) -> Result<()> {
     }
     let message = format!(
         "the host {name:?} is not a DNS name, and no certificate can be for it: labels have 1 to 63 letters, digits, \
-         hyphens and underscores, and do not end in a hyphen"
+         hyphens and underscores, and neither begin nor end with a hyphen"
     );
     Err(Error::new(Kind::Certificate, message).with_code("ERR_TLS_INVALID_HOST").with_url(url))
 }
