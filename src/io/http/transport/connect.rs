@@ -77,7 +77,7 @@ impl Connecting {
         self.build(proxy, self.builder(protocols))
     }
 
-    /// Creates a client whose connections are not pinged. See [`uploads`](super::uploads).
+    /// Creates a client whose connections are not pinged. See `uploads.rs`.
     pub fn upload_client(&self, proxy: Option<&Url>) -> Result<Client> {
         self.build(proxy, self.builder(Protocols::Any).http2_keep_alive_interval(None))
     }
