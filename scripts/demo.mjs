@@ -1,6 +1,6 @@
-// npm run demo                    eight processes, one download, and a killed holder npm run demo
-// -- --mirrors       three sources, of which one dies and one goes silent, and a killed holder npm
-// run demo -- <url> <dest>    one download of your own
+// npm run demo                    eight processes, one download, and a killed holder
+// npm run demo -- --mirrors       three sources: one dies, one goes silent; and a killed holder
+// npm run demo -- <url> <dest>    one download of your own
 
 import { prepare } from './prepare.mjs'
 

@@ -1,9 +1,9 @@
-// node scripts/specs.mjs                  runs all specs of __test__/ node scripts/specs.mjs locks
-// http2      runs those whose path contains one of these words node scripts/specs.mjs --together
-// runs those that may run beside others node scripts/specs.mjs --alone          runs those beside
-// which nothing else may run node scripts/specs.mjs --by-node-http   runs the contract of all
-// transports with the transport 'node' node scripts/specs.mjs --at-once 8      runs so many specs
-// at once, by default two for each core, 8 at most
+// node scripts/specs.mjs                  runs all specs of __test__/
+// node scripts/specs.mjs locks http2      runs those whose path contains one of these words
+// node scripts/specs.mjs --together       runs those that may run beside others
+// node scripts/specs.mjs --alone          runs those beside which nothing else may run
+// node scripts/specs.mjs --by-node-http   runs the contract of all transports by node:http
+// node scripts/specs.mjs --at-once 8      runs so many at once; by default two for each core
 //
 // Several run at once, because most of them wait: for servers, for other processes, for a timeout.
 

@@ -1,5 +1,5 @@
-// npm test              everything that must hold, from a fresh clone: installs, builds, lints, and
-// runs all tests npm test -- --node    the Node tests alone, with the addon that is there
+// npm test              installs, builds, lints, and runs all tests, from a fresh clone
+// npm test -- --node    runs the Node tests alone, with the addon that is there
 
 import { spawn, spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
+import { createServer } from 'node:https'
 import { test } from 'node:test'
 import { inspect } from 'node:util'
 import { httpDownload, httpRequest } from '@socketsecurity/registry/lib/http-request'
 import { silence, startOrigin } from '../helpers/origins/http-origin.mjs'
+import { listen } from '../helpers/origins/listen.mjs'
+import { cert, key } from '../helpers/origins/localhost-certificate.mjs'
 import {
   raw,
   sayAndClose,
@@ -126,6 +129,15 @@ test('TLS to a server that speaks none has the code EPROTO', async (t) => {
   )
   assert.match(error.message, /^HTTP request failed: ./)
   assert.ok(codes(error).includes('EPROTO'), `the codes are ${codes(error)}`)
+})
+
+test('a server without common cryptography is named, and not retryable', async (t) => {
+  const ciphers = 'ECDHE-RSA-AES128-SHA:ECDHE-ECDSA-AES128-SHA'
+  const server = createServer({ key, cert, ciphers, maxVersion: 'TLSv1.2' })
+  const url = `https://localhost:${await listen(t, server)}`
+  const error = await rejection(httpRequest(url, { ca: cert, retries: 2, retryDelay: 1 }))
+  assert.match(error.message, /no TLS version, cipher suite, .* in common/)
+  assert.deepEqual([error.code, error.retryable, error.attempts], ['EPROTO', false, 1])
 })
 
 test('a malformed chunk has the code EPROTO', async (t) => {
